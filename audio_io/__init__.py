@@ -1,0 +1,4 @@
+"""The signal plane: devices, rings, resampling, echo cancellation, voice activity, playback.
+
+Knows nothing of Qt, torch, models or dialogue.
+"""

@@ -1,0 +1,62 @@
+"""Audio in transit: a block of samples with its place on a stream's clock.
+
+Does not know where the samples come from or go to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Samples = npt.NDArray[np.float32]  # (n,) mono in [-1, 1] unless said otherwise
+
+ENGINE_RATE_HZ = 16_000  # what the canceller, the detector and the recogniser hear
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFrame:
+    """Mono samples and the index of the first one on its stream.
+
+    Attributes:
+        samples: float32 (n,), mono, in [-1, 1], read-only.
+        start: index of ``samples[0]`` since the stream was opened, at ``rate_hz``.
+        rate_hz: samples per second.
+    """
+
+    samples: Samples
+    start: int
+    rate_hz: int = ENGINE_RATE_HZ
+
+    @property
+    def end(self) -> int:
+        """Index one past the last sample."""
+        return self.start + len(self.samples)
+
+    @property
+    def start_s(self) -> float:
+        """Seconds on the stream's clock."""
+        return self.start / self.rate_hz
+
+    @property
+    def end_s(self) -> float:
+        """Seconds on the stream's clock."""
+        return self.end / self.rate_hz
+
+
+def frozen(samples: npt.ArrayLike) -> Samples:
+    """Returns ``samples`` as a read-only float32 array, copying only when it must."""
+    array = np.asarray(samples, dtype=np.float32)
+    if array.flags.writeable:
+        array = array.copy()
+        array.flags.writeable = False
+    return array
+
+
+def level_dbfs(samples: Samples) -> float:
+    """Root mean square level in dB relative to full scale; -120 for silence."""
+    if not len(samples):
+        return -120.0
+    mean_square = float(np.mean(np.square(samples, dtype=np.float64)))
+    return 10.0 * float(np.log10(max(mean_square, 1e-12)))

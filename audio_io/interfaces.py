@@ -1,0 +1,112 @@
+"""Roles of the signal plane. Implementations and fakes pass the same contract tests.
+
+Does not know any implementation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from audio_io.frames import Samples
+from audio_io.renderer import OutputRenderer
+from audio_io.ring_buffer import RingBuffer
+from audio_io.wake import WakeSignal
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRequest:
+    """What the engine asks of a back end.
+
+    Attributes:
+        input_name: device name, or None for the system default.
+        output_name: device name, or None for the system default.
+        block_ms: length of one callback.
+        latency_ms: requested device latency (a number: 'low' underruns).
+    """
+
+    input_name: str | None = None
+    output_name: str | None = None
+    block_ms: float = 20.0
+    latency_ms: float = 80.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFormat:
+    """What the back end opened. Latencies are those the device states, in seconds."""
+
+    mic_rate_hz: int
+    out_rate_hz: int
+    input_name: str
+    output_name: str
+    input_latency_s: float
+    output_latency_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStats:
+    """Counters since the streams were opened; monotone until reopened."""
+
+    n_mic_samples: int = 0
+    n_out_samples: int = 0
+    n_input_overflows: int = 0
+    n_output_underflows: int = 0
+    n_late_callbacks: int = 0
+    max_callback_gap_ms: float = 0.0
+
+
+class AudioBackend(Protocol):
+    """One microphone and one loudspeaker.
+
+    The microphone callback writes mono float32 at ``format.mic_rate_hz`` into ``mic_ring`` and wakes
+    ``mic_wake``. The loudspeaker callback calls ``renderer.render``, which moves samples out of the
+    renderer's ring, applies the gain ramp and leaves a copy of what the device was given in
+    ``renderer.far_ring``.
+    """
+
+    @property
+    def format(self) -> StreamFormat: ...
+    @property
+    def mic_ring(self) -> RingBuffer: ...
+    @property
+    def mic_wake(self) -> WakeSignal: ...
+    @property
+    def renderer(self) -> OutputRenderer: ...
+    @property
+    def shares_clock(self) -> bool: ...
+    @property
+    def is_running(self) -> bool: ...
+    def open(self, request: StreamRequest) -> StreamFormat: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def close(self) -> None: ...
+    def stats(self) -> StreamStats: ...
+
+
+class EchoCanceller(Protocol):
+    """Removes the loudspeaker from the microphone, 10 ms at a time at 16 kHz."""
+
+    @property
+    def has_converged(self) -> bool: ...
+    @property
+    def echo_return_loss_db(self) -> float | None:
+        """Enhancement (ERLE) over the last second of far-end activity; None before there was any."""
+        ...
+
+    def process(self, near: Samples, far: Samples) -> Samples:
+        """Args are float32 (160,); returns float32 (160,)."""
+        ...
+
+    def reset(self) -> None: ...
+
+
+class VoiceActivityDetector(Protocol):
+    """Probability that a window holds a voice."""
+
+    @property
+    def window(self) -> int:
+        """Samples per call at 16 kHz."""
+        ...
+
+    def probability(self, window: Samples) -> float: ...
+    def reset(self) -> None: ...

@@ -1,0 +1,133 @@
+"""What runs inside the loudspeaker callback: move samples, ramp the gain, count.
+
+The playback thread owns the writing side (ring, gain target, hold, flush); ``render`` belongs to the
+device callback or to the virtual room. Both sides change disjoint fields.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from audio_io.frames import Samples
+from audio_io.ring_buffer import RingBuffer
+
+_MAX_BLOCK = 16_384  # samples; longer callbacks are rendered in parts
+
+
+class OutputRenderer:
+    """Ring → gain ramp → device, with a copy for the echo canceller.
+
+    Attributes:
+        ring: what is to be played; playback writes, ``render`` reads.
+        far_ring: what the device was given, silence included; ``render`` writes, capture reads.
+        n_rendered: samples handed to the device since creation (the device's clock).
+        n_starved: samples of silence handed out while a reply was expected.
+        n_starvations: times a reply ran dry.
+    """
+
+    def __init__(self, rate_hz: int, ring_s: float = 0.4, far_s: float = 1.0) -> None:
+        self.rate_hz = rate_hz
+        self.ring = RingBuffer(int(rate_hz * ring_s))
+        self.far_ring = RingBuffer(int(rate_hz * far_s))
+        self.n_rendered = 0
+        self.n_starved = 0
+        self.n_starvations = 0
+        self.level = 0.0  # peak of the last block, for meters
+        self._gain = 1.0
+        self._target = 1.0
+        self._slope = 0.0  # gain per sample
+        self._is_held = False
+        self._is_expecting = False
+        self._was_dry = False
+        self._flush_to = 0
+        self._history: list[tuple[int, int]] = [(0, 0)] * 64  # (n_rendered, ring.n_read), oldest first
+        self._ramp = np.arange(1, _MAX_BLOCK + 1, dtype=np.float32)
+        self._gains = np.empty(_MAX_BLOCK, dtype=np.float32)
+
+    # -- writer's side -------------------------------------------------------------------------
+
+    def ramp_to(self, gain: float, ramp_ms: float) -> None:
+        """Moves the gain to ``gain`` over ``ramp_ms``, from the next block on (declick)."""
+        self._slope = abs(gain - self._gain) / max(1.0, ramp_ms * self.rate_hz / 1000.0)
+        self._target = gain
+
+    def hold(self, ramp_ms: float) -> None:
+        """Fades out, then stops consuming the ring until ``release``."""
+        self._is_held = True
+        self.ramp_to(0.0, ramp_ms)
+
+    def release(self, gain: float, ramp_ms: float) -> None:
+        """Consumes the ring again and fades in."""
+        self._is_held = False
+        self.ramp_to(gain, ramp_ms)
+
+    def flush(self) -> None:
+        """Everything written so far will not be played (call when the gain has reached 0)."""
+        self._flush_to = self.ring.n_written
+
+    def expect(self, is_expecting: bool) -> None:
+        """Says whether an empty ring is a starvation (a reply is running) or plain silence."""
+        self._is_expecting = is_expecting
+
+    @property
+    def gain(self) -> float:
+        return self._gain
+
+    @property
+    def is_silent(self) -> bool:
+        """The gain has arrived at zero."""
+        return self._gain == 0.0 and self._target == 0.0
+
+    def position_heard(self, latency_samples: int) -> int:
+        """Ring position (samples consumed) that left the loudspeaker by now; under-reports."""
+        horizon = self.n_rendered - latency_samples
+        heard = 0
+        for rendered, consumed in list(self._history):
+            if rendered > horizon:
+                break
+            heard = consumed
+        return heard
+
+    # -- device's side -------------------------------------------------------------------------
+
+    def render(self, out: Samples) -> None:
+        """Fills ``out`` (float32 (n,), mono). Callback-safe: no locks, no allocation that grows."""
+        for begin in range(0, len(out), _MAX_BLOCK):
+            self._render_part(out[begin : begin + _MAX_BLOCK])
+
+    def _render_part(self, out: Samples) -> None:
+        if self._flush_to > self.ring.n_read:
+            self.ring.drop_until(self._flush_to)
+        is_parked = self._is_held and self._gain == 0.0
+        n = 0 if is_parked else self.ring.read_into(out)
+        out[n:] = 0.0
+        self._count_starvation(len(out) - n, is_parked)
+        self._apply_gain(out)
+        self.level = float(np.max(np.abs(out))) if n else 0.0
+        self.far_ring.write(out)
+        self.n_rendered += len(out)
+        self._history.append((self.n_rendered, self.ring.n_read))
+        del self._history[0]
+
+    def _count_starvation(self, n_missing: int, is_parked: bool) -> None:
+        is_dry = n_missing > 0 and self._is_expecting and not is_parked and not self._is_held
+        if is_dry:
+            self.n_starved += n_missing
+            self.n_starvations += not self._was_dry
+        self._was_dry = is_dry
+
+    def _apply_gain(self, out: Samples) -> None:
+        n = len(out)
+        if self._gain == self._target:
+            if self._gain != 1.0:
+                out *= self._gain
+            return
+        step = self._slope if self._target > self._gain else -self._slope
+        gains = self._gains[:n]
+        np.multiply(self._ramp[:n], step, out=gains)
+        gains += self._gain
+        low, high = sorted((self._gain, self._target))
+        np.clip(gains, low, high, out=gains)
+        out *= gains
+        last = float(gains[-1])
+        self._gain = self._target if abs(last - self._target) < 1e-6 else last

@@ -1,0 +1,1 @@
+"""Tokens and tensors: speech models, duplex predictor, training. Knows nothing of Qt or devices."""
