@@ -1,0 +1,9 @@
+"""Errors of the model plane; each message carries the values and what to do."""
+
+
+class ModelError(Exception):
+    """A model could not be loaded or run."""
+
+
+class WeightsError(ModelError):
+    """A weight file is missing, damaged or cannot be fetched."""

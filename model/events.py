@@ -1,0 +1,152 @@
+"""What a speech model and its worker report: events in the past tense, plain data, picklable.
+
+Knows nothing of processes or devices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from audio_io.frames import Samples
+
+if TYPE_CHECKING:
+    from model.interfaces import TurnKey, VoicePreset
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProgress:
+    """``fraction`` in [0, 1] of loading ``what`` is done."""
+
+    what: str
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReady:
+    """The model can hear and speak."""
+
+    name: str
+    sample_rate_hz: int
+    voices: tuple[VoicePreset, ...]
+    load_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptPartial:
+    """Words so far of the open turn; replaced by the next one.
+
+    ``audio_end_s`` is the end of the audio it covers, on the microphone's clock.
+    """
+
+    turn: int
+    text: str
+    audio_end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTranscribed:
+    """Final words of a turn's revision.
+
+    Attributes:
+        text: "" when nothing was said; None when the model heard audio without writing it down.
+        compute_s: time the recogniser took for the final pass.
+    """
+
+    key: TurnKey
+    text: str | None
+    language: str
+    compute_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One word: text[text_start:text_end] sounds in samples [sample_start, sample_end) of the reply."""
+
+    text_start: int
+    text_end: int
+    sample_start: int
+    sample_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """More text of a reply; the reply's text is the concatenation of its deltas."""
+
+    generation: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechChunk:
+    """Sound of a reply; chunks of a generation follow each other without gaps.
+
+    Attributes:
+        samples: float32 (n,) mono at ``rate_hz``.
+        start: index of the first sample in the reply.
+        marks: words in this chunk, ordered; offsets are into the whole reply.
+        spans: seconds spent on this chunk by stage, e.g. {"first_clause": 0.6, "synthesis": 0.04}.
+    """
+
+    generation: int
+    samples: Samples
+    start: int
+    rate_hz: int
+    marks: tuple[Mark, ...]
+    spans: dict[str, float] = field(default_factory=dict)
+
+
+ReplyEvent = TextDelta | SpeechChunk
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationStarted:
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationEnded:
+    """All chunks were sent. ``n_samples`` is 0 for an empty reply. ``was_cancelled``: nothing more comes."""
+
+    generation: int
+    n_samples: int
+    was_cancelled: bool
+    compute_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationFailed:
+    generation: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFailed:
+    """A worker died or a thread's body raised. ``name`` says which."""
+
+    name: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStats:
+    """Sent now and then by the worker."""
+
+    resident_mb: float
+    peak_mb: float
+    busy_s: float
+
+
+ModelEvent = (
+    LoadProgress
+    | ModelReady
+    | TranscriptPartial
+    | TurnTranscribed
+    | TextDelta
+    | SpeechChunk
+    | GenerationStarted
+    | GenerationEnded
+    | GenerationFailed
+    | WorkerFailed
+    | WorkerStats
+)
