@@ -1,0 +1,134 @@
+"""What the window may ask of the session besides the dialogue's own events, and the door it uses.
+
+Does not know the engine; the window talks to a ``SessionPort`` and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.events import (
+    MicrophoneSwitched,
+    ModeChosen,
+    StopRequested,
+    TalkPressed,
+    TalkReleased,
+    TextSubmitted,
+)
+from app.history import HistoryStore
+from app.settings import Settings
+from app.snapshot import EngineSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class NewConversation:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConversation:
+    conversation_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseVoice:
+    """Applies from the next sentence on."""
+
+    preset: str
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewVoice:
+    """Speaks the preset's sample sentence."""
+
+    preset: str
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseDevices:
+    """None means the system default."""
+
+    input_name: str | None
+    output_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplySettings:
+    """Saved and put to work; what needs a restart of the engine restarts it."""
+
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class RunNoticeAction:
+    """A notice's button was pressed."""
+
+    key: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestEcho:
+    """Plays a short sound and measures what comes back."""
+
+
+Command = (
+    StopRequested
+    | TalkPressed
+    | TalkReleased
+    | ModeChosen
+    | MicrophoneSwitched
+    | TextSubmitted
+    | NewConversation
+    | OpenConversation
+    | ChooseVoice
+    | PreviewVoice
+    | ChooseDevices
+    | ApplySettings
+    | RunNoticeAction
+    | TestEcho
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceInfo:
+    """A voice as the menu shows it; ``is_available`` is False until its weights are there."""
+
+    id: str
+    name: str
+    description: str
+    language: str
+    is_available: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChoice:
+    name: str
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WeightInfo:
+    """A model file as the model page shows it."""
+
+    name: str
+    title: str
+    megabytes: float
+    licence: str
+    is_present: bool
+
+
+class SessionPort(Protocol):
+    """All the window knows of the session. Every method returns at once and may be called from Qt's thread."""
+
+    def snapshot(self) -> EngineSnapshot: ...
+    def send(self, command: Command) -> None: ...
+    def settings(self) -> Settings: ...
+    def voices(self) -> tuple[VoiceInfo, ...]: ...
+    def input_devices(self) -> tuple[DeviceChoice, ...]: ...
+    def output_devices(self) -> tuple[DeviceChoice, ...]: ...
+    def models(self) -> tuple[WeightInfo, ...]: ...
+    def history(self) -> HistoryStore: ...

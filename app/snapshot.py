@@ -1,0 +1,151 @@
+"""All that the window may read: one frozen picture of the engine, replaced as a whole.
+
+Holds no reference to any engine object.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """Where the dialogue stands."""
+
+    STARTING = "starting"
+    LISTENING = "listening"
+    THINKING = "thinking"
+    SPEAKING = "speaking"
+    OVERLAP = "overlap"
+    YIELDING = "yielding"
+
+
+class NoticeKind(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One line above the conversation: what happened, what Parley did, one button.
+
+    Attributes:
+        key: same key replaces the notice; an empty ``text`` removes it.
+        action: id of the button's command ("" for none): "retry_audio", "restart_model",
+            "open_audio_settings", "dismiss".
+    """
+
+    key: str
+    kind: NoticeKind
+    text: str
+    action: str = ""
+    action_label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionLine:
+    """One line of the conversation.
+
+    Attributes:
+        id: stable while the line changes in place.
+        role: "user" or "assistant".
+        text: words so far.
+        is_final: False while it may still change.
+        heard_chars: assistant only: characters already heard; the rest is grey.
+        word_end: assistant only: end of the word being heard now.
+        was_cut: the reply was interrupted after ``heard_chars``.
+    """
+
+    id: str
+    role: str
+    text: str
+    is_final: bool = True
+    heard_chars: int = 0
+    word_end: int = 0
+    was_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySpans:
+    """The last answer, in milliseconds measured at the audio boundary; None where unknown."""
+
+    answer_ms: float | None = None
+    decide_ms: float | None = None
+    words_ms: float | None = None
+    think_ms: float | None = None
+    voice_ms: float | None = None
+    device_ms: float | None = None
+    residual_ms: float | None = None
+    stop_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostics:
+    """Health of the engine."""
+
+    spans: LatencySpans = field(default_factory=LatencySpans)
+    n_input_overflows: int = 0
+    n_output_underflows: int = 0
+    n_starvations: int = 0
+    n_late_callbacks: int = 0
+    queue_depths: dict[str, int] = field(default_factory=dict[str, int])
+    real_time_factor: float = 0.0
+    resident_mb: float = 0.0
+    worker_mb: float = 0.0
+    echo_return_loss_db: float | None = None
+    has_echo_converged: bool = False
+    input_device: str = ""
+    output_device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TracePoint:
+    """One tenth of a second for the "what is happening" plot; levels in dBFS."""
+
+    at_s: float
+    mic_dbfs: float
+    out_dbfs: float
+    p_speech: float
+    p_end_of_turn: float
+    p_interruption: float
+
+
+@dataclass(frozen=True, slots=True)
+class TraceMark:
+    """A decision on the plot's time axis."""
+
+    at_s: float
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSnapshot:
+    """The engine as the window sees it, 30 times a second.
+
+    Attributes:
+        now_s: seconds on the microphone's clock.
+        loading: what is being loaded ("" when nothing) and ``loading_fraction`` in [0, 1].
+        interrupted_at_s: when the user last interrupted; the window shows it for a while.
+        trace: last 60 s, oldest first.
+    """
+
+    now_s: float = 0.0
+    phase: Phase = Phase.STARTING
+    is_user_speaking: bool = False
+    is_mic_open: bool = True
+    is_hands_free: bool = True
+    is_talk_held: bool = False
+    is_device_lost: bool = False
+    loading: str = ""
+    loading_fraction: float = 0.0
+    mic_dbfs: float = -120.0
+    out_dbfs: float = -120.0
+    interrupted_at_s: float | None = None
+    conversation_id: int | None = None
+    captions: tuple[CaptionLine, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    trace: tuple[TracePoint, ...] = ()
+    marks: tuple[TraceMark, ...] = ()
+    n_history_changes: int = 0
