@@ -123,7 +123,9 @@ def parse_manifest(document: Mapping[str, object], where: str) -> Manifest:
     top = _Table(document, where)
     top.refuse_unknown("format", "groups", "weight")
     if top.integer("format") != MANIFEST_FORMAT:
-        raise WeightsError(f"{where}: format: must be {MANIFEST_FORMAT}, got {document['format']!r}")
+        raise WeightsError(
+            f"{where}: format: must be {MANIFEST_FORMAT}, got {document['format']!r}"
+        )
     group_table = top.table("groups")
     groups = {name: group_table.text(name) for name in group_table.keys()}
     weights: dict[str, Weight] = {}
@@ -131,7 +133,9 @@ def parse_manifest(document: Mapping[str, object], where: str) -> Manifest:
     for entry in top.tables("weight"):
         weight = _weight(entry, groups)
         if weight.name in weights or weight.path in paths:
-            raise WeightsError(f"{entry.where}: name and path must be unique, {weight.name!r} repeats")
+            raise WeightsError(
+                f"{entry.where}: name and path must be unique, {weight.name!r} repeats"
+            )
         weights[weight.name] = weight
         paths.add(weight.path)
     return Manifest(weights, groups)
