@@ -1,0 +1,53 @@
+"""Errors of the application; each message is one line that carries the values and what to do.
+
+Signal and model planes keep their own trees (``model.errors``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class ParleyError(Exception):
+    """Something a person can be told in one line. Caught once, at a boundary."""
+
+
+class BadInputError(ParleyError):
+    """What a person gave (a file, an option) cannot be used.
+
+    Attributes:
+        file: where it was read; None for the command line.
+        key: which entry, e.g. "user[2].wav"; "" where the file as a whole is meant.
+        what: what is wrong, with the value.
+        remedy: what to do; "" where ``what`` says it.
+    """
+
+    def __init__(self, file: Path | str | None, key: str, what: str, remedy: str = "") -> None:
+        place = ": ".join(str(part) for part in (file, key) if part)
+        message = ": ".join(part for part in (place, what) if part)
+        super().__init__(one_line(f"{message}; {remedy}" if remedy else message))
+        self.file = file
+        self.key = key
+        self.what = what
+        self.remedy = remedy
+
+
+class HistoryError(ParleyError):
+    """The history file cannot be opened, read or written."""
+
+
+class NewerHistoryError(HistoryError):
+    """The history was written by a newer version; nothing in it was touched."""
+
+
+class DamagedHistoryError(HistoryError):
+    """The history file is not a database, or no longer a whole one."""
+
+
+class UnknownConversationError(HistoryError):
+    """The conversation was deleted."""
+
+
+def one_line(text: str) -> str:
+    """Line breaks and other control characters become spaces."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
