@@ -12,6 +12,7 @@ from audio_io.frames import Samples
 from audio_io.ring_buffer import RingBuffer
 
 _MAX_BLOCK = 16_384  # samples; longer callbacks are rendered in parts
+_HISTORY = 128  # blocks remembered: over a second of 10 ms blocks, more than any device's latency
 
 
 class OutputRenderer:
@@ -40,7 +41,8 @@ class OutputRenderer:
         self._is_expecting = False
         self._was_dry = False
         self._flush_to = 0
-        self._history: list[tuple[int, int]] = [(0, 0)] * 64  # (n_rendered, ring.n_read), oldest first
+        # (first sample rendered, first ring position, ring samples) of each block, oldest first
+        self._history: list[tuple[int, int, int]] = [(0, 0, 0)] * _HISTORY
         self._ramp = np.arange(1, _MAX_BLOCK + 1, dtype=np.float32)
         self._gains = np.empty(_MAX_BLOCK, dtype=np.float32)
 
@@ -79,14 +81,19 @@ class OutputRenderer:
         return self._gain == 0.0 and self._target == 0.0
 
     def position_heard(self, latency_samples: int) -> int:
-        """Ring position (samples consumed) that left the loudspeaker by now; under-reports."""
+        """Ring position (samples consumed) that left the loudspeaker by now; never too late."""
         horizon = self.n_rendered - latency_samples
-        heard = 0
-        for rendered, consumed in list(self._history):
-            if rendered > horizon:
-                break
-            heard = consumed
-        return heard
+        for rendered, consumed, n in reversed(list(self._history)):
+            if rendered < horizon:
+                return consumed + min(n, horizon - rendered)
+        return 0
+
+    def rendered_at(self, position: int) -> int | None:
+        """Device sample that carried ring position ``position``; None when too old or to come."""
+        for rendered, consumed, n in reversed(list(self._history)):
+            if consumed <= position < consumed + n:
+                return rendered + position - consumed
+        return None
 
     # -- device's side -------------------------------------------------------------------------
 
@@ -98,19 +105,28 @@ class OutputRenderer:
     def _render_part(self, out: Samples) -> None:
         if self._flush_to > self.ring.n_read:
             self.ring.drop_until(self._flush_to)
-        is_parked = self._is_held and self._gain == 0.0
-        n = 0 if is_parked else self.ring.read_into(out)
+        begin = self.ring.n_read
+        wanted = self._n_wanted(len(out))
+        n = self.ring.read_into(out[:wanted])
         out[n:] = 0.0
-        self._count_starvation(len(out) - n, is_parked)
+        self._count_starvation(wanted - n)
         self._apply_gain(out)
         self.level = float(np.max(np.abs(out))) if n else 0.0
         self.far_ring.write(out)
-        self.n_rendered += len(out)
-        self._history.append((self.n_rendered, self.ring.n_read))
+        self._history.append((self.n_rendered, begin, n))
         del self._history[0]
+        self.n_rendered += len(out)
 
-    def _count_starvation(self, n_missing: int, is_parked: bool) -> None:
-        is_dry = n_missing > 0 and self._is_expecting and not is_parked and not self._is_held
+    def _n_wanted(self, n: int) -> int:
+        """A hold consumes no sample that its fade has made inaudible."""
+        if not self._is_held:
+            return n
+        if self._gain == 0.0 or self._slope == 0.0:
+            return 0
+        return min(n, int(np.ceil(self._gain / self._slope)))
+
+    def _count_starvation(self, n_missing: int) -> None:
+        is_dry = n_missing > 0 and self._is_expecting and not self._is_held
         if is_dry:
             self.n_starved += n_missing
             self.n_starvations += not self._was_dry

@@ -1,0 +1,172 @@
+"""Echo cancellation on WebRTC's audio processing module (AEC3), and the absence of it.
+
+Does not know where the far end comes from: see echo_reference.py for its timing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from pywebrtc_audio import AudioProcessor
+
+from audio_io.frames import ENGINE_RATE_HZ, Samples, level_dbfs
+
+FRAME = ENGINE_RATE_HZ // 100  # samples, 10 ms: WebRTC's unit of work
+
+_FAR_ACTIVE_DBFS = -50.0  # quieter far ends leave no echo worth measuring
+_ECHO_TAIL_FRAMES = 20  # frames: how long after the far end its echo is still expected
+_WINDOW_FRAMES = 100  # frames of far activity in one estimate: one second
+_CONVERGED_DB = 15.0  # above what noise suppression alone takes from a steady noise (12 dB)
+_LOST_DB = 6.0  # below this the canceller works no more
+_CONVERGED_AFTER_FRAMES = 30  # sustained for this long (double talk dips are shorter than ...
+_LOST_AFTER_FRAMES = 400  # ... this: an interruption ends the far end within a second)
+_NO_ECHO_DBFS = -65.0  # a microphone this quiet hears no echo
+_NO_ECHO_MARGIN_DB = 6.0  # 10 ms levels of a steady noise spread by less
+_FLOOR_PERCENTILE = 20.0
+_PEAK_PERCENTILE = 80.0
+
+
+@dataclass(frozen=True, slots=True)
+class CancellerSettings:
+    """What the processor does besides cancelling.
+
+    Attributes:
+        noise_suppression: on by default: residual echo falls by another 12 dB.
+        noise_suppression_level: 0..3 for 6, 12, 18, 21 dB.
+        auto_gain_control: off by default: it also lifts residual echo towards the detector.
+    """
+
+    noise_suppression: bool = True
+    noise_suppression_level: int = 1
+    auto_gain_control: bool = False
+
+
+class EchoLossEstimator:
+    """Echo return loss enhancement from levels alone, and whether it can be trusted.
+
+    The estimate is the energy of the microphone over the energy after cancellation, summed over the
+    last second in which the far end was active. Speech of the user during that second lowers it (it
+    is kept by the canceller), so convergence is sticky: it takes 0.3 s above 15 dB to win it and 4 s
+    below 6 dB to lose it, longer than people talk over a loudspeaker that yields to them.
+    Headphones leave no echo to measure: when the microphone during far activity is no louder than
+    its own floor, that counts as converged too.
+    """
+
+    def __init__(self) -> None:
+        self._near: deque[float] = deque(maxlen=_WINDOW_FRAMES)
+        self._out: deque[float] = deque(maxlen=_WINDOW_FRAMES)
+        self._floor: deque[float] = deque(maxlen=_WINDOW_FRAMES)
+        self._since_far = _ECHO_TAIL_FRAMES
+        self._n_good = 0
+        self._n_bad = 0
+        self.has_converged = False
+
+    def update(self, near: Samples, far: Samples, out: Samples) -> None:
+        """Takes one frame of each."""
+        near_energy = float(np.dot(near, near)) / len(near)
+        self._since_far = 0 if level_dbfs(far) > _FAR_ACTIVE_DBFS else self._since_far + 1
+        if self._since_far > _ECHO_TAIL_FRAMES:
+            self._floor.append(near_energy)
+            return
+        self._near.append(near_energy)
+        self._out.append(float(np.dot(out, out)) / len(out))
+        self._judge()
+
+    @property
+    def echo_return_loss_db(self) -> float | None:
+        """None before there was any far activity."""
+        if not self._near:
+            return None
+        return 10.0 * float(np.log10((sum(self._near) + 1e-12) / (sum(self._out) + 1e-12)))
+
+    def _judge(self) -> None:
+        loss_db = self.echo_return_loss_db
+        if loss_db is None or len(self._near) < _WINDOW_FRAMES // 2:
+            return
+        is_good = loss_db >= _CONVERGED_DB or self._hears_no_echo()
+        self._n_good = self._n_good + 1 if is_good else 0
+        self._n_bad = self._n_bad + 1 if loss_db < _LOST_DB and not is_good else 0
+        if self._n_good >= _CONVERGED_AFTER_FRAMES:
+            self.has_converged = True
+        if self._n_bad >= _LOST_AFTER_FRAMES:
+            self.has_converged = False
+
+    def _hears_no_echo(self) -> bool:
+        if len(self._near) < _WINDOW_FRAMES:
+            return False
+        loud = float(np.percentile(self._near, _PEAK_PERCENTILE))
+        if loud < 10.0 ** (_NO_ECHO_DBFS / 10.0):
+            return True
+        if len(self._floor) < _WINDOW_FRAMES:
+            return False
+        floor = float(np.percentile(self._floor, _FLOOR_PERCENTILE))
+        return loud <= floor * 10.0 ** (_NO_ECHO_MARGIN_DB / 10.0)
+
+
+class WebRtcEchoCanceller:
+    """AEC3 with noise suppression; needs no delay hint and follows clock drift.
+
+    The library applies a high-pass filter whenever it cancels echo.
+    """
+
+    def __init__(self, settings: CancellerSettings | None = None) -> None:
+        self.settings = settings or CancellerSettings()
+        self._processor = AudioProcessor(
+            sample_rate=ENGINE_RATE_HZ,
+            num_channels=1,
+            echo_cancellation=True,
+            noise_suppression=self.settings.noise_suppression,
+            high_pass_filter=True,
+            auto_gain_control=self.settings.auto_gain_control,
+            ns_level=self.settings.noise_suppression_level,
+        )
+        self._loss = EchoLossEstimator()
+
+    @property
+    def has_converged(self) -> bool:
+        """See EchoLossEstimator."""
+        return self._loss.has_converged
+
+    @property
+    def echo_return_loss_db(self) -> float | None:
+        """See EchoLossEstimator."""
+        return self._loss.echo_return_loss_db
+
+    def process(self, near: Samples, far: Samples) -> Samples:
+        """Args are float32 (160,); returns float32 (160,)."""
+        out = self._processor.process(np.ascontiguousarray(near), np.ascontiguousarray(far))
+        self._loss.update(near, far, out)
+        return out
+
+    def reset(self) -> None:
+        """Forgets the room."""
+        self._processor.reset()
+        self._loss = EchoLossEstimator()
+
+
+class NullEchoCanceller:
+    """Cancels nothing and says so: for half-duplex use, or to measure what cancelling is worth."""
+
+    def __init__(self) -> None:
+        self._loss = EchoLossEstimator()
+
+    @property
+    def has_converged(self) -> bool:
+        """Never."""
+        return False
+
+    @property
+    def echo_return_loss_db(self) -> float | None:
+        """0 dB once the far end was active."""
+        return self._loss.echo_return_loss_db
+
+    def process(self, near: Samples, far: Samples) -> Samples:
+        """Returns ``near``."""
+        self._loss.update(near, far, near)
+        return near
+
+    def reset(self) -> None:
+        """Forgets that the far end was active."""
+        self._loss = EchoLossEstimator()

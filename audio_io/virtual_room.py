@@ -1,0 +1,310 @@
+"""A room made of files: what is said in it is heard, what is played in it comes back as an echo.
+
+Runs against a clock or as fast as it is advanced; knows nothing of who talks to whom.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
+
+import numpy as np
+
+from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
+from audio_io.interfaces import StreamFormat, StreamRequest, StreamStats
+from audio_io.renderer import OutputRenderer
+from audio_io.resampler import StreamResampler
+from audio_io.ring_buffer import RingBuffer
+from audio_io.room_acoustics import EchoPath, level_of_active_speech
+from audio_io.sample_queue import SampleQueue
+from audio_io.wake import WakeSignal
+
+BLOCK = ENGINE_RATE_HZ // 100  # samples of the microphone, 10 ms
+_MIC_RING_S = 2.0
+_MIN_OUTPUT_LATENCY_MS = 30.0  # the loudspeaker's resampler needs 21 ms of what is to come
+REFERENCE_SPEECH_DBFS = -26.0  # active level of speech when nobody says otherwise (ITU-T P.56)
+_FLOOR_DBFS = -85.0  # self-noise of a microphone; exact zeros mean a broken one
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RoomSettings:
+    """How the room sounds.
+
+    Attributes:
+        impulse_response: loudspeaker to microphone, 16 kHz; None for the direct path only.
+        echo_db: level of the loudspeaker in the microphone (energy); None for headphones.
+        delay_ms: bulk delay of the echo beyond ``output_latency_ms``.
+        drift_ppm: how much faster the loudspeaker's clock runs than the microphone's.
+        noise: 16 kHz, looped from a place that the seed chooses; None for silence.
+        snr_db: speech level over noise level.
+        speech_dbfs: active level of the users in this room, which ``snr_db`` refers to.
+        output_latency_ms: from the loudspeaker callback to the air; 30 ms at least.
+        out_rate_hz: a multiple of 100, so that 10 ms is a whole number of samples.
+    """
+
+    impulse_response: Samples | None = None
+    echo_db: float | None = None
+    delay_ms: float = 0.0
+    drift_ppm: float = 0.0
+    noise: Samples | None = None
+    snr_db: float = 20.0
+    speech_dbfs: float = REFERENCE_SPEECH_DBFS
+    output_latency_ms: float = 60.0
+    out_rate_hz: int = 24_000
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no room can be."""
+        if self.output_latency_ms < _MIN_OUTPUT_LATENCY_MS:
+            raise ValueError(
+                f"output_latency_ms = {self.output_latency_ms}: must be {_MIN_OUTPUT_LATENCY_MS} or more"
+            )
+        if self.out_rate_hz % 100:
+            raise ValueError(f"out_rate_hz = {self.out_rate_hz}: must be a multiple of 100")
+        if self.delay_ms < 0.0:
+            raise ValueError(f"delay_ms = {self.delay_ms}: must not be negative")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RoomRecording:
+    """What happened, sample-aligned at 16 kHz: at the microphone, and out of the loudspeaker."""
+
+    microphone: Samples
+    loudspeaker: Samples
+
+
+class VirtualRoom:
+    """An AudioBackend without hardware. The same seed and calls give the same bits.
+
+    The microphone runs at 16 kHz, the loudspeaker at 24 kHz, so that 10 ms are 160 and 240 samples
+    exactly and the default voices need no conversion. A drifting loudspeaker pulls a sample more or
+    less now and then, as real ones do. Freewheeling: call ``advance``. Real time: ``start`` runs a
+    thread that advances against absolute deadlines of ``clock``.
+    """
+
+    def __init__(
+        self,
+        settings: RoomSettings | None = None,
+        seed: int = 0,
+        *,
+        is_realtime: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = settings or RoomSettings()
+        self._is_realtime = is_realtime
+        self._clock = clock
+        self._rng = np.random.default_rng(seed)
+        self._lock = Lock()
+        self._mic_ring = RingBuffer(int(_MIC_RING_S * ENGINE_RATE_HZ))
+        self._mic_wake = WakeSignal()
+        self._renderer = OutputRenderer(self.settings.out_rate_hz)
+        self._echo = self._make_echo_path()
+        self._noise, self._noise_at = self._make_noise()
+        self._make_loudspeaker()
+        self._speech: list[tuple[int, Samples]] = []
+        self._n_samples = 0
+        self._mic_blocks: list[Samples] = []
+        self._ear_blocks: list[Samples] = []
+        self._is_running = False
+        self._stopping = Event()
+        self._pacer: Thread | None = None
+        self._n_late = 0
+        self._max_gap_ms = 0.0
+
+    # -- AudioBackend --------------------------------------------------------------------------
+
+    @property
+    def format(self) -> StreamFormat:
+        """Fixed at construction."""
+        return StreamFormat(
+            mic_rate_hz=ENGINE_RATE_HZ,
+            out_rate_hz=self.settings.out_rate_hz,
+            input_name="virtual room",
+            output_name="virtual room",
+            input_latency_s=0.0,
+            output_latency_s=self.settings.output_latency_ms / 1000.0,
+        )
+
+    @property
+    def mic_ring(self) -> RingBuffer:
+        """16 kHz."""
+        return self._mic_ring
+
+    @property
+    def mic_wake(self) -> WakeSignal:
+        """Rung at every block."""
+        return self._mic_wake
+
+    @property
+    def renderer(self) -> OutputRenderer:
+        """Rendered once per block."""
+        return self._renderer
+
+    @property
+    def shares_clock(self) -> bool:
+        """Unless the loudspeaker drifts."""
+        return self.settings.drift_ppm == 0.0
+
+    @property
+    def is_running(self) -> bool:
+        """Between start and stop."""
+        return self._is_running
+
+    def open(self, request: StreamRequest) -> StreamFormat:
+        """Device names mean nothing here."""
+        del request
+        return self.format
+
+    def start(self) -> None:
+        """In real time: starts the clock of the room."""
+        if self._is_running:
+            return
+        self._is_running = True
+        if self._is_realtime:
+            self._stopping.clear()
+            self._pacer = Thread(target=self._pace, name="virtual-room", daemon=True)
+            self._pacer.start()
+
+    def stop(self) -> None:
+        """Time stands still from now on."""
+        self._is_running = False
+        self._stopping.set()
+        if self._pacer is not None:
+            self._pacer.join()
+            self._pacer = None
+
+    def close(self) -> None:
+        """Stops; the recording stays."""
+        self.stop()
+
+    def stats(self) -> StreamStats:
+        """Overflows are blocks that the engine did not collect in time."""
+        return StreamStats(
+            n_mic_samples=self._n_samples,
+            n_out_samples=self._renderer.n_rendered,
+            n_input_overflows=self._mic_ring.n_refused // BLOCK,
+            n_output_underflows=self._renderer.n_starvations,
+            n_late_callbacks=self._n_late,
+            max_callback_gap_ms=self._max_gap_ms,
+        )
+
+    # -- the room ------------------------------------------------------------------------------
+
+    @property
+    def now_s(self) -> float:
+        """The microphone's clock."""
+        return self._n_samples / ENGINE_RATE_HZ
+
+    def say(self, samples: Samples, at_s: float) -> tuple[float, float]:
+        """Somebody says ``samples`` (16 kHz) at ``at_s``, or now if that has passed.
+
+        Returns:
+            Start and end of the recording on the microphone's clock.
+        """
+        with self._lock:
+            start = max(round(at_s * ENGINE_RATE_HZ), self._n_samples)
+            self._speech.append((start, frozen(samples)))
+        return start / ENGINE_RATE_HZ, (start + len(samples)) / ENGINE_RATE_HZ
+
+    def advance(self, n_ms: int = 10) -> None:
+        """Lets ``n_ms`` pass, a multiple of 10."""
+        if n_ms % 10:
+            raise ValueError(f"n_ms = {n_ms}: the room moves in steps of 10 ms")
+        for _ in range(n_ms // 10):
+            self._advance_block()
+        self._mic_wake.ring()
+
+    def recording(self) -> RoomRecording:
+        """Everything so far."""
+        with self._lock:
+            empty = np.empty(0, dtype=np.float32)
+            return RoomRecording(
+                microphone=np.concatenate([empty, *self._mic_blocks]),
+                loudspeaker=np.concatenate([empty, *self._ear_blocks]),
+            )
+
+    def _advance_block(self) -> None:
+        ear = self._play_block()
+        with self._lock:
+            heard = self._speech_block()
+            if self._echo is not None:
+                heard += self._echo.process(ear)
+            heard += self._noise_block()
+            np.clip(heard, -1.0, 1.0, out=heard)
+            self._n_samples += BLOCK
+            self._mic_blocks.append(heard)
+            self._ear_blocks.append(ear)
+        self._mic_ring.write(heard)
+
+    def _play_block(self) -> Samples:
+        self._out_due += self._out_per_block
+        out = np.empty(int(self._out_due), dtype=np.float32)
+        self._out_due -= len(out)
+        self._renderer.render(out)
+        self._in_device.push(self._to_air.process(out))
+        return self._in_device.pop(BLOCK)
+
+    def _speech_block(self) -> Samples:
+        begin, end = self._n_samples, self._n_samples + BLOCK
+        heard = np.zeros(BLOCK, dtype=np.float32)
+        for start, samples in self._speech:
+            first, last = max(begin, start), min(end, start + len(samples))
+            if first < last:
+                heard[first - begin : last - begin] += samples[first - start : last - start]
+        self._speech = [(s, x) for s, x in self._speech if s + len(x) > end]
+        return heard
+
+    def _noise_block(self) -> Samples:
+        floor = 10.0 ** (_FLOOR_DBFS / 20.0) * self._rng.standard_normal(BLOCK, dtype=np.float32)
+        if self._noise is None:
+            return floor
+        index = (self._noise_at + np.arange(BLOCK)) % len(self._noise)
+        self._noise_at += BLOCK
+        return floor + self._noise[index]
+
+    # -- construction --------------------------------------------------------------------------
+
+    def _make_loudspeaker(self) -> None:
+        speed = 1.0 + self.settings.drift_ppm * 1e-6
+        self._out_per_block = self.settings.out_rate_hz / 100 * speed
+        self._out_due = 1e-6  # so that 239.99999 counts as 240
+        self._to_air = StreamResampler(self.settings.out_rate_hz * speed, ENGINE_RATE_HZ, "HQ")
+        self._in_device = SampleQueue()
+        latency = round(self.settings.output_latency_ms * ENGINE_RATE_HZ / 1000.0)
+        self._in_device.push(np.zeros(latency, dtype=np.float32))
+
+    def _make_echo_path(self) -> EchoPath | None:
+        s = self.settings
+        if s.echo_db is None:
+            return None
+        return EchoPath(s.impulse_response, s.echo_db, round(s.delay_ms * ENGINE_RATE_HZ / 1000.0))
+
+    def _make_noise(self) -> tuple[Samples | None, int]:
+        s = self.settings
+        if s.noise is None or not len(s.noise):
+            return None, 0
+        rms = float(np.sqrt(np.mean(np.square(s.noise, dtype=np.float64)))) + 1e-9
+        gain = 10.0 ** ((s.speech_dbfs - s.snr_db) / 20.0) / rms
+        return frozen(s.noise * np.float32(gain)), int(self._rng.integers(len(s.noise)))
+
+    # -- real time -----------------------------------------------------------------------------
+
+    def _pace(self) -> None:
+        begin = last = self._clock()
+        n_blocks = 0
+        while not self._stopping.wait(max(0.0, begin + 0.02 * (n_blocks + 1) - self._clock())):
+            n_blocks += 1
+            now = self._clock()
+            gap_ms = 1000.0 * (now - last)
+            last = now
+            self._max_gap_ms = max(self._max_gap_ms, gap_ms)
+            self._n_late += gap_ms > 40.0
+            self.advance(20)
+
+
+def speech_level(recordings: list[Samples]) -> float:
+    """Mean active level of what will be said, for ``RoomSettings.speech_dbfs``."""
+    if not recordings:
+        return REFERENCE_SPEECH_DBFS
+    return level_of_active_speech(np.concatenate(recordings))
