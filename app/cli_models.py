@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from tqdm import tqdm
 
@@ -144,10 +144,10 @@ class ProgressBars:
     """One bar for each file on stderr, and a line for each note."""
 
     def __init__(self) -> None:
-        self._bar: tqdm[object] | None = None
+        self._bar: tqdm[NoReturn] | None = None
         self._name = ""
 
-    def __enter__(self) -> ProgressBars:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -170,7 +170,7 @@ class ProgressBars:
         self._bar = None
 
 
-def _bar(progress: FetchProgress) -> tqdm[object]:
+def _bar(progress: FetchProgress) -> tqdm[NoReturn]:
     refresh_s = _TERMINAL_REFRESH_S if sys.stderr.isatty() else _LOG_REFRESH_S
     return tqdm(
         total=progress.n_bytes,

@@ -15,7 +15,9 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from html.parser import HTMLParser
+from http.client import HTTPResponse
 from pathlib import Path
+from typing import cast
 
 from model.errors import WeightsError
 
@@ -49,15 +51,15 @@ def _from_index(
     report: Callable[[int, int], None],
     certificates: str | None,
 ) -> Path:
-    context = ssl.create_default_context(cafile=certificates)
     project = re.sub(r"[-_.]+", "-", name).lower()
+    # The addresses are the index that the user's pip is set to, whatever its scheme.
     page_url = f"{index.rstrip('/')}/{project}/"
-    request = urllib.request.Request(page_url, headers={"Accept": "text/html"})
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context) as answer:
+    request = urllib.request.Request(page_url, headers={"Accept": "text/html"})  # noqa: S310
+    with _open(request, certificates) as answer:
         page = answer.read().decode("utf-8", "replace")
     url, filename = find_sdist(page, page_url, name, version)
     target = folder / filename
-    with urllib.request.urlopen(url, timeout=TIMEOUT_S, context=context) as answer:
+    with _open(urllib.request.Request(url), certificates) as answer:  # noqa: S310
         n_total = int(answer.headers.get("Content-Length") or 0)
         n_done = 0
         with target.open("wb") as output:
@@ -68,6 +70,11 @@ def _from_index(
     if n_total and n_done != n_total:
         raise OSError(f"the connection ended after {n_done} of {n_total} bytes")
     return target
+
+
+def _open(request: urllib.request.Request, certificates: str | None) -> HTTPResponse:
+    context = ssl.create_default_context(cafile=certificates)
+    return cast(HTTPResponse, urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context))  # noqa: S310
 
 
 class _Links(HTMLParser):

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +65,7 @@ def default_manifest() -> Path:
 
 
 def default_store() -> WeightStore:
-    """The user's weights; PARLEY_OFFLINE=1 forbids asking a source, PARLEY_WEIGHTS_HUB=1 allows hubs."""
+    """The user's weights. PARLEY_OFFLINE=1 asks no source, PARLEY_WEIGHTS_HUB=1 asks hubs too."""
     return WeightStore(
         default_folder(),
         load_manifest(default_manifest()),
@@ -109,7 +109,7 @@ class WeightStore:
         return self.path(name)
 
     def is_present(self, name: str) -> bool:
-        """The file is there with its right size (the hash is checked on arrival and by ``verify``)."""
+        """The file is there with its size; the hash is checked on arrival and by ``verify``."""
         weight = self.manifest.named(name)
         try:
             return self.path(name).stat().st_size == weight.n_bytes
@@ -140,7 +140,7 @@ class WeightStore:
         return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
     def fetch(self, names: Iterable[str], report: ProgressReport) -> None:
-        """Brings what is missing of ``names``; a second call after a break goes on where it stopped.
+        """Brings what is missing of ``names``; a second call goes on where a broken one stopped.
 
         Raises:
             WeightsError: one line: offline, no room, or every source of a file failed.
@@ -172,6 +172,7 @@ class WeightStore:
             )
 
     def _fetch_one(self, weight: Weight, all_wanted: list[Weight], report: ProgressReport) -> None:
+        report(FetchProgress(weight.name, 0, weight.n_bytes))
         reasons: list[str] = []
         for source in weight.sources:
             if source.kind is SourceKind.HUB and not self.may_use_hub:
@@ -230,7 +231,7 @@ class WeightStore:
         os.replace(joined_path, target)
 
     def _part_path(self, part: Part) -> Path:
-        """A name of our own making, so that a part survives a restart and no archive names a path."""
+        """A name of our own: a part survives a restart and no archive names a path."""
         archive = part.archive
         key = f"{archive.kind} {archive.package} {archive.platform} {archive.file} {part.member}"
         return self.folder / _PARTIAL / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.part"
@@ -266,7 +267,7 @@ def _sha256(path: Path) -> str:
 
 
 @contextmanager
-def _one_fetcher(folder: Path, report: ProgressReport) -> Iterator[None]:
+def _one_fetcher(folder: Path, report: ProgressReport) -> Generator[None]:
     """Holds the folder's lock file; the system releases it when the process dies."""
     with (folder / ".lock").open("a+b") as lock:
         if not _try_lock(lock.fileno()):

@@ -127,7 +127,7 @@ def parse_manifest(document: Mapping[str, object], where: str) -> Manifest:
             f"{where}: format: must be {MANIFEST_FORMAT}, got {document['format']!r}"
         )
     group_table = top.table("groups")
-    groups = {name: group_table.text(name) for name in group_table.keys()}
+    groups = {name: group_table.text(name) for name in group_table.content}
     weights: dict[str, Weight] = {}
     paths: set[str] = set()
     for entry in top.tables("weight"):
@@ -204,9 +204,6 @@ class _Table:
 
     content: Mapping[str, object]
     where: str
-
-    def keys(self) -> list[str]:
-        return list(self.content)
 
     def refuse_unknown(self, *known: str) -> None:
         for key in self.content:

@@ -14,7 +14,7 @@ import sys
 import sysconfig
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -193,7 +193,7 @@ def _write_atomically(stream: IO[bytes], target: Path) -> None:
 
 
 @contextmanager
-def replacing(target: Path) -> Iterator[IO[bytes]]:
+def replacing(target: Path) -> Generator[IO[bytes]]:
     """A file that becomes ``target`` only when it was written to the end."""
     half = target.with_name(target.name + ".half")
     target.parent.mkdir(parents=True, exist_ok=True)
