@@ -48,8 +48,8 @@ class EchoLossEstimator:
 
     The estimate is the energy of the microphone over the energy after cancellation, summed over the
     last second in which the far end was active. Speech of the user during that second lowers it (it
-    is kept by the canceller), so convergence is sticky: it takes 0.3 s above 15 dB to win it and 4 s
-    below 6 dB to lose it, longer than people talk over a loudspeaker that yields to them.
+    is kept by the canceller), so convergence is sticky: 0.3 s above 15 dB win it and 4 s below 6 dB
+    lose it, longer than people talk over a loudspeaker that yields to them.
     Headphones leave no echo to measure: when the microphone during far activity is no louder than
     its own floor, that counts as converged too.
     """

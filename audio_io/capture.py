@@ -75,7 +75,7 @@ class CapturePipeline:
         self.attach(backend)
 
     def attach(self, backend: AudioBackend, gap_s: float = 0.0) -> None:
-        """Listens to ``backend`` from now on; the clock goes on ``gap_s`` later (device returned)."""
+        """Listens to ``backend`` from now on; the clock goes on ``gap_s`` later."""
         self._ring = backend.mic_ring
         self._resampler = StreamResampler(backend.format.mic_rate_hz, ENGINE_RATE_HZ)
         self._pending = SampleQueue()

@@ -58,7 +58,7 @@ class StreamStats:
 class AudioBackend(Protocol):
     """One microphone and one loudspeaker.
 
-    The microphone callback writes mono float32 at ``format.mic_rate_hz`` into ``mic_ring`` and wakes
+    The microphone callback writes mono float32 at ``format.mic_rate_hz`` into ``mic_ring`` and rings
     ``mic_wake``. The loudspeaker callback calls ``renderer.render``, which moves samples out of the
     renderer's ring, applies the gain ramp and leaves a copy of what the device was given in
     ``renderer.far_ring``.
@@ -90,7 +90,7 @@ class EchoCanceller(Protocol):
     def has_converged(self) -> bool: ...
     @property
     def echo_return_loss_db(self) -> float | None:
-        """Enhancement (ERLE) over the last second of far-end activity; None before there was any."""
+        """Enhancement (ERLE) over the last second of far-end activity; None before any."""
         ...
 
     def process(self, near: Samples, far: Samples) -> Samples:

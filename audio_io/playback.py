@@ -1,4 +1,4 @@
-"""The loudspeaker's side: keep the ring topped up, duck, hold, resume, cut, and tell what was heard.
+"""The loudspeaker's side: fill the ring, duck, hold, resume, cut, and tell what was heard.
 
 Pumped by whoever owns the playback thread (or by a virtual clock); knows no threads, no dialogue.
 """

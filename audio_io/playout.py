@@ -98,7 +98,7 @@ class PlayoutLedger:
         return None
 
     def word_start(self, reply_sample: int) -> int:
-        """Where the word sounding at ``reply_sample`` begins; the sample itself in between words."""
+        """Where the word sounding at ``reply_sample`` begins; itself in between words."""
         for mark in self._marks:
             if mark.sample_start <= reply_sample < mark.sample_end:
                 return mark.sample_start

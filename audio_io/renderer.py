@@ -1,7 +1,7 @@
 """What runs inside the loudspeaker callback: move samples, ramp the gain, count.
 
-The playback thread owns the writing side (ring, gain target, hold, flush); ``render`` belongs to the
-device callback or to the virtual room. Both sides change disjoint fields.
+The playback thread owns the writing side (ring, gain target, hold, flush); ``render`` belongs to
+the device callback or to the virtual room. Both sides change disjoint fields.
 """
 
 from __future__ import annotations

@@ -56,5 +56,5 @@ def level_of_active_speech(samples: Samples) -> float:
         return -120.0
     energy = np.mean(np.square(frames, dtype=np.float64), axis=1) + 1e-12
     loud = float(np.percentile(energy, 95.0))
-    active = energy[energy > loud * 10.0 ** (-_ACTIVE_RANGE_DB / 10.0)]
-    return 10.0 * float(np.log10(float(np.mean(active))))
+    is_active = energy > loud * 10.0 ** (-_ACTIVE_RANGE_DB / 10.0)
+    return 10.0 * float(np.log10(np.mean(energy, where=is_active)))

@@ -23,6 +23,8 @@ from audio_io.wake import WakeSignal
 
 BLOCK = ENGINE_RATE_HZ // 100  # samples of the microphone, 10 ms
 _MIC_RING_S = 2.0
+_PACE_MS = 20  # one callback of a real device
+_LATE_MS = 2.0 * _PACE_MS
 _MIN_OUTPUT_LATENCY_MS = 30.0  # the loudspeaker's resampler needs 21 ms of what is to come
 REFERENCE_SPEECH_DBFS = -26.0  # active level of speech when nobody says otherwise (ITU-T P.56)
 _FLOOR_DBFS = -85.0  # self-noise of a microphone; exact zeros mean a broken one
@@ -58,7 +60,8 @@ class RoomSettings:
         """Raises ValueError for what no room can be."""
         if self.output_latency_ms < _MIN_OUTPUT_LATENCY_MS:
             raise ValueError(
-                f"output_latency_ms = {self.output_latency_ms}: must be {_MIN_OUTPUT_LATENCY_MS} or more"
+                f"output_latency_ms = {self.output_latency_ms}: "
+                f"must be {_MIN_OUTPUT_LATENCY_MS} or more"
             )
         if self.out_rate_hz % 100:
             raise ValueError(f"out_rate_hz = {self.out_rate_hz}: must be a multiple of 100")
@@ -293,14 +296,15 @@ class VirtualRoom:
     def _pace(self) -> None:
         begin = last = self._clock()
         n_blocks = 0
-        while not self._stopping.wait(max(0.0, begin + 0.02 * (n_blocks + 1) - self._clock())):
+        step_s = _PACE_MS / 1000.0
+        while not self._stopping.wait(max(0.0, begin + step_s * (n_blocks + 1) - self._clock())):
             n_blocks += 1
             now = self._clock()
             gap_ms = 1000.0 * (now - last)
             last = now
             self._max_gap_ms = max(self._max_gap_ms, gap_ms)
-            self._n_late += gap_ms > 40.0
-            self.advance(20)
+            self._n_late += gap_ms > _LATE_MS
+            self.advance(_PACE_MS)
 
 
 def speech_level(recordings: list[Samples]) -> float:
