@@ -10,6 +10,7 @@ import numpy as np
 
 from audio_io.frames import Samples
 from audio_io.ring_buffer import RingBuffer
+from audio_io.wake import WakeSignal
 
 _MAX_BLOCK = 16_384  # samples; longer callbacks are rendered in parts
 _HISTORY = 128  # blocks remembered: over a second of 10 ms blocks, more than any device's latency
@@ -24,10 +25,12 @@ class OutputRenderer:
         n_rendered: samples handed to the device since creation (the device's clock).
         n_starved: samples of silence handed out while a reply was expected.
         n_starvations: times a reply ran dry.
+        wake: rung at every block, for the thread that keeps the ring full.
     """
 
     def __init__(self, rate_hz: int, ring_s: float = 0.4, far_s: float = 1.0) -> None:
         self.rate_hz = rate_hz
+        self.wake = WakeSignal()
         self.ring = RingBuffer(int(rate_hz * ring_s))
         self.far_ring = RingBuffer(int(rate_hz * far_s))
         self.n_rendered = 0
@@ -115,6 +118,7 @@ class OutputRenderer:
         self.far_ring.write(out)
         self._history.append((self.n_rendered, begin, n))
         del self._history[0]
+        self.wake.ring()
         self.n_rendered += len(out)
 
     def _n_wanted(self, n: int) -> int:

@@ -15,8 +15,9 @@ class WakeSignal:
         self._rings: SimpleQueue[None] = SimpleQueue()
 
     def ring(self) -> None:
-        """Wakes the waiter. Callback-safe."""
-        self._rings.put(None)
+        """Wakes the waiter. Callback-safe; never piles up when nobody waits."""
+        if self._rings.empty():
+            self._rings.put(None)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Returns True when rung, False after ``timeout_s``."""
