@@ -1,0 +1,99 @@
+"""Writes a conversation as the chat model wants to read it (ChatML: Qwen2.5 and SmolLM2 alike).
+
+The prompt of a turn begins with the prompt of the turns before it, so that its computed prefix can
+be reused. Knows nothing of the runtime: tokens are counted by a function it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from model.errors import ModelError
+from model.interfaces import Message
+
+PROMPTS = Path(__file__).resolve().parents[2] / "resources" / "prompts"
+_CUT_MARK = "—"  # how a transcript shows that somebody was interrupted
+_TOKENS_PER_MESSAGE = 5  # <|im_start|>, role, newline, <|im_end|>, newline
+_SPECIAL = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
+
+
+def read_system_prompt(language: str, folder: Path = PROMPTS) -> str:
+    """Returns the prompt of ``language``, the English one where there is none.
+
+    Raises:
+        ModelError: the file is missing.
+    """
+    path = folder / f"system_{language}.txt"
+    if not path.is_file():
+        path = folder / "system_en.txt"
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot read the system prompt: {error}; reinstall") from error
+
+
+class ChatPrompt:
+    """Prompts of one conversation; ``budget_tokens`` is what the history may take."""
+
+    def __init__(self, system: str, count_tokens: Callable[[str], int], budget_tokens: int) -> None:
+        self._system = system
+        self._count_tokens = count_tokens
+        self._budget_tokens = budget_tokens
+
+    def before_user(self, messages: tuple[Message, ...]) -> str:
+        """Everything up to where the user's words begin."""
+        kept = self._trimmed(messages)
+        parts = [f"<|im_start|>system\n{self._system}<|im_end|>\n"]
+        parts += [f"<|im_start|>{m.role}\n{_written(m)}<|im_end|>\n" for m in kept]
+        return "".join(parts) + "<|im_start|>user\n"
+
+    def for_reply(self, messages: tuple[Message, ...], user_text: str) -> str:
+        """Everything up to where the assistant's words begin."""
+        return (
+            f"{self.before_user(messages)}{_plain(user_text)}<|im_end|>\n<|im_start|>assistant\n"
+        )
+
+    def _trimmed(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        """Drops whole turns, oldest first, a quarter of the budget at a time.
+
+        Dropping one turn per turn would throw the computed prefix away each time.
+        """
+        turns = _turns(messages)
+        sizes = [sum(self._size(m) for m in turn) for turn in turns]
+        budget = self._budget_tokens - self._size(Message("system", self._system))
+        total = sum(sizes)
+        if total <= budget:
+            return messages
+        first = 0
+        while first < len(turns) - 1 and total > budget * 3 // 4:
+            total -= sizes[first]
+            first += 1
+        return tuple(m for turn in turns[first:] for m in turn) if total <= budget else ()
+
+    def _size(self, message: Message) -> int:
+        return self._count_tokens(_written(message)) + _TOKENS_PER_MESSAGE
+
+
+def _turns(messages: tuple[Message, ...]) -> list[list[Message]]:
+    """Groups messages; a turn begins with the user's words."""
+    turns: list[list[Message]] = []
+    for message in messages:
+        if message.role == "user" or not turns:
+            turns.append([])
+        turns[-1].append(message)
+    return turns
+
+
+def _written(message: Message) -> str:
+    text = _plain(message.text)
+    if not message.was_cut:
+        return text
+    return f"{text.rstrip(' .,;:!?…')}{_CUT_MARK}"
+
+
+def _plain(text: str) -> str:
+    """Control words of the chat format cannot be spoken into it."""
+    for word in _SPECIAL:
+        text = text.replace(word, "")
+    return text

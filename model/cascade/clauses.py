@@ -1,0 +1,159 @@
+"""Cuts a growing reply into clauses that can be spoken one after the other.
+
+The first clause is short, so that sound starts early; later ones are whole sentences or long
+phrases. Fed token by token or all at once, the clauses are the same. Knows nothing of sound.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_FIRST_WORDS = 4  # the first clause may end before a joining word from here on
+_FIRST_AT_MOST_WORDS = 6
+_PHRASE_WORDS = 8  # a later clause may end at a comma from here on
+_AT_MOST_WORDS = 28  # about ten seconds of speech
+_COMMA_FIRST_WORDS = 2  # "Well, ..." alone sounds clipped
+_CJK_AT_MOST = 40  # characters; Mandarin has no spaces
+_CJK_FIRST = 6
+
+_SENTENCE_ENDS = frozenset(".!?…")
+_PHRASE_ENDS = frozenset(",;:—–")
+_CJK_SENTENCE_ENDS = frozenset("。！？")
+_CJK_PHRASE_ENDS = frozenset("，；：、")
+_CLOSERS = frozenset("\"'”’)]*")
+_JOINING_WORDS = frozenset(
+    "and but or so because which that who when where while if to of in on at for with from by as "
+    "than into about through during".split()
+)
+_ABBREVIATIONS = frozenset(
+    "mr mrs ms dr prof sr jr st vs etc e.g i.e a.m p.m u.s u.k no approx dept fig inc ltd co jan "
+    "feb mar apr jun jul aug sep sept oct nov dec mt ft oz lb lbs hr min sec vol".split()
+)
+_ABBREVIATIONS_THAT_MAY_END = frozenset("etc a.m p.m u.s u.k inc ltd jr sr".split())
+_HAS_LETTER = re.compile(r"\w")
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """text[start:end] of the reply; ``text`` is that piece, outer white space removed."""
+
+    text: str
+    start: int
+    end: int
+
+
+class ClauseSplitter:
+    """Takes text deltas, gives clauses as soon as they cannot change any more."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._start = 0
+        self._scan = 0
+        self._n_clauses = 0
+
+    @property
+    def text(self) -> str:
+        """All text so far."""
+        return self._text
+
+    def push(self, delta: str) -> list[Clause]:
+        """Takes more text; returns the clauses that are complete now."""
+        self._text += delta
+        return self._complete(is_final=False)
+
+    def finish(self) -> list[Clause]:
+        """The text is over; returns what is left."""
+        clauses = self._complete(is_final=True)
+        last = self._take(len(self._text))
+        return [*clauses, last] if last else clauses
+
+    def _complete(self, is_final: bool) -> list[Clause]:
+        """Looks at each character once, when the word after it has been seen to its end."""
+        clauses: list[Clause] = []
+        while self._scan < len(self._text):
+            cut = self._cut_at(self._scan, is_final)
+            if cut is None:
+                break
+            self._scan += 1
+            if cut and (clause := self._take(self._scan)):
+                clauses.append(clause)
+        return clauses
+
+    def _take(self, end: int) -> Clause | None:
+        piece = self._text[self._start : end]
+        if not _HAS_LETTER.search(piece):
+            return None
+        start = self._start + len(piece) - len(piece.lstrip())
+        self._start = self._scan = end
+        self._n_clauses += 1
+        text = piece.strip()
+        return Clause(text, start, start + len(text))
+
+    def _cut_at(self, at: int, is_final: bool) -> bool | None:
+        """Whether a clause ends after character ``at``; None when more text is needed to know."""
+        char = self._text[at]
+        if char in _CJK_SENTENCE_ENDS:
+            return True
+        if is_cjk(char) or char in _CJK_PHRASE_ENDS:
+            return self._cut_cjk(at, char)
+        if char == "\n":
+            return True
+        if not char.isspace():
+            return False
+        following = self._next_word(at + 1)
+        if following is None and not is_final:
+            return None
+        return self._cut_before(at, following or "")
+
+    def _cut_cjk(self, at: int, char: str) -> bool:
+        length = at + 1 - self._start
+        if char in _CJK_PHRASE_ENDS:
+            return length >= (_CJK_FIRST if self._n_clauses == 0 else 2 * _CJK_FIRST)
+        return length >= _CJK_AT_MOST
+
+    def _cut_before(self, space_at: int, following: str) -> bool:
+        """Decides at a space, knowing the word before it and the whole word after it."""
+        words = self._text[self._start : space_at].split()
+        if not words:
+            return False
+        last = words[-1].rstrip("".join(_CLOSERS))
+        if last[-1:] in _SENTENCE_ENDS:
+            return _ends_sentence(last, following)
+        is_first = self._n_clauses == 0
+        if last[-1:] in _PHRASE_ENDS:
+            return len(words) >= (_COMMA_FIRST_WORDS if is_first else _PHRASE_WORDS)
+        if not is_first:
+            return len(words) >= _AT_MOST_WORDS
+        if last.lower() in _JOINING_WORDS or following[:1].isdigit() or last[-1:].isdigit():
+            return False
+        is_joining = following.lower() in _JOINING_WORDS
+        return len(words) >= _FIRST_AT_MOST_WORDS or (is_joining and len(words) >= _FIRST_WORDS)
+
+    def _next_word(self, at: int) -> str | None:
+        """The word from ``at`` on, None while it may still grow."""
+        rest = self._text[at:]
+        word = rest.lstrip()
+        end = next((i for i, char in enumerate(word) if char.isspace()), None)
+        if end is not None:
+            return word[:end]
+        return word[:1] if word and is_cjk(word[0]) else None
+
+
+def is_cjk(char: str) -> bool:
+    """Whether the character is a Chinese ideograph."""
+    return "\u4e00" <= char <= "\u9fff" or "\u3400" <= char <= "\u4dbf"
+
+
+def _ends_sentence(word: str, following: str) -> bool:
+    """Whether ``word``, which ends in a full stop or the like, ends a sentence."""
+    if word[-1] != "." or word.endswith("..."):
+        return not following[:1].islower()
+    stem = word[:-1].lstrip("\"'“‘([").lower()
+    if len(stem) == 1 and stem.isalpha() and stem not in "i":
+        return False
+    if stem in _ABBREVIATIONS_THAT_MAY_END:
+        return following[:1].isupper()
+    if stem in _ABBREVIATIONS or (stem.isdigit() and not following[:1].isupper()):
+        return False
+    return not following[:1].islower()

@@ -1,0 +1,205 @@
+"""Moonshine on onnxruntime: a stretch of speech in, its words out.
+
+Knows nothing of streaming, turns or microphones.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import onnxruntime as ort
+
+from audio_io.frames import ENGINE_RATE_HZ, Samples
+from model.cascade.graph_names import with_named_subgraphs
+from model.cascade.onnx_session import open_session
+from model.errors import WeightsError
+
+log = logging.getLogger(__name__)
+
+_START_TOKEN, _END_TOKEN = 1, 2  # Moonshine's tokenizer
+_TOKENS_PER_S = 6.5  # upper bound of speech; above it the model hallucinates (Moonshine paper, 3.2)
+_SPARE_TOKENS = 4
+MAX_SAMPLES = 9 * ENGINE_RATE_HZ  # the attention masks in the files end at 9.3 s
+_MIN_SAMPLES = ENGINE_RATE_HZ // 2  # the encoder needs some context; shorter sounds are padded
+_BYTE_TOKEN = re.compile(rb"<0x([0-9A-F]{2})>")
+_WORD_MARK = "\u2581"
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """Words and how sure the model was of them.
+
+    Attributes:
+        mean_logprob: mean natural log probability of the tokens; 0.0 when there are none.
+    """
+
+    text: str
+    mean_logprob: float
+    n_tokens: int
+
+
+class Moonshine:
+    """Offline recogniser of one size; ``folder`` holds encoder, decoder and tokenizer."""
+
+    def __init__(self, folder: Path, fold: bool = False) -> None:
+        """Opens the weights.
+
+        Args:
+            fold: unpack the quantised constants once, to a file kept beside the weights. Without
+                it the base size unpacks all of its weights at every token.
+
+        Raises:
+            WeightsError: a file is missing or cannot be opened.
+        """
+        encoder = _existing(folder / "encoder_model.ort")
+        decoder = _existing(folder / "decoder_model_merged.ort")
+        self._pieces = _read_pieces(_existing(folder / "tokenizer.bin"))
+        self._encoder = open_session(_folded(encoder) if fold else encoder)
+        self._decoder = open_session(_folded(decoder) if fold else decoder)
+        self._input_names = {i.name for i in self._decoder.get_inputs()}
+        self._encoder_names = {i.name for i in self._encoder.get_inputs()}
+        self._output_names = [o.name for o in self._decoder.get_outputs()]
+        self._empty_past = {
+            i.name: np.zeros((1, cast(int, i.shape[1]), 0, cast(int, i.shape[3])), np.float32)
+            for i in self._decoder.get_inputs()
+            if i.name.startswith("past")
+        }
+
+    def transcribe(self, samples: Samples) -> Transcription:
+        """Returns the words in ``samples`` (16 kHz); greedy, bounded by the length of the audio.
+
+        Raises:
+            ValueError: more than ``MAX_SAMPLES``.
+        """
+        if len(samples) > MAX_SAMPLES:
+            raise ValueError(f"{len(samples)} samples; one pass takes at most {MAX_SAMPLES}")
+        max_tokens = int(len(samples) / ENGINE_RATE_HZ * _TOKENS_PER_S) + _SPARE_TOKENS
+        if len(samples) < _MIN_SAMPLES:
+            samples = np.pad(samples, (0, _MIN_SAMPLES - len(samples)))
+        feed: dict[str, Any] = {"input_values": samples[np.newaxis].astype(np.float32)}
+        if "attention_mask" in self._encoder_names:
+            feed["attention_mask"] = np.ones((1, len(samples)), np.int64)
+        hidden = cast("np.ndarray[Any, Any]", self._encoder.run(None, feed)[0])
+        return self._decode(hidden, max_tokens)
+
+    def _decode(self, hidden: np.ndarray[Any, Any], max_tokens: int) -> Transcription:
+        past: dict[str, Any] = dict(self._empty_past)
+        fixed: dict[str, Any] = {"encoder_hidden_states": hidden}
+        if "encoder_attention_mask" in self._input_names:
+            fixed["encoder_attention_mask"] = np.ones((1, hidden.shape[1]), np.int64)
+        tokens: list[int] = []
+        logprob = 0.0
+        last = _START_TOKEN
+        for step in range(max_tokens):
+            outputs = self._step(last, step, {**fixed, **past})
+            logits = outputs["logits"][0, -1]
+            last = int(logits.argmax())
+            if last == _END_TOKEN or has_looped(tokens):
+                break
+            tokens.append(last)
+            logprob += float(logits[last]) - _log_sum_exp(logits)
+            for name in past:
+                if step == 0 or ".decoder." in name:
+                    past[name] = outputs[name.replace("past_key_values", "present")]
+        tokens = without_loop(tokens)
+        return Transcription(self._text(tokens), logprob / max(1, len(tokens)), len(tokens))
+
+    def _step(self, token: int, step: int, feed: dict[str, Any]) -> dict[str, Any]:
+        feed["input_ids"] = np.array([[token]], np.int64)
+        feed["use_cache_branch"] = np.array([step > 0])
+        return dict(zip(self._output_names, self._decoder.run(None, feed), strict=True))
+
+    def _text(self, tokens: list[int]) -> str:
+        raw = b"".join(
+            _BYTE_TOKEN.sub(lambda m: bytes([int(m[1], 16)]), self._pieces[token])
+            for token in tokens
+        )
+        return raw.decode("utf-8", "replace").replace(_WORD_MARK, " ").strip()
+
+
+_LOOP_PERIODS = range(1, 9)  # tokens; a phrase of eight tokens is about five words
+_LOOP_REPEATS = 4  # "no, no, no" is speech; four times the same phrase is a stuck decoder
+
+
+def has_looped(tokens: list[int]) -> bool:
+    """Whether the tokens end in the same phrase ``_LOOP_REPEATS`` times."""
+    return any(_loops_with(tokens, period) for period in _LOOP_PERIODS)
+
+
+def without_loop(tokens: list[int]) -> list[int]:
+    """Returns the tokens with a final loop reduced to one round."""
+    for period in _LOOP_PERIODS:
+        if _loops_with(tokens, period):
+            return tokens[: len(tokens) - period * (_LOOP_REPEATS - 1)]
+    return tokens
+
+
+def _loops_with(tokens: list[int], period: int) -> bool:
+    n = period * _LOOP_REPEATS
+    if len(tokens) < n:
+        return False
+    tail = tokens[-n:]
+    return all(tail[i] == tail[i % period] for i in range(n))
+
+
+def _log_sum_exp(logits: np.ndarray[Any, Any]) -> float:
+    top = float(logits.max())
+    return top + math.log(float(np.exp(logits - top).sum()))
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise WeightsError(f"{path}: file is missing; fetch the weights with `parley models get`")
+    return path
+
+
+def _read_pieces(path: Path) -> list[bytes]:
+    """Reads the vocabulary: length (one byte, or two from 128 on), then the piece."""
+    raw = path.read_bytes()
+    pieces: list[bytes] = []
+    at = 0
+    while at < len(raw):
+        size = raw[at]
+        at += 1
+        if size >= 128:
+            size = raw[at] * 128 + size - 128
+            at += 1
+        pieces.append(raw[at : at + size])
+        at += size
+    return pieces
+
+
+def _folded(path: Path) -> Path:
+    """Returns the constant-folded twin of an ``.ort`` file, made on first use.
+
+    The name carries onnxruntime's version: what the optimiser writes is its own affair.
+
+    Raises:
+        WeightsError: the folder cannot be written.
+    """
+    target = path.with_name(f"{path.stem}.folded-{ort.__version__}.onnx")
+    if target.is_file():
+        return target
+    log.info("folding %s once; this takes some seconds", path.name)
+    plain = path.with_name(f"{path.stem}.{os.getpid()}.plain.onnx")
+    partial = path.with_name(f"{path.stem}.{os.getpid()}.part.onnx")
+    try:
+        open_session(path, optimized=plain, level=ort.GraphOptimizationLevel.ORT_ENABLE_BASIC)
+        plain.write_bytes(with_named_subgraphs(plain.read_bytes()))
+        extended = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        open_session(plain, optimized=partial, level=extended)
+        open_session(partial)  # a file that does not load must not be kept
+        os.replace(partial, target)
+    except OSError as error:
+        raise WeightsError(f"{path.parent}: cannot keep the folded model: {error}") from error
+    finally:
+        plain.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
+    return target

@@ -1,0 +1,67 @@
+"""Opens ONNX models the way a two-core machine with a running sound card likes it.
+
+One thread, no spinning: engines that spin against each other are many times slower. Knows no model.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnxruntime as ort
+
+from model.errors import WeightsError
+
+_QUIET = 3  # onnxruntime's log level: errors only
+# ONNX field numbers: ModelProto.graph, GraphProto.output, ValueInfoProto.name/.type,
+# TypeProto.tensor_type, TypeProto.Tensor.elem_type; 1 is float.
+_GRAPH, _OUTPUT, _NAME, _TYPE, _TENSOR = 7, 12, 1, 2, 1
+_FLOAT_TENSOR = b"\x08\x01"
+
+
+def open_session(
+    model: Path | bytes,
+    n_threads: int = 1,
+    optimized: Path | None = None,
+    level: ort.GraphOptimizationLevel = ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+) -> ort.InferenceSession:
+    """Opens a model on the CPU.
+
+    Args:
+        optimized: where to write the optimised graph, as ONNX.
+
+    Raises:
+        WeightsError: the file is not a model this runtime can open.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    options.inter_op_num_threads = 1
+    options.graph_optimization_level = level
+    options.log_severity_level = _QUIET
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if optimized is not None:
+        options.optimized_model_filepath = str(optimized)
+        options.add_session_config_entry("session.save_model_format", "ONNX")
+    source = model if isinstance(model, bytes) else str(model)
+    try:
+        return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises a dozen unrelated types
+        name = "model" if isinstance(model, bytes) else str(model)
+        raise WeightsError(
+            f"{name}: cannot be opened ({type(error).__name__}); "
+            "remove it and run `parley models get`"
+        ) from error
+
+
+def with_output(model: bytes, tensor: str) -> bytes:
+    """Returns the model with an inner float tensor declared as one more output.
+
+    A protobuf message may be continued by appending fields: repeated ones are joined, so a tail
+    of a few bytes adds the output without parsing the model.
+    """
+    kind = _field(_TYPE, _field(_TENSOR, _FLOAT_TENSOR))
+    return model + _field(_GRAPH, _field(_OUTPUT, _field(_NAME, tensor.encode()) + kind))
+
+
+def _field(number: int, body: bytes) -> bytes:
+    assert len(body) < 128, "a tail of single-byte lengths"
+    return bytes([number << 3 | 2, len(body)]) + body

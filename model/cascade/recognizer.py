@@ -1,0 +1,190 @@
+"""Words of the open user turn: partial ones while it is spoken, final ones when it ends.
+
+A small model follows the speaker; a larger one writes the final text. A long turn is cut at pauses
+into segments that are transcribed once and then frozen, so the cost of a partial and of the final
+pass is bounded. Everything is decided in audio time: the same frames give the same words.
+Knows nothing of dialogue, files or processes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+import numpy as np
+
+from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, level_dbfs
+from model.cascade.moonshine import Transcription
+
+_WINDOW = ENGINE_RATE_HZ // 50  # 20 ms: one look at the energy
+_SPEECH_DBFS = -55.0  # clean microphones sit below -65 in silence; quiet talkers reach -45
+_SPEECH_WINDOWS = 5  # 100 ms above the level: less is a click, and is not transcribed
+_PARTIAL_EVERY_S = 0.4
+_PARTIAL_PER_SEGMENT_S = 0.03  # longer segments cost more: be rarer (0.7 s at 10 s)
+_CUT_AFTER_S = 6.0  # from here on the segment is cut at the next pause...
+_CUT_AT_MOST_S = 8.5  # ...and here at its quietest place, pause or not (the models end at 9 s)
+_PAUSE_WINDOWS = 12  # 240 ms of quiet is a pause between phrases
+_MARGIN = ENGINE_RATE_HZ // 5  # 200 ms of quiet kept around what is transcribed
+_MIN_LOGPROB = -1.2  # mean per token; of 50 clips of real speech none was below
+_LETTER = re.compile(r"\w")
+
+
+class Transcriber(Protocol):
+    """Offline recogniser."""
+
+    def transcribe(self, samples: Samples) -> Transcription: ...
+
+
+class StreamingRecognizer:
+    """Hears one turn at a time; all positions are samples of what was heard of this turn."""
+
+    def __init__(self, partial: Transcriber, final: Transcriber) -> None:
+        self._partial = partial
+        self._final = final
+        self.begin()
+
+    def begin(self) -> None:
+        """Forgets what was heard."""
+        self._open: list[Samples] = []
+        self._n_open = 0
+        self._frozen: list[str] = []
+        self._end: int | None = None  # stream position after the last sample
+        self._tried_at = 0  # samples of the open segment when the last partial was made
+        self._text = ""
+        self._final_text: tuple[int, str] | None = None  # (samples it covers, words)
+        self._quiet = _QuietCounter()
+        self._is_confirmed = False
+
+    @property
+    def end_s(self) -> float:
+        """End of what was heard, on the stream's clock."""
+        return (self._end or 0) / ENGINE_RATE_HZ
+
+    @property
+    def partial_text(self) -> str:
+        return self._text
+
+    def hear(self, frame: AudioFrame) -> bool:
+        """Takes audio; returns whether ``partial_text`` has changed. Heard samples are not taken twice."""
+        samples = frame.samples
+        if self._end is not None and frame.start < self._end:
+            samples = samples[self._end - frame.start :]
+        if not len(samples):
+            return False
+        self._end = frame.end
+        self._open.append(samples)
+        self._n_open += len(samples)
+        self._quiet.take(samples)
+        if self._is_time_to_cut():
+            while self._is_time_to_cut():
+                self._cut()
+            return self._set_text("")
+        interval_s = _PARTIAL_EVERY_S + _PARTIAL_PER_SEGMENT_S * self._n_open / ENGINE_RATE_HZ
+        if self._n_open - self._tried_at < interval_s * ENGINE_RATE_HZ:
+            return False
+        has_news = self._quiet.n_loud_since_try > 0
+        self._tried_at = self._n_open
+        self._quiet.n_loud_since_try = 0
+        return has_news and self._set_text(self._partial_words())
+
+    def finish(self) -> str:
+        """Returns the final words of all that was heard; repeated calls without new audio are free."""
+        if self._final_text is None or self._final_text[0] != self._n_open:
+            self._final_text = (self._n_open, words_in(self._final, self._segment()))
+        return _joined([*self._frozen, self._final_text[1]])
+
+    def _partial_words(self) -> str:
+        """The small model hears words in noise; the large one does not, and has to agree once."""
+        segment = self._segment()
+        text = words_in(self._partial, segment)
+        if text and not self._is_confirmed:
+            self._is_confirmed = bool(words_in(self._final, segment))
+        return text if self._is_confirmed else ""
+
+    def _segment(self) -> Samples:
+        if len(self._open) > 1:
+            self._open = [np.concatenate(self._open)]
+        return self._open[0] if self._open else np.zeros(0, np.float32)
+
+    def _set_text(self, open_text: str) -> bool:
+        text = _joined([*self._frozen, open_text])
+        has_changed = text != self._text
+        self._text = text
+        return has_changed
+
+    def _is_time_to_cut(self) -> bool:
+        seconds = self._n_open / ENGINE_RATE_HZ
+        is_pause = self._quiet.n_quiet >= _PAUSE_WINDOWS
+        return seconds >= _CUT_AT_MOST_S or (seconds >= _CUT_AFTER_S and is_pause)
+
+    def _cut(self) -> None:
+        segment = self._segment()
+        at = quietest_place(segment, len(segment) // 2)
+        self._frozen.append(words_in(self._final, segment[:at]))
+        rest = segment[at:]
+        self._open = [rest]
+        self._n_open = len(rest)
+        self._tried_at = 0
+        self._final_text = None
+
+
+class _QuietCounter:
+    """Counts quiet windows at the end and loud ones since the last partial."""
+
+    def __init__(self) -> None:
+        self.n_quiet = 0
+        self.n_loud_since_try = 0
+        self._rest: Samples = np.zeros(0, np.float32)
+
+    def take(self, samples: Samples) -> None:
+        joined = np.concatenate([self._rest, samples])
+        n = len(joined) // _WINDOW
+        for window in joined[: n * _WINDOW].reshape(n, _WINDOW):
+            if level_dbfs(window) < _SPEECH_DBFS:
+                self.n_quiet += 1
+            else:
+                self.n_quiet = 0
+                self.n_loud_since_try += 1
+        self._rest = joined[n * _WINDOW :]
+
+
+def words_in(transcriber: Transcriber, samples: Samples) -> str:
+    """Returns the words, "" where there is no voice to speak of or the model itself doubts them."""
+    voiced = trimmed(samples)
+    if voiced is None:
+        return ""
+    heard = transcriber.transcribe(voiced)
+    if heard.mean_logprob < _MIN_LOGPROB or not _LETTER.search(heard.text):
+        return ""
+    return heard.text
+
+
+def trimmed(samples: Samples) -> Samples | None:
+    """Cuts quiet ends down to a margin; None where nothing is louder than silence."""
+    loud = np.flatnonzero(_levels_dbfs(samples) >= _SPEECH_DBFS)
+    if len(loud) < _SPEECH_WINDOWS:
+        return None
+    begin = max(0, int(loud[0]) * _WINDOW - _MARGIN)
+    return samples[begin : (int(loud[-1]) + 1) * _WINDOW + _MARGIN]
+
+
+def quietest_place(samples: Samples, not_before: int) -> int:
+    """Returns the middle of the quietest 240 ms after ``not_before``."""
+    levels = np.maximum(_levels_dbfs(samples), _SPEECH_DBFS - 20.0)
+    if len(levels) <= _PAUSE_WINDOWS:
+        return len(samples)
+    kernel = np.ones(_PAUSE_WINDOWS) / _PAUSE_WINDOWS
+    smooth = np.convolve(levels, kernel, mode="valid")
+    first = min(not_before // _WINDOW, len(smooth) - 1)
+    best = first + int(np.argmin(smooth[first:]))
+    return (best + _PAUSE_WINDOWS // 2) * _WINDOW
+
+
+def _levels_dbfs(samples: Samples) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    n = len(samples) // _WINDOW
+    windows = samples[: n * _WINDOW].reshape(n, _WINDOW).astype(np.float64)
+    return 10.0 * np.log10(np.maximum((windows**2).mean(axis=1), 1e-12))
+
+
+def _joined(parts: list[str]) -> str:
+    return " ".join(part for part in parts if part)
