@@ -58,10 +58,10 @@ def problem_with(info: OptionInfo, value: object) -> str | None:
         return _number_problem(default, option, value)
     if isinstance(default, tuple):
         is_texts = isinstance(value, (list, tuple)) and all(
-            isinstance(item, str) for item in cast("list[object]", value)
+            isinstance(item, str) and _is_writable(item) for item in cast("list[object]", value)
         )
         return None if is_texts else 'must be a list of texts, such as ["halt"]'
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not _is_writable(value):
         return "must be a text in quotes"
     if option.choices and value not in option.choices:
         return "must be one of " + ", ".join(f'"{choice}"' for choice in option.choices)
@@ -84,3 +84,8 @@ def _span(option: Option) -> str:
         return ""
     unit = f" {option.unit}" if option.unit else ""
     return f" from {option.minimum:g} to {option.maximum:g}{unit}"
+
+
+def _is_writable(text: str) -> bool:
+    """False for halves of surrogate pairs, which no file can hold."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)

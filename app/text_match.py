@@ -1,0 +1,61 @@
+"""Whether an utterance consists of known phrases and nothing else.
+
+Knows no phrase of its own but courtesies; the lists come from the rules of the dialogue.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+
+# What people put around an order without changing it.
+_COURTESIES = (
+    "please", "okay", "ok", "now", "hey", "oh", "um", "uh", "parley",
+    "请", "请你", "吧", "了", "啊", "好", "好了",
+)  # fmt: skip
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Case-folded words without punctuation; one a character where there are no spaces.
+
+    "Mm-hm, I'm" gives ("mm", "hm", "i'm").
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+    spaced = _UNSPACED.sub(lambda match: f" {match.group()} ", folded)
+    return tuple(_WORD.findall(spaced))
+
+
+def is_stop_phrase(text: str, phrases: Iterable[str]) -> bool:
+    """Only an order to stop, perhaps repeated or politely put: "Stop, please. Stop." """
+    orders = _split(phrases)
+    spoken = words(text)
+    has_order = any(
+        spoken[at : at + len(order)] == order for order in orders for at in range(len(spoken))
+    )
+    return has_order and _is_made_of(spoken, orders | _split(_COURTESIES))
+
+
+def is_backchannel(text: str, phrases: Iterable[str]) -> bool:
+    """Only acknowledgements, perhaps several: "Yeah, mm-hm." """
+    spoken = words(text)
+    return bool(spoken) and _is_made_of(spoken, _split(phrases))
+
+
+def _split(phrases: Iterable[str]) -> frozenset[tuple[str, ...]]:
+    return frozenset(split for split in map(words, phrases) if split)
+
+
+def _is_made_of(spoken: tuple[str, ...], phrases: frozenset[tuple[str, ...]]) -> bool:
+    """Whether some sequence of phrases is exactly what was spoken."""
+    reachable = {0}
+    for end in range(1, len(spoken) + 1):
+        if any(
+            end - len(phrase) in reachable and spoken[end - len(phrase) : end] == phrase
+            for phrase in phrases
+        ):
+            reachable.add(end)
+    return len(spoken) in reachable
