@@ -195,12 +195,10 @@ class HistoryStore:
             )
         in_turn, turn_values = terms.condition("t.id", "t.text", self._has_index)
         in_title, title_values = terms.condition("c.id", "c.title", has_index=False)
-        sql = (
-            _SELECT_INFO.replace("1 = 1", in_turn)
-            + f" WHERE c.id IN (SELECT t.conversation_id FROM turns t WHERE {in_turn})"
-            + f" OR {in_title}"
-            + _NEWEST_FIRST
-        )
+        # The conditions are ours; what was typed is among the values.
+        in_talk = f"c.id IN (SELECT t.conversation_id FROM turns t WHERE {in_turn})"  # noqa: S608
+        select = _SELECT_INFO.replace("1 = 1", in_turn)
+        sql = f"{select} WHERE {in_talk} OR {in_title}{_NEWEST_FIRST}"
         values = (*turn_values, *turn_values, *title_values, limit)
         return tuple(_info(row, terms) for row in self._read(sql, values))
 

@@ -33,8 +33,8 @@ class SearchTerms:
         """
         if has_index and all(_is_indexed(word) for word in self.words):
             match = " ".join('"' + word.replace('"', '""') + '"*' for word in self.words)
-            sql = f"{id_sql} IN (SELECT rowid FROM turns_search WHERE turns_search MATCH ?)"
-            return sql, [match]
+            hits = "(SELECT rowid FROM turns_search WHERE turns_search MATCH ?)"
+            return f"{id_sql} IN {hits}", [match]
         each = f"instr(folded({text_sql}), ?) > 0"
         return "(" + " AND ".join([each] * len(self.words)) + ")", list(self.words)
 

@@ -10,9 +10,6 @@ from typing import TypeVar, cast
 
 from app.options import Option, OptionInfo, Value
 
-SCHEMA_VERSION = 1
-"""Layout of the settings file; raised together with a migration in ``app.settings_file``."""
-
 _OPTION = "option"
 
 _T = TypeVar("_T", bound=Value)
@@ -299,7 +296,6 @@ class Settings:
     model: ModelSettings = ModelSettings()
     privacy: PrivacySettings = PrivacySettings()
     appearance: AppearanceSettings = AppearanceSettings()
-    schema_version: int = SCHEMA_VERSION
 
     def value(self, section: str, key: str) -> Value:
         """Raises AttributeError for a name that is none of ``options()``."""
@@ -324,4 +320,4 @@ def options() -> tuple[OptionInfo, ...]:
 
 
 def section_names() -> tuple[str, ...]:
-    return tuple(item.name for item in fields(Settings) if item.name != "schema_version")
+    return tuple(item.name for item in fields(Settings))

@@ -21,7 +21,7 @@ from app.errors import BadInputError, one_line
 from app.history import utc_now
 from app.options import OptionInfo, Value, problem_with
 from app.safe_file import put_aside, write_atomically
-from app.settings import SCHEMA_VERSION, Settings, options, section_names
+from app.settings import Settings, options, section_names
 from app.snapshot import Notice, NoticeKind
 
 Tables = MutableMapping[str, Any]
@@ -196,12 +196,14 @@ def _edited(
     version = _version_of(tables) or len(migrations) + 1
     for step in migrations[version - 1 :]:
         step(tables)
-    tables[_VERSION_KEY] = max(version, len(migrations) + 1)
+    version = max(version, len(migrations) + 1)
+    tables[_VERSION_KEY] = version
     for info in options():
         _put(tables, info, settings.value(info.section, info.key))
     text = tomlkit.dumps(document)  # pyright: ignore[reportUnknownMemberType]
-    written = _Reader(Path()).read(_parsed(text.encode())).settings
-    if written != replace(settings, schema_version=SCHEMA_VERSION):
+    written = _parsed(text.encode())
+    is_whole = written.get(_VERSION_KEY) == version
+    if not is_whole or _Reader(Path()).read(written).settings != settings:
         raise ValueError("the edited file does not hold these settings")
     return text
 

@@ -30,7 +30,7 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def is_stop_phrase(text: str, phrases: Iterable[str]) -> bool:
-    """Only an order to stop, perhaps repeated or politely put: "Stop, please. Stop." """
+    """Only an order to stop, perhaps repeated or politely put ("Stop, please. Stop.")."""
     orders = _split(phrases)
     spoken = words(text)
     has_order = any(
@@ -40,7 +40,7 @@ def is_stop_phrase(text: str, phrases: Iterable[str]) -> bool:
 
 
 def is_backchannel(text: str, phrases: Iterable[str]) -> bool:
-    """Only acknowledgements, perhaps several: "Yeah, mm-hm." """
+    """Only acknowledgements, perhaps several ("Yeah, mm-hm.")."""
     spoken = words(text)
     return bool(spoken) and _is_made_of(spoken, _split(phrases))
 
