@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from app.draft import DialogueDraft
 from app.effects import (
+    FadeAndFlush,
     HardFlush,
     ReportError,
     RestartModel,
@@ -118,8 +119,9 @@ class Move(DialogueDraft):
             return
         live = self.state.live
         self.effects.append(HardFlush(live.generation))
-        report = PlayoutReport(live.generation, 0, live.heard_text_end, True, True, 0.0)
-        self._commit(report)
+        if live.heard_text_end > 0:
+            # The device owes a report it may never give; words that were told count as heard.
+            self._commit(PlayoutReport(live.generation, 0, live.heard_text_end, True, True, 0.0))
         self._rest()
 
     # -- the loudspeaker -----------------------------------------------------------------------
@@ -163,8 +165,8 @@ class Move(DialogueDraft):
             and live.generation == generation
             and self.state.phase is Phase.THINKING
         ):
-            self.effects.append(ReportError(message))
-            self._drop_uncommitted(generation)
+            # A first sample may be on its way to the ear; its report decides whether it was heard.
+            self.effects += [ReportError(message), FadeAndFlush(generation)]
             self.state = replace(self.state, turn=None, owes_reply=False)
             self._rest()
 
@@ -177,14 +179,13 @@ class Move(DialogueDraft):
         self.effects += [ReportError(message), RestartModel()]
         self.state = replace(self.state, is_model_ready=False, prepared=None)
         turn = self.state.turn
-        if turn is not None and turn.is_asked and not turn.is_transcribed:
+        if self._waits_for_words(turn) and self.state.phase is not Phase.OVERLAP:
             # The audio died with the worker; the words cannot come any more.
             self.state = replace(self.state, turn=None, owes_reply=False)
             self.effects.append(ReportError("Please say that again."))
         if self.state.phase is Phase.THINKING:
-            live = self.state.live
-            if live is not None:
-                self._drop_uncommitted(live.generation)
+            if self.state.live is not None:
+                self.effects.append(FadeAndFlush(self.state.live.generation))
             self.state = replace(self.state, owes_reply=self.state.turn is not None)
             self._rest()
         elif self.state.phase is Phase.LISTENING:

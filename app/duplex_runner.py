@@ -1,0 +1,49 @@
+"""Feeds the duplex predictor: the user's 10 ms, the words so far, what the assistant is doing.
+
+Decides nothing; what the predictor says goes back to its caller. Knows no threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from audio_io.events import UserAudio
+from model.interfaces import AgentState, DuplexPrediction, DuplexPredictor, UserState
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueView:
+    """What the predictor may know of the dialogue; replaced as a whole, so any thread may read it.
+
+    Attributes:
+        is_agent_speaking: a reply is audible, ducked or held.
+        agent_text: what has been heard of it.
+        partial_text: words of the user's open turn, and ``partial_at_s`` where their audio ends.
+    """
+
+    is_agent_speaking: bool = False
+    agent_text: str = ""
+    partial_text: str = ""
+    partial_at_s: float = 0.0
+    has_echo_converged: bool = False
+
+
+class DuplexRunner:
+    """One predictor, one stream of frames."""
+
+    def __init__(self, predictor: DuplexPredictor) -> None:
+        self._predictor = predictor
+
+    def step(self, audio: UserAudio, view: DialogueView) -> DuplexPrediction | None:
+        """Takes the next 10 ms."""
+        user = UserState(
+            frame=audio.clean,
+            p_speech=audio.p_speech,
+            is_speech=audio.is_speech,
+            clean_dbfs=audio.clean_dbfs,
+            partial_text=view.partial_text,
+            partial_at_s=view.partial_at_s,
+            aec_has_converged=view.has_echo_converged,
+        )
+        agent = AgentState(view.is_agent_speaking, audio.far_dbfs, view.agent_text)
+        return self._predictor.step(user, agent)

@@ -1,0 +1,58 @@
+"""What the composition root hands to those who put an engine together: makers of each role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.freewheel import VirtualTimeWorker
+from app.rules import Phrases
+from app.settings import Settings
+from audio_io.frames import Samples
+from audio_io.interfaces import AudioBackend, EchoCanceller, VoiceActivityDetector
+from model.events import ModelEvent
+from model.interfaces import DuplexPredictor
+from model.requests import ModelRequest
+
+
+class Worker(Protocol):
+    """A model on its own process or thread, reached by messages."""
+
+    def start(self) -> None: ...
+    def send(self, request: ModelRequest) -> None: ...
+    def restart(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class InlineModelWorker(VirtualTimeWorker, Protocol):
+    """A model in virtual time; ``start`` loads it and returns what it reported."""
+
+    def start(self) -> Sequence[ModelEvent]: ...
+    def send(self, request: ModelRequest) -> None: ...
+    def stop(self) -> None: ...
+
+    @property
+    def busy_s(self) -> float:
+        """Virtual seconds of work charged so far."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Makers; each call makes a fresh one.
+
+    Attributes:
+        prediction_cost_s: what one prediction costs in virtual time, given its predictor.
+        synthesize: text and voice preset to 16 kHz speech, for scenes that are written, not recorded.
+    """
+
+    phrases: Phrases
+    canceller: Callable[[Settings], EchoCanceller]
+    detector: Callable[[], VoiceActivityDetector]
+    predictor: Callable[[Settings], DuplexPredictor]
+    prediction_cost_s: Callable[[DuplexPredictor], float]
+    backend: Callable[[Settings], AudioBackend]
+    worker: Callable[[Settings, Callable[[ModelEvent], object]], Worker]
+    inline_worker: Callable[[Settings], InlineModelWorker]
+    synthesize: Callable[[str, str], Samples]

@@ -1,0 +1,144 @@
+"""Plays the users of a scripted conversation: says each line when its cue comes, knows when to end.
+
+Called with every event of the dialogue and at every tick; runs in real and in virtual time alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.events import DialogueEvent, ModelReady, PlaybackEnded, PlaybackStarted
+from app.scene_file import Cue, Scene, Utterance
+from app.snapshot import Phase
+from app.speech_truth import speech_bounds
+from audio_io.frames import ENGINE_RATE_HZ, Samples
+
+_SOON_S = 0.02  # a cue that has passed is followed at the next block
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """An utterance with its sound: 16 kHz mono, and where the speech in it truly is."""
+
+    utterance: Utterance
+    samples: Samples
+    starts_s: float
+    ends_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenLine:
+    """What was said when, on the microphone's clock, by ground truth."""
+
+    index: int
+    utterance: Utterance
+    begin_s: float
+    true_start_s: float
+    true_end_s: float
+
+
+def line_of(utterance: Utterance, samples: Samples) -> Line:
+    """Measures the speech in ``samples`` offline."""
+    starts_s, ends_s = speech_bounds(samples)
+    return Line(utterance, samples, starts_s, ends_s)
+
+
+class SceneDirector:
+    """Cues count from the moment the previous line began: the first such event after it.
+
+    Attributes:
+        spoken: lines said so far, in order.
+        is_over: nothing more will happen.
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        lines: tuple[Line, ...],
+        say: Callable[[Samples, float], tuple[float, float]],
+        record: Callable[..., None],
+    ) -> None:
+        self.spoken: list[SpokenLine] = []
+        self.is_over = False
+        self._scene = scene
+        self._lines = lines
+        self._say = say
+        self._record = record
+        self._cues: list[tuple[Cue, float]] = []
+        self._quiet_since_s = 0.0
+        self._is_ready = False
+
+    def on_event(self, event: DialogueEvent, now_s: float) -> None:
+        """Remembers what may be a cue."""
+        match event:
+            case ModelReady():
+                self._is_ready = True
+                self._cues.append((Cue.READY, now_s))
+            case PlaybackStarted(at_s=at_s):
+                self._cues.append((Cue.ASSISTANT_STARTED, at_s))
+            case PlaybackEnded(report=report):
+                if report.heard_samples:
+                    self._cues.append((Cue.ASSISTANT_ENDED, report.last_audible_s))
+            case _:
+                pass
+
+    def on_tick(self, now_s: float, phase: Phase) -> None:
+        """Speaks what is due; ends the scene when it has been quiet long enough."""
+        if self._is_ready:
+            self._speak_due(now_s)
+        speaking_until_s = max((line.true_end_s for line in self.spoken), default=0.0)
+        is_busy = phase is not Phase.LISTENING or now_s < speaking_until_s or self._is_expecting
+        if is_busy:
+            self._quiet_since_s = now_s
+        end = self._scene.end
+        is_quiet = now_s - self._quiet_since_s >= end.after_silence_s
+        self.is_over = is_quiet or now_s >= end.at_most_s
+
+    @property
+    def _is_expecting(self) -> bool:
+        """A line with a time of its own is still to come."""
+        n = len(self.spoken)
+        return n < len(self._lines) and self._lines[n].utterance.at_s is not None
+
+    def _speak_due(self, now_s: float) -> None:
+        while len(self.spoken) < len(self._lines):
+            line = self._lines[len(self.spoken)]
+            at_s = self._time_of(line.utterance)
+            if at_s is None:
+                return
+            self._speak(line, max(at_s, now_s + _SOON_S))
+
+    def _time_of(self, utterance: Utterance) -> float | None:
+        if utterance.at_s is not None:
+            return utterance.at_s
+        previous = self.spoken[-1] if self.spoken else None
+        if utterance.after is Cue.USER_ENDED:
+            return None if previous is None else previous.true_end_s + utterance.delay_s
+        since_s = 0.0 if previous is None else previous.begin_s
+        for cue, at_s in self._cues:
+            if cue is utterance.after and (at_s >= since_s or cue is Cue.READY):
+                return at_s + utterance.delay_s
+        return None
+
+    def _speak(self, line: Line, at_s: float) -> None:
+        begin_s, _ = self._say(line.samples, at_s)
+        spoken = SpokenLine(
+            index=len(self.spoken),
+            utterance=line.utterance,
+            begin_s=begin_s,
+            true_start_s=begin_s + line.starts_s,
+            true_end_s=begin_s + line.ends_s,
+        )
+        self.spoken.append(spoken)
+        label = line.utterance.label.value
+        for event, t_s in (
+            ("user_speech_started", spoken.true_start_s),
+            ("user_speech_ended", spoken.true_end_s),
+        ):
+            self._record(event, t_s, source="truth", label=label, line=spoken.index)
+
+
+def total_seconds(lines: tuple[Line, ...]) -> float:
+    """Length of all lines together."""
+    return sum(len(line.samples) for line in lines) / ENGINE_RATE_HZ

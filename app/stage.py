@@ -1,0 +1,289 @@
+"""An engine around a virtual room, in real or in virtual time, with a director on stage.
+
+Puts together what ``app.main`` hands in; knows no file but what the scene names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
+from time import perf_counter, process_time
+from typing import Protocol
+
+import numpy as np
+
+from app.clock import MonotonicClock
+from app.conversation import Conversation
+from app.dialogue import Dialogue, DialoguePorts
+from app.dialogue_record import DialogueRecord
+from app.duplex_runner import DuplexRunner
+from app.engine import RealtimeEngine, speaker_mailbox
+from app.events import DialogueEvent, ModelReady, WorkerStats
+from app.freewheel import FreewheelEngine
+from app.history import HistoryStore
+from app.loudspeaker import Loudspeaker, LoudspeakerMailbox
+from app.parts import Parts, Worker
+from app.rules import capture_settings, dialogue_rules, playback_rules, stream_request, voice_choice
+from app.scene_director import Line, SceneDirector, SpokenLine
+from app.scene_file import Scene
+from app.settings import Settings
+from app.snapshot import Notice
+from app.stream_time import StreamTime
+from app.timeline import Entry, Timeline
+from audio_io.capture import CapturePipeline
+from audio_io.frames import Samples
+from audio_io.playback import Player
+from audio_io.virtual_room import RoomSettings, VirtualRoom
+from model.requests import ModelRequest
+
+
+class RunOptions(Protocol):
+    @property
+    def is_freewheel(self) -> bool: ...
+    @property
+    def seed(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StageResult:
+    """Raw outcome of a scene; sound is 16 kHz, sample-aligned."""
+
+    model: str
+    is_freewheel: bool
+    seconds: float
+    spoken: tuple[SpokenLine, ...]
+    timeline: tuple[Entry, ...]
+    microphone: Samples
+    loudspeaker: Samples
+    clean_user: Samples
+    n_input_overflows: int
+    n_output_underflows: int
+    n_starvations: int
+    n_late_callbacks: int
+    real_time_factor: float
+    worker_peak_mb: float
+    load_s: float
+    echo_return_loss_db: float | None
+
+
+class Stage(Protocol):
+    """A scene ready to run."""
+
+    @property
+    def timeline(self) -> Timeline: ...
+    def run(self) -> StageResult: ...
+
+
+def build_stage(
+    scene: Scene,
+    lines: tuple[Line, ...],
+    room_settings: RoomSettings,
+    parts: Parts,
+    settings: Settings,
+    options: RunOptions,
+) -> Stage:
+    """Nothing runs yet."""
+    if options.is_freewheel:
+        return FreewheelStage(scene, lines, room_settings, parts, settings, options.seed)
+    return RealtimeStage(scene, lines, room_settings, parts, settings, options.seed)
+
+
+class _Base:
+    """What both stages share: room, capture, dialogue, director."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        lines: tuple[Line, ...],
+        room_settings: RoomSettings,
+        parts: Parts,
+        settings: Settings,
+        seed: int,
+        *,
+        is_realtime: bool,
+    ) -> None:
+        self.timeline = Timeline(max_entries=None)
+        self._settings = settings
+        self._parts = parts
+        self._clean: list[Samples] = []
+        self._load_s = 0.0
+        self._worker_peak_mb = 0.0
+        self.room = VirtualRoom(room_settings, seed, is_realtime=is_realtime)
+        self.room.open(stream_request(settings))
+        self._capture = CapturePipeline(
+            self.room,
+            parts.canceller(settings),
+            parts.detector(),
+            capture_settings(settings),
+            tap=lambda _mic, _far, clean: self._clean.append(clean.copy()),
+        )
+        self._player = Player(self.room.renderer, self.room.format.output_latency_s)
+        self._predictor = parts.predictor(settings)
+        self._director = SceneDirector(scene, lines, self.room.say, self.timeline.record)
+
+    def _dialogue(
+        self,
+        loudspeaker: Loudspeaker,
+        send: Callable[[ModelRequest], None],
+        restart: Callable[[], None],
+    ) -> Dialogue:
+        store = HistoryStore(None)
+        ports = DialoguePorts(
+            loudspeaker=loudspeaker,
+            send=send,
+            restart_model=restart,
+            set_microphone=self._set_microphone,
+            report_error=lambda _message: None,  # the timeline has the event behind it
+        )
+        dialogue = Dialogue(
+            ports,
+            Conversation(store, self._ignore_notice),
+            DialogueRecord(self.timeline),
+            dialogue_rules(self._settings, self._parts.phrases),
+            playback_rules(self._settings),
+        )
+        dialogue.voice = voice_choice(self._settings)
+        return dialogue
+
+    def _set_microphone(self, is_open: bool) -> None:
+        self._capture.is_mic_open = is_open
+
+    def _ignore_notice(self, notice: Notice) -> None:
+        del notice  # a scene keeps its history in memory only
+
+    def _note(self, event: DialogueEvent, now_s: float) -> None:
+        self._director.on_event(event, now_s)
+        if isinstance(event, ModelReady):
+            self._load_s = event.load_s
+            self.timeline.record("ready", now_s, model=event.name, load_s=event.load_s)
+        elif isinstance(event, WorkerStats):
+            self._worker_peak_mb = max(self._worker_peak_mb, event.peak_mb)
+
+    def _result(self, *, is_freewheel: bool, real_time_factor: float) -> StageResult:
+        recording = self.room.recording()
+        stats = self.room.stats()
+        clean = np.concatenate(self._clean) if self._clean else np.empty(0, dtype=np.float32)
+        return StageResult(
+            model=self._settings.model.name,
+            is_freewheel=is_freewheel,
+            seconds=self.room.now_s,
+            spoken=tuple(self._director.spoken),
+            timeline=self.timeline.entries(),
+            microphone=recording.microphone,
+            loudspeaker=recording.loudspeaker,
+            clean_user=clean,
+            n_input_overflows=stats.n_input_overflows,
+            n_output_underflows=stats.n_output_underflows,
+            n_starvations=self.room.renderer.n_starvations,
+            n_late_callbacks=stats.n_late_callbacks,
+            real_time_factor=real_time_factor,
+            worker_peak_mb=self._worker_peak_mb,
+            load_s=self._load_s,
+            echo_return_loss_db=self._capture.canceller.echo_return_loss_db,
+        )
+
+
+class FreewheelStage(_Base):
+    """Virtual time: as fast as the engine allows."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        lines: tuple[Line, ...],
+        room_settings: RoomSettings,
+        parts: Parts,
+        settings: Settings,
+        seed: int,
+    ) -> None:
+        super().__init__(
+            scene, lines, room_settings, parts, settings, seed, is_realtime=False
+        )  # fmt: skip
+        self._worker = parts.inline_worker(settings)
+        dialogue = self._dialogue(self._player, self._worker.send, self._restart)
+        self.engine = FreewheelEngine(
+            self.room,
+            self._capture,
+            self._player,
+            DuplexRunner(self._predictor),
+            self._worker,
+            dialogue,
+            lambda: parts.prediction_cost_s(self._predictor),
+        )
+        self.engine.listeners.append(self._note)
+
+    def run(self) -> StageResult:
+        """Runs to the end of the scene."""
+        try:
+            for event in self._worker.start():
+                self.engine.post(event)
+            begin_s = perf_counter()
+            while not self._director.is_over:
+                self.engine.tick()
+                self._director.on_tick(self.engine.now_s, self.engine.dialogue.state.phase)
+            spent_s = perf_counter() - begin_s
+        finally:
+            self._worker.stop()
+        return self._result(is_freewheel=True, real_time_factor=spent_s / self.room.now_s)
+
+    def _restart(self) -> None:
+        for event in self._worker.start():
+            self.engine.post(event)
+
+
+class RealtimeStage(_Base):
+    """Real time: the threads and the worker process of the window, the room paced by the clock."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        lines: tuple[Line, ...],
+        room_settings: RoomSettings,
+        parts: Parts,
+        settings: Settings,
+        seed: int,
+    ) -> None:
+        super().__init__(scene, lines, room_settings, parts, settings, seed, is_realtime=True)
+        self._done = Event()
+        box = speaker_mailbox()
+
+        def post(command: Callable[[], object]) -> None:
+            box.put(command)
+            self.room.renderer.wake.ring()
+
+        self._worker: Worker = parts.worker(settings, self._from_worker)
+        dialogue = self._dialogue(
+            LoudspeakerMailbox(self._player, post), self._worker.send, self._worker.restart
+        )
+        self.engine = RealtimeEngine(
+            self.room,
+            self._capture,
+            self._player,
+            DuplexRunner(self._predictor),
+            dialogue,
+            StreamTime(MonotonicClock()),
+            box,
+        )
+        self.engine.listeners.append(self._note)
+        self.engine.tick_listeners.append(self._tick)
+
+    def run(self) -> StageResult:
+        """Blocks until the scene is over."""
+        begin_cpu_s = process_time()
+        try:
+            self._worker.start()
+            self.engine.start()
+            self._done.wait()
+        finally:
+            self._worker.stop()
+            self.engine.stop()
+        cpu_s = process_time() - begin_cpu_s
+        return self._result(is_freewheel=False, real_time_factor=cpu_s / self.room.now_s)
+
+    def _from_worker(self, event: DialogueEvent) -> None:
+        self.engine.post(event)
+
+    def _tick(self, now_s: float) -> None:
+        self._director.on_tick(now_s, self.engine.dialogue.state.phase)
+        if self._director.is_over:
+            self._done.set()
