@@ -96,7 +96,7 @@ def find_sdist(page: str, page_url: str, name: str, version: str) -> tuple[str, 
     """
     links = _Links()
     links.feed(page)
-    spelling = re.sub(r"[-_.]+", "[-_.]+", re.escape(name).replace(r"\-", "-"))
+    spelling = "[-_.]+".join(re.escape(word) for word in re.split(r"[-_.]+", name))
     wanted = re.compile(f"{spelling}-{re.escape(version)}", re.IGNORECASE)
     for address in links.addresses:
         url = urllib.parse.urljoin(page_url, address)

@@ -162,7 +162,8 @@ def pip(python: Path, *arguments: str) -> None:
         for line in process.stdout:
             output.append(line.strip())
             if _SHOWN.match(line):
-                print(f"  {line.strip()[:_SHOWN_WIDTH]}", flush=True)
+                shown = line.strip().partition(" (from ")[0]
+                print(f"  {shown[:_SHOWN_WIDTH]}", flush=True)
     if process.returncode != 0:
         raise SetupError(explain(output))
 
