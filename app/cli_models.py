@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, Self
 
 from tqdm import tqdm
 
@@ -140,11 +140,17 @@ def _remove(store: WeightStore, names: list[str]) -> int:
     return EXIT_OK
 
 
+class _Bar(tqdm):  # pyright: ignore[reportMissingTypeArgument]
+    """A bar without tqdm's watching thread: reports arrive by themselves."""
+
+    monitor_interval = 0
+
+
 class ProgressBars:
     """One bar for each file on stderr, and a line for each note."""
 
     def __init__(self) -> None:
-        self._bar: tqdm[NoReturn] | None = None
+        self._bar: _Bar | None = None
         self._name = ""
 
     def __enter__(self) -> Self:
@@ -170,9 +176,9 @@ class ProgressBars:
         self._bar = None
 
 
-def _bar(progress: FetchProgress) -> tqdm[NoReturn]:
+def _bar(progress: FetchProgress) -> _Bar:
     refresh_s = _TERMINAL_REFRESH_S if sys.stderr.isatty() else _LOG_REFRESH_S
-    return tqdm(
+    return _Bar(
         total=progress.n_bytes,
         desc=progress.name,
         unit="B",

@@ -7,6 +7,7 @@ that was interrupted is done again. Knows no system library and no weight.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -117,16 +118,14 @@ def stamp_path(folder: Path, name: str) -> Path:
 
 def stamp_of(name: str, repository: Path) -> str:
     """Changes with everything that decides what is installed."""
-    files = {"core": CORE_LOCK, "dev": DEV_LOCK}
-    text = (
-        "\n".join(speech_lm_requirements(repository))
-        if name == "speech-lm"
-        else (repository / "packaging" / files[name]).read_text(encoding="utf-8")
-    )
-    # The editable install records the entry points of this very folder.
-    project = (repository / "pyproject.toml").read_text(encoding="utf-8")
-    where = f"{repository}\n{sys.version_info[:2]}\n"
-    return hashlib.sha256((where + project + text).encode()).hexdigest()
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
+    described = {"project": project["project"], "setuptools": project["tool"]["setuptools"]}
+    if name != "speech-lm":
+        lock = {"core": CORE_LOCK, "dev": DEV_LOCK}[name]
+        described["lock"] = (repository / "packaging" / lock).read_text(encoding="utf-8")
+    # The editable install records the path of this very folder.
+    described["where"] = [str(repository), *sys.version_info[:2]]
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
 def is_stamped(folder: Path, name: str, repository: Path) -> bool:

@@ -9,7 +9,12 @@ import environment
 import pytest
 from setup_error import SetupError
 
-PROJECT = '[project.optional-dependencies]\nspeech-lm = ["torch==1.0", "transformers==2.0"]\n'
+PROJECT = """
+[project.optional-dependencies]
+speech-lm = ["torch==1.0", "transformers==2.0"]
+[tool.setuptools]
+packages = ["app"]
+"""
 
 
 class FakeMachine:
@@ -69,6 +74,15 @@ def test_a_changed_lock_is_installed(repository: Path, machine: FakeMachine) -> 
     (repository / "packaging" / environment.CORE_LOCK).write_text("a==2\n", encoding="utf-8")
     environment.ensure(repository, for_tests=False)
     assert machine.installs
+
+
+def test_a_changed_lint_rule_installs_nothing(repository: Path, machine: FakeMachine) -> None:
+    environment.ensure(repository, for_tests=False)
+    machine.installs.clear()
+    with (repository / "pyproject.toml").open("a", encoding="utf-8") as project:
+        project.write("[tool.ruff]\nline-length = 100\n")
+    environment.ensure(repository, for_tests=False)
+    assert machine.installs == []
 
 
 @pytest.mark.parametrize("breaks_at", ["--require-hashes", "--editable"])
