@@ -6,7 +6,9 @@ be reused. Knows nothing of the runtime: tokens are counted by a function it is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from model.errors import ModelError
@@ -15,11 +17,25 @@ from model.interfaces import Message
 PROMPTS = Path(__file__).resolve().parents[2] / "resources" / "prompts"
 _CUT_MARK = "—"  # how a transcript shows that somebody was interrupted
 _TOKENS_PER_MESSAGE = 5  # <|im_start|>, role, newline, <|im_end|>, newline
+_EXAMPLE = re.compile(r"\[(user|assistant)\] (.+)")
 _SPECIAL = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
 
 
-def read_system_prompt(language: str, folder: Path = PROMPTS) -> str:
-    """Returns the prompt of ``language``, the English one where there is none.
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """Who the assistant is: instructions, and a few turns that show the manner.
+
+    Small models follow examples far better than instructions.
+    """
+
+    system: str
+    examples: tuple[Message, ...] = ()
+
+
+def read_persona(language: str, folder: Path = PROMPTS) -> Persona:
+    """Returns the persona of ``language``, the English one where there is none.
+
+    The file holds the instructions and then lines that begin with ``[user]`` or ``[assistant]``.
 
     Raises:
         ModelError: the file is missing.
@@ -28,24 +44,28 @@ def read_system_prompt(language: str, folder: Path = PROMPTS) -> str:
     if not path.is_file():
         path = folder / "system_en.txt"
     try:
-        return path.read_text(encoding="utf-8").strip()
+        lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise ModelError(f"{path}: cannot read the system prompt: {error}; reinstall") from error
+    examples = [(m[1], m[2]) for line in lines if (m := _EXAMPLE.match(line))]
+    system = "\n".join(line for line in lines if not _EXAMPLE.match(line)).strip()
+    return Persona(system, tuple(Message(role, text.strip()) for role, text in examples))
 
 
 class ChatPrompt:
     """Prompts of one conversation; ``budget_tokens`` is what the history may take."""
 
-    def __init__(self, system: str, count_tokens: Callable[[str], int], budget_tokens: int) -> None:
-        self._system = system
+    def __init__(
+        self, persona: Persona, count_tokens: Callable[[str], int], budget_tokens: int
+    ) -> None:
+        self._opening = (Message("system", persona.system), *persona.examples)
         self._count_tokens = count_tokens
         self._budget_tokens = budget_tokens
 
     def before_user(self, messages: tuple[Message, ...]) -> str:
         """Everything up to where the user's words begin."""
-        kept = self._trimmed(messages)
-        parts = [f"<|im_start|>system\n{self._system}<|im_end|>\n"]
-        parts += [f"<|im_start|>{m.role}\n{_written(m)}<|im_end|>\n" for m in kept]
+        lines = (*self._opening, *self._trimmed(messages))
+        parts = [f"<|im_start|>{m.role}\n{_written(m)}<|im_end|>\n" for m in lines]
         return "".join(parts) + "<|im_start|>user\n"
 
     def for_reply(self, messages: tuple[Message, ...], user_text: str) -> str:
@@ -61,7 +81,7 @@ class ChatPrompt:
         """
         turns = _turns(messages)
         sizes = [sum(self._size(m) for m in turn) for turn in turns]
-        budget = self._budget_tokens - self._size(Message("system", self._system))
+        budget = self._budget_tokens - sum(self._size(m) for m in self._opening)
         total = sum(sizes)
         if total <= budget:
             return messages

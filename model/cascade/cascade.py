@@ -1,0 +1,217 @@
+"""The embedded default: recogniser, language model and synthesizer, all streamed.
+
+Three native threads at most are at work: the caller's (recognition), the language model's and the
+synthesizer's; each uses one core. Knows nothing of processes, devices or the dialogue's state.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from audio_io.frames import AudioFrame
+from model.cascade.chat_prompt import ChatPrompt, read_persona
+from model.cascade.engines import RATE_HZ
+from model.cascade.language_model import CONTEXT_TOKENS, Completion, LanguageModel
+from model.cascade.limits import Limit, read_limits, with_note
+from model.cascade.moonshine import Moonshine
+from model.cascade.recognizer import StreamingRecognizer
+from model.cascade.reply import SpokenReply
+from model.cascade.synthesizer import Synthesizer
+from model.errors import ModelError, WeightsError
+from model.events import LoadProgress, ReplyEvent, TranscriptPartial, TurnTranscribed
+from model.interfaces import (
+    CancelToken,
+    ReplyContext,
+    ReplyRequest,
+    TurnKey,
+    VoiceChoice,
+    VoicePreset,
+)
+
+log = logging.getLogger(__name__)
+
+_REPLY_TOKENS = 120  # about 90 words, 35 seconds of speech
+_HISTORY_TOKENS = CONTEXT_TOKENS - _REPLY_TOKENS - 600  # 600: the turn itself, and its notes
+_STABLE_WORDS = 3  # new words of a partial worth computing ahead of the end of the turn
+_UNSTABLE_WORDS = 1  # the last word of a partial changes too often
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeOptions:
+    """What differs between the catalog's cascades.
+
+    Attributes:
+        language_model: file name below the weights folder.
+        llm_threads: more than one only pays where other cores are idle.
+    """
+
+    language_model: str = "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"
+    llm_threads: int = 1
+    name: str = "cascade"
+
+
+class CascadeModel:
+    """``SpeechModel`` of three engines. English; answers Mandarin where voices for it are installed."""
+
+    def __init__(self, weights_dir: Path, options: CascadeOptions | None = None) -> None:
+        self._weights_dir = weights_dir
+        self._options = options or CascadeOptions()
+        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="cascade")
+        self._synthesizer = Synthesizer(weights_dir)
+        self._parts: _Parts | None = None
+        self._turn: TurnKey | None = None
+        self._context = ReplyContext()
+        self._warming: Completion | None = None
+        self._warmed_words = 0
+
+    @property
+    def name(self) -> str:
+        return self._options.name
+
+    @property
+    def sample_rate_hz(self) -> int:
+        return RATE_HZ
+
+    def load(self, report: Callable[[LoadProgress], None]) -> None:
+        """Reads the language model and the recogniser side by side."""
+        report(LoadProgress("language model", 0.0))
+        llm_future = self._pool.submit(self._load_language_model)
+        try:
+            recognizer = _open_recognizer(self._weights_dir)
+            report(LoadProgress("recogniser", 0.5))
+            self._synthesizer.warm(VoiceChoice())
+            report(LoadProgress("voice", 0.7))
+            recognizer_is_warm = recognizer.finish() == ""
+            log.debug("recogniser answers silence with nothing: %s", recognizer_is_warm)
+        finally:
+            llm = llm_future.result()
+        prompts = {
+            language: ChatPrompt(read_persona(language), llm.count_tokens, _HISTORY_TOKENS)
+            for language in ("en", "zh")
+        }
+        limits = {language: read_limits(language) for language in ("en", "zh")}
+        self._parts = _Parts(recognizer, llm, prompts, limits)
+        report(LoadProgress("prompt", 1.0))
+        self._warm(prompts["en"].before_user(()))  # goes on while the user takes a breath
+
+    def voices(self) -> tuple[VoicePreset, ...]:
+        return self._synthesizer.voices()
+
+    def begin_turn(self, key: TurnKey, context: ReplyContext) -> None:
+        parts = self._loaded()
+        if self._turn is None or key.turn != self._turn.turn:
+            parts.recognizer.begin()
+            self._warmed_words = 0
+        self._turn = key
+        self._context = context
+        self._warm(parts.prompt(self._language(context)).before_user(context.messages))
+
+    def hear(self, frame: AudioFrame) -> Iterable[TranscriptPartial]:
+        parts = self._loaded()
+        if self._turn is None or not parts.recognizer.hear(frame):
+            return ()
+        text = parts.recognizer.partial_text
+        self._warm_with(text)
+        return (TranscriptPartial(self._turn.turn, text, parts.recognizer.end_s),)
+
+    def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed]:
+        parts = self._loaded()
+        if self._turn is None or key.turn != self._turn.turn:
+            return ()
+        self._turn = key
+        started = time.perf_counter()
+        text = parts.recognizer.finish()
+        return (TurnTranscribed(key, text, "en", time.perf_counter() - started),)
+
+    def reply(self, request: ReplyRequest, cancel: CancelToken) -> Iterator[ReplyEvent]:
+        parts = self._loaded()
+        context = request.context
+        user_text = (context.user_text or "").strip()
+        if not user_text:
+            return
+        language = self._language(context)
+        noted = with_note(user_text, parts.limits[language])
+        prompt = parts.prompt(language).for_reply(context.messages, noted)
+        self._stop_warming(unless_it_starts=prompt)
+        spoken = SpokenReply(
+            request.generation, self._synthesizer, self._pool, request.voice, language
+        )
+        yield from spoken.from_model(parts.llm.complete(prompt, _REPLY_TOKENS), cancel)
+
+    def say(self, text: str, voice: VoiceChoice, generation: int) -> Iterator[ReplyEvent]:
+        voices = {preset.id: preset.language for preset in self.voices()}
+        language = voices.get(voice.preset, "en")
+        spoken = SpokenReply(generation, self._synthesizer, self._pool, voice, language)
+        yield from spoken.from_text(text)
+
+    def forget_turn(self, key: TurnKey) -> None:
+        if self._turn is not None and key.turn == self._turn.turn:
+            self._turn = None
+            self._loaded().recognizer.begin()
+
+    def close(self) -> None:
+        self._synthesizer.stop()
+        if self._parts is not None:
+            self._parts.llm.close()
+            self._parts = None
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _loaded(self) -> _Parts:
+        if self._parts is None:
+            raise ModelError(f"{self.name}: used before it was loaded")
+        return self._parts
+
+    def _load_language_model(self) -> LanguageModel:
+        options = self._options
+        return LanguageModel(self._weights_dir / options.language_model, options.llm_threads)
+
+    def _language(self, context: ReplyContext) -> str:
+        return "zh" if context.language == "zh" and self._synthesizer.can_speak("zh") else "en"
+
+    def _warm_with(self, partial: str) -> None:
+        """Computes the words that will not change any more while the user is still speaking."""
+        words = partial.split()
+        n_stable = len(words) - _UNSTABLE_WORDS
+        if n_stable < self._warmed_words + _STABLE_WORDS:
+            return
+        if self._warming is not None and not self._warming.is_done.is_set():
+            return
+        self._warmed_words = n_stable
+        prompt = self._loaded().prompt(self._language(self._context))
+        self._warm(prompt.before_user(self._context.messages) + " ".join(words[:n_stable]))
+
+    def _warm(self, prompt: str) -> None:
+        self._stop_warming(unless_it_starts=prompt)
+        self._warming = self._loaded().llm.warm(prompt)
+
+    def _stop_warming(self, unless_it_starts: str) -> None:
+        """A prompt computed ahead gives way to the next one, unless that one begins with it."""
+        if self._warming is not None and not unless_it_starts.startswith(self._warming.prompt):
+            self._warming.cancel()
+        self._warming = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    recognizer: StreamingRecognizer
+    llm: LanguageModel
+    prompts: dict[str, ChatPrompt]
+    limits: dict[str, tuple[Limit, ...]]
+
+    def prompt(self, language: str) -> ChatPrompt:
+        return self.prompts[language]
+
+
+def _open_recognizer(weights_dir: Path) -> StreamingRecognizer:
+    """The larger model writes the final text; where it is missing the smaller one does."""
+    tiny = Moonshine(weights_dir / "moonshine-tiny-en")
+    try:
+        return StreamingRecognizer(tiny, Moonshine(weights_dir / "moonshine-base-en", fold=True))
+    except WeightsError as error:
+        log.info("using the small recogniser for everything: %s", error)
+        return StreamingRecognizer(tiny, tiny)

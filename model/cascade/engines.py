@@ -1,0 +1,157 @@
+"""Speech engines: phonemes in, sound with the time of every symbol out.
+
+Both networks predict how long each symbol lasts; that inner tensor is declared as an output, so word
+times are exact rather than guessed. Knows nothing of text, clauses or replies.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import hibari
+import numpy as np
+import onnxruntime as ort
+from hibari import dsp
+
+from audio_io.frames import Samples
+from model.cascade.onnx_session import open_session, with_output
+from model.errors import WeightsError
+
+RATE_HZ = 24_000  # of both engines
+_HIBARI_DURATIONS = "/Clip_output_0"
+_KOKORO_DURATIONS = "/encoder/Clip_output_0"
+_STYLE = 256  # floats per Kokoro style; a voice file holds one style per phoneme count
+_MAX_SYMBOLS = 509  # Kokoro's context of 512 less padding
+_NOISE_SEED = 5  # breath noise; the same phonemes always give the same samples
+
+
+@dataclass(frozen=True, slots=True)
+class RawSpeech:
+    """Sound, and where each symbol begins: ``onsets[i]`` to ``onsets[i + 1]`` is symbol i.
+
+    Attributes:
+        onsets: int64 (n_symbols + 1,), samples.
+    """
+
+    samples: Samples
+    onsets: np.ndarray[Any, np.dtype[np.int64]]
+
+
+class SpeechEngine(Protocol):
+    """Turns phonemes of misaki's alphabet into 24 kHz speech. Called from one thread at a time."""
+
+    def synthesize(self, symbols: str, style: Samples | None, rate: float) -> RawSpeech: ...
+
+    def stop(self) -> None:
+        """Ends a synthesis that is running on another thread, which then raises ``Stopped``."""
+        ...
+
+
+class Stopped(Exception):
+    """A synthesis was given up on request."""
+
+
+class _Alphabet:
+    def __init__(self) -> None:
+        path = Path(hibari.__file__).parent / "assets" / "vocab.json"
+        self._ids: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
+
+    def encode(self, symbols: str) -> tuple[list[int], list[int]]:
+        """Returns ids with the padding, and for each symbol its index (of the next known one)."""
+        ids = [0]
+        index: list[int] = []
+        for symbol in symbols:
+            index.append(len(ids))
+            if symbol in self._ids:
+                ids.append(self._ids[symbol])
+        index.append(len(ids))
+        return [*ids, 0], index
+
+
+def _timed(samples: Samples, durations: Samples, index: list[int]) -> RawSpeech:
+    """Durations count frames; the frames of all symbols fill the samples exactly."""
+    edges = np.concatenate([[0.0], np.cumsum(durations.reshape(-1), dtype=np.float64)])
+    onsets = edges * (len(samples) / max(1.0, edges[-1]))
+    return RawSpeech(samples, onsets[np.asarray(index)].astype(np.int64))
+
+
+class HibariEngine:
+    """The bundled voice: about fifty times faster than real time on one core."""
+
+    def __init__(self) -> None:
+        path = Path(hibari.__file__).parent / "assets" / "hibari.onnx"
+        self._session = open_session(with_output(path.read_bytes(), _HIBARI_DURATIONS))
+        self._alphabet = _Alphabet()
+
+    def synthesize(self, symbols: str, style: Samples | None, rate: float) -> RawSpeech:
+        ids, index = self._alphabet.encode(symbols[:_MAX_SYMBOLS])
+        feed = {"ids": np.array([ids], np.int64), "speed": np.array([rate], np.float32)}
+        *frames, durations = cast("list[Any]", self._session.run(None, feed))
+        samples = dsp.synth(*(part[0] for part in frames), np.random.default_rng(_NOISE_SEED))
+        return _timed(samples, durations, index)
+
+    def stop(self) -> None:
+        """It is done before anybody could stop it."""
+
+
+class KokoroEngine:
+    """Kokoro-82M, int8: many voices, about as fast as real time on one core."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise WeightsError(f"{path}: file is missing; fetch it with `parley models get`")
+        self._session = open_session(with_output(path.read_bytes(), _KOKORO_DURATIONS))
+        self._alphabet = _Alphabet()
+        self._run_options: ort.RunOptions | None = None
+
+    def synthesize(self, symbols: str, style: Samples | None, rate: float) -> RawSpeech:
+        """``style`` is a voice table (n, 256).
+
+        Raises:
+            Stopped: ``stop`` was called meanwhile.
+        """
+        if style is None:
+            raise ValueError("Kokoro needs the style table of a voice")
+        ids, index = self._alphabet.encode(symbols[:_MAX_SYMBOLS])
+        row = min(max(len(ids) - 2, 0), len(style) - 1)
+        feed = {
+            "tokens": np.array([ids], np.int64),
+            "style": style[row : row + 1],
+            "speed": np.array([rate], np.float32),
+        }
+        options = ort.RunOptions()
+        self._run_options = options
+        try:
+            samples, durations = cast("list[Any]", self._session.run(None, feed, options))
+        except Exception as error:
+            if options.terminate:
+                raise Stopped from error
+            raise
+        finally:
+            self._run_options = None
+        return _timed(samples, durations, index)
+
+    def stop(self) -> None:
+        options = self._run_options
+        if options is not None:
+            options.terminate = True
+
+
+def read_style(path: Path) -> Samples:
+    """Reads a voice table.
+
+    Raises:
+        WeightsError: the file is missing or has the wrong size.
+    """
+    try:
+        table = np.fromfile(path, dtype="<f4")
+    except OSError as error:
+        raise WeightsError(
+            f"{path}: voice is missing; fetch it with `parley models get`"
+        ) from error
+    if not len(table) or len(table) % _STYLE:
+        raise WeightsError(f"{path}: {table.nbytes} bytes is no voice table; remove and fetch again")
+    return table.reshape(-1, _STYLE)

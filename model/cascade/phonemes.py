@@ -1,0 +1,127 @@
+"""Spoken text to phonemes, each word with its place in the displayed text.
+
+English is hibari's own converter; Mandarin is misaki's, where it is installed. Knows nothing of sound.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+from hibari.g2p import G2P
+from hibari.g2p.normalize import normalize
+
+from model.cascade.clauses import is_cjk
+from model.cascade.speech_text import Span, spoken
+
+_PUNCTUATION = frozenset(".,!?;:—…\"“”()'’ ")
+
+
+@dataclass(frozen=True, slots=True)
+class PhonemeWord:
+    """symbols[start:end] sound for text[source] of what is displayed."""
+
+    start: int
+    end: int
+    source: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Phonemes:
+    """``symbols`` in misaki's alphabet, one character each."""
+
+    symbols: str
+    words: tuple[PhonemeWord, ...]
+
+
+class Phonemizer(Protocol):
+    def __call__(self, text: str) -> Phonemes: ...
+
+
+class EnglishPhonemizer:
+    """American or British."""
+
+    def __init__(self, is_british: bool = False) -> None:
+        self._g2p = G2P(british=is_british)
+
+    def __call__(self, text: str) -> Phonemes:
+        said = spoken(text, normalize)
+        tokens = self._g2p.phonemize_tokens(self._g2p.tokenize(said.text)) if said.text else []
+        symbols = ""
+        words: list[PhonemeWord] = []
+        spaces_seen = 0  # which white-space-separated word the token belongs to
+        word_start = 0
+        for token in tokens:
+            # a token may itself contain spaces ("U. S.")
+            symbols += token.phonemes or ""
+            spaces_seen += len(token.text.split()) - 1 if token.text.strip() else 0
+            if token.whitespace:
+                _add_word(words, symbols, word_start, said.words[min(spaces_seen, len(said.words) - 1)].source)
+                spaces_seen += 1
+                symbols += " "
+                word_start = len(symbols)
+        if tokens:
+            _add_word(words, symbols, word_start, said.words[-1].source)
+        return Phonemes(symbols, tuple(words))
+
+
+class MandarinPhonemizer:
+    """misaki's converter for Mandarin (jieba and pypinyin inside)."""
+
+    def __init__(self) -> None:
+        from misaki.zh import ZHG2P  # optional: installed with the Mandarin voices
+
+        self._g2p = ZHG2P()
+
+    @staticmethod
+    def is_installed() -> bool:
+        return importlib.util.find_spec("misaki") is not None and (
+            importlib.util.find_spec("pypinyin") is not None
+        )
+
+    def __call__(self, text: str) -> Phonemes:
+        """Phrases are converted one by one: their symbols carry no word boundaries of their own."""
+        symbols = ""
+        words: list[PhonemeWord] = []
+        for match in re.finditer(r"[^，。！？；：、,.!?;:\s]+[，。！？；：、,.!?;:\s]*", text):
+            piece = match.group()
+            converted = self._g2p(piece)
+            sounds = str(converted[0] if isinstance(converted, tuple) else converted)
+            begin = len(symbols)
+            symbols += sounds + " "
+            words += _spread(piece, match.start(), symbols, begin, begin + len(sounds))
+        return Phonemes(symbols.rstrip(), tuple(words))
+
+
+def _add_word(words: list[PhonemeWord], symbols: str, start: int, source: Span) -> None:
+    """Adds symbols[start:] without the punctuation around it; joins pieces of one shown word."""
+    end = len(symbols)
+    while end > start and symbols[end - 1] in _PUNCTUATION:
+        end -= 1
+    while start < end and symbols[start] in _PUNCTUATION:
+        start += 1
+    if start == end or source.start == source.end:
+        return
+    if words and words[-1].source.end > source.start:
+        joined = Span(words[-1].source.start, max(source.end, words[-1].source.end))
+        words[-1] = PhonemeWord(words[-1].start, end, joined)
+        return
+    words.append(PhonemeWord(start, end, source))
+
+
+def _spread(piece: str, offset: int, symbols: str, begin: int, end: int) -> list[PhonemeWord]:
+    """Gives each character of a Mandarin phrase an equal share of the phrase's symbols."""
+    places = [i for i, char in enumerate(piece) if is_cjk(char) or char.isalnum()]
+    while end > begin and symbols[end - 1] in _PUNCTUATION:
+        end -= 1
+    n = len(places)
+    return [
+        PhonemeWord(
+            begin + (end - begin) * k // n,
+            begin + (end - begin) * (k + 1) // n,
+            Span(offset + place, offset + place + 1),
+        )
+        for k, place in enumerate(places)
+    ]
