@@ -1,0 +1,147 @@
+"""The middle: title, notices, conversation, ring, controls. Works alone at 480 x 560."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.commands import Command
+from app.snapshot import EngineSnapshot
+from app.ui import tokens
+from app.ui.control_bar import ControlBar
+from app.ui.controls import IconButton, PaneHeader
+from app.ui.conversation_view import ConversationView
+from app.ui.elided_label import ElidedLabel
+from app.ui.empty_state import EmptyState
+from app.ui.look import Look
+from app.ui.notices_bar import NoticesBar
+from app.ui.state_panel import StatePanel
+from app.ui.state_ring import MIN_SIZE, SIZE
+
+COLUMN = 760  # px at 100 %: controls and notices do not grow wider than the words above them
+RING_SHARE = 0.2  # of the pane's height
+
+
+class MiddlePane(QWidget):
+    """Emits nothing itself; its parts' signals are the window's to connect."""
+
+    def __init__(self, look: Look, send: Callable[[Command], None]) -> None:
+        super().__init__()
+        self.setObjectName("middle")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._look = look
+        self._header = PaneHeader(look)
+        self.sidebar = IconButton("sidebar", "history.unfold", look)
+        self.title = ElidedLabel()
+        self.title.setProperty("kind", "title")
+        self.more = IconButton("more", "title.more", look)
+        self.pulse = IconButton("pulse", "diagnostics.unfold", look)
+        self.settings = IconButton("settings", "settings.title", look)
+        self.notices = NoticesBar(look, send)
+        self.captions = ConversationView(look)
+        self.empty = EmptyState(look)
+        self.state = StatePanel(look, send)
+        self.controls = ControlBar(look, send)
+        self._words = QStackedWidget()
+        self._column = QWidget()
+        self._arrange()
+        self.set_look(look)
+
+    def set_look(self, look: Look) -> None:
+        self._look = look
+        for part in (
+            self._header,
+            self.sidebar,
+            self.more,
+            self.pulse,
+            self.settings,
+            self.notices,
+            self.captions,
+            self.empty,
+            self.state,
+            self.controls,
+        ):
+            part.set_look(look)
+        self._column.setMaximumWidth(look.px(COLUMN))
+        self._notices_column.setMaximumWidth(look.px(COLUMN))
+
+    def show_picture(self, picture: EngineSnapshot, elapsed_s: float) -> bool:
+        """Returns whether anything changed or moves."""
+        has_changed = self.captions.show_lines(picture.captions)
+        self._words.setCurrentIndex(1 if picture.captions else 0)
+        has_changed |= self.state.show_picture(picture, elapsed_s)
+        self.controls.show_picture(picture, elapsed_s)
+        return has_changed
+
+    def show_title(self, title: str, *, can_act: bool) -> None:
+        self.title.setText(title)
+        self.more.setEnabled(can_act)
+
+    def show_folds(self, *, has_history: bool) -> None:
+        self.sidebar.setVisible(not has_history)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        side = min(SIZE, max(MIN_SIZE, round(self.height() * RING_SHARE)))
+        self.state.ring.setFixedHeight(side)
+
+    def _arrange(self) -> None:
+        row = QHBoxLayout(self._header)
+        row.setContentsMargins(tokens.SPACE_L, 0, tokens.SPACE_M, 0)
+        row.setSpacing(tokens.SPACE_XS)
+        row.addWidget(self.sidebar)
+        row.addWidget(self.title, 1)
+        for button in (self.more, self.pulse, self.settings):
+            row.addWidget(button)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(self.empty)
+        self._words.addWidget(scroll)
+        self._words.addWidget(self.captions)
+        self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+        self._words.setMinimumHeight(96)
+        self._notices_column = _centred_holder(self.notices)
+        inside = QVBoxLayout(self._column)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(tokens.SPACE_M)
+        inside.addWidget(self.state)
+        inside.addWidget(self.controls)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, tokens.SPACE_L)
+        column.setSpacing(tokens.SPACE_XS)
+        column.addWidget(self._header)
+        column.addLayout(_centred(self._notices_column))
+        column.addWidget(self._words, 1)
+        column.addLayout(_centred(self._column))
+
+
+def _centred_holder(widget: QWidget) -> QWidget:
+    holder = QWidget()
+    inner = QVBoxLayout(holder)
+    inner.setContentsMargins(0, 0, 0, 0)
+    inner.addWidget(widget)
+    return holder
+
+
+def _centred(widget: QWidget) -> QHBoxLayout:
+    """A column of limited width in the middle of the pane."""
+    row = QHBoxLayout()
+    row.setContentsMargins(tokens.SPACE_L, 0, tokens.SPACE_L, 0)
+    row.addStretch(1)
+    row.addWidget(widget, 100)
+    row.addStretch(1)
+    return row

@@ -1,0 +1,192 @@
+"""The settings: every declared option on a page, put to work at once. Blocks nothing.
+
+Knows options as data; what they do is the session's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QDialog,
+    QFrame,
+    QHBoxLayout,
+    QListWidget,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.commands import ApplySettings, SessionPort
+from app.options import OptionInfo, Value
+from app.settings import Settings, options
+from app.snapshot import EngineSnapshot
+from app.ui import tokens
+from app.ui.controls import empty_layout, make_button, make_hairline, make_label
+from app.ui.devices_page import DeviceChoosers, EchoTest
+from app.ui.look import Look
+from app.ui.option_fields import OptionRow
+from app.ui.settings_pages import (
+    OPTIONS_OF,
+    PAGES,
+    SHOWN_ELSEWHERE,
+    DeleteEverything,
+    first_run_again,
+    models_page,
+    shortcuts_page,
+    voice_page,
+)
+
+WIDTH, HEIGHT = 780, 620  # px at 100 %
+NAVIGATION = 170
+
+
+class SettingsDialog(QDialog):
+    """Rebuilt when the look changes, so that a new language or text size shows at once."""
+
+    delete_all_asked = Signal()
+    first_run_asked = Signal()
+
+    def __init__(self, look: Look, session: SessionPort, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setModal(False)
+        self._look = look
+        self._session = session
+        self._draft = session.settings()
+        self.rows: dict[str, OptionRow] = {}
+        self.navigation = QListWidget()
+        self.pages = QStackedWidget()
+        self._outer = QHBoxLayout(self)
+        self._outer.setContentsMargins(tokens.SPACE_M, tokens.SPACE_L, tokens.SPACE_M, 0)
+        self._outer.setSpacing(tokens.SPACE_L)
+        self._build()
+
+    def set_look(self, look: Look) -> None:
+        self._look = look
+        page = self.navigation.currentRow()
+        empty_layout(self._outer)
+        self.rows.clear()
+        self._build()
+        self.navigation.setCurrentRow(page)
+
+    def show_settings(self, settings: Settings) -> None:
+        """What the session says holds; the fields follow."""
+        self._draft = settings
+        for row in self.rows.values():
+            row.show_value(settings.value(row.info.section, row.info.key))
+
+    def show_picture(self, picture: EngineSnapshot, elapsed_s: float) -> None:
+        if self.isVisible():
+            self.devices.show_picture(picture, elapsed_s)
+            self.echo_test.show_picture(picture)
+
+    def open_page(self, name: str) -> None:
+        self.navigation.setCurrentRow(PAGES.index(name))
+
+    def _build(self) -> None:
+        look = self._look
+        self.setWindowTitle(look.words("settings.title"))
+        self.resize(min(look.px(WIDTH), 1100), min(look.px(HEIGHT), 820))
+        self.setMinimumSize(480, 400)
+        self.navigation = QListWidget()
+        self.navigation.setAccessibleName(look.words("settings.pages"))
+        self.navigation.setFixedWidth(look.px(NAVIGATION))
+        self.navigation.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.pages = QStackedWidget()
+        builders: dict[str, Callable[[], list[QWidget]]] = {
+            "audio": self._audio_extras,
+            "voice": lambda: voice_page(self._look, self._session),
+            "models": lambda: models_page(self._look, self._session.models()),
+            "privacy": self._privacy_extras,
+            "appearance": self._appearance_extras,
+            "shortcuts": lambda: [shortcuts_page(self._look)],
+            "advanced": self._advanced_extras,
+        }
+        declared = {info.name: info for info in options()}
+        for name in PAGES:
+            self.navigation.addItem(look.words(f"settings.{name}"))
+            infos = [declared[key] for key in OPTIONS_OF.get(name, ())]
+            extras = builders[name]() if name in builders else []
+            self.pages.addWidget(self._page(name, infos, extras))
+        self.navigation.currentRowChanged.connect(self.pages.setCurrentIndex)
+        self.navigation.setCurrentRow(0)
+        self._outer.addWidget(self.navigation)
+        self._outer.addWidget(self.pages, 1)
+
+    def _page(self, name: str, infos: list[OptionInfo], extras: list[QWidget]) -> QWidget:
+        page = QWidget()
+        page.setObjectName("page")
+        column = QVBoxLayout(page)
+        column.setContentsMargins(tokens.SPACE_S, 0, tokens.SPACE_L, tokens.SPACE_L)
+        column.setSpacing(tokens.SPACE_S)
+        column.addWidget(make_label("heading", self._look.words(f"settings.{name}")))
+        column.addSpacing(tokens.SPACE_S)
+        are_extras_first = name in ("audio", "voice")
+        rows: list[QWidget] = [self._row(info) for info in infos]
+        for widget in (*extras, *rows) if are_extras_first else (*rows, *extras):
+            column.addWidget(widget)
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(page)
+        return area
+
+    def _row(self, info: OptionInfo, *, has_reset: bool = False) -> OptionRow:
+        value = self._draft.value(info.section, info.key)
+        row = OptionRow(info, self._look, value, has_reset=has_reset)
+        row.changed.connect(lambda new: self._apply(info, new))
+        self.rows[info.name] = row
+        return row
+
+    def _apply(self, info: OptionInfo, value: Value) -> None:
+        if self._draft.value(info.section, info.key) != value:
+            self._draft = self._draft.with_value(info.section, info.key, value)
+            self._session.send(ApplySettings(self._draft))
+
+    def _audio_extras(self) -> list[QWidget]:
+        self.devices = DeviceChoosers(self._look, self._session)
+        self.echo_test = EchoTest(self._look, self._session.send)
+        return [self.devices, self.echo_test, make_hairline()]
+
+    def _privacy_extras(self) -> list[QWidget]:
+        everything = DeleteEverything(self._look)
+        everything.asked.connect(self.delete_all_asked)
+        self.delete_everything = everything.button
+        return [everything]
+
+    def _appearance_extras(self) -> list[QWidget]:
+        return [first_run_again(self._look, self.first_run_asked.emit)]
+
+    def _advanced_extras(self) -> list[QWidget]:
+        """Every option that no other page shows, by section, with default and reset."""
+        placed = {name for names in OPTIONS_OF.values() for name in names} | SHOWN_ELSEWHERE
+        widgets: list[QWidget] = []
+        section = ""
+        for info in options():
+            if info.name in placed:
+                continue
+            if info.section != section:
+                section = info.section
+                heading = self._look.words(f"section.{section}")
+                widgets.append(make_label("section", heading))
+            widgets.append(self._row(info, has_reset=True))
+        reset = make_button()
+        reset.setText(self._look.words("settings.reset_all"))
+        reset.setAccessibleName(reset.text())
+        reset.clicked.connect(self._reset_advanced)
+        self.reset_all = reset
+        return [*widgets, reset]
+
+    def _reset_advanced(self) -> None:
+        draft = self._draft
+        for row in self.rows.values():
+            if row.reset is not None:
+                draft = draft.with_value(row.info.section, row.info.key, row.info.default)
+        if draft != self._draft:
+            self._session.send(ApplySettings(draft))
+            self.show_settings(draft)

@@ -1,0 +1,92 @@
+"""The ring, the word under it, what is loading, and the button that mends a broken state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+
+from app.commands import Command, RunNoticeAction
+from app.events import MicrophoneSwitched
+from app.snapshot import EngineSnapshot
+from app.ui.announcer import Announcer
+from app.ui.controls import make_button, make_label
+from app.ui.look import Look
+from app.ui.shown_state import ShownState, mending_action
+from app.ui.state_ring import StateRing
+
+DEVICE_NOTICE = "audio"
+"""Key of the notice that reports a lost device; its button and the ring's do the same."""
+
+
+class StatePanel(QWidget):
+    """Always visible; the word is text, so the state never depends on colour or movement."""
+
+    def __init__(self, look: Look, send: Callable[[Command], None]) -> None:
+        super().__init__()
+        self._look = look
+        self._send = send
+        self._picture = EngineSnapshot()
+        self.ring = StateRing(look)
+        self.word = make_label("state")
+        self.word.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.hint = make_label("muted", wraps=True)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.mend = make_button("primary")
+        self.mend.setVisible(False)
+        self.mend.clicked.connect(self._mend)
+        self._announcer = Announcer(self)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(self.ring, 1)
+        column.addWidget(self.word)
+        column.addWidget(self.hint)
+        column.addWidget(self.mend, 0, Qt.AlignmentFlag.AlignHCenter)
+        self.set_look(look)
+
+    def set_look(self, look: Look) -> None:
+        self._look = look
+        self.ring.set_look(look)
+        self._write()
+
+    def show_picture(self, picture: EngineSnapshot, elapsed_s: float) -> bool:
+        """Returns whether anything moved."""
+        old, self._picture = self._picture, picture
+        old_state = self.ring.state
+        has_moved = self.ring.show_picture(picture, elapsed_s)
+        if self.ring.state is not old_state or (picture.loading, picture.loading_fraction) != (
+            old.loading,
+            old.loading_fraction,
+        ):
+            self._write()
+        self._announcer.show_state(self.ring.state, self._look)
+        return has_moved
+
+    def _write(self) -> None:
+        state, words = self.ring.state, self._look.words
+        self.word.setText(words(f"state.{state}"))
+        self.hint.setText(self._hint(state))
+        action = mending_action(state)
+        if action:
+            self.mend.setText(words(f"action.{action}"))
+            self.mend.setAccessibleName(words(f"action.{action}"))
+        self.mend.setVisible(bool(action))
+        self.hint.setVisible(not action)
+
+    def _hint(self, state: ShownState) -> str:
+        picture, words = self._picture, self._look.words
+        if picture.loading:
+            share = f"{picture.loading_fraction:.0%}"
+            return words("state.loading", what=picture.loading, share=share)
+        return words(f"hint.{state}")
+
+    def _mend(self) -> None:
+        action = mending_action(self.ring.state)
+        if action == "unmute":
+            self._send(MicrophoneSwitched(True))
+        elif action:
+            lost = next((n for n in self._picture.notices if n.action == action), None)
+            self._send(RunNoticeAction(lost.key if lost else DEVICE_NOTICE, action))

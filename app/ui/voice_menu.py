@@ -1,0 +1,139 @@
+"""The voices, each with a button that speaks its sample sentence. Sends commands; plays nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import groupby
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from app.commands import ChooseVoice, Command, PreviewVoice, VoiceInfo
+from app.settings import VoiceSettings
+from app.ui import tokens
+from app.ui.controls import IconButton, make_button, make_label
+from app.ui.look import Look
+
+WIDTH = 330  # px at 100 %
+MAX_HEIGHT = 420
+
+
+def voice_title(preset: str, voices: tuple[VoiceInfo, ...]) -> str:
+    """The name of a voice, or of both sides of a blend ("first+second:weight")."""
+    names = {voice.id: voice.name for voice in voices}
+    parts = preset.partition(":")[0].split("+")
+    return " + ".join(names.get(part, part.replace("_", " ").title()) for part in parts)
+
+
+class VoiceList(QWidget):
+    """Every voice in a row: its name and description choose it, the triangle previews it."""
+
+    def __init__(
+        self,
+        look: Look,
+        send: Callable[[Command], None],
+        voices: tuple[VoiceInfo, ...],
+        chosen: VoiceSettings,
+        on_chosen: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._look = look
+        self._send = send
+        self._rate = chosen.rate
+        self._on_chosen = on_chosen
+        self.choices: dict[str, QPushButton] = {}
+        self.previews: dict[str, IconButton] = {}
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        ordered = sorted(voices, key=lambda voice: voice.language)
+        for language, group in groupby(ordered, key=lambda voice: voice.language):
+            column.addWidget(
+                make_label("section", look.words.find(f"language.{language}", language))
+            )
+            for voice in group:
+                column.addLayout(self._row(voice, is_chosen=voice.id == chosen.preset))
+        column.addStretch(1)
+
+    def _row(self, voice: VoiceInfo, *, is_chosen: bool) -> QHBoxLayout:
+        words = self._look.words
+        choose = make_button("quiet")
+        mark = "✓  " if is_chosen else "     "
+        about = voice.description if voice.is_available else words("voice.missing")
+        choose.setText(f"{mark}{voice.name}   ·   {about}" if about else f"{mark}{voice.name}")
+        choose.setStyleSheet("QPushButton { text-align: left; }")
+        choose.setEnabled(voice.is_available)
+        choose.setCheckable(True)
+        choose.setChecked(is_chosen)
+        choose.setAccessibleName(words("voice.choose", name=voice.name))
+        choose.setAccessibleDescription(about)
+        choose.clicked.connect(lambda: self._choose(voice.id))
+        preview = IconButton("play", "voice.preview", self._look)
+        preview.setAccessibleName(words("voice.preview_of", name=voice.name))
+        preview.setToolTip(words("voice.preview_of", name=voice.name))
+        preview.setEnabled(voice.is_available)
+        preview.clicked.connect(lambda: self._send(PreviewVoice(voice.id, self._rate)))
+        self.choices[voice.id] = choose
+        self.previews[voice.id] = preview
+        row = QHBoxLayout()
+        row.setSpacing(tokens.SPACE_XS)
+        row.addWidget(choose, 1)
+        row.addWidget(preview)
+        return row
+
+    def _choose(self, preset: str) -> None:
+        self._send(ChooseVoice(preset, self._rate))
+        if self._on_chosen is not None:
+            self._on_chosen(preset)
+
+
+class VoiceMenu(QFrame):
+    """Opens above its button; Esc or a click elsewhere closes it."""
+
+    def __init__(
+        self,
+        look: Look,
+        send: Callable[[Command], None],
+        voices: tuple[VoiceInfo, ...],
+        chosen: VoiceSettings,
+        parent: QWidget,
+    ) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setProperty("kind", "card")
+        self.setAccessibleName(look.words("voice.menu"))
+        self.voices = VoiceList(look, send, voices, chosen, lambda _: self.close())
+        self.voices.setObjectName("page")
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(self.voices)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(*(tokens.SPACE_S,) * 4)
+        column.addWidget(area)
+        wanted = self.voices.sizeHint()
+        width = max(look.px(WIDTH), wanted.width() + 2 * tokens.SPACE_L)
+        screen = self.screen().availableGeometry()
+        self.resize(
+            min(width, screen.width()),
+            min(wanted.height() + 2 * tokens.SPACE_L, look.px(MAX_HEIGHT), screen.height()),
+        )
+
+    def open_above(self, anchor: QWidget) -> None:
+        place = anchor.mapToGlobal(QPoint(0, -self.height() - tokens.SPACE_XS))
+        screen = anchor.screen().availableGeometry()
+        place.setX(max(screen.left(), min(place.x(), screen.right() - self.width())))
+        place.setY(max(screen.top(), place.y()))
+        self.move(place)
+        self.show()
+        self.voices.setFocus(Qt.FocusReason.PopupFocusReason)
+        self.focusNextChild()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.close()
+        else:
+            super().keyPressEvent(event)

@@ -1,0 +1,143 @@
+"""Renders every state of the window in both themes, English and Chinese, at 100 % and 200 %.
+
+    python packaging/screenshots.py FOLDER [--only TEXT] [--ratio 2]
+
+Needs no screen (Qt's offscreen platform) and no engine: the pictures come from the states that the
+window's tests use. Knows nothing of audio or models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+sys.path.remove(str(Path(__file__).resolve().parent)) if str(
+    Path(__file__).resolve().parent
+) in sys.path else None
+
+SETTLE_S = 1.0  # the ring blends into a state within this
+FRAMES = 30
+WIDE = (1240, 800)
+NARROW = (480, 560)
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    state: str
+    theme: str
+    language: str
+    percent: int
+    size: tuple[int, int]
+    extra: str = ""
+
+    @property
+    def name(self) -> str:
+        width = f"-{self.size[0]}" if self.size != WIDE else ""
+        extra = f"-{self.extra}" if self.extra else ""
+        return f"{self.state}{extra}-{self.theme}-{self.language}-{self.percent}{width}"
+
+
+def all_shots(states: tuple[str, ...]) -> Iterator[Shot]:
+    for theme in ("light", "dark"):
+        for language in ("en", "zh"):
+            for percent in (100, 200):
+                for state in states:
+                    yield Shot(state, theme, language, percent, WIDE)
+                for page in ("audio", "voice", "conversation", "models", "privacy", "advanced"):
+                    yield Shot("listening", theme, language, percent, WIDE, f"settings_{page}")
+                for step in range(4):
+                    yield Shot("listening", theme, language, percent, WIDE, f"first_run_{step}")
+                yield Shot("empty", theme, language, percent, WIDE, "voices")
+                yield Shot("speaking", theme, language, percent, NARROW)
+                yield Shot("device_lost", theme, language, percent, NARROW)
+                yield Shot("empty", theme, language, percent, NARROW)
+
+
+def take(shot: Shot, folder: Path) -> None:
+    from app.settings import AppearanceSettings, Settings
+    from app.ui.main_window import MainWindow
+    from tests.fakes.session import FakeSession
+    from tests.fakes.window_states import STATES, example_history, table_id
+
+    appearance = AppearanceSettings(
+        theme=shot.theme,
+        text_scale_percent=shot.percent,
+        ui_language=shot.language,
+        show_diagnostics=True,
+    )
+    store = example_history(shot.language)
+    picture = STATES[shot.state](shot.language)
+    if picture.conversation_id is not None:
+        picture = replace(picture, conversation_id=table_id(store))
+    time_s = 0.0
+
+    def now() -> float:
+        return time_s
+
+    session = FakeSession(picture, Settings(appearance=appearance), store)
+    window = MainWindow(session, now=now)
+    window.timer.stop()
+    window.resize(*shot.size)
+    window.show()
+    shown = _extra(window, shot.extra)
+    for _ in range(FRAMES):
+        time_s += SETTLE_S / FRAMES
+        window.tick()
+    _process_events()
+    (shown or window).grab().save(str(folder / f"{shot.name}.png"))
+    if shown is not None:
+        shown.close()
+    window.close()
+    window.deleteLater()
+    _process_events()
+
+
+def _extra(window: object, extra: str) -> object:
+    """Opens the dialog the shot is about; None for the window itself."""
+    if extra.startswith("settings_"):
+        window.open_settings(extra.removeprefix("settings_"))
+        return window.settings_dialog
+    if extra.startswith("first_run_"):
+        window.open_first_run()
+        for _ in range(int(extra[-1])):
+            window.first_run.next.click()
+        return window.first_run
+    return window.open_voice_menu() if extra == "voices" else None
+
+
+def _process_events() -> None:
+    from PySide6.QtWidgets import QApplication
+
+    for _ in range(3):
+        QApplication.processEvents()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", default="", help="take those whose name has this in it")
+    parser.add_argument("--ratio", type=float, default=1.0, help="pixels for each logical pixel")
+    options = parser.parse_args()
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    os.environ.setdefault("QT_SCALE_FACTOR", str(options.ratio))
+    from app.ui.application import make_application
+    from tests.fakes.window_states import STATES
+
+    application = make_application()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    shots = [shot for shot in all_shots(tuple(STATES)) if options.only in shot.name]
+    for shot in shots:
+        take(shot, options.folder)
+        sys.stdout.write(f"{options.folder / shot.name}.png\n")
+    application.quit()
+    return 0 if shots else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
