@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.errors import HistoryError, UnknownConversationError, one_line
+from app.errors import UnknownConversationError
 from app.history_file import connect, prepare, translated
 from app.history_schema import MIGRATIONS, Migration
 from app.history_search import SearchTerms, parse_query, snippet_of, storable
@@ -68,8 +68,8 @@ def utc_now() -> datetime:
 class HistoryStore:
     """The conversations in one SQLite file, or in memory.
 
-    One connection behind one lock: writes come from the session at the pace of turns and reads from
-    the window, so nothing waits for more than a few milliseconds.
+    One connection to write and one to read, each behind a lock of its own: however long the window
+    searches, the session's next turn does not wait for it. A store in memory has but one.
 
     Every put is a committed transaction. With WAL and synchronous=NORMAL a killed process loses
     nothing that was committed; only a power cut may lose the last turns, never the file. FULL would
@@ -87,22 +87,21 @@ class HistoryStore:
         Raises:
             DamagedHistoryError: it is no database, or a broken one; the file is left as it is.
             NewerHistoryError: a newer version wrote it; the file is left as it is.
-            HistoryError: it cannot be opened.
+            HistoryError: it cannot be opened, or another program holds it.
         """
         self._path = path
         self._now = now
         self._lock = threading.RLock()
         self._n_changes = 0
-        try:
-            self._db = connect(path)
-        except (sqlite3.Error, OSError) as error:
-            raise HistoryError(f"{path}: {one_line(str(error))}") from error
+        self._db = connect(path)
         try:
             with translated(path):
                 self._has_index = prepare(self._db, path, migrations)
+            self._reader = self._db if path is None else connect(path)
         except BaseException:
             self._db.close()
             raise
+        self._read_lock = self._lock if path is None else threading.RLock()
 
     @property
     def path(self) -> Path | None:
@@ -119,7 +118,8 @@ class HistoryStore:
         return self._n_changes
 
     def close(self) -> None:
-        with self._lock:
+        with self._read_lock, self._lock:
+            self._reader.close()
             self._db.close()
 
     def create_conversation(self, title: str = "") -> int:
@@ -196,10 +196,15 @@ class HistoryStore:
         in_turn, turn_values = terms.condition("t.id", "t.text", self._has_index)
         in_title, title_values = terms.condition("c.id", "c.title", has_index=False)
         # The conditions are ours; what was typed is among the values.
-        in_talk = f"c.id IN (SELECT t.conversation_id FROM turns t WHERE {in_turn})"  # noqa: S608
-        select = _SELECT_INFO.replace("1 = 1", in_turn)
-        sql = f"{select} WHERE {in_talk} OR {in_title}{_NEWEST_FIRST}"
-        values = (*turn_values, *turn_values, *title_values, limit)
+        sql = f"""
+            {_SELECT_INFO.replace("NULL", "(SELECT text FROM turns WHERE id = hits.turn_id)")}
+            LEFT JOIN (
+                SELECT t.conversation_id, max(t.id) AS turn_id FROM turns t
+                WHERE {in_turn} GROUP BY t.conversation_id
+            ) AS hits ON hits.conversation_id = c.id
+            WHERE hits.turn_id IS NOT NULL OR {in_title}
+            {_NEWEST_FIRST}"""  # noqa: S608
+        values = (*turn_values, *title_values, limit)
         return tuple(_info(row, terms) for row in self._read(sql, values))
 
     def turns(self, conversation_id: int) -> tuple[Turn, ...]:
@@ -242,8 +247,8 @@ class HistoryStore:
             )
 
     def _read(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        with self._lock, translated(self._path):
-            return self._db.execute(sql, values).fetchall()
+        with self._read_lock, translated(self._path):
+            return self._reader.execute(sql, values).fetchall()
 
     @contextmanager
     def _change(self) -> Generator[sqlite3.Connection]:
@@ -269,8 +274,7 @@ _SELECT_INFO = """
     SELECT c.id, c.title, c.created_at, c.updated_at,
         (SELECT count(*) FROM turns WHERE conversation_id = c.id),
         coalesce(
-            (SELECT t.text FROM turns t WHERE t.conversation_id = c.id AND 1 = 1
-             ORDER BY t.turn_no DESC, t.role LIMIT 1),
+            NULL,
             (SELECT t.text FROM turns t WHERE t.conversation_id = c.id
              ORDER BY t.turn_no DESC, t.role LIMIT 1),
             '')

@@ -39,15 +39,19 @@ def translated(path: Path | None) -> Generator[None]:
 
 
 def connect(path: Path | None) -> sqlite3.Connection:
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)  # nobody else's business; the log files inherit it
-    db = sqlite3.connect(
-        path or ":memory:",
-        timeout=_BUSY_TIMEOUT_S,
-        isolation_level=None,
-        check_same_thread=False,  # the store's lock takes care
-    )
+    """Opens or creates the file. Raises HistoryError."""
+    try:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # nobody else's business; the log files inherit it
+        db = sqlite3.connect(
+            path or ":memory:",
+            timeout=_BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,  # the store's locks take care
+        )
+    except (sqlite3.Error, OSError) as error:
+        raise HistoryError(f"{path}: {one_line(str(error))}") from error
     db.create_function("folded", 1, _folded, deterministic=True)
     return db
 

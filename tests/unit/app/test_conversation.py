@@ -223,6 +223,17 @@ def test_an_ending_for_a_deleted_conversation_does_not_disturb_the_open_one(
     assert len(store.list_conversations()) == 1
 
 
+def test_a_deleted_conversation_is_not_revived_by_a_late_revision(
+    store: HistoryStore, talk: Conversation
+) -> None:
+    talk.put_user(1, "A sec")
+    talk.new()
+    store.delete_all()
+    talk.put_user(1, "A secret.")
+    assert store.list_conversations() == ()
+    assert talk.captions() == ()
+
+
 @pytest.mark.allow_warnings
 def test_a_history_that_fails_costs_the_keeping_not_the_talk(
     store: HistoryStore, talk: Conversation, notices: list[Notice], caplog: pytest.LogCaptureFixture

@@ -374,6 +374,33 @@ def test_one_thread_writes_while_another_reads(store: HistoryStore) -> None:
     assert len(store.turns(talk)) == 2 * n_turns
 
 
+def test_a_turn_is_written_while_a_long_search_goes_on(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_searching, may_go_on = threading.Event(), threading.Event()
+
+    def slowly_folded(text: object) -> str:
+        is_searching.set()
+        may_go_on.wait(20.0)
+        return str(text).casefold()
+
+    monkeypatch.setattr("app.history_file._folded", slowly_folded)
+    store = HistoryStore(path)
+    talk = store.create_conversation()
+    store.put_user_turn(talk, 1, "天气")
+    hits: list[int] = []
+    reader = threading.Thread(target=lambda: hits.extend(found(store, "天气")))
+    reader.start()
+    assert is_searching.wait(20.0)
+    store.put_user_turn(talk, 2, "written meanwhile")
+    assert hits == []
+    may_go_on.set()
+    reader.join()
+    assert hits == [talk]
+    assert len(store.turns(talk)) == 2
+    store.close()
+
+
 def test_two_programs_share_the_file(path: Path, store: HistoryStore) -> None:
     other = HistoryStore(path)
     talk = other.create_conversation()
