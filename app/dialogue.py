@@ -57,8 +57,8 @@ from app.loudspeaker import Loudspeaker
 from app.reply_desk import ReplyDesk
 from app.snapshot import Phase
 from audio_io.frames import AudioFrame
-from model.interfaces import ReplyRequest, VoiceChoice
-from model.requests import Cancel, ModelRequest, Reply
+from model.interfaces import ReplyRequest, TurnKey, VoiceChoice
+from model.requests import Cancel, ModelRequest, Reply, Say
 
 logger = logging.getLogger(__name__)
 
@@ -272,6 +272,12 @@ class Dialogue:
             self.conversation.commit_heard(
                 effect.key.turn, reply.text, report.heard_text_end, report.was_cut
             )
+
+    def preview(self, generation: int, text: str, preset: str, rate: float) -> None:
+        """Speaks ``text`` outside of the conversation; nothing of it is kept."""
+        self.desk.open(generation, TurnKey(0))
+        self.desk.release(generation)
+        self._ports.send(Say(generation, text, VoiceChoice(preset, rate)))
 
     # -- switches ------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ The same parts run in virtual time in ``app.freewheel``. Does not know Qt, setti
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from app.crew import Crew
@@ -68,16 +69,20 @@ class RealtimeEngine:
         self._crew = Crew(self._thread_failed)
         self._view = DialogueView()
         self._is_stopping = False
+        self._gap_s: float | None = None  # set by the devices thread, taken by capture
 
     # -- life ----------------------------------------------------------------------------------
 
+    def hire(self, name: str, body: Callable[[], None], stop: Callable[[], None]) -> None:
+        """One more thread, joined with the others."""
+        self._crew.hire(name, body, stop)
+
     def start(self) -> None:
-        """Starts the threads, then the streams."""
+        """Starts the threads; the owner starts the streams."""
         self._crew.hire("playback", self._play, self._stop_playback)
         self._crew.hire("controller", self._control, self._inbox.close)
         self._crew.hire("duplex", self._predict, self._frames.close)
         self._crew.hire("capture", self._capture_loop, self._stop_capture)
-        self.backend.start()
 
     def stop(self) -> tuple[str, ...]:
         """Stops streams and threads; returns the names of threads that did not end."""
@@ -89,6 +94,14 @@ class RealtimeEngine:
         """An event, or a call to be made on the controller's thread. Any thread."""
         self._inbox.put(item)
 
+    def attach_devices(self, gap_s: float) -> None:
+        """The back end has reopened its streams ``gap_s`` after they fell silent. Any thread."""
+        self._gap_s = gap_s
+        self.backend.mic_wake.ring()
+        renderer, latency_s = self.backend.renderer, self.backend.format.output_latency_s
+        self._speaker_box.put(partial(self.player.attach, renderer, latency_s))
+        renderer.wake.ring()
+
     def queue_stats(self) -> tuple[MailboxStats, ...]:
         return (self._inbox.stats(), self._frames.stats(), self._speaker_box.stats())
 
@@ -98,6 +111,9 @@ class RealtimeEngine:
         has_converged = False
         while not self._is_stopping:
             self.backend.mic_wake.wait(_IDLE_S)
+            gap_s, self._gap_s = self._gap_s, None
+            if gap_s is not None:
+                self.capture.attach(self.backend, gap_s)
             outputs = self.capture.process_available()
             if outputs:
                 self.time.sync(self.capture.now_s)

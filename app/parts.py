@@ -10,7 +10,13 @@ from app.freewheel import VirtualTimeWorker
 from app.rules import Phrases
 from app.settings import Settings
 from audio_io.frames import Samples
-from audio_io.interfaces import AudioBackend, EchoCanceller, VoiceActivityDetector
+from audio_io.interfaces import (
+    AudioBackend,
+    EchoCanceller,
+    StreamRequest,
+    VoiceActivityDetector,
+)
+from audio_io.watchdog import RestartableBackend, WatchdogReport
 from model.events import ModelEvent
 from model.interfaces import DuplexPredictor
 from model.requests import ModelRequest
@@ -23,6 +29,17 @@ class Worker(Protocol):
     def send(self, request: ModelRequest) -> None: ...
     def restart(self) -> None: ...
     def stop(self) -> None: ...
+
+
+class WatchedBackend(AudioBackend, RestartableBackend, Protocol):
+    """A back end whose devices may come and go."""
+
+
+class Watchdog(Protocol):
+    """See ``audio_io.watchdog.DeviceWatchdog``."""
+
+    def change(self, request: StreamRequest) -> None: ...
+    def step(self, now_s: float) -> WatchdogReport: ...
 
 
 class InlineModelWorker(VirtualTimeWorker, Protocol):
@@ -52,7 +69,8 @@ class Parts:
     detector: Callable[[], VoiceActivityDetector]
     predictor: Callable[[Settings], DuplexPredictor]
     prediction_cost_s: Callable[[DuplexPredictor], float]
-    backend: Callable[[Settings], AudioBackend]
+    backend: Callable[[Settings], WatchedBackend]
+    watchdog: Callable[[WatchedBackend, StreamRequest], Watchdog]
     worker: Callable[[Settings, Callable[[ModelEvent], object]], Worker]
     inline_worker: Callable[[Settings], InlineModelWorker]
     synthesize: Callable[[str, str], Samples]

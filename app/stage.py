@@ -273,6 +273,7 @@ class RealtimeStage(_Base):
         try:
             self._worker.start()
             self.engine.start()
+            self.room.start()
             self._done.wait()
         finally:
             self._worker.stop()

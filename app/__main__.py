@@ -1,0 +1,8 @@
+"""``python -m app``; the guard lets spawned worker processes import this file."""
+
+import sys
+
+from app.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
