@@ -58,10 +58,10 @@ class StreamStats:
 class AudioBackend(Protocol):
     """One microphone and one loudspeaker.
 
-    The microphone callback writes mono float32 at ``format.mic_rate_hz`` into ``mic_ring`` and rings
-    ``mic_wake``. The loudspeaker callback calls ``renderer.render``, which moves samples out of the
-    renderer's ring, applies the gain ramp and leaves a copy of what the device was given in
-    ``renderer.far_ring``.
+    The microphone callback writes mono float32 at ``format.mic_rate_hz`` into ``mic_ring`` and
+    rings ``mic_wake``. The loudspeaker callback calls ``renderer.render``, which moves samples out
+    of the renderer's ring, applies the gain ramp and leaves a copy of what the device was given in
+    ``renderer.far_ring``. ``open`` may replace rings and renderer: attach to them again.
     """
 
     @property

@@ -215,7 +215,7 @@ class Player:
         ring = self._renderer.ring
         while reply.has_unread and self._depth() < self._target and ring.n_free >= 3 * self._step:
             ring.write(reply.read(self._step))
-        self._renderer.expect(reply.has_unread)
+        self._renderer.expect(not reply.is_complete or reply.has_unread)
 
     def _report_progress(self, reply: ReplyAudio, heard: int) -> None:
         first = reply.first_audible

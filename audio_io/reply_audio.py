@@ -54,7 +54,8 @@ class ReplyAudio:
     @property
     def has_unread(self) -> bool:
         """``read`` would deliver something, now or after more chunks."""
-        return self._cursor < self.n_samples or (self.is_complete and not self._is_flushed)
+        is_pending = self.is_complete and self.n_samples > 0 and not self._is_flushed
+        return self._cursor < self.n_samples or is_pending
 
     @property
     def first_audible(self) -> int | None:

@@ -57,4 +57,4 @@ def level_of_active_speech(samples: Samples) -> float:
     energy = np.mean(np.square(frames, dtype=np.float64), axis=1) + 1e-12
     loud = float(np.percentile(energy, 95.0))
     is_active = energy > loud * 10.0 ** (-_ACTIVE_RANGE_DB / 10.0)
-    return 10.0 * float(np.log10(np.mean(energy, where=is_active)))
+    return 10.0 * float(np.log10(np.sum(energy * is_active) / np.count_nonzero(is_active)))

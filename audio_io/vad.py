@@ -32,11 +32,12 @@ class SileroVad:
             raise AudioUnavailable(
                 f"{weights}: the voice detector is missing; run `parley models get` to fetch it"
             )
-        options: Any = ort.SessionOptions()
+        runtime: Any = ort  # its annotations are incomplete
+        options = runtime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session: Any = ort.InferenceSession(
+        self._session = runtime.InferenceSession(
             str(weights), sess_options=options, providers=["CPUExecutionProvider"]
         )
         self._rate = np.array(ENGINE_RATE_HZ, dtype=np.int64)

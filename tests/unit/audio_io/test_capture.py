@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from audio_io.aec import NullEchoCanceller
+from audio_io.capture import CapturePipeline, CaptureSettings
+from audio_io.events import SpeechEnded, SpeechStarted, UserAudio
+from audio_io.frames import Samples
+from audio_io.interfaces import StreamFormat
+from audio_io.renderer import OutputRenderer
+from audio_io.ring_buffer import RingBuffer
+from audio_io.vad import SegmenterSettings
+from audio_io.virtual_room import VirtualRoom
+from tests.fakes.audio import EnergyVad, speech_like, tone
+
+EXACT = CaptureSettings(segmenter=SegmenterSettings(onset_lead_ms=0.0, offset_lag_ms=0.0))
+
+
+class Rings(VirtualRoom):
+    """A back end that is only its rings, at any rate."""
+
+    def __init__(self, mic_rate_hz: int = 16_000) -> None:
+        super().__init__()
+        self._mic_ring = RingBuffer(4 * mic_rate_hz)
+        self._renderer = OutputRenderer(24_000)
+        self._format = StreamFormat(mic_rate_hz, 24_000, "a", "b", 0.0, 0.06)
+
+    @property
+    def format(self) -> StreamFormat:
+        return self._format
+
+
+def _capture(backend: VirtualRoom, **options) -> CapturePipeline:
+    return CapturePipeline(backend, NullEchoCanceller(), EnergyVad(), EXACT, **options)
+
+
+def _hear(capture: CapturePipeline, backend: VirtualRoom, sound: Samples) -> list:
+    backend.mic_ring.write(sound)
+    return capture.process_available()
+
+
+def test_frames_follow_each_other_on_the_microphones_clock() -> None:
+    rings = Rings()
+    outputs = _hear(_capture(rings), rings, tone(0.1))
+    frames = [output.clean for output in outputs if isinstance(output, UserAudio)]
+    assert [frame.start for frame in frames] == list(range(0, 1600, 160))
+    assert np.array_equal(np.concatenate([frame.samples for frame in frames]), tone(0.1))
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100, 48_000])
+def test_speech_is_dated_alike_at_every_device_rate(rate_hz: int) -> None:
+    rings = Rings(rate_hz)
+    silence = np.zeros(rate_hz, dtype=np.float32)
+    sound = np.concatenate((silence, tone(0.96, rate_hz), silence))
+    outputs = _hear(_capture(rings), rings, sound)
+    started, ended = (o for o in outputs if not isinstance(o, UserAudio))
+    assert isinstance(started, SpeechStarted)
+    assert isinstance(ended, SpeechEnded)
+    assert started.onset_s == pytest.approx(1.0, abs=0.033)
+    assert ended.offset_s == pytest.approx(1.96, abs=0.033)
+    assert 0.09 < started.at_s - started.onset_s < 0.1
+
+
+def test_in_pieces_of_any_size_the_outcome_is_the_same() -> None:
+    sound = np.concatenate((np.zeros(8_000, dtype=np.float32), speech_like(2.0), np.zeros(8_000)))
+    whole, pieces = Rings(), Rings()
+    at_once = _hear(_capture(whole), whole, sound.astype(np.float32))
+    capture = _capture(pieces)
+    bit_by_bit = []
+    for i in range(0, len(sound), 277):
+        bit_by_bit += _hear(capture, pieces, sound[i : i + 277].astype(np.float32))
+    assert [type(o) for o in at_once] == [type(o) for o in bit_by_bit]
+    events = [o for o in at_once if not isinstance(o, UserAudio)]
+    assert events
+    assert events == [o for o in bit_by_bit if not isinstance(o, UserAudio)]
+
+
+def test_the_preroll_is_the_last_second() -> None:
+    rings = Rings()
+    capture = _capture(rings)
+    _hear(capture, rings, tone(1.7))
+    preroll = capture.preroll()
+    assert len(preroll) == 100
+    assert preroll[-1].end_s == pytest.approx(1.7)
+    assert preroll[0].start_s == pytest.approx(0.7)
+
+
+def test_a_closed_microphone_hears_nothing_and_ends_speech() -> None:
+    rings = Rings()
+    capture = _capture(rings)
+    _hear(capture, rings, tone(0.5))
+    capture.is_mic_open = False
+    outputs = _hear(capture, rings, tone(0.5))
+    assert isinstance(outputs[0], SpeechEnded)
+    assert all(not o.clean.samples.any() for o in outputs if isinstance(o, UserAudio))
+
+
+def test_exact_silence_for_two_seconds_is_a_dead_microphone() -> None:
+    rings = Rings()
+    capture = _capture(rings)
+    _hear(capture, rings, np.zeros(31_000, dtype=np.float32))
+    assert not capture.is_microphone_dead
+    _hear(capture, rings, np.zeros(1_000, dtype=np.float32))
+    assert capture.is_microphone_dead
+    _hear(capture, rings, tone(0.1))
+    assert not capture.is_microphone_dead
+
+
+def test_the_tap_gets_microphone_far_end_and_clean_of_every_frame() -> None:
+    rings = Rings()
+    taken: list[tuple[Samples, Samples, Samples]] = []
+    capture = _capture(rings, tap=lambda near, far, clean: taken.append((near, far, clean)))
+    _hear(capture, rings, tone(0.05))
+    assert [[len(x) for x in frames] for frames in taken] == [[160, 160, 160]] * 5
+
+
+def test_the_clock_goes_on_after_a_gap() -> None:
+    rings = Rings()
+    capture = _capture(rings)
+    _hear(capture, rings, tone(1.0))
+    other = Rings(48_000)
+    capture.attach(other, gap_s=2.5)
+    outputs = _hear(capture, other, tone(0.2, 48_000))
+    assert outputs[0].clean.start_s == pytest.approx(3.5)

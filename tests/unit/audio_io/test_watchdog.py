@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import threading
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from audio_io.events import DeviceLost, DeviceReturned
+from audio_io.interfaces import StreamRequest
+from audio_io.portaudio import PortAudioBackend
+from audio_io.watchdog import DeviceWatchdog
+from tests.fakes.audio import FakeCard, FakePortAudio
+
+TICK_S = 0.02
+
+
+class Desk:
+    """A machine with a watchdog, in virtual time."""
+
+    def __init__(self, cards: list[FakeCard], request: StreamRequest | None = None) -> None:
+        self.cards = cards
+        self.library = FakePortAudio(cards)
+        self.backend = PortAudioBackend(self.library, self.library.clock)
+        request = request or StreamRequest()
+        self.backend.open(request)
+        self.backend.start()
+        self.watchdog = DeviceWatchdog(self.backend, request)
+        self.events: list[DeviceLost | DeviceReturned] = []
+        self._next_s = 0.0
+
+    def run(self, seconds: float) -> None:
+        for _ in range(round(seconds / TICK_S)):
+            self.library.elapse(TICK_S)
+            if self.library.now_s >= self._next_s:
+                report = self.watchdog.step(self.library.now_s)
+                self.events += report.events
+                self._next_s = self.library.now_s + report.wait_s
+
+    def is_audible(self) -> bool:
+        self.backend.mic_ring.drop_until(self.backend.mic_ring.n_written)
+        before = self.backend.mic_ring.n_written
+        n_out = self.backend.renderer.n_rendered
+        self.library.elapse(0.04)
+        return self.backend.mic_ring.n_written > before and self.backend.renderer.n_rendered > n_out
+
+
+@pytest.mark.parametrize("finishes", [True, False])
+def test_an_unplugged_device_is_reported_and_comes_back(finishes: bool) -> None:
+    card = FakeCard("headset", 1, 2)
+    desk = Desk([card])
+    desk.run(1.0)
+    desk.library.unplug(card, finishes=finishes)
+    desk.run(5.0)
+    assert [type(event) for event in desk.events] == [DeviceLost]
+    card.is_plugged = True
+    desk.run(2.0)
+    returned = desk.events[1]
+    assert isinstance(returned, DeviceReturned)
+    assert 5.0 <= returned.gap_s <= 7.1
+    assert desk.is_audible()
+
+
+def test_a_named_device_that_is_gone_gives_way_to_the_default() -> None:
+    usb = FakeCard("USB headset", 1, 2)
+    desk = Desk([FakeCard("built in", 2, 2), usb], StreamRequest("USB headset", "USB headset"))
+    desk.run(0.5)
+    desk.library.unplug(usb, finishes=True)
+    desk.run(2.0)
+    assert isinstance(desk.events[-1], DeviceReturned)
+    assert "built in" in desk.events[-1].name
+    assert desk.is_audible()
+
+
+def test_only_the_missing_half_gives_way() -> None:
+    usb = FakeCard("USB microphone", 1, 0)
+    built_in = FakeCard("built in", 2, 2)
+    desk = Desk([built_in, usb, FakeCard("HDMI", 0, 2)], StreamRequest("USB microphone", "HDMI"))
+    desk.library.unplug(usb, finishes=True)
+    desk.run(2.0)
+    assert desk.events[-1].name == "built in / HDMI"
+
+
+def test_all_is_well_without_events() -> None:
+    desk = Desk([FakeCard("card", 1, 2)])
+    desk.run(5.0)
+    assert desk.events == []
+    assert desk.watchdog.n_losses == 0
+
+
+def test_sound_survives_500_random_events() -> None:
+    rng = np.random.default_rng(2026)
+    cards = [FakeCard("built in", 2, 2), FakeCard("USB", 1, 2), FakeCard("HDMI", 0, 2)]
+    desk = Desk(cards, StreamRequest("USB", None))
+    n_threads = threading.active_count()
+    for _ in range(500):
+        card = cards[int(rng.integers(len(cards)))]
+        match int(rng.integers(5)):
+            case 0:
+                desk.library.unplug(card, finishes=bool(rng.integers(2)))
+            case 1:
+                card.is_plugged = True
+            case 2:
+                card.is_stalled = not card.is_stalled
+            case 3:
+                desk.library.is_server_down = not desk.library.is_server_down
+            case 4:
+                card.rates_hz = ((16_000, 48_000), (44_100,), ())[int(rng.integers(3))]
+        desk.run(float(rng.uniform(0.02, 1.5)))
+        if rng.random() < 0.2:
+            desk.library.is_server_down = False
+            for each in cards:
+                each.is_plugged, each.is_stalled, each.rates_hz = True, False, (16_000, 48_000)
+            desk.run(2.0)
+            assert desk.is_audible()
+    assert desk.watchdog.n_losses > 20
+    assert threading.active_count() == n_threads
+    losses = [type(event) for event in desk.events]
+    assert all(a is not b for a, b in pairwise(losses))
