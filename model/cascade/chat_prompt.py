@@ -70,9 +70,7 @@ class ChatPrompt:
 
     def for_reply(self, messages: tuple[Message, ...], user_text: str) -> str:
         """Everything up to where the assistant's words begin."""
-        return (
-            f"{self.before_user(messages)}{_plain(user_text)}<|im_end|>\n<|im_start|>assistant\n"
-        )
+        return f"{self.before_user(messages)}{_plain(user_text)}<|im_end|>\n<|im_start|>assistant\n"
 
     def _trimmed(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
         """Drops whole turns, oldest first, a quarter of the budget at a time.

@@ -153,5 +153,7 @@ def read_style(path: Path) -> Samples:
             f"{path}: voice is missing; fetch it with `parley models get`"
         ) from error
     if not len(table) or len(table) % _STYLE:
-        raise WeightsError(f"{path}: {table.nbytes} bytes is no voice table; remove and fetch again")
+        raise WeightsError(
+            f"{path}: {table.nbytes} bytes is no voice table; remove and fetch again"
+        )
     return table.reshape(-1, _STYLE)

@@ -100,7 +100,9 @@ class LanguageModel:
         self._jobs: queue.SimpleQueue[Completion | None] = queue.SimpleQueue()
         self._running: Completion | None = None
         self._token_counts: dict[str, int] = {}
-        self._thread = threading.Thread(target=self._generate_all, name="language-model", daemon=True)
+        self._thread = threading.Thread(
+            target=self._generate_all, name="language-model", daemon=True
+        )
         self._thread.start()
 
     def complete(self, prompt: str, max_tokens: int) -> Completion:

@@ -58,7 +58,12 @@ class EnglishPhonemizer:
             symbols += token.phonemes or ""
             spaces_seen += len(token.text.split()) - 1 if token.text.strip() else 0
             if token.whitespace:
-                _add_word(words, symbols, word_start, said.words[min(spaces_seen, len(said.words) - 1)].source)
+                _add_word(
+                    words,
+                    symbols,
+                    word_start,
+                    said.words[min(spaces_seen, len(said.words) - 1)].source,
+                )
                 spaces_seen += 1
                 symbols += " "
                 word_start = len(symbols)

@@ -100,7 +100,8 @@ class SpokenReply:
                 break
             piece = completion.take_ready()
         text = text if self._splitter.text else text.lstrip()
-        self._spans.setdefault("first_token", time.perf_counter() - self._started)
+        if text:
+            self._spans.setdefault("first_token", time.perf_counter() - self._started)
         n_allowed = allowed_length(self._splitter.text + text) - len(self._splitter.text)
         if n_allowed < len(text):
             text = text[: max(0, n_allowed)]
@@ -168,7 +169,10 @@ def _swallow_stop(future: Future[Spoken]) -> None:
 def allowed_length(text: str) -> int:
     """Where a reply must end: after three sentences, or where the model begins to loop."""
     sentences = list(_SENTENCE.finditer(text))
-    if len(sentences) >= _MAX_SENTENCES and len(text.rstrip()) > sentences[_MAX_SENTENCES - 1].end():
+    if (
+        len(sentences) >= _MAX_SENTENCES
+        and len(text.rstrip()) > sentences[_MAX_SENTENCES - 1].end()
+    ):
         text = text[: sentences[_MAX_SENTENCES - 1].end()]
     return min(len(text), _loop_start(text))
 

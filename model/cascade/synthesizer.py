@@ -68,7 +68,9 @@ class Synthesizer:
         return voice
 
     def can_speak(self, language: str) -> bool:
-        return any(v.preset.language == language for v in usable(self._voices, self._weights_dir).values())
+        return any(
+            v.preset.language == language for v in usable(self._voices, self._weights_dir).values()
+        )
 
     def speak(self, text: str, voice: Voice, rate: float) -> Spoken:
         """Returns ``text`` as sound; nothing at all where there is nothing to say.

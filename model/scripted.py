@@ -1,0 +1,229 @@
+"""A speech model without intelligence: fixed replies, a synthetic voice, declared costs.
+
+The reference for the contract of ``SpeechModel`` and the partner of repeatable conversations: the
+same requests give the same events, sample for sample. Knows nothing of weights.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from audio_io.frames import AudioFrame, Samples, frozen, level_dbfs
+from model.errors import ModelError
+from model.events import (
+    LoadProgress,
+    Mark,
+    ReplyEvent,
+    SpeechChunk,
+    TextDelta,
+    TranscriptPartial,
+    TurnTranscribed,
+)
+from model.interfaces import (
+    CancelToken,
+    ReplyContext,
+    ReplyRequest,
+    TurnKey,
+    VoiceChoice,
+    VoicePreset,
+)
+
+RATE_HZ = 24_000
+_SYLLABLE_S = 0.2  # with 1.4 syllables a word and the gaps this is about 150 words a minute
+_WORD_GAP_S = 0.06
+_SENTENCE_GAP_S = 0.3
+_PITCH_HZ = 180.0
+_N_HARMONICS = 12
+_PEAK = 0.35
+_CLAUSE_WORDS = 6  # a chunk of speech; the word marks do not depend on it
+_PARTIAL_EVERY_S = 0.4
+_SPEECH_DBFS = -55.0  # louder frames count as words
+_UNKNOWN = "…"  # what was said when nobody wrote it down
+_VOWELS = re.compile(r"[aeiouy]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Declared seconds of work per call, charged in virtual time instead of measured ones."""
+
+    load_s: float = 0.5
+    hear_s: float = 0.001
+    finish_s: float = 0.15
+    first_token_s: float = 0.3
+    clause_s: float = 0.08
+    other_s: float = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What the model hears and says, by turn.
+
+    Attributes:
+        replies: reply to the turn with that number; "" is an empty reply. Others are echoed.
+        transcripts: what the user said in the turn with that number.
+        fails_in_turns: the reply raises after its first words.
+        dies_in_turns: the process ends there (``SystemExit``).
+        costs: see ``Costs``.
+    """
+
+    replies: Mapping[int, str] = field(default_factory=dict[int, str])
+    transcripts: Mapping[int, str] = field(default_factory=dict[int, str])
+    fails_in_turns: frozenset[int] = frozenset()
+    dies_in_turns: frozenset[int] = frozenset()
+    costs: Costs = field(default_factory=Costs)
+
+
+class ScriptedModel:
+    """``SpeechModel`` for tests and demonstrations.
+
+    Attributes:
+        step_cost_s: declared cost of the last call.
+    """
+
+    def __init__(self, script: Script | None = None) -> None:
+        self._script = script or Script()
+        self._turn: TurnKey | None = None
+        self._heard_s = 0.0
+        self._loud_s = 0.0
+        self._partial = ""
+        self._next_partial_s = _PARTIAL_EVERY_S
+        self.step_cost_s = 0.0
+
+    @property
+    def name(self) -> str:
+        return "scripted"
+
+    @property
+    def sample_rate_hz(self) -> int:
+        return RATE_HZ
+
+    def load(self, report: Callable[[LoadProgress], None]) -> None:
+        self.step_cost_s = self._script.costs.load_s
+        report(LoadProgress("script", 0.0))
+        report(LoadProgress("script", 1.0))
+
+    def voices(self) -> tuple[VoicePreset, ...]:
+        return (
+            VoicePreset(
+                "heart", "Synthetic", "en", "None", "none", "scripted", "This is a test.", 0.01
+            ),
+        )
+
+    def begin_turn(self, key: TurnKey, context: ReplyContext) -> None:
+        self.step_cost_s = self._script.costs.other_s
+        if self._turn is None or key.turn != self._turn.turn:
+            self._heard_s = self._loud_s = 0.0
+            self._partial = ""
+            self._next_partial_s = _PARTIAL_EVERY_S
+        self._turn = key
+
+    def hear(self, frame: AudioFrame) -> Iterable[TranscriptPartial]:
+        """Words appear at speaking pace while the user is loud."""
+        self.step_cost_s = self._script.costs.hear_s
+        if self._turn is None:
+            return ()
+        seconds = len(frame.samples) / frame.rate_hz
+        self._heard_s += seconds
+        if level_dbfs(frame.samples) >= _SPEECH_DBFS:
+            self._loud_s += seconds
+        if self._loud_s < self._next_partial_s:
+            return ()
+        self._next_partial_s += _PARTIAL_EVERY_S
+        words = self._transcript().split()
+        text = " ".join(words[: max(1, int(self._loud_s / _PARTIAL_EVERY_S))])
+        if text == self._partial:
+            return ()
+        self._partial = text
+        return (TranscriptPartial(self._turn.turn, text, frame.end_s),)
+
+    def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed]:
+        costs = self._script.costs
+        self.step_cost_s = costs.finish_s
+        if self._turn is None or key.turn != self._turn.turn:
+            return ()
+        self._turn = key
+        text = self._transcript() if self._loud_s > 0.0 else ""
+        return (TurnTranscribed(key, text, "en", costs.finish_s),)
+
+    def reply(self, request: ReplyRequest, cancel: CancelToken) -> Iterator[ReplyEvent]:
+        """One clause per step. Raises as the script says."""
+        costs, turn = self._script.costs, request.key.turn
+        user_text = (request.context.user_text or "").strip()
+        text = self._script.replies.get(turn, f"You said: {user_text}" if user_text else "")
+        self.step_cost_s = costs.first_token_s
+        if turn in self._script.dies_in_turns:
+            raise SystemExit(f"the script ends the process in turn {turn}")
+        for count, event in enumerate(_spoken(text, request.voice.rate, request.generation)):
+            if cancel.is_cancelled:
+                return
+            self.step_cost_s = costs.first_token_s if count == 0 else costs.clause_s
+            yield event
+            if turn in self._script.fails_in_turns:
+                raise ModelError(f"the script lets turn {turn} fail")
+
+    def say(self, text: str, voice: VoiceChoice, generation: int) -> Iterator[ReplyEvent]:
+        self.step_cost_s = self._script.costs.clause_s
+        yield from _spoken(text, voice.rate, generation)
+
+    def forget_turn(self, key: TurnKey) -> None:
+        self.step_cost_s = self._script.costs.other_s
+        if self._turn is not None and key.turn == self._turn.turn:
+            self._turn = None
+
+    def close(self) -> None:
+        self._turn = None
+
+    def _transcript(self) -> str:
+        turn = self._turn.turn if self._turn is not None else -1
+        return self._script.transcripts.get(turn, _UNKNOWN)
+
+
+def build(weights_dir: Path, options: Mapping[str, str | int | float | bool]) -> ScriptedModel:
+    """For the catalog. ``reply`` and ``transcript`` stand for every one of the first turns."""
+    turns = range(1000)
+    replies = {turn: str(options["reply"]) for turn in turns} if "reply" in options else {}
+    heard = {turn: str(options["transcript"]) for turn in turns} if "transcript" in options else {}
+    return ScriptedModel(Script(replies, heard))
+
+
+def _spoken(text: str, rate: float, generation: int) -> Iterator[ReplyEvent]:
+    words = list(re.finditer(r"\S+", text))
+    n_samples = 0
+    shown_to = 0
+    for first in range(0, len(words), _CLAUSE_WORDS):
+        clause = words[first : first + _CLAUSE_WORDS]
+        shown = words[first + _CLAUSE_WORDS].start() if len(words) > first + len(clause) else None
+        yield TextDelta(generation, text[shown_to:shown])
+        shown_to = shown or len(text)
+        start = n_samples
+        parts: list[Samples] = []
+        marks: list[Mark] = []
+        for match in clause:
+            sound = voiced(match.group(), rate)
+            gap_s = _SENTENCE_GAP_S if match.group()[-1] in ".!?" else _WORD_GAP_S
+            end = n_samples + len(sound)
+            marks.append(Mark(match.start(), match.end(), n_samples, end))
+            parts += [sound, np.zeros(int(gap_s / rate * RATE_HZ), np.float32)]
+            n_samples = end + len(parts[-1])
+        samples = frozen(np.concatenate(parts))
+        yield SpeechChunk(generation, samples, start, RATE_HZ, tuple(marks))
+
+
+def voiced(word: str, rate: float = 1.0) -> Samples:
+    """Returns a harmonic tone per syllable; pitch follows the letters so that words differ."""
+    n_syllables = max(1, len(_VOWELS.findall(word)))
+    n = int(_SYLLABLE_S / rate * RATE_HZ)
+    t = np.arange(n) / RATE_HZ
+    envelope = np.sin(np.pi * np.arange(n) / n) ** 0.5
+    syllables: list[Samples] = []
+    for k in range(n_syllables):
+        pitch_hz = _PITCH_HZ * (1.0 + (sum(map(ord, word)) + 7 * k) % 12 / 40.0)
+        wave = sum(np.sin(2 * np.pi * pitch_hz * h * t) / h for h in range(1, _N_HARMONICS + 1))
+        syllables.append((envelope * wave).astype(np.float32))
+    sound = np.concatenate(syllables)
+    return (sound * (_PEAK / np.max(np.abs(sound)))).astype(np.float32)
