@@ -129,7 +129,7 @@ class _Record:
             raise LabelsError(f'{self.where}: key "{key}" must be a list')
         for i, child in enumerate(cast(list[object], value)):
             if not isinstance(child, dict):
-                raise LabelsError(f'{self.where}: {key}[{i}] must be an object')
+                raise LabelsError(f"{self.where}: {key}[{i}] must be an object")
             yield _Record(f"{self.where}, {key}[{i}]", cast(Json, child))
 
     def span(self, first: str, last: str) -> Span:
@@ -148,7 +148,9 @@ class _Record:
         times: list[float] = []
         for segment in cast(list[object], segments):
             if not isinstance(segment, list) or len(cast(list[object], segment)) != 2:
-                raise LabelsError(f'{self.where}: key "far.segments" must be a list of [start, end]')
+                raise LabelsError(
+                    f'{self.where}: key "far.segments" must be a list of [start, end]'
+                )
             times.extend(self._seconds(t, "far.segments") for t in cast(list[object], segment))
         return Span(min(times), max(times)) if times else None
 

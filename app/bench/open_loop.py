@@ -1,7 +1,7 @@
-"""A recording heard as the engine hears it: canceller, detector, segmenter, recogniser in virtual time.
+"""A recording as the engine hears it: canceller, detector, segmenter, recogniser in virtual time.
 
-The recogniser's and the predictor's answers arrive when their measured computing time is over. Knows
-neither labels nor scores, and no implementation of a model.
+The recogniser's and the predictor's answers arrive when their measured computing time is over.
+Knows neither labels nor scores, and no implementation of a model.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -77,7 +77,7 @@ class Listening:
 
 
 class Listener:
-    """Turns recordings into what the engine hears. Reuses its models, one recording after the other."""
+    """Turns recordings into what the engine hears, one after the other with the same models."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class _Segments:
 
 
 class _Words:
-    """The recogniser in virtual time: one pass after the other, each result late by what it cost."""
+    """The recogniser in virtual time: one pass after another, each result late by its cost."""
 
     def __init__(self, follower: WordFollower | None, *, one_turn: bool) -> None:
         self._follower = follower
@@ -262,8 +262,3 @@ class PredictorRun:
 
     def reset(self) -> None:
         self._predictor.reset()
-
-
-def without_words(frame: HeardFrame) -> HeardFrame:
-    """The same moment with no recogniser."""
-    return replace(frame, user=replace(frame.user, partial_text="", partial_at_s=0.0))

@@ -1,4 +1,4 @@
-"""One scorecard for every measurement: rows of named numbers, the command and the machine behind them.
+"""One scorecard for every measurement: rows of named numbers, the command and the machine.
 
 Does not know what was measured.
 """

@@ -21,7 +21,6 @@ from app.bench.open_loop import (
     PredictorRun,
     RecognizerFactory,
     VadFactory,
-    without_words,
 )
 from app.bench.scorecard import Row, Scorecard, merged, percentile, share_percent
 
@@ -140,7 +139,7 @@ def run_turns(
     """Scores every predictor and the timers on ``folder/turns``.
 
     Args:
-        predictor_factories: row name -> maker, e.g. {"balanced": ...}; one instance serves all clips.
+        predictor_factories: row name -> maker, e.g. {"balanced": ...}; one serves all clips.
         recognizer_factory: None: no words.
 
     Raises:
@@ -161,7 +160,9 @@ def run_turns(
                 tally = tallies.setdefault((name, group), _Tally())
                 tally.add(clip, endpoints, listening.seconds)
     rows = [
-        merged({"detector": name, "language": group}, tallies[name, group].row(), _cost(name, costs))
+        merged(
+            {"detector": name, "language": group}, tallies[name, group].row(), _cost(name, costs)
+        )
         for group in ("all", *LANGUAGES)
         for name in (*predictors, *_timer_names())
         if (name, group) in tallies
@@ -197,8 +198,3 @@ def _cost(name: str, costs: Mapping[str, PredictorCost]) -> Row:
         "step_max_ms": None if cost is None else 1000.0 * cost.slowest_step_s,
         "core_percent": None if cost is None else cost.core_percent,
     }
-
-
-def with_no_words(listening: Listening) -> Listening:
-    """For measuring what the words are worth."""
-    return Listening(tuple(without_words(frame) for frame in listening.frames))

@@ -29,7 +29,7 @@ class LexiconError(ModelError):
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Word lists of one language; every phrase is in the form ``tokens`` gives, joined by one space.
+    """Word lists of one language; phrases are in the form ``tokens`` gives, joined by one space.
 
     Attributes:
         language: "en", "zh".

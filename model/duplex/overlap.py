@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from model.duplex.lexicon import Lexicon, has_stop_word, n_backchannel_words, of_text, tokens
+from model.duplex.lexicon import Lexicon, has_stop_word, is_backchannel, of_text
 from model.interfaces import AgentState, UserState
 
 MS = 1000.0
@@ -27,7 +27,7 @@ class OverlapSettings:
         resume_p: p_backchannel or p_noise from which a held reply should go on.
         voice_p: voice probability that counts as voice.
         fade_p: voice goes on while the probability stays above this.
-        hold_ms: voice that makes ``hold_p``: six windows of the detector; shorter ones come from clicks
+        hold_ms: voice that makes ``hold_p``: five windows of the detector; less comes from clicks
             and residual echo.
         cut_ms: time from the first voice to the latest that makes ``cut_p``. Backchannels are
             mostly shorter (median 0.4 s), a wish to speak goes on.
@@ -35,42 +35,47 @@ class OverlapSettings:
         gap_ms: quiet after which short voice is judged a backchannel.
         end_ms: quiet after which the next voice is another overlap.
         noise_ms: less voice than this is noise.
-        word_ms: words are trusted from this much audio on; transcripts of less are guesses.
+        word_ms: a stop word is trusted from this much audio on; less gives guesses.
+        backchannel_word_ms: the same for backchannels, which only buy time.
         min_level_dbfs: quieter residuals are silence.
         echo_factor: how far above the mean residual echo a voice must be (amplitude).
         echo_half_life_ms: of that mean.
-        far_margin_db: a voice must be louder than the loudspeaker's signal less this; the residual of a
-            distorting loudspeaker stays below.
+        far_margin_db: a voice must be louder than the loudspeaker's signal less this; the residual
+            of a distorting loudspeaker stays below.
         far_active_dbfs: the loudspeaker is playing.
-        echo_tail_ms: how long its echo is still around.
+        least_loss_db: residual echo is at least this much below the loudspeaker's signal; louder
+            sound is somebody, and teaches nothing about echo.
+        echo_tail_ms: how long its echo is still around: device delay and reverberation.
         unconverged_db: added to the level gate while the canceller has not converged.
         unconverged_factor: on ``hold_ms`` and ``cut_ms``, likewise.
     """
 
     hold_p: float = 0.5
     cut_p: float = 0.8
-    resume_p: float = 0.7
+    resume_p: float = 0.6
     voice_p: float = 0.5
     fade_p: float = 0.35
-    hold_ms: float = 192.0
-    cut_ms: float = 560.0
+    hold_ms: float = 160.0
+    cut_ms: float = 500.0
     backchannel_cut_ms: float = 1200.0
     gap_ms: float = 160.0
     end_ms: float = 320.0
     noise_ms: float = 96.0
-    word_ms: float = 350.0
+    word_ms: float = 250.0
+    backchannel_word_ms: float = 96.0
     min_level_dbfs: float = -60.0
-    echo_factor: float = 1.5
+    echo_factor: float = 2.0
     echo_half_life_ms: float = 400.0
-    far_margin_db: float = 25.0
+    far_margin_db: float = 20.0
     far_active_dbfs: float = -50.0
-    echo_tail_ms: float = 250.0
+    least_loss_db: float = 20.0
+    echo_tail_ms: float = 400.0
     unconverged_db: float = 6.0
     unconverged_factor: float = 1.25
 
 
 class EchoGate:
-    """Level above which sound is more than residual echo; follows it while the far end is active."""
+    """Level above which sound is more than residual echo; follows it while the far end plays."""
 
     def __init__(self, settings: OverlapSettings) -> None:
         self._settings = settings
@@ -103,6 +108,7 @@ class EchoGate:
         """This frame holds no user; while the far end is active it is residual echo."""
         if self._since_far_ms > self._settings.echo_tail_ms:
             return
+        clean_dbfs = min(clean_dbfs, self._far_dbfs - self._settings.least_loss_db)
         self._n_echo_frames += 1
         exact = 0.5 ** (frame_ms / self._settings.echo_half_life_ms)
         keep = min(exact, 1.0 - 1.0 / self._n_echo_frames)  # a plain mean at first
@@ -116,7 +122,6 @@ class _Overlap:
     onset_s: float
     last_voice_s: float
     voice_ms: float = 0.0
-    is_judged_short: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,7 @@ class OverlapJudge:
         if not is_voice:
             if self._overlap is None:
                 self._gate.learn(user.clean_dbfs, frame_ms)
-            elif self._gap_ms(user) >= self.settings.end_ms:
+            elif self._gap_ms(user) >= self._end_ms(self._overlap):
                 self._overlap = None
             return
         if not agent.is_speaking:
@@ -180,26 +185,33 @@ class OverlapJudge:
         overlap = self._overlap
         if overlap is None:
             return None
-        words, is_stop_word, is_backchannel = self._words(user, overlap)
+        is_stop_word, is_acknowledged = self._words(user, overlap)
         if is_stop_word:
             return OverlapVerdict(1.0, 0.0, 0.0, True, "a stop word")
         settings = self.settings
         span_ms = MS * (overlap.last_voice_s - overlap.onset_s)
         slow = 1.0 if user.aec_has_converged else settings.unconverged_factor
-        cut_ms = slow * (settings.backchannel_cut_ms if is_backchannel else settings.cut_ms)
+        cut_ms = slow * (settings.backchannel_cut_ms if is_acknowledged else settings.cut_ms)
         p = self._p_of_length(overlap.voice_ms, span_ms, slow * settings.hold_ms, cut_ms)
         if p < settings.cut_p and self._gap_ms(user) >= settings.gap_ms:
-            return self._short(overlap, n_words=words, is_backchannel=is_backchannel)
+            return self._short(overlap, is_acknowledged=is_acknowledged)
         reason = f"voice for {span_ms:.0f} ms"
-        if is_backchannel:
+        if is_acknowledged:
             return OverlapVerdict(p, 1.0 - p, 0.0, False, reason + ", backchannel words")
         return OverlapVerdict(p, (1.0 - p) / 2.0, (1.0 - p) / 2.0, False, reason)
 
+    def _end_ms(self, overlap: _Overlap) -> float:
+        """A mere sound is forgotten once it was judged (a frame later, so that it is told)."""
+        settings = self.settings
+        return settings.end_ms if overlap.voice_ms >= settings.noise_ms else settings.gap_ms + 10.0
+
     def _gap_ms(self, user: UserState) -> float:
-        return 0.0 if self._overlap is None else MS * (user.frame.end_s - self._overlap.last_voice_s)
+        return (
+            0.0 if self._overlap is None else MS * (user.frame.end_s - self._overlap.last_voice_s)
+        )
 
     def _p_of_length(self, voice_ms: float, span_ms: float, hold_ms: float, cut_ms: float) -> float:
-        """Rises linearly to ``hold_p`` at ``hold_ms`` of voice and on to ``cut_p`` at ``cut_ms``."""
+        """Rises linearly to ``hold_p`` at ``hold_ms`` of voice, then to ``cut_p`` at ``cut_ms``."""
         settings = self.settings
         if voice_ms < hold_ms:
             return settings.hold_p * voice_ms / hold_ms * (1.0 - 1e-9)
@@ -207,22 +219,20 @@ class OverlapJudge:
         p = settings.hold_p + (settings.cut_p - settings.hold_p) * max(part, 0.0)
         return min(p, 0.95)
 
-    def _short(self, overlap: _Overlap, *, n_words: int, is_backchannel: bool) -> OverlapVerdict:
+    def _short(self, overlap: _Overlap, *, is_acknowledged: bool) -> OverlapVerdict:
         """The voice stopped before it became an interruption."""
         if overlap.voice_ms < self.settings.noise_ms:
             return OverlapVerdict(0.05, 0.1, 0.85, False, "a short sound")
-        if is_backchannel:
+        if is_acknowledged:
             return OverlapVerdict(0.03, 0.95, 0.02, False, "short, backchannel words")
         return OverlapVerdict(0.15, 0.75, 0.1, False, "short voice")
 
-    def _words(self, user: UserState, overlap: _Overlap) -> tuple[int, bool, bool]:
-        """Number of words since the onset, whether one is a stop word, whether all are backchannels."""
+    def _words(self, user: UserState, overlap: _Overlap) -> tuple[bool, bool]:
+        """Whether a word since the onset is a stop word, and whether all are backchannels."""
+        settings = self.settings
         heard_ms = MS * (user.partial_at_s - overlap.onset_s)
-        if not user.partial_text or heard_ms < self.settings.noise_ms:
-            return 0, False, False
+        if not user.partial_text or heard_ms < settings.backchannel_word_ms:
+            return False, False
         lexicon = of_text(self._lexicons, user.partial_text)
-        words = tokens(user.partial_text)
-        is_stop_word = has_stop_word(lexicon, user.partial_text)
-        is_all = bool(words) and n_backchannel_words(lexicon, words) == len(words)
-        is_trusted = heard_ms >= self.settings.word_ms
-        return len(words), is_stop_word and is_trusted, is_all and is_trusted
+        is_stop_word = heard_ms >= settings.word_ms and has_stop_word(lexicon, user.partial_text)
+        return is_stop_word, is_backchannel(lexicon, user.partial_text)

@@ -35,8 +35,12 @@ class PredictorSettings:
     end_of_turn: EndOfTurnSettings = BALANCED
     overlap: OverlapSettings = field(default_factory=OverlapSettings)
     emit_ms: float = 80.0
-    extra_backchannels: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    extra_stop_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    extra_backchannels: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
+    extra_stop_words: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class FirstDuplexPredictor:
 
     Attributes:
         has_acoustic_model: False when the network is missing: words and silence decide.
-        last_inference_s: wall seconds the network took inside the latest ``step``, 0.0 if it did not run.
+        last_inference_s: wall seconds the network took inside the latest ``step``; else 0.0.
         n_inferences: how often it ran.
     """
 
@@ -103,6 +107,7 @@ class FirstDuplexPredictor:
     def _judge_overlap(self, user: UserState) -> DuplexPrediction | None:
         verdict = self._overlap.verdict(user)
         if verdict is None:
+            self._turn.reset()  # what its detector takes for a voice is echo
             self._zone = None
             return None
         thresholds = self.settings.overlap

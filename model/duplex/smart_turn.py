@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples
+from model.cascade.onnx_session import open_session
 from model.errors import WeightsError
 
 WEIGHTS_NAME = "smart-turn-v3.2-cpu.onnx"
@@ -29,7 +29,7 @@ POWER_FLOOR = 1e-10
 DYNAMIC_RANGE_LOG10 = 8.0
 VARIANCE_FLOOR = 1e-7
 
-# Slaney's mel scale: linear below 1 kHz (200/3 Hz a mel), logarithmic above (27 mels per factor 6.4)
+# Slaney's mel scale: linear below 1 kHz (200/3 Hz a mel), then logarithmic (27 mels a factor 6.4)
 SLANEY_HZ_PER_MEL = 200.0 / 3.0
 SLANEY_BREAK_HZ = 1000.0
 SLANEY_BREAK_MEL = SLANEY_BREAK_HZ / SLANEY_HZ_PER_MEL
@@ -84,7 +84,7 @@ class WhisperLogMel:
         self._hann = np.hanning(N_FFT + 1)[:-1].astype(np.float32)
 
     def __call__(self, samples: Samples) -> npt.NDArray[np.float32]:
-        """Returns float32 (80, 800). Shorter audio is padded in front, longer loses its beginning."""
+        """Returns float32 (80, 800). Short audio is padded in front, long loses its beginning."""
         window = np.zeros(N_WINDOW, np.float32)
         tail = np.asarray(samples[-N_WINDOW:], np.float32)
         if len(tail):
@@ -100,7 +100,7 @@ class WhisperLogMel:
 
 
 class SmartTurn:
-    """The network on onnxruntime: one thread, no spinning, so that it does not starve the audio.
+    """The network on onnxruntime, one thread.
 
     Raises:
         WeightsError: the file is missing or is not this network.
@@ -111,20 +111,9 @@ class SmartTurn:
             raise WeightsError(
                 f"{weights}: Smart Turn weights are missing; run 'parley models get {weights.name}'"
             )
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = ort.InferenceSession(
-                str(weights), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime raises its own unexported types
-            raise WeightsError(
-                f"{weights}: not a readable ONNX network ({type(error).__name__}); "
-                f"run 'parley models remove {weights.name}' and get it again"
-            ) from error
-        self._input_name = self._session.get_inputs()[0].name
+        session: Any = open_session(weights)
+        self._session = session
+        self._input_name: str = session.get_inputs()[0].name
         self._features = WhisperLogMel()
         self._last_inference_s = 0.0
 
@@ -137,4 +126,4 @@ class SmartTurn:
         features = self._features(samples)[None]  # [1, 80, 800]
         outputs = self._session.run(None, {self._input_name: features})
         self._last_inference_s = time.perf_counter() - begun
-        return float(cast(npt.NDArray[np.float32], outputs[0]).reshape(-1)[0])
+        return float(np.ravel(outputs[0])[0])

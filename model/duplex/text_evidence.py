@@ -70,6 +70,7 @@ class TextScores:
     function_word: float = 0.04
     auxiliary: float = 0.15
     subject: float = 0.06
+    degree: float = 0.12
     transitive: float = 0.12
     particle: float = 0.40
     demonstrative: float = 0.35
@@ -148,7 +149,7 @@ class TextJudge:
             (lexicon.conjunctions, scores.function_word, Reason.CONJUNCTION),
             (lexicon.auxiliaries, scores.auxiliary, Reason.AUXILIARY),
             (lexicon.subjects, scores.subject, Reason.SUBJECT),
-            (lexicon.degrees, scores.function_word, Reason.DEGREE),
+            (lexicon.degrees, scores.degree, Reason.DEGREE),
             (lexicon.transitive_verbs, scores.transitive, Reason.TRANSITIVE),
             (lexicon.particles, scores.particle, Reason.PARTICLE),
             (lexicon.demonstratives, scores.demonstrative, Reason.DEMONSTRATIVE),
@@ -156,9 +157,9 @@ class TextJudge:
             if _ends_with(words, phrases):
                 return TextEvidence(score, reason)
         # "when you", "if it": a clause that has only its subject
-        if len(words) > N_SHORT and words[-2] in lexicon.conjunctions:
-            if words[-1] in {"you", "it"}:
-                return TextEvidence(scores.subject, Reason.SUBJECT)
+        is_clause = len(words) > N_SHORT and words[-2] in lexicon.conjunctions
+        if is_clause and words[-1] in {"you", "it"}:
+            return TextEvidence(scores.subject, Reason.SUBJECT)
         return None
 
     def _of_end(self, text: str, words: tuple[str, ...], lexicon: Lexicon) -> TextEvidence:
