@@ -40,7 +40,7 @@ from app.ui.voice_menu import voice_title
 MIN_RATE_PERCENT = 70
 MAX_RATE_PERCENT = 150
 RATE_STEP_PERCENT = 5
-METER_WIDTH = 64  # px at 100 %
+METER_WIDTH = 46  # px at 100 %
 
 REPLYING = frozenset({Phase.THINKING, Phase.SPEAKING, Phase.OVERLAP, Phase.YIELDING})
 
@@ -113,6 +113,13 @@ class ControlBar(QWidget):
             self.speed.blockSignals(False)
         self._show_rate(self.speed.value())
 
+    def set_room(self, *, is_compact: bool, is_tiny: bool) -> None:
+        """Tiny: voice, speed and mode are left to the settings, levels to the ring."""
+        for meter in (self.mic_meter, self.out_meter):
+            meter.setHidden(is_compact)
+        for part in (self.segments, self.voice_button, self.speed_holder):
+            part.setHidden(is_tiny)
+
     def focus_text(self) -> None:
         self.text.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
@@ -120,7 +127,7 @@ class ControlBar(QWidget):
         self._send(MicrophoneSwitched(not self._picture.is_mic_open))
 
     def _arrange(self) -> None:
-        segments = QFrame()
+        segments = self.segments = QFrame()
         segments.setObjectName("segments")
         row = QHBoxLayout(segments)
         row.setContentsMargins(3, 3, 3, 3)
@@ -130,10 +137,10 @@ class ControlBar(QWidget):
         group = QButtonGroup(self)
         group.addButton(self.hands_free)
         group.addButton(self.hold_to_talk)
-        talk = FlowLayout(tokens.SPACE_M, is_centred=True)
+        talk = FlowLayout(tokens.SPACE_S, is_centred=True)
         for part in (self.microphone, self.mic_meter, segments, self.out_meter, self.stop):
             talk.addWidget(part)
-        speed = QWidget()
+        speed = self.speed_holder = QWidget()
         speed_row = QHBoxLayout(speed)
         speed_row.setContentsMargins(tokens.SPACE_XS, 0, tokens.SPACE_XS, 0)
         speed_row.setSpacing(tokens.SPACE_S)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QLabel, QLayout, QPushButton, QToolButton, QWidget
 
-from app.ui import tokens
 from app.ui.icons import tinted_icon
 from app.ui.look import Look
 
@@ -107,11 +106,12 @@ class PaneHeader(QWidget):
     """A pane's title line has the same height everywhere, so that the three panes align."""
 
     HEIGHT = 56  # px at 100 %
+    GROWTH = 0.5  # of the text's growth: the line has air to give
 
     def __init__(self, look: Look) -> None:
         super().__init__()
         self.set_look(look)
 
     def set_look(self, look: Look) -> None:
-        self.setFixedHeight(look.px(self.HEIGHT))
-        self.setContentsMargins(tokens.SPACE_S, 0, tokens.SPACE_S, 0)
+        growth = (look.px(100) / 100 - 1) * self.GROWTH
+        self.setFixedHeight(round(self.HEIGHT * (1 + growth)))

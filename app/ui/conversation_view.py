@@ -179,7 +179,7 @@ class ConversationView(QTextBrowser):
         block.setLeftMargin(gutter)
         block.setTextIndent(-gutter)
         if gutter:
-            block.setTabPositions([QTextOption.Tab(0, QTextOption.TabType.LeftTab)])
+            block.setTabPositions([QTextOption.Tab(gutter, QTextOption.TabType.LeftTab)])
         block.setLineHeight(
             LINE_HEIGHT_PERCENT, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value
         )

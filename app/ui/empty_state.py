@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.ui import tokens
-from app.ui.controls import make_button, make_label
+from app.ui.controls import make_label
 from app.ui.look import Look
+from app.ui.wrapping_button import WrappingButton
 
 N_SUGGESTIONS = 3
 COLUMN = 420  # px at 100 %
@@ -25,7 +26,7 @@ class EmptyState(QWidget):
         self._title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._hint = make_label("muted", wraps=True)
         self._hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self.suggestions = tuple(make_button("suggestion") for _ in range(N_SUGGESTIONS))
+        self.suggestions = tuple(WrappingButton(tokens.SPACE_M) for _ in range(N_SUGGESTIONS))
         self._column = QWidget()
         column = QVBoxLayout(self._column)
         column.setContentsMargins(0, 0, 0, 0)
@@ -34,24 +35,25 @@ class EmptyState(QWidget):
         column.addWidget(self._hint)
         column.addSpacing(tokens.SPACE_M)
         for button in self.suggestions:
-            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             button.clicked.connect(lambda _=False, b=button: self._choose(b))
             column.addWidget(button)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(tokens.SPACE_XL, tokens.SPACE_S, tokens.SPACE_XL, tokens.SPACE_S)
         outer.addStretch(1)
-        outer.addWidget(self._column, 0, Qt.AlignmentFlag.AlignHCenter)
+        middle = QHBoxLayout()
+        middle.addStretch(1)
+        middle.addWidget(self._column, 100)
+        middle.addStretch(1)
+        outer.addLayout(middle)
         outer.addStretch(1)
         self.set_look(look)
 
     def set_look(self, look: Look) -> None:
         self._column.setMaximumWidth(look.px(COLUMN))
-        self._column.setMinimumWidth(min(look.px(COLUMN), 400))
         self._title.setText(look.words("empty.title"))
         self._hint.setText(look.words("empty.hint"))
         for i, button in enumerate(self.suggestions, start=1):
-            button.setText(look.words(f"empty.try_{i}"))
-            button.setAccessibleName(look.words(f"empty.try_{i}"))
+            button.set_words(look.words(f"empty.try_{i}"))
 
-    def _choose(self, button: QPushButton) -> None:
-        self.suggestion_chosen.emit(button.text())
+    def _choose(self, button: WrappingButton) -> None:
+        self.suggestion_chosen.emit(button.words)

@@ -34,6 +34,7 @@ REST_AFTER_S = 1.0
 HIDDEN_MS = 500  # nobody sees a minimised window; Ctrl+C must still get through
 
 MIN_WIDTH, MIN_HEIGHT = 480, 560
+MIN_GROWTH = 0.35  # of the text's growth: the parts that step back make up for the rest
 START_WIDTH, START_HEIGHT = 1180, 780
 
 LOCAL_NOTICE = "window"
@@ -66,7 +67,6 @@ class MainWindow(QMainWindow):
         self.settings_dialog: SettingsDialog | None = None
         self.first_run: FirstRun | None = None
         self.setCentralWidget(self.panes)
-        self.setMinimumSize(MIN_WIDTH, MIN_HEIGHT)
         self.resize(START_WIDTH, START_HEIGHT)
         self._space = HeldSpace(self)
         self.shortcuts: dict[str, QShortcut] = {}
@@ -78,7 +78,7 @@ class MainWindow(QMainWindow):
         self.timer.timeout.connect(self.tick)
         self.timer.start(FRAME_MS)
         self.tick()
-        self.middle.controls.microphone.setFocus()
+        self.middle.setFocus()
         if is_first_run:
             QTimer.singleShot(0, self, self.open_first_run)
 
@@ -208,6 +208,8 @@ class MainWindow(QMainWindow):
             self.settings_dialog.set_look(self.look)
         self.middle.controls.show_voice(self._settings.voice, self._session.voices())
         self._show_title()
+        growth = 1 + max(0.0, self.look.text_percent / 100 - 1) * MIN_GROWTH
+        self.setMinimumSize(round(MIN_WIDTH * growth), round(MIN_HEIGHT * growth))
         self.panes.arrange(self.look)
 
     def _fold(self, key: str, is_shown: bool) -> None:

@@ -31,6 +31,10 @@ from app.ui.state_ring import MIN_SIZE, SIZE
 
 COLUMN = 760  # px at 100 %: controls and notices do not grow wider than the words above them
 RING_SHARE = 0.2  # of the pane's height
+COMPACT_BELOW = 480  # px at 100 %: below, the state stands in one line
+COMPACT_RING = 60
+TINY_BELOW = 400  # px at 100 %: below, only what the conversation needs at once
+NARROW_BELOW = 440  # px at 100 %: below, a notice's button stands under its words
 
 
 class MiddlePane(QWidget):
@@ -75,6 +79,7 @@ class MiddlePane(QWidget):
             part.set_look(look)
         self._column.setMaximumWidth(look.px(COLUMN))
         self._notices_column.setMaximumWidth(look.px(COLUMN))
+        self._fit()
 
     def show_picture(self, picture: EngineSnapshot, elapsed_s: float) -> bool:
         """Returns whether anything changed or moves."""
@@ -93,12 +98,21 @@ class MiddlePane(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Less room, or larger text in the same room: what is also elsewhere steps back first."""
+        look = self._look
+        room = self.height() / look.px(100) * 100
         side = min(SIZE, max(MIN_SIZE, round(self.height() * RING_SHARE)))
-        self.state.ring.setFixedHeight(side)
+        is_compact = room < COMPACT_BELOW
+        self.state.set_size(COMPACT_RING if is_compact else side, is_compact=is_compact)
+        self.controls.set_room(is_compact=is_compact, is_tiny=room < TINY_BELOW)
+        self.notices.set_narrow(self.width() < look.px(NARROW_BELOW))
 
     def _arrange(self) -> None:
         row = QHBoxLayout(self._header)
-        row.setContentsMargins(tokens.SPACE_L, 0, tokens.SPACE_M, 0)
+        row.setContentsMargins(tokens.SPACE_XL, 0, tokens.SPACE_M, 0)
         row.setSpacing(tokens.SPACE_XS)
         row.addWidget(self.sidebar)
         row.addWidget(self.title, 1)
@@ -113,7 +127,7 @@ class MiddlePane(QWidget):
         self._words.addWidget(scroll)
         self._words.addWidget(self.captions)
         self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
-        self._words.setMinimumHeight(96)
+        self._words.setMinimumHeight(72)
         self._notices_column = _centred_holder(self.notices)
         inside = QVBoxLayout(self._column)
         inside.setContentsMargins(0, 0, 0, 0)
@@ -140,7 +154,7 @@ def _centred_holder(widget: QWidget) -> QWidget:
 def _centred(widget: QWidget) -> QHBoxLayout:
     """A column of limited width in the middle of the pane."""
     row = QHBoxLayout()
-    row.setContentsMargins(tokens.SPACE_L, 0, tokens.SPACE_L, 0)
+    row.setContentsMargins(tokens.SPACE_XL, 0, tokens.SPACE_XL, 0)
     row.addStretch(1)
     row.addWidget(widget, 100)
     row.addStretch(1)

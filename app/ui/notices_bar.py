@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.commands import Command, RunNoticeAction
 from app.snapshot import Notice, NoticeKind
@@ -38,11 +38,18 @@ class NoticesBar(QWidget):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(tokens.SPACE_S)
+        self._is_narrow = False
         self.setVisible(False)
 
     def set_look(self, look: Look) -> None:
         self._look = look
         self._build()
+
+    def set_narrow(self, is_narrow: bool) -> None:
+        """Narrow: the button stands under the words."""
+        if is_narrow != self._is_narrow:
+            self._is_narrow = is_narrow
+            self._build()
 
     def show_notices(self, notices: tuple[Notice, ...]) -> bool:
         """Returns whether they differ from those shown."""
@@ -68,23 +75,28 @@ class NoticesBar(QWidget):
         frame.setProperty("kind", str(notice.kind))
         frame.setAccessibleName(words(f"notice.{notice.kind}"))
         frame.setAccessibleDescription(notice.text)
-        row = QHBoxLayout(frame)
+        row = QGridLayout(frame)
         row.setContentsMargins(tokens.SPACE_M, tokens.SPACE_S, tokens.SPACE_S, tokens.SPACE_S)
         row.setSpacing(tokens.SPACE_S)
+        row.setColumnStretch(1, 1)
         picture = QLabel()
         picture.setPixmap(
             tinted_pixmap(icon, getattr(self._look.palette, colour), self._look.px(18))
         )
-        row.addWidget(picture)
+        row.addWidget(picture, 0, 0)
         text = make_label("notice", notice.text, wraps=True)
         text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-        row.addWidget(text, 1)
+        row.addWidget(text, 0, 1)
         if notice.action and notice.action != DISMISS:
-            row.addWidget(self._button(notice))
+            button = self._button(notice)
+            if self._is_narrow:
+                row.addWidget(button, 1, 1, Qt.AlignmentFlag.AlignLeft)
+            else:
+                row.addWidget(button, 0, 2)
         closer = IconButton("close", "notice.dismiss", self._look)
         closer.clicked.connect(lambda: self._send(RunNoticeAction(notice.key, DISMISS)))
         self.closers[notice.key] = closer
-        row.addWidget(closer)
+        row.addWidget(closer, 0, 3)
         return frame
 
     def _button(self, notice: Notice) -> QPushButton:

@@ -130,6 +130,7 @@ class OptionRow(QWidget):
             int(option.maximum) if option.maximum is not None else INT_LIMIT,
         )
         spin.setSingleStep(10 if default >= 50 else 1)
+        spin.lineEdit().setTextMargins(tokens.SPACE_S, 0, 0, 0)
         spin.setSuffix(f" {option.unit}" if option.unit else "")
         spin.setKeyboardTracking(False)
         spin.valueChanged.connect(self._report)
@@ -144,6 +145,7 @@ class OptionRow(QWidget):
             option.maximum if option.maximum is not None else INT_LIMIT,
         )
         spin.setSingleStep(1.0 if option.unit else 0.05)
+        spin.lineEdit().setTextMargins(tokens.SPACE_S, 0, 0, 0)
         spin.setSuffix(f" {option.unit}" if option.unit else "")
         spin.setKeyboardTracking(False)
         spin.valueChanged.connect(self._report)

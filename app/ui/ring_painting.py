@@ -13,9 +13,9 @@ from app.ui.look import Look
 from app.ui.shown_state import ShownState
 
 N_POINTS = 120  # of a wave's outline; smooth at 300 px
-REST_RADIUS = 0.31  # share of the widget's size
-OPEN_BY = 0.10  # how far the ring opens at full level
-WAVE_BY = 0.055  # height of the waves at full level
+REST_RADIUS = 0.30  # share of the widget's size
+OPEN_BY = 0.08  # how far the ring opens at full level
+WAVE_BY = 0.042  # height of the waves at full level
 THIN = 0.014  # stroke, share of the size
 BOLD = 0.026
 SWEEP_TURNS_PER_S = 0.45
@@ -59,7 +59,7 @@ def paint_ring(
         _paint_reply(painter, look, motion, centre, size, 1.0)
     elif state is ShownState.OVERLAP:
         _paint_reply(painter, look, motion, centre, size, 0.45)
-        _paint_user(painter, look, motion, centre, size, 0.07)
+        _paint_user(painter, look, motion, centre, size, 0.04)
     else:
         _paint_user(painter, look, motion, centre, size, 0.0)
 
@@ -185,8 +185,8 @@ def _wave(
     for i in range(N_POINTS):
         angle = 2 * math.pi * i / N_POINTS
         swing = (
-            0.5 * math.sin(5 * angle + phase)
-            + 0.3 * math.sin(8 * angle - 1.4 * phase)
+            0.45 * math.sin(4 * angle + phase)
+            + 0.35 * math.sin(7 * angle - 1.4 * phase)
             + 0.2 * math.sin(3 * angle + 0.7 * phase)
         )
         r = radius + height * swing

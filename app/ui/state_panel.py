@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.commands import Command, RunNoticeAction
 from app.events import MicrophoneSwitched
@@ -38,18 +38,39 @@ class StatePanel(QWidget):
         self.mend.clicked.connect(self._mend)
         self._announcer = Announcer(self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        column = QVBoxLayout(self)
+        self._is_compact = False
+        self._words = QWidget()
+        column = QVBoxLayout(self._words)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        column.addWidget(self.ring, 1)
         column.addWidget(self.word)
         column.addWidget(self.hint)
         column.addWidget(self.mend, 0, Qt.AlignmentFlag.AlignHCenter)
+        self._row = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(2)
+        self._row.addStretch(1)
+        self._row.addWidget(self.ring)
+        self._row.addWidget(self._words)
+        self._row.addStretch(1)
         self.set_look(look)
 
     def set_look(self, look: Look) -> None:
         self._look = look
         self.ring.set_look(look)
+        self._write()
+
+    def set_size(self, ring_size: int, *, is_compact: bool) -> None:
+        """Compact: the words stand beside a small ring, and the hint is left out."""
+        self.ring.setFixedHeight(ring_size)
+        if is_compact:
+            self.ring.setFixedWidth(ring_size)
+        else:
+            self.ring.setMinimumWidth(ring_size)
+            self.ring.setMaximumWidth(16777215)
+        self._is_compact = is_compact
+        directions = QBoxLayout.Direction
+        self._row.setDirection(directions.LeftToRight if is_compact else directions.TopToBottom)
         self._write()
 
     def show_picture(self, picture: EngineSnapshot, elapsed_s: float) -> bool:
@@ -74,7 +95,7 @@ class StatePanel(QWidget):
             self.mend.setText(words(f"action.{action}"))
             self.mend.setAccessibleName(words(f"action.{action}"))
         self.mend.setVisible(bool(action))
-        self.hint.setVisible(not action)
+        self.hint.setVisible(not action and not (self._is_compact and not self._picture.loading))
 
     def _hint(self, state: ShownState) -> str:
         picture, words = self._picture, self._look.words

@@ -21,7 +21,9 @@ MIN_SIZE = 72
 STATE_BLEND_S = 0.16  # a state change is visible at once and settles within this
 
 MOVING_STATES = frozenset({ShownState.THINKING, ShownState.STOPPING})
-MIC_STATES = frozenset({ShownState.LISTENING, ShownState.HEARING, ShownState.OVERLAP})
+MIC_STATES = frozenset(
+    {ShownState.LISTENING, ShownState.HEARING, ShownState.OVERLAP, ShownState.INTERRUPTED}
+)
 REPLY_STATES = frozenset({ShownState.SPEAKING, ShownState.OVERLAP, ShownState.STOPPING})
 
 

@@ -94,13 +94,12 @@ QToolButton[look="round"] {{ border-radius: {look.px(22)}px; padding: {look.px(1
 QToolButton[look="round"]:focus {{ border: 2px solid {p.reply}; }}
 QToolButton[look="round"][alert="true"] {{ background: {p.danger_soft};
   border: 1px solid {p.danger}; }}
-QPushButton[look="suggestion"] {{ text-align: left; padding: {look.px(10)}px {look.px(14)}px; }}
 QPushButton[look="danger"] {{ color: {p.danger}; border: 1px solid {p.danger}; }}
 QFrame#segments {{ background: {p.hover}; border-radius: {radius}px; }}
 QPushButton[look="segment"] {{ background: transparent; border: 1px solid transparent;
   border-radius: {radius - 2}px; color: {p.muted}; padding: {look.px(5)}px {look.px(11)}px; }}
 QPushButton[look="segment"]:checked {{ background: {p.raised}; color: {p.text};
-  border: 1px solid {p.line}; font-weight: 600; }}
+  border: 1px solid {p.control_line}; }}
 QPushButton[look="segment"]:focus {{ border: 2px solid {p.reply}; }}
 QMenu {{ background: {p.raised}; border: 1px solid {p.line}; border-radius: {tokens.RADIUS_S}px;
   padding: 6px; }}
@@ -113,7 +112,7 @@ QCheckBox::indicator {{ width: {look.px(18)}px; height: {look.px(18)}px; border-
   border: 1px solid {p.control_line}; background: {p.raised}; }}
 QCheckBox::indicator:checked {{ background: {p.reply}; border: 1px solid {p.reply};
   image: url({_icon_path('tick-on-dark' if p.is_dark else 'tick-on-light')}); }}
-QCheckBox:focus::indicator {{ border: 2px solid {p.text}; }}
+QCheckBox::indicator:focus {{ border: 2px solid {p.text}; }}
 """
 
 
@@ -126,7 +125,7 @@ def _fields(look: Look) -> str:
 QLineEdit, QComboBox, QAbstractSpinBox, QPlainTextEdit {{ background: {p.raised};
   border: 1px solid {p.control_line}; border-radius: {tokens.RADIUS_M}px; padding: {pad};
   min-height: {look.px(20)}px; selection-background-color: {p.reply_soft};
-  selection-color: {p.text}; }}
+  selection-color: {p.text}; placeholder-text-color: {p.muted}; }}
 QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus, QPlainTextEdit:focus {{
   border: 2px solid {p.reply}; }}
 QLineEdit#search {{ background: {p.ground}; border: 1px solid {p.line}; }}
@@ -135,6 +134,8 @@ QComboBox::drop-down {{ border: none; width: {look.px(26)}px; }}
 QComboBox::down-arrow {{ image: url({_icon_path("chevron-grey")}); width: {look.px(16)}px;
   height: {look.px(16)}px; }}
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ width: 0; border: none; }}
+QAbstractSpinBox::up-arrow, QAbstractSpinBox::down-arrow {{ image: none; width: 0; height: 0; }}
+QAbstractSpinBox QLineEdit {{ border: none; padding: 0; background: transparent; min-height: 0; }}
 QComboBox QAbstractItemView {{ background: {p.raised}; border: 1px solid {p.line};
   selection-background-color: {p.hover}; selection-color: {p.text}; padding: 4px; outline: none; }}
 QSlider {{ background: transparent; min-height: {look.px(24)}px; }}
@@ -165,5 +166,5 @@ QListWidget::item {{ border-radius: {tokens.RADIUS_S + 2}px; padding: {look.px(7
 QListWidget::item:hover {{ background: {p.hover}; }}
 QListWidget::item:selected {{ background: {p.reply_soft}; color: {p.text}; }}
 QListWidget::item:disabled {{ background: transparent; color: {p.muted}; }}
-QListWidget:focus {{ border: 2px solid {p.reply}; border-radius: {tokens.RADIUS_S}px; }}
+QListWidget::item:focus {{ border: 2px solid {p.reply}; }}
 """
