@@ -127,7 +127,7 @@ def _run_demo(args: argparse.Namespace) -> int:
 def _run_bench(args: argparse.Namespace) -> int:
     from app import main as composition
 
-    return composition.run_bench(args)
+    return composition.run_bench_command(args)
 
 
 def _run_devices(args: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ Audio and model events keep their own modules; those of the user's hands and of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from audio_io.events import (
@@ -22,6 +22,7 @@ from model.events import (
     GenerationFailed,
     GenerationStarted,
     LoadProgress,
+    ModelEvent,
     ModelReady,
     SpeechChunk,
     TextDelta,
@@ -127,3 +128,8 @@ DialogueEvent = (
     | EchoConvergenceChanged
     | ConversationOpened
 )
+
+
+def named(event: ModelEvent) -> ModelEvent:
+    """Failures of any model are the dialogue's "model", whatever the worker calls itself."""
+    return replace(event, name="model") if isinstance(event, WorkerFailed) else event

@@ -13,7 +13,7 @@ from typing import Protocol
 from app.dialogue import Dialogue
 from app.dialogue_view import view_of
 from app.duplex_runner import DuplexRunner
-from app.events import DialogueEvent, EchoConvergenceChanged
+from app.events import DialogueEvent, EchoConvergenceChanged, named
 from audio_io.capture import CapturePipeline
 from audio_io.events import UserAudio
 from audio_io.playback import Player
@@ -102,7 +102,7 @@ class FreewheelEngine:
         while self._predictions and self._predictions[0][0] <= now_s:
             self._handle(self._predictions.popleft()[1], now_s)
         while self._model_events and self._model_events[0][0] <= now_s:
-            self._handle(self._model_events.popleft()[1], now_s)
+            self._handle(named(self._model_events.popleft()[1]), now_s)
 
     def _handle(self, event: DialogueEvent, now_s: float) -> None:
         self.dialogue.handle(event, now_s)

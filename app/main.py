@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -16,24 +15,40 @@ from pathlib import Path
 
 import numpy as np
 
+from app import listings
+from app.cli_bench import BenchMakers, run_bench
 from app.errors import BadInputError
-from app.parts import InlineModelWorker, Parts, Worker
+from app.history_opening import open_history
+from app.logs import logging_to
+from app.parts import InlineModelWorker, Parts, WatchedBackend, Worker
+from app.paths import app_paths
+from app.recorder import Recorder
 from app.rules import Phrases
+from app.session import Session
 from app.settings import Settings
+from app.settings_file import load_settings, save_settings
 from audio_io.aec import CancellerSettings, NullEchoCanceller, WebRtcEchoCanceller
+from audio_io.errors import AudioUnavailable
 from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
 from audio_io.interfaces import EchoCanceller
+from audio_io.portaudio import PortAudioBackend
 from audio_io.resampler import resample
+from audio_io.silent import SilentBackend
 from audio_io.vad import SileroVad
 from audio_io.watchdog import DeviceWatchdog
-from model.catalog import CatalogEntry, catalog
+from model import catalog
+from model.cascade.cascade import open_recognizer
+from model.cascade.clauses import ClauseSplitter
+from model.cascade.engines import RATE_HZ as SYNTHESIS_RATE_HZ
+from model.cascade.synthesizer import Synthesizer
 from model.duplex.end_of_turn import BALANCED, EAGER, PATIENT
 from model.duplex.lexicon import read_lexicons
-from model.duplex.predictor import PredictorSettings, build_predictor
+from model.duplex.predictor import FirstDuplexPredictor, PredictorSettings, build_predictor
 from model.errors import ModelError
 from model.events import ModelEvent
-from model.interfaces import DuplexPredictor
+from model.interfaces import DuplexPredictor, VoiceChoice
 from model.weights import WeightStore, default_store
+from model.worker import InlineWorker, ProcessWorker
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +97,7 @@ def scene_parts(model: str) -> tuple[Settings, Parts]:
     store = default_store()
     settings = Settings()
     if model:
-        _entry(model)
+        _check_model(model)
         settings = replace(settings, model=replace(settings.model, name=model))
     return settings, make_parts(store)
 
@@ -111,8 +126,161 @@ def _prediction_cost_s(predictor: DuplexPredictor) -> float:
     return _PREDICTION_S if ran else 0.0
 
 
-def _entry(name: str) -> CatalogEntry:
-    entries = {entry.name: entry for entry in catalog()}
-    if name not in entries:
-        raise BadInputError(None, "--model", f"there is no model {name!r}", f"use one of: {', '.join(entries)}")
-    return entries[name]
+def _check_model(name: str) -> None:
+    try:
+        catalog.entry(name)
+    except ModelError as error:
+        raise BadInputError(None, "--model", str(error)) from None
+
+
+def _model_name(settings: Settings) -> str:
+    """The catalog's name for what the settings ask for."""
+    model = settings.model
+    is_plain = model.name == catalog.DEFAULT_MODEL and model.answers != "standard"
+    return f"{model.name}-{model.answers}" if is_plain else model.name
+
+
+def _model_options(settings: Settings) -> dict[str, str | int | float | bool]:
+    return {"llm_threads": settings.model.threads}
+
+
+def _process_worker(
+    store: WeightStore, settings: Settings, on_event: Callable[[ModelEvent], object]
+) -> Worker:
+    name = _model_name(settings)
+
+    def emit(event: ModelEvent) -> None:
+        on_event(event)
+
+    return ProcessWorker(name, store.folder, emit, _model_options(settings))
+
+
+def _inline_worker(store: WeightStore, settings: Settings) -> InlineModelWorker:
+    model = catalog.build(_model_name(settings), store.folder, _model_options(settings))
+    return InlineWorker(model)
+
+
+def _backend(settings: Settings) -> WatchedBackend:
+    """Real devices; where there is no sound library at all, a room in which nobody speaks."""
+    del settings
+    try:
+        return PortAudioBackend()
+    except AudioUnavailable as error:
+        logger.warning("no sound: %s", error)
+        return SilentBackend(str(error))
+
+
+class _Narrator:
+    """Speaks the lines of written scenes; loads its voices when first asked."""
+
+    def __init__(self, store: WeightStore) -> None:
+        self._store = store
+        self._synthesizer: Synthesizer | None = None
+
+    def speak(self, text: str, voice: str) -> Samples:
+        """16 kHz; raises KeyError for an unknown voice."""
+        if self._synthesizer is None:
+            self._synthesizer = Synthesizer(self._store.folder)
+        known = {preset.id for preset in self._synthesizer.voices()}
+        if voice and voice not in known and "+" not in voice:
+            raise KeyError(voice)
+        choice = self._synthesizer.resolve(VoiceChoice(voice or "heart"), "en")
+        parts = [
+            self._synthesizer.speak(sentence, choice, 1.0).samples
+            for sentence in _sentences(text)
+        ]
+        margin = np.zeros(ENGINE_RATE_HZ // 20, dtype=np.float32)
+        speech = resample(np.concatenate(parts), SYNTHESIS_RATE_HZ, ENGINE_RATE_HZ)
+        return frozen(np.concatenate([margin, speech, margin]))
+
+
+def _sentences(text: str) -> list[str]:
+    splitter = ClauseSplitter()
+    clauses = [*splitter.push(text), *splitter.finish()]
+    return [clause.text for clause in clauses]
+
+
+# -- benches -----------------------------------------------------------------------------------
+
+
+def bench_makers() -> BenchMakers:
+    """What the open-loop scorers measure."""
+    store = default_store()
+    folder = store.folder
+
+    def predictor(patience: str) -> FirstDuplexPredictor:
+        return build_predictor(folder, PredictorSettings(end_of_turn=_PATIENCE[patience]))
+
+    return BenchMakers(
+        predictors={name: partial(predictor, name) for name in _PATIENCE},
+        canceller=lambda: WebRtcEchoCanceller(CancellerSettings()),
+        detector=lambda: SileroVad(store.require(_VAD_WEIGHTS)),
+        recognizer=partial(open_recognizer, folder),
+    )
+
+
+# -- lists -------------------------------------------------------------------------------------
+
+
+def describe_devices() -> str:
+    """One device a line."""
+    devices = listings.devices()
+    if not devices:
+        return "no sound device was found\n"
+    return "".join(
+        f"{'in ' if device.n_inputs else '   '} {'out' if device.n_outputs else '   '} "
+        f"{'*' if device.is_default_input or device.is_default_output else ' '} {device.name}\n"
+        for device in devices
+    )
+
+
+def describe_voices() -> str:
+    """One voice a line; those whose weights are missing say so."""
+    lines: list[str] = []
+    for info in listings.list_voices(default_store()):
+        missing = "" if info.is_available else "  (parley models get hd-voices)"
+        lines.append(f"{info.id:16} {info.name:16} {info.description}{missing}\n")
+    return "".join(lines)
+
+
+# -- the window --------------------------------------------------------------------------------
+
+
+def open_window(*, is_first_run: bool) -> int:
+    """Starts session and window; returns the exit code."""
+    paths = app_paths()
+    with logging_to(paths.logs):
+        is_new = not paths.settings_file.exists()
+        loaded = load_settings(paths.settings_file)
+        settings = loaded.settings
+        opened = open_history(paths.history_file, keep=settings.privacy.keep_history)
+        store = default_store()
+        recorder = Recorder(paths.recordings, f"{datetime.now().astimezone():%Y-%m-%d %H-%M-%S}")
+        session = Session(
+            settings,
+            opened.store,
+            make_parts(store),
+            listings.session_catalog(store),
+            recorder,
+            partial(save_settings, paths.settings_file),
+        )
+        session.start()
+        for notice in (*loaded.notices, *opened.notices):
+            session.notify(notice)
+        from app.ui.application import run_window
+
+        try:
+            return run_window(session, on_quit=partial(_end, session), first_run=is_first_run or is_new)
+        finally:
+            opened.store.close()
+
+
+def _end(session: Session) -> None:
+    survivors = session.stop()
+    if survivors:
+        logger.error("threads outlived the session: %s", ", ".join(survivors))
+
+
+def run_bench_command(args: argparse.Namespace) -> int:
+    """See ``app.cli_bench``."""
+    return run_bench(args, bench_makers, scene_parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,16 +43,11 @@ class Watchdog(Protocol):
 
 
 class InlineModelWorker(VirtualTimeWorker, Protocol):
-    """A model in virtual time; ``start`` loads it and returns what it reported."""
+    """A model in virtual time; what ``start`` loads is reported by the next ``pump``."""
 
-    def start(self) -> Sequence[ModelEvent]: ...
+    def start(self) -> None: ...
     def send(self, request: ModelRequest) -> None: ...
     def stop(self) -> None: ...
-
-    @property
-    def busy_s(self) -> float:
-        """Virtual seconds of work charged so far."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

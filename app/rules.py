@@ -55,8 +55,8 @@ def capture_settings(settings: Settings) -> CaptureSettings:
     vad = settings.vad
     return CaptureSettings(
         segmenter=SegmenterSettings(
-            enter_threshold=vad.enter_threshold,
-            exit_threshold=vad.exit_threshold,
+            enter_p=vad.enter_threshold,
+            exit_p=vad.exit_threshold,
             enter_ms=vad.enter_ms,
             exit_ms=vad.exit_ms,
         ),

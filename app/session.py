@@ -46,7 +46,7 @@ from app.events import (
     TalkPressed,
     TalkReleased,
     TextSubmitted,
-    WorkerFailed,
+    named,
 )
 from app.history import HistoryStore
 from app.loudspeaker import LoudspeakerMailbox
@@ -64,6 +64,7 @@ from audio_io.playback import Player
 
 logger = logging.getLogger(__name__)
 
+_MAX_FAILURES = 3
 _PREVIEW_BASE = 1_000_000  # generation numbers of voice previews, apart from the dialogue's
 
 
@@ -100,6 +101,7 @@ class Session:
         self._clock = clock or MonotonicClock()
         self._stopping = Event()
         self._n_previews = 0
+        self._n_failures = 0  # of the model, since it was last ready
         self._pending_conversation: Callable[[], None] | None = None
         self._build()
 
@@ -125,7 +127,7 @@ class Session:
         ports = DialoguePorts(
             loudspeaker=LoudspeakerMailbox(player, post),
             send=self._worker.send,
-            restart_model=self._worker.restart,
+            restart_model=self._restart_model,
             set_microphone=self._set_microphone,
             report_error=self._report_error,
         )
@@ -286,6 +288,7 @@ class Session:
             case "retry_audio":
                 self._reopen_devices()
             case "restart_model":
+                self._n_failures = 0
                 self._worker.restart()
             case _:
                 pass
@@ -305,10 +308,8 @@ class Session:
                 )  # fmt: skip
             case DeviceReturned(name=name):
                 self._notify(Notice("device", NoticeKind.INFO, f"Sound is back: {name}.", "dismiss", "OK"))
-            case WorkerFailed(name="model"):
-                text = "The speech model stopped; it is being started again. Nothing was lost."
-                self._notify(Notice("model", NoticeKind.WARNING, text))
             case ModelReady():
+                self._n_failures = 0
                 self._notify(Notice("model", NoticeKind.INFO, ""))
             case _:
                 pass
@@ -334,7 +335,18 @@ class Session:
             self._notify(Notice("silence", NoticeKind.INFO, ""))
 
     def _from_worker(self, event: DialogueEvent) -> None:
-        self.engine.post(event)
+        self.engine.post(named(event))
+
+    def _restart_model(self) -> None:
+        """Again at once, but not for ever: a model that cannot load needs a person."""
+        self._n_failures += 1
+        if self._n_failures < _MAX_FAILURES:
+            text = "The speech model stopped; it is being started again. Nothing was lost."
+            self._notify(Notice("model", NoticeKind.WARNING, text))
+            self._worker.restart()
+            return
+        text = "The speech model does not start. Its files can be checked: parley models check."
+        self._notify(Notice("model", NoticeKind.ERROR, text, "restart_model", "Try again"))
 
     def _set_microphone(self, is_open: bool) -> None:
         self.engine.capture.is_mic_open = is_open
@@ -344,6 +356,10 @@ class Session:
 
     def _warn(self, key: str, text: str) -> None:
         self._notify(Notice(key, NoticeKind.WARNING, text, "dismiss", "OK"))
+
+    def notify(self, notice: Notice) -> None:
+        """Shows a notice. Any thread."""
+        self.engine.post(partial(self.board.notify, notice))
 
     def _notify(self, notice: Notice) -> None:
         self.board.notify(notice)

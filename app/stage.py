@@ -19,7 +19,7 @@ from app.dialogue import Dialogue, DialoguePorts
 from app.dialogue_record import DialogueRecord
 from app.duplex_runner import DuplexRunner
 from app.engine import RealtimeEngine, speaker_mailbox
-from app.events import DialogueEvent, ModelReady, WorkerStats
+from app.events import DialogueEvent, ModelReady, WorkerStats, named
 from app.freewheel import FreewheelEngine
 from app.history import HistoryStore
 from app.loudspeaker import Loudspeaker, LoudspeakerMailbox
@@ -215,8 +215,7 @@ class FreewheelStage(_Base):
     def run(self) -> StageResult:
         """Runs to the end of the scene."""
         try:
-            for event in self._worker.start():
-                self.engine.post(event)
+            self._worker.start()
             begin_s = perf_counter()
             while not self._director.is_over:
                 self.engine.tick()
@@ -227,8 +226,7 @@ class FreewheelStage(_Base):
         return self._result(is_freewheel=True, real_time_factor=spent_s / self.room.now_s)
 
     def _restart(self) -> None:
-        for event in self._worker.start():
-            self.engine.post(event)
+        self._worker.start()
 
 
 class RealtimeStage(_Base):
@@ -282,7 +280,7 @@ class RealtimeStage(_Base):
         return self._result(is_freewheel=False, real_time_factor=cpu_s / self.room.now_s)
 
     def _from_worker(self, event: DialogueEvent) -> None:
-        self.engine.post(event)
+        self.engine.post(named(event))
 
     def _tick(self, now_s: float) -> None:
         self._director.on_tick(now_s, self.engine.dialogue.state.phase)

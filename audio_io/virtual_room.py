@@ -92,10 +92,12 @@ class VirtualRoom:
         seed: int = 0,
         *,
         is_realtime: bool = False,
+        keeps_recording: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings or RoomSettings()
         self._is_realtime = is_realtime
+        self._keeps_recording = keeps_recording
         self._clock = clock
         self._rng = np.random.default_rng(seed)
         self._lock = Lock()
@@ -236,8 +238,9 @@ class VirtualRoom:
             heard += self._noise_block()
             np.clip(heard, -1.0, 1.0, out=heard)
             self._n_samples += BLOCK
-            self._mic_blocks.append(heard)
-            self._ear_blocks.append(ear)
+            if self._keeps_recording:
+                self._mic_blocks.append(heard)
+                self._ear_blocks.append(ear)
         self._mic_ring.write(heard)
 
     def _play_block(self) -> Samples:

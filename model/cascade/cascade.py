@@ -56,7 +56,7 @@ class CascadeOptions:
 
 
 class CascadeModel:
-    """``SpeechModel`` of three engines. English; answers Mandarin where voices for it are installed."""
+    """``SpeechModel`` of three engines. Hears English; speaks Mandarin where that is installed."""
 
     def __init__(self, weights_dir: Path, options: CascadeOptions | None = None) -> None:
         self._weights_dir = weights_dir
@@ -82,7 +82,7 @@ class CascadeModel:
         report(LoadProgress("language model", 0.0))
         llm_future = self._pool.submit(self._load_language_model)
         try:
-            recognizer = _open_recognizer(self._weights_dir)
+            recognizer = open_recognizer(self._weights_dir)
             report(LoadProgress("recogniser", 0.5))
             self._synthesizer.warm(VoiceChoice())
             report(LoadProgress("voice", 0.7))
@@ -207,7 +207,7 @@ class _Parts:
         return self.prompts[language]
 
 
-def _open_recognizer(weights_dir: Path) -> StreamingRecognizer:
+def open_recognizer(weights_dir: Path) -> StreamingRecognizer:
     """The larger model writes the final text; where it is missing the smaller one does."""
     tiny = Moonshine(weights_dir / "moonshine-tiny-en")
     try:

@@ -1,0 +1,147 @@
+"""``parley bench``: picks the scorer, prints its table, writes its JSON.
+
+Makers come from the composition root; what is measured is in ``app.bench``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from app.bench.latency import N_QUESTIONS, asked, run_latency
+from app.bench.open_loop import CancellerFactory, RecognizerFactory, VadFactory
+from app.bench.overlap import run_overlap
+from app.bench.scenes import run_scenes
+from app.bench.scorecard import Scorecard
+from app.bench.table import render
+from app.bench.turns import PredictorFactory, run_turns
+from app.errors import BadInputError
+from app.parts import Parts
+from app.scene import SceneOptions, SceneResult, run_scene
+from app.scene_file import Scene
+from app.settings import Settings
+
+QUESTIONS = (
+    "What is the capital of France?",
+    "How do I make a cup of tea?",
+    "Can you tell me a fun fact about cats?",
+    "What is the biggest animal in the ocean?",
+    "Why is the sky blue?",
+    "How many days are there in a week?",
+    "What should I cook for dinner tonight?",
+    "Who wrote Romeo and Juliet?",
+    "How can I fall asleep faster?",
+    "What is a good name for a puppy?",
+    "Where does chocolate come from?",
+    "What is the largest planet?",
+    "How do birds find their way?",
+    "Can you recommend a good hobby?",
+    "What does a heart do?",
+    "How far away is the moon?",
+    "What is the opposite of happy?",
+    "Why do leaves turn red?",
+    "What is your favourite season?",
+    "How do I say thank you politely?",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BenchMakers:
+    """Fresh instances of what the open-loop scorers measure; predictors by patience."""
+
+    predictors: Mapping[str, PredictorFactory]
+    canceller: CancellerFactory
+    detector: VadFactory
+    recognizer: RecognizerFactory
+
+
+def run_bench(
+    args: argparse.Namespace,
+    makers: Callable[[], BenchMakers],
+    scene_parts: Callable[[str], tuple[Settings, Parts]],
+) -> int:
+    """Prints the table; returns the exit code. Raises BadInputError."""
+    match args.bench:
+        case "turns":
+            card = _turns(args, makers())
+        case "overlap":
+            card = _overlap(args, makers())
+        case "scenes":
+            card = _scenes(args, scene_parts)
+        case _:
+            card = _latency(args, scene_parts)
+    sys.stdout.write(render(card))
+    if args.json is not None:
+        try:
+            card.write_json(args.json)
+        except OSError as error:
+            raise BadInputError(args.json, "", f"cannot be written: {error}") from None
+    return 0
+
+
+def _turns(args: argparse.Namespace, makers: BenchMakers) -> Scorecard:
+    return run_turns(
+        args.dir,
+        predictor_factories=makers.predictors,
+        vad_factory=makers.detector,
+        recognizer_factory=makers.recognizer,
+        command=args.command_line,
+    )
+
+
+def _overlap(args: argparse.Namespace, makers: BenchMakers) -> Scorecard:
+    return run_overlap(
+        args.dir,
+        predictor_factory=makers.predictors["balanced"],
+        canceller_factory=makers.canceller,
+        vad_factory=makers.detector,
+        recognizer_factory=makers.recognizer,
+        command=args.command_line,
+    )
+
+
+def _scenes(
+    args: argparse.Namespace, scene_parts: Callable[[str], tuple[Settings, Parts]]
+) -> Scorecard:
+    settings, parts = scene_parts(args.model)
+    options = SceneOptions(args.freewheel, args.model, args.seed)
+
+    def run(scene: Scene) -> SceneResult:
+        return run_scene(scene, parts, settings, options)
+
+    clock = "virtual time" if args.freewheel else "real time"
+    return Scorecard(
+        "scenes", args.command_line, run_scenes(args.dir, run), notes=(f"clock: {clock}",)
+    )
+
+
+def _latency(
+    args: argparse.Namespace, scene_parts: Callable[[str], tuple[Settings, Parts]]
+) -> Scorecard:
+    settings, parts = scene_parts(args.model)
+    wavs = _recordings(args.dir) if args.dir is not None else ()
+    source = f"{len(wavs)} recordings of {args.dir}" if wavs else "synthesized questions"
+
+    def run(scene: Scene) -> SceneResult:
+        return run_scene(scene, parts, settings, SceneOptions(False, args.model))
+
+    rows = run_latency(asked(wavs, QUESTIONS), run)
+    return Scorecard("latency", args.command_line, rows, notes=(f"questions: {source}",))
+
+
+def _recordings(folder: Path) -> tuple[Path, ...]:
+    """The first questions of ``folder`` by name, WAV or FLAC."""
+    if not folder.is_dir():
+        raise BadInputError(folder, "", "is not a folder", "give a folder with recordings")
+    found = sorted([*folder.glob("*.wav"), *folder.glob("*.flac")])
+    if not found:
+        raise BadInputError(folder, "", "holds no recording", "give a folder with WAV or FLAC")
+    return tuple(found[:N_QUESTIONS])
+
+
+def with_model(settings: Settings, name: str) -> Settings:
+    """``settings`` with another model."""
+    return replace(settings, model=replace(settings.model, name=name)) if name else settings

@@ -1,0 +1,91 @@
+"""Lists that a person chooses from: voices, devices, model files. Looks anew at every call.
+
+Part of the composition root: it may know every plane, and nobody but the root knows it.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from app.commands import DeviceChoice, VoiceInfo, WeightInfo
+from app.session import SessionCatalog
+from audio_io.devices import DeviceInfo, list_devices, load_library
+from audio_io.errors import AudioUnavailable
+from model.cascade.voices import read_voices, usable
+from model.weights import WeightStore
+
+logger = logging.getLogger(__name__)
+
+_BYTES_PER_MB = 1e6
+
+
+def session_catalog(store: WeightStore) -> SessionCatalog:
+    """What the window's menus show."""
+    return SessionCatalog(
+        voices=partial(list_voices, store),
+        sample_sentence=sample_sentence,
+        input_devices=partial(_choices, is_input=True),
+        output_devices=partial(_choices, is_input=False),
+        models=partial(list_weights, store),
+    )
+
+
+def list_voices(store: WeightStore) -> tuple[VoiceInfo, ...]:
+    """All voices, whether their weights are here or not."""
+    voices = read_voices()
+    here = usable(voices, store.folder)
+    return tuple(
+        VoiceInfo(
+            id=voice.preset.id,
+            name=voice.preset.name,
+            description=_described(voice.preset.accent, voice.preset.gender, voice.preset.realtime_factor),
+            language=voice.preset.language,
+            is_available=name in here,
+        )
+        for name, voice in voices.items()
+    )  # fmt: skip
+
+
+def sample_sentence(preset: str) -> str:
+    """What the preset says in a preview; the default voice's for a blend."""
+    voices = read_voices()
+    first = preset.split("+")[0]
+    voice = voices.get(preset) or voices.get(first) or next(iter(voices.values()))
+    return voice.preset.sample_sentence
+
+
+def list_weights(store: WeightStore) -> tuple[WeightInfo, ...]:
+    """Every file of the manifest."""
+    return tuple(
+        WeightInfo(
+            name=weight.name,
+            title=weight.purpose,
+            megabytes=weight.n_bytes / _BYTES_PER_MB,
+            licence=weight.licence,
+            is_present=store.is_present(weight.name),
+        )
+        for weight in store.manifest.weights.values()
+    )
+
+
+def devices() -> tuple[DeviceInfo, ...]:
+    """What is plugged in; empty without a sound library."""
+    try:
+        return list_devices(load_library())
+    except AudioUnavailable as error:
+        logger.info("no devices to list: %s", error)
+        return ()
+
+
+def _choices(*, is_input: bool) -> tuple[DeviceChoice, ...]:
+    return tuple(
+        DeviceChoice(d.name, d.is_default_input if is_input else d.is_default_output)
+        for d in devices()
+        if (d.n_inputs if is_input else d.n_outputs)
+    )
+
+
+def _described(accent: str, gender: str, realtime_factor: float | None) -> str:
+    speed = "" if realtime_factor is None else f", {realtime_factor:.2g} s of work a second"
+    return f"{accent}, {gender}{speed}"
