@@ -61,7 +61,7 @@ class _Generation:
 
 
 class ModelHost:
-    """One reply is active, at most one more waits behind it; a newer one replaces the waiting one."""
+    """One reply is active, at most one waits behind it; a newer one replaces the waiting one."""
 
     def __init__(self, model: SpeechModel) -> None:
         self._model = model

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 _MB = 1024 * 1024
 
@@ -22,7 +24,6 @@ def peak_mb() -> float:
     """Returns the most this process ever held; 0.0 where the system does not tell."""
     if sys.platform == "win32":
         return 0.0
-    import resource
-
+    resource: Any = importlib.import_module("resource")  # not on Windows
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / _MB if sys.platform == "darwin" else peak / 1024  # bytes there, kilobytes here

@@ -115,6 +115,7 @@ class ScriptedModel:
         )
 
     def begin_turn(self, key: TurnKey, context: ReplyContext) -> None:
+        del context  # the script knows the replies
         self.step_cost_s = self._script.costs.other_s
         if self._turn is None or key.turn != self._turn.turn:
             self._heard_s = self._loud_s = 0.0
@@ -185,6 +186,7 @@ class ScriptedModel:
 
 def build(weights_dir: Path, options: Mapping[str, str | int | float | bool]) -> ScriptedModel:
     """For the catalog. ``reply`` and ``transcript`` stand for every one of the first turns."""
+    del weights_dir  # it needs none
     turns = range(1000)
     replies = {turn: str(options["reply"]) for turn in turns} if "reply" in options else {}
     heard = {turn: str(options["transcript"]) for turn in turns} if "transcript" in options else {}

@@ -22,15 +22,21 @@ _PHRASE_ENDS = frozenset(",;:—–")
 _CJK_SENTENCE_ENDS = frozenset("。！？")
 _CJK_PHRASE_ENDS = frozenset("，；：、")
 _CLOSERS = frozenset("\"'”’)]*")
-_JOINING_WORDS = frozenset(
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_JOINING_WORDS = _words(
     "and but or so because which that who when where while if to of in on at for with from by as "
-    "than into about through during".split()
+    "than into about through during"
 )
-_ABBREVIATIONS = frozenset(
+_ABBREVIATIONS = _words(
     "mr mrs ms dr prof sr jr st vs etc e.g i.e a.m p.m u.s u.k no approx dept fig inc ltd co jan "
-    "feb mar apr jun jul aug sep sept oct nov dec mt ft oz lb lbs hr min sec vol".split()
+    "feb mar apr jun jul aug sep sept oct nov dec mt ft oz lb lbs hr min sec vol"
 )
-_ABBREVIATIONS_THAT_MAY_END = frozenset("etc a.m p.m u.s u.k inc ltd jr sr".split())
+_ABBREVIATIONS_THAT_MAY_END = _words("etc a.m p.m u.s u.k inc ltd jr sr")
 _HAS_LETTER = re.compile(r"\w")
 
 
@@ -150,7 +156,7 @@ def _ends_sentence(word: str, following: str) -> bool:
     if word[-1] != "." or word.endswith("..."):
         return not following[:1].islower()
     stem = word[:-1].lstrip("\"'“‘([").lower()
-    if len(stem) == 1 and stem.isalpha() and stem not in "i":
+    if len(stem) == 1 and stem.isalpha() and stem != "i":
         return False
     if stem in _ABBREVIATIONS_THAT_MAY_END:
         return following[:1].isupper()

@@ -1,7 +1,7 @@
 """Speech engines: phonemes in, sound with the time of every symbol out.
 
-Both networks predict how long each symbol lasts; that inner tensor is declared as an output, so word
-times are exact rather than guessed. Knows nothing of text, clauses or replies.
+Both networks predict how long each symbol lasts; that inner tensor is declared as an output, so
+word times are exact rather than guessed. Knows nothing of text, clauses or replies.
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-import hibari
 import numpy as np
-import onnxruntime as ort
-from hibari import dsp
 
 from audio_io.frames import Samples
-from model.cascade.onnx_session import open_session, with_output
+from model.cascade.hibari_parts import hibari_assets, waveform
+from model.cascade.onnx_session import (
+    RunOptions,
+    new_run_options,
+    open_session,
+    with_output,
+)
 from model.errors import WeightsError
 
 RATE_HZ = 24_000  # of both engines
@@ -56,7 +59,7 @@ class Stopped(Exception):
 
 class _Alphabet:
     def __init__(self) -> None:
-        path = Path(hibari.__file__).parent / "assets" / "vocab.json"
+        path = hibari_assets() / "vocab.json"
         self._ids: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
 
     def encode(self, symbols: str) -> tuple[list[int], list[int]]:
@@ -82,15 +85,17 @@ class HibariEngine:
     """The bundled voice: about fifty times faster than real time on one core."""
 
     def __init__(self) -> None:
-        path = Path(hibari.__file__).parent / "assets" / "hibari.onnx"
+        path = hibari_assets() / "hibari.onnx"
         self._session = open_session(with_output(path.read_bytes(), _HIBARI_DURATIONS))
         self._alphabet = _Alphabet()
 
     def synthesize(self, symbols: str, style: Samples | None, rate: float) -> RawSpeech:
+        """There is one voice; ``style`` says nothing to it."""
+        del style
         ids, index = self._alphabet.encode(symbols[:_MAX_SYMBOLS])
         feed = {"ids": np.array([ids], np.int64), "speed": np.array([rate], np.float32)}
-        *frames, durations = cast("list[Any]", self._session.run(None, feed))
-        samples = dsp.synth(*(part[0] for part in frames), np.random.default_rng(_NOISE_SEED))
+        *frames, durations = self._session.run(None, feed)
+        samples = waveform([part[0] for part in frames], np.random.default_rng(_NOISE_SEED))
         return _timed(samples, durations, index)
 
     def stop(self) -> None:
@@ -105,7 +110,7 @@ class KokoroEngine:
             raise WeightsError(f"{path}: file is missing; fetch it with `parley models get`")
         self._session = open_session(with_output(path.read_bytes(), _KOKORO_DURATIONS))
         self._alphabet = _Alphabet()
-        self._run_options: ort.RunOptions | None = None
+        self._run_options: RunOptions | None = None
 
     def synthesize(self, symbols: str, style: Samples | None, rate: float) -> RawSpeech:
         """``style`` is a voice table (n, 256).
@@ -122,10 +127,10 @@ class KokoroEngine:
             "style": style[row : row + 1],
             "speed": np.array([rate], np.float32),
         }
-        options = ort.RunOptions()
+        options = new_run_options()
         self._run_options = options
         try:
-            samples, durations = cast("list[Any]", self._session.run(None, feed, options))
+            samples, durations = self._session.run(None, feed, options)
         except Exception as error:
             if options.terminate:
                 raise Stopped from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import os
 import queue
 import secrets
 import shutil
@@ -19,13 +20,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import xllamacpp
 
 from model.errors import ModelError, WeightsError
 
 log = logging.getLogger(__name__)
+
+_xllamacpp: Any = xllamacpp  # a compiled module without types
 
 CONTEXT_TOKENS = 4096
 _SLOT = 0  # one conversation, one KV cache
@@ -35,6 +38,7 @@ _REPEAT_PENALTY = 1.08  # more makes a 0.5B model avoid plain words
 _SEED = 7  # the same conversation gives the same reply
 _QUIET = -1  # llama.cpp's verbosity: nothing
 _SOCKET_TIMEOUT_S = 10.0
+_FOLDER_PREFIX = "parley-llm-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +137,8 @@ class LanguageModel:
         del self._server
         self._door.close()
 
-    def _open(self, path: Path, n_threads: int) -> Any:
-        params = xllamacpp.CommonParams()
+    def _open(self, path: Path, n_threads: int) -> _Server:
+        params = _xllamacpp.CommonParams()
         params.model.path = str(path)
         params.n_ctx = CONTEXT_TOKENS
         params.n_parallel = 1
@@ -148,7 +152,7 @@ class LanguageModel:
         params.n_threads_http = 1
         self._door.configure(params)
         try:
-            server = xllamacpp.Server(params)
+            server = cast(_Server, _xllamacpp.Server(params))
         except (RuntimeError, ValueError) as error:
             raise WeightsError(f"{path}: not a model llama.cpp can load: {error}") from error
         self._door.address = str(server.listening_address)
@@ -177,27 +181,41 @@ class LanguageModel:
         }
         try:
             self._server.handle_completions(request, _receiver(job))
-        except Exception as error:  # the native side raises anything; the reader must hear of it
+        # The native side raises anything, and the reader must hear of it.
+        except Exception as error:  # noqa: BLE001
             job.put(Piece(is_last=True, error=f"{type(error).__name__}: {error}"))
             return
         job.put(Piece(is_last=True))
 
 
-def _receiver(job: Completion) -> Callable[[Any], bool]:
-    def receive(chunk: Any) -> bool:
+def _receiver(job: Completion) -> Callable[[object], bool]:
+    def receive(chunk: object) -> bool:
         """Returning True ends the generation."""
         if isinstance(chunk, dict):
             data = cast("dict[str, Any]", chunk)
             if "error" in data:
                 job.put(Piece(error=str(data["error"].get("message", "unknown error"))))
                 return True
-            choices = data.get("choices") or [{}]
+            choices = cast("list[dict[str, Any]]", data.get("choices") or [{}])
             text = str(choices[0].get("text") or "")
             if text and job.max_tokens > 0:
                 job.put(Piece(text))
         return job.is_cancelled
 
     return receive
+
+
+class _Server(Protocol):
+    listening_address: str
+
+    def handle_completions(
+        self, request: dict[str, Any], on_chunk: Callable[[object], bool]
+    ) -> None: ...
+
+
+class _Params(Protocol):
+    api_keys: list[str]
+    hostnames: list[str]
 
 
 class _PrivateDoor:
@@ -212,10 +230,11 @@ class _PrivateDoor:
         self._key = secrets.token_urlsafe(24)
         self._folder: Path | None = None
 
-    def configure(self, params: Any) -> None:
+    def configure(self, params: _Params) -> None:
         params.api_keys = [self._key]
         if sys.platform != "win32":
-            self._folder = Path(tempfile.mkdtemp(prefix="parley-"))
+            _remove_orphans()
+            self._folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
             params.hostnames = [str(self._folder / "llm.sock")]
 
     def ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -243,6 +262,18 @@ class _PrivateDoor:
             host = self.address.removeprefix("http://")
             return http.client.HTTPConnection(host, timeout=_SOCKET_TIMEOUT_S)
         return _SocketFileConnection(str(self._folder / "llm.sock"))
+
+
+def _remove_orphans() -> None:
+    """Removes socket folders of processes that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
+        pid_text = folder.name.removeprefix(_FOLDER_PREFIX).partition("-")[0]
+        try:
+            os.kill(int(pid_text), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (ValueError, PermissionError):
+            log.debug("%s belongs to somebody else", folder.name)
 
 
 class _SocketFileConnection(http.client.HTTPConnection):

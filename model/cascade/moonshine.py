@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import onnxruntime as ort
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.cascade.graph_names import with_named_subgraphs
-from model.cascade.onnx_session import open_session
+from model.cascade.onnx_session import RUNTIME_VERSION, open_session
 from model.errors import WeightsError
 
 log = logging.getLogger(__name__)
@@ -184,17 +183,16 @@ def _folded(path: Path) -> Path:
     Raises:
         WeightsError: the folder cannot be written.
     """
-    target = path.with_name(f"{path.stem}.folded-{ort.__version__}.onnx")
+    target = path.with_name(f"{path.stem}.folded-{RUNTIME_VERSION}.onnx")
     if target.is_file():
         return target
     log.info("folding %s once; this takes some seconds", path.name)
     plain = path.with_name(f"{path.stem}.{os.getpid()}.plain.onnx")
     partial = path.with_name(f"{path.stem}.{os.getpid()}.part.onnx")
     try:
-        open_session(path, optimized=plain, level=ort.GraphOptimizationLevel.ORT_ENABLE_BASIC)
+        open_session(path, optimized=plain, level="basic")
         plain.write_bytes(with_named_subgraphs(plain.read_bytes()))
-        extended = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-        open_session(plain, optimized=partial, level=extended)
+        open_session(plain, optimized=partial, level="extended")
         open_session(partial)  # a file that does not load must not be kept
         os.replace(partial, target)
     except OSError as error:

@@ -6,10 +6,22 @@ One thread, no spinning: engines that spin against each other are many times slo
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal, Protocol, cast
 
-import onnxruntime as ort
+import onnxruntime
 
 from model.errors import WeightsError
+
+# The runtime has no types of its own; what we use of it is written down here.
+_runtime: Any = onnxruntime
+RUNTIME_VERSION = str(_runtime.__version__)
+
+Optimization = Literal["basic", "extended", "all"]
+_LEVELS = {
+    "basic": _runtime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "extended": _runtime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "all": _runtime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
 
 _QUIET = 3  # onnxruntime's log level: errors only
 # ONNX field numbers: ModelProto.graph, GraphProto.output, ValueInfoProto.name/.type,
@@ -18,12 +30,43 @@ _GRAPH, _OUTPUT, _NAME, _TYPE, _TENSOR = 7, 12, 1, 2, 1
 _FLOAT_TENSOR = b"\x08\x01"
 
 
+class Tensor(Protocol):
+    """Name and shape of an input or output; unknown dimensions are names."""
+
+    name: str
+    shape: list[int | str]
+
+
+class Session(Protocol):
+    """A model that can be run."""
+
+    def get_inputs(self) -> list[Tensor]: ...
+
+    def get_outputs(self) -> list[Tensor]: ...
+
+    def run(
+        self, names: None, feed: dict[str, Any], options: RunOptions | None = None
+    ) -> list[Any]:
+        """Returns all outputs. Raises whatever the runtime raises."""
+        ...
+
+
+class RunOptions(Protocol):
+    """Handed to ``Session.run``; ``terminate`` ends that run from another thread."""
+
+    terminate: bool
+
+
+def new_run_options() -> RunOptions:
+    return cast(RunOptions, _runtime.RunOptions())
+
+
 def open_session(
     model: Path | bytes,
     n_threads: int = 1,
     optimized: Path | None = None,
-    level: ort.GraphOptimizationLevel = ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
-) -> ort.InferenceSession:
+    level: Optimization = "all",
+) -> Session:
     """Opens a model on the CPU.
 
     Args:
@@ -32,10 +75,10 @@ def open_session(
     Raises:
         WeightsError: the file is not a model this runtime can open.
     """
-    options = ort.SessionOptions()
+    options = _runtime.SessionOptions()
     options.intra_op_num_threads = n_threads
     options.inter_op_num_threads = 1
-    options.graph_optimization_level = level
+    options.graph_optimization_level = _LEVELS[level]
     options.log_severity_level = _QUIET
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if optimized is not None:
@@ -43,7 +86,8 @@ def open_session(
         options.add_session_config_entry("session.save_model_format", "ONNX")
     source = model if isinstance(model, bytes) else str(model)
     try:
-        return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        session = _runtime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        return cast(Session, session)
     except Exception as error:  # onnxruntime raises a dozen unrelated types
         name = "model" if isinstance(model, bytes) else str(model)
         raise WeightsError(

@@ -1,19 +1,19 @@
 """Spoken text to phonemes, each word with its place in the displayed text.
 
-English is hibari's own converter; Mandarin is misaki's, where it is installed. Knows nothing of sound.
+English is hibari's own converter; Mandarin is misaki's, where it is installed. Knows nothing of
+sound.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 from dataclasses import dataclass
-from typing import Protocol
-
-from hibari.g2p import G2P
-from hibari.g2p.normalize import normalize
+from typing import Any, Protocol
 
 from model.cascade.clauses import is_cjk
+from model.cascade.hibari_parts import Converter, normalized
 from model.cascade.speech_text import Span, spoken
 
 _PUNCTUATION = frozenset(".,!?;:—…\"“”()'’ ")
@@ -44,11 +44,11 @@ class EnglishPhonemizer:
     """American or British."""
 
     def __init__(self, is_british: bool = False) -> None:
-        self._g2p = G2P(british=is_british)
+        self._convert = Converter(is_british)
 
     def __call__(self, text: str) -> Phonemes:
-        said = spoken(text, normalize)
-        tokens = self._g2p.phonemize_tokens(self._g2p.tokenize(said.text)) if said.text else []
+        said = spoken(text, normalized)
+        tokens = self._convert(said.text) if said.text else []
         symbols = ""
         words: list[PhonemeWord] = []
         spaces_seen = 0  # which white-space-separated word the token belongs to
@@ -76,9 +76,7 @@ class MandarinPhonemizer:
     """misaki's converter for Mandarin (jieba and pypinyin inside)."""
 
     def __init__(self) -> None:
-        from misaki.zh import ZHG2P  # optional: installed with the Mandarin voices
-
-        self._g2p = ZHG2P()
+        self._convert: Any = importlib.import_module("misaki.zh").ZHG2P()
 
     @staticmethod
     def is_installed() -> bool:
@@ -92,8 +90,7 @@ class MandarinPhonemizer:
         words: list[PhonemeWord] = []
         for match in re.finditer(r"[^，。！？；：、,.!?;:\s]+[，。！？；：、,.!?;:\s]*", text):
             piece = match.group()
-            converted = self._g2p(piece)
-            sounds = str(converted[0] if isinstance(converted, tuple) else converted)
+            sounds = str(self._convert(piece)[0])
             begin = len(symbols)
             symbols += sounds + " "
             words += _spread(piece, match.start(), symbols, begin, begin + len(sounds))

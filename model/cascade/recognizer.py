@@ -65,7 +65,10 @@ class StreamingRecognizer:
         return self._text
 
     def hear(self, frame: AudioFrame) -> bool:
-        """Takes audio; returns whether ``partial_text`` has changed. Heard samples are not taken twice."""
+        """Takes audio; returns whether ``partial_text`` has changed.
+
+        Samples that were heard before are not taken twice.
+        """
         samples = frame.samples
         if self._end is not None and frame.start < self._end:
             samples = samples[self._end - frame.start :]
@@ -88,7 +91,7 @@ class StreamingRecognizer:
         return has_news and self._set_text(self._partial_words())
 
     def finish(self) -> str:
-        """Returns the final words of all that was heard; repeated calls without new audio are free."""
+        """Returns the final words of all that was heard; free when nothing was heard since."""
         if self._final_text is None or self._final_text[0] != self._n_open:
             self._final_text = (self._n_open, words_in(self._final, self._segment()))
         return _joined([*self._frozen, self._final_text[1]])

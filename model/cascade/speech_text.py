@@ -15,7 +15,9 @@ from dataclasses import dataclass
 _LINK = r"!?\[(?P<label>[^\]]*)\]\([^)\s]*\)"
 _URL = r"(?:https?://|www\.)\S*[\w/]"
 _MARKUP = r"(?:^|(?<=\n))[ \t]*(?:#{1,6}|[-*+>]|\d{1,2}[.)](?=\s+\S+\s+\S))[ \t]+|`+|\*+|~~|__+"
-_EMOJI = "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f]+"
+_PICTURES = "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff"
+_JOINERS = "\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f"
+_EMOJI = f"[{_PICTURES}{_JOINERS}]+"
 _TOKEN = re.compile(f"{_LINK}|(?P<url>{_URL})|(?P<markup>{_MARKUP})|(?P<emoji>{_EMOJI})")
 _WORD = re.compile(r"\S+")
 _CORE = re.compile(r"[^\W_]+")

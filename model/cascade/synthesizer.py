@@ -115,7 +115,7 @@ class Synthesizer:
             folder = self._weights_dir / "kokoro-voices"
             total = sum(weight for _, weight in voice.styles) or 1.0
             parts = [read_style(folder / f"{name}.bin") * w / total for name, w in voice.styles]
-            self._styles[voice.preset.id] = np.sum(parts, axis=0, dtype=np.float32)
+            self._styles[voice.preset.id] = np.asarray(np.sum(parts, axis=0), np.float32)
         return self._styles[voice.preset.id]
 
     def _blended(self, choice: str, here: dict[str, Voice]) -> Voice | None:
