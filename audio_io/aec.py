@@ -19,9 +19,10 @@ _FAR_ACTIVE_DBFS = -50.0  # quieter far ends leave no echo worth measuring
 _ECHO_TAIL_FRAMES = 20  # frames: how long after the far end its echo is still expected
 _WINDOW_FRAMES = 100  # frames of far activity in one estimate: one second
 _CONVERGED_DB = 15.0  # above what noise suppression alone takes from a steady noise (12 dB)
-_LOST_DB = 6.0  # below this the canceller works no more
-_CONVERGED_AFTER_FRAMES = 30  # sustained for this long (double talk dips are shorter than ...
-_LOST_AFTER_FRAMES = 400  # ... this: an interruption ends the far end within a second)
+_LOST_DB = 6.0  # a frame that loses less has passed through
+_CONVERGED_AFTER_FRAMES = 100  # sustained for this long: the first second may be luck
+_LOST_AFTER_FRAMES = 400  # 4 s: people do not talk that long over a loudspeaker that yields
+_NEAR_SPEECH_POWER = 10.0 ** (-55.0 / 10.0)  # residual echo of a converged canceller is softer
 _NO_ECHO_DBFS = -65.0  # a microphone this quiet hears no echo
 _NO_ECHO_MARGIN_DB = 6.0  # 10 ms levels of a steady noise spread by less
 _FLOOR_PERCENTILE = 20.0
@@ -47,9 +48,9 @@ class EchoLossEstimator:
     """Echo return loss enhancement from levels alone, and whether it can be trusted.
 
     The estimate is the energy of the microphone over the energy after cancellation, summed over the
-    last second in which the far end was active. Speech of the user during that second lowers it (it
-    is kept by the canceller), so convergence is sticky: 0.3 s above 15 dB win it and 4 s below 6 dB
-    lose it, longer than people talk over a loudspeaker that yields to them.
+    last second in which the far end was active. Once converged, frames that pass through loudly are
+    taken for the user's speech and left out, unless they go on for 4 s more than cancelled ones:
+    then the canceller has lost the room. It takes one second above 15 dB to converge.
     Headphones leave no echo to measure: when the microphone during far activity is no louder than
     its own floor, that counts as converged too.
     """
@@ -65,14 +66,18 @@ class EchoLossEstimator:
 
     def update(self, near: Samples, far: Samples, out: Samples) -> None:
         """Takes one frame of each."""
-        near_energy = float(np.dot(near, near)) / len(near)
+        near_power = float(np.dot(near, near)) / len(near)
+        out_power = float(np.dot(out, out)) / len(out)
         self._since_far = 0 if level_dbfs(far) > _FAR_ACTIVE_DBFS else self._since_far + 1
         if self._since_far > _ECHO_TAIL_FRAMES:
-            self._floor.append(near_energy)
+            self._floor.append(near_power)
             return
-        self._near.append(near_energy)
-        self._out.append(float(np.dot(out, out)) / len(out))
-        self._judge()
+        if self.has_converged and self._is_near_speech(near_power, out_power):
+            return
+        self._near.append(near_power)
+        self._out.append(out_power)
+        if not self.has_converged:
+            self._judge()
 
     @property
     def echo_return_loss_db(self) -> float | None:
@@ -81,17 +86,23 @@ class EchoLossEstimator:
             return None
         return 10.0 * float(np.log10((sum(self._near) + 1e-12) / (sum(self._out) + 1e-12)))
 
+    def _is_near_speech(self, near_power: float, out_power: float) -> bool:
+        if max(near_power, out_power) < _NEAR_SPEECH_POWER:
+            return False
+        passes = near_power < out_power * 10.0 ** (_LOST_DB / 10.0)
+        self._n_bad = self._n_bad + 1 if passes else max(0, self._n_bad - 1)
+        if self._n_bad >= _LOST_AFTER_FRAMES:
+            self.has_converged = False
+            self._n_good = self._n_bad = 0
+        return passes
+
     def _judge(self) -> None:
         loss_db = self.echo_return_loss_db
         if loss_db is None or len(self._near) < _WINDOW_FRAMES // 2:
             return
         is_good = loss_db >= _CONVERGED_DB or self._hears_no_echo()
         self._n_good = self._n_good + 1 if is_good else 0
-        self._n_bad = self._n_bad + 1 if loss_db < _LOST_DB and not is_good else 0
-        if self._n_good >= _CONVERGED_AFTER_FRAMES:
-            self.has_converged = True
-        if self._n_bad >= _LOST_AFTER_FRAMES:
-            self.has_converged = False
+        self.has_converged = self._n_good >= _CONVERGED_AFTER_FRAMES
 
     def _hears_no_echo(self) -> bool:
         if len(self._near) < _WINDOW_FRAMES:

@@ -123,3 +123,40 @@ def test_the_clock_goes_on_after_a_gap() -> None:
     capture.attach(other, gap_s=2.5)
     outputs = _hear(capture, other, tone(0.2, 48_000))
     assert outputs[0].clean.start_s == pytest.approx(3.5)
+
+
+class _FixedCanceller:
+    """A canceller that takes away a fixed share."""
+
+    def __init__(self, gain: float) -> None:
+        self.gain = gain
+        self.has_converged = True
+        self.echo_return_loss_db = None
+
+    def process(self, near: Samples, far: Samples) -> Samples:
+        return (near * self.gain).astype(np.float32)
+
+    def reset(self) -> None:
+        self.gain = 1.0
+
+
+@pytest.mark.parametrize(("gain", "is_speech"), [(0.1, False), (0.6, True)])
+def test_what_the_canceller_mostly_took_away_is_echo_not_speech(
+    gain: float, is_speech: bool
+) -> None:
+    rings = Rings()
+    capture = CapturePipeline(rings, _FixedCanceller(gain), EnergyVad(), EXACT)
+    rings.renderer.ring.write(tone(0.4, 24_000))
+    out = np.empty(9_600, dtype=np.float32)
+    heard = []
+    for _ in range(4):
+        rings.renderer.render(out[:2_400])
+        heard += _hear(capture, rings, tone(0.1))
+    assert any(isinstance(o, SpeechStarted) for o in heard) == is_speech
+
+
+def test_without_a_far_end_even_a_strongly_reduced_voice_is_speech() -> None:
+    rings = Rings()
+    capture = CapturePipeline(rings, _FixedCanceller(0.1), EnergyVad(), EXACT)
+    outputs = _hear(capture, rings, tone(0.5))
+    assert any(isinstance(o, SpeechStarted) for o in outputs)
