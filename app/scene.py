@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import json
-import resource
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,9 +61,9 @@ class SceneResult:
                 "starvations": self.run.n_starvations,
                 "late_callbacks": self.run.n_late_callbacks,
                 "real_time_factor": round(self.run.real_time_factor, 3),
-                "peak_memory_mb": round(peak_memory_mb(self.run.worker_peak_mb), 1),
+                "peak_memory_mb": round(self.run.peak_memory_mb, 1),
                 "load_s": round(self.run.load_s, 2),
-                "echo_return_loss_db": self.run.echo_return_loss_db,
+                "echo_return_loss_db": _rounded(self.run.echo_return_loss_db),
             },
         }
 
@@ -104,12 +102,6 @@ def write_result(result: SceneResult, out: Path) -> None:
         write_atomically(out / "summary.json", summary + "\n")
     except OSError as error:
         raise BadInputError(out, "", f"cannot be written: {error}", "choose another folder") from None
-
-
-def peak_memory_mb(worker_peak_mb: float) -> float:
-    """Peak resident memory of this process and its model worker."""
-    unit = 1024.0 if sys.platform != "darwin" else 1024.0 * 1024.0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit + worker_peak_mb
 
 
 def read_audio(path: Path, scene: Path, key: str) -> Samples:
@@ -163,3 +155,7 @@ def _write_audio(path: Path, samples: Samples) -> None:
     partial = path.with_suffix(".partial.flac")
     soundfile.write(partial, samples, ENGINE_RATE_HZ, subtype="PCM_16")
     partial.replace(path)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

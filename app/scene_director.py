@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.events import DialogueEvent, ModelReady, PlaybackEnded, PlaybackStarted
-from app.scene_file import Cue, Scene, Utterance
+from app.scene_file import Cue, Label, Scene, Utterance
 from app.snapshot import Phase
 from app.speech_truth import speech_bounds
 from audio_io.frames import ENGINE_RATE_HZ, Samples
@@ -45,7 +45,11 @@ def line_of(utterance: Utterance, samples: Samples) -> Line:
 
 
 class SceneDirector:
-    """Cues count from the moment the previous line began: the first such event after it.
+    """Says each line when its cue comes.
+
+    An assistant's cue is the first such event after the end of the previous line, so that the end of
+    a reply which that line cut off is none. A line after a backchannel or a noise may also wait for
+    the start of the reply that goes on.
 
     Attributes:
         spoken: lines said so far, in order.
@@ -115,10 +119,15 @@ class SceneDirector:
         previous = self.spoken[-1] if self.spoken else None
         if utterance.after is Cue.USER_ENDED:
             return None if previous is None else previous.true_end_s + utterance.delay_s
-        since_s = 0.0 if previous is None else previous.begin_s
-        for cue, at_s in self._cues:
-            if cue is utterance.after and (at_s >= since_s or cue is Cue.READY):
-                return at_s + utterance.delay_s
+        times = [at_s for cue, at_s in self._cues if cue is utterance.after]
+        if previous is None or utterance.after is Cue.READY:
+            return times[0] + utterance.delay_s if times else None
+        later = [at_s for at_s in times if at_s > previous.true_end_s]
+        if later:
+            return later[0] + utterance.delay_s
+        is_harmless = previous.utterance.label in (Label.BACKCHANNEL, Label.NOISE)
+        if is_harmless and utterance.after is Cue.ASSISTANT_STARTED and times:
+            return max(times[-1] + utterance.delay_s, previous.true_end_s)
         return None
 
     def _speak(self, line: Line, at_s: float) -> None:

@@ -135,7 +135,7 @@ class SceneScorer:
         ]  # fmt: skip
         limit_s = max([cut_s, *(_t(entry) for entry in ended if _t(entry) > line.true_start_s)])
         last_s = max((end for begin, end in self._runs if begin <= limit_s + 0.02), default=None)
-        return None if last_s is None else max(0.0, 1000.0 * (last_s - line.true_start_s))
+        return None if last_s is None else round(max(0.0, 1000.0 * (last_s - line.true_start_s)), 1)
 
     def _answer_to(self, i: int) -> float | None:
         """First audible sample of a reply that began after the utterance and before the next one."""

@@ -5,6 +5,8 @@ Puts together what ``app.main`` hands in; knows no file but what the scene names
 
 from __future__ import annotations
 
+import resource
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
@@ -62,7 +64,7 @@ class StageResult:
     n_starvations: int
     n_late_callbacks: int
     real_time_factor: float
-    worker_peak_mb: float
+    peak_memory_mb: float
     load_s: float
     echo_return_loss_db: float | None
 
@@ -178,7 +180,7 @@ class _Base:
             n_starvations=self.room.renderer.n_starvations,
             n_late_callbacks=stats.n_late_callbacks,
             real_time_factor=real_time_factor,
-            worker_peak_mb=self._worker_peak_mb,
+            peak_memory_mb=peak_memory_mb() + (0.0 if is_freewheel else self._worker_peak_mb),
             load_s=self._load_s,
             echo_return_loss_db=self._capture.canceller.echo_return_loss_db,
         )
@@ -286,3 +288,9 @@ class RealtimeStage(_Base):
         self._director.on_tick(now_s, self.engine.dialogue.state.phase)
         if self._director.is_over:
             self._done.set()
+
+
+def peak_memory_mb() -> float:
+    """Peak resident memory of this process."""
+    unit = 1024.0 if sys.platform != "darwin" else 1024.0 * 1024.0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

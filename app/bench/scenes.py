@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from app.bench.scorecard import Row
 from app.errors import BadInputError
-from app.scene import SceneResult, peak_memory_mb
+from app.scene import SceneResult
 from app.scene_file import Label, Scene, read_scene
 from app.scene_score import TurnScore
 
@@ -70,7 +70,7 @@ class _Tally:
             ),
             "output_xruns": sum(run.n_output_underflows + run.n_starvations for run in runs),
             "input_xruns": sum(run.n_input_overflows for run in runs),
-            "peak_memory_mb": round(max((peak_memory_mb(r.worker_peak_mb) for r in runs), default=0.0)),
+            "peak_memory_mb": round(max((r.peak_memory_mb for r in runs), default=0.0)),
         }  # fmt: skip
 
 
