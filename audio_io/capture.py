@@ -12,18 +12,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from audio_io.aec import FRAME
+from audio_io.echo_gate import EchoGate, EchoGateSettings
 from audio_io.echo_reference import EchoReference
 from audio_io.events import SpeechEnded, SpeechStarted, UserAudio
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, frozen, level_dbfs
 from audio_io.interfaces import AudioBackend, EchoCanceller, VoiceActivityDetector
 from audio_io.resampler import StreamResampler
 from audio_io.sample_queue import SampleQueue
-from audio_io.vad import SegmenterSettings, SpeechSegmenter
+from audio_io.vad import SegmenterSettings, SegmenterState, SpeechSegmenter
 
 CaptureOutput = UserAudio | SpeechStarted | SpeechEnded
-_GATE_FRAMES = 4  # frames: one window of the detector and what it overlaps
-_ECHO_TAIL_FRAMES = 30  # frames after the far end fell silent in which its echo may still arrive
-_FAR_ACTIVE_DBFS = -50.0
 _SILENCE_DBFS = -120.0
 
 Tap = Callable[[Samples, Samples, Samples], None]  # (microphone, far end, clean), each (160,)
@@ -36,16 +34,13 @@ class CaptureSettings:
     Attributes:
         segmenter: when a voice counts as speech.
         preroll_s: clean audio kept from before the present.
-        echo_gate_db: while the far end sounds, a window that lost more than this to the canceller
-            is echo, whatever the detector says. Measured at echoes of -20 to 0 dB: windows of the user
-            lose 0 to 6 dB (median below 2), residual echo that sounds like speech 9 to 45
-            (median 20).
+        echo_gate: what is echo although it sounds like speech.
         dead_after_s: exact zeros for this long mean a muted or broken microphone.
     """
 
     segmenter: SegmenterSettings = field(default_factory=SegmenterSettings)
     preroll_s: float = 1.0
-    echo_gate_db: float = 12.0
+    echo_gate: EchoGateSettings = field(default_factory=EchoGateSettings)
     dead_after_s: float = 2.0
 
 
@@ -81,9 +76,7 @@ class CapturePipeline:
         self._n_frames = 0
         self._n_zero_frames = 0
         self._window = SampleQueue()
-        self._near_power: deque[float] = deque(maxlen=_GATE_FRAMES)
-        self._clean_power: deque[float] = deque(maxlen=_GATE_FRAMES)
-        self._since_far = _ECHO_TAIL_FRAMES
+        self._gate = EchoGate(self.settings.echo_gate)
         self._preroll: deque[AudioFrame] = deque(maxlen=round(self.settings.preroll_s * 100))
         self.attach(backend)
 
@@ -128,9 +121,8 @@ class CapturePipeline:
         self._n_zero_frames = self._n_zero_frames + 1 if not near.any() else 0
         clean = self.canceller.process(near, far)
         far_dbfs = level_dbfs(far)
-        self._since_far = 0 if far_dbfs > _FAR_ACTIVE_DBFS else self._since_far + 1
-        self._near_power.append(float(np.dot(near, near)))
-        self._clean_power.append(float(np.dot(clean, clean)))
+        is_quiet = self.segmenter.state is SegmenterState.QUIET
+        self._gate.update(near, far_dbfs, clean, is_quiet=is_quiet)
         if not self.is_mic_open:
             near = clean = np.zeros(FRAME, dtype=np.float32)
         frame = AudioFrame(frozen(clean), self._n_frames * FRAME)
@@ -162,15 +154,12 @@ class CapturePipeline:
         end = frame.end - (len(self._window) - self._detector.window)
         window = self._window.pop(self._detector.window)
         self.p_speech = self._detector.probability(window)
+        level = level_dbfs(window)
+        if self._gate.is_echo(level, is_speech=self.segmenter.is_speech):
+            level = _SILENCE_DBFS
         return self.segmenter.step(
             self.p_speech,
-            _SILENCE_DBFS if self._is_echo() else level_dbfs(window),
+            level,
             (end - len(window)) / ENGINE_RATE_HZ,
             end / ENGINE_RATE_HZ,
         )
-
-    def _is_echo(self) -> bool:
-        if self._since_far > _ECHO_TAIL_FRAMES:
-            return False
-        allowed = 10.0 ** (self.settings.echo_gate_db / 10.0)
-        return sum(self._near_power) > allowed * sum(self._clean_power)
