@@ -121,7 +121,8 @@ class ConversationActions(QObject):
         try:
             work()
         except ParleyError as error:
-            logger.warning("conversation: %s", error)
+            # Not the message: it may hold a title, which is what the user said.
+            logger.info("an action on a conversation failed: %s", type(error).__name__)
             self.failed.emit(str(error))
         else:
             self.done.emit()

@@ -180,7 +180,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"{title} – Parley")
 
     def _show_notices(self) -> None:
-        self.middle.notices.show_notices((*self._picture.notices, *self._own_notices.values()))
+        self.middle.show_notices((*self._picture.notices, *self._own_notices.values()))
 
     def _report(self, text: str) -> None:
         self._own_notices[LOCAL_NOTICE] = Notice(LOCAL_NOTICE, NoticeKind.ERROR, text, DISMISS)

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.commands import Command
-from app.snapshot import EngineSnapshot
+from app.snapshot import EngineSnapshot, Notice
 from app.ui import tokens
 from app.ui.control_bar import ControlBar
 from app.ui.controls import IconButton, PaneHeader
@@ -25,7 +25,7 @@ from app.ui.conversation_view import ConversationView
 from app.ui.elided_label import ElidedLabel
 from app.ui.empty_state import EmptyState
 from app.ui.look import Look
-from app.ui.notices_bar import NoticesBar
+from app.ui.notices_bar import MOST, NoticesBar
 from app.ui.state_panel import StatePanel
 from app.ui.state_ring import MIN_SIZE, SIZE
 
@@ -34,6 +34,7 @@ RING_SHARE = 0.2  # of the pane's height
 COMPACT_BELOW = 480  # px at 100 %: below, the state stands in one line
 COMPACT_RING = 60
 TINY_BELOW = 400  # px at 100 %: below, only what the conversation needs at once
+LOW_BELOW = 640  # px at 100 %: below, only the most urgent notice is shown
 NARROW_BELOW = 440  # px at 100 %: below, a notice's button stands under its words
 
 
@@ -89,6 +90,10 @@ class MiddlePane(QWidget):
         self.controls.show_picture(picture, elapsed_s)
         return has_changed
 
+    def show_notices(self, notices: tuple[Notice, ...]) -> None:
+        if self.notices.show_notices(notices):
+            self._fit()
+
     def show_title(self, title: str, *, can_act: bool) -> None:
         self.title.setText(title)
         self.more.setEnabled(can_act)
@@ -103,12 +108,16 @@ class MiddlePane(QWidget):
     def _fit(self) -> None:
         """Less room, or larger text in the same room: what is also elsewhere steps back first."""
         look = self._look
-        room = self.height() / look.px(100) * 100
+        width = min(self.width() - 2 * tokens.SPACE_XL, look.px(COLUMN))
+        is_low = self.height() < look.px(LOW_BELOW)
+        is_narrow = self.width() < look.px(NARROW_BELOW)
+        self.notices.set_room(is_narrow=is_narrow, most=1 if is_low else MOST)
+        free = self.height() - self.notices.wanted_height(width)
+        room = free / look.px(100) * 100
         side = min(SIZE, max(MIN_SIZE, round(self.height() * RING_SHARE)))
         is_compact = room < COMPACT_BELOW
         self.state.set_size(COMPACT_RING if is_compact else side, is_compact=is_compact)
         self.controls.set_room(is_compact=is_compact, is_tiny=room < TINY_BELOW)
-        self.notices.set_narrow(self.width() < look.px(NARROW_BELOW))
 
     def _arrange(self) -> None:
         row = QHBoxLayout(self._header)

@@ -15,12 +15,15 @@ from app.ui.icons import tinted_pixmap
 from app.ui.look import Look
 
 DISMISS = "dismiss"
+MOST = 3  # more than three notices are a list, not a bar
 
 LOOKS = {
     NoticeKind.INFO: ("info", "muted"),
     NoticeKind.WARNING: ("warning", "warning"),
     NoticeKind.ERROR: ("warning", "danger"),
 }
+
+URGENCY = (NoticeKind.ERROR, NoticeKind.WARNING, NoticeKind.INFO)
 
 
 class NoticesBar(QWidget):
@@ -39,17 +42,21 @@ class NoticesBar(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(tokens.SPACE_S)
         self._is_narrow = False
+        self._most = MOST
         self.setVisible(False)
 
     def set_look(self, look: Look) -> None:
         self._look = look
         self._build()
 
-    def set_narrow(self, is_narrow: bool) -> None:
-        """Narrow: the button stands under the words."""
-        if is_narrow != self._is_narrow:
-            self._is_narrow = is_narrow
+    def set_room(self, *, is_narrow: bool, most: int) -> None:
+        """Narrow: the button stands under the words. The ``most`` urgent notices are shown."""
+        if (is_narrow, most) != (self._is_narrow, self._most):
+            self._is_narrow, self._most = is_narrow, most
             self._build()
+
+    def wanted_height(self, width: int) -> int:
+        return max(0, self._column.heightForWidth(width)) if self._notices else 0
 
     def show_notices(self, notices: tuple[Notice, ...]) -> bool:
         """Returns whether they differ from those shown."""
@@ -64,7 +71,8 @@ class NoticesBar(QWidget):
         empty_layout(self._column)
         self.buttons.clear()
         self.closers.clear()
-        for notice in self._notices:
+        urgent = sorted(self._notices, key=lambda notice: URGENCY.index(notice.kind))
+        for notice in urgent[: self._most]:
             self._column.addWidget(self._frame(notice))
         self.setVisible(bool(self._notices))
 

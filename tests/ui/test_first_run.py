@@ -1,0 +1,72 @@
+"""The first minute: shown once, skippable, each step alive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtWidgets import QApplication
+
+from app.commands import ChooseVoice, PreviewVoice
+from app.commands import TestEcho as EchoTestCommand
+from app.snapshot import CaptionLine, EngineSnapshot, Phase
+from app.ui.first_run import STEPS, FirstRun
+from tests.ui.conftest import Desk
+
+LISTENING = EngineSnapshot(phase=Phase.LISTENING, mic_dbfs=-20)
+
+
+def wizard_of(desk: Desk) -> FirstRun:
+    QApplication.processEvents()
+    assert desk.window.first_run is not None
+    return desk.window.first_run
+
+
+def test_it_opens_only_when_asked(make_desk: Callable[..., Desk]) -> None:
+    assert make_desk(LISTENING).window.first_run is None
+    wizard = wizard_of(make_desk(LISTENING, is_first_run=True))
+    assert wizard.isVisible()
+    assert not wizard.isModal()
+
+
+def test_it_can_be_skipped(make_desk: Callable[..., Desk]) -> None:
+    wizard = wizard_of(make_desk(LISTENING, is_first_run=True))
+    wizard.skip.click()
+    assert not wizard.isVisible()
+
+
+def test_levels_move_while_devices_are_chosen(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(LISTENING, is_first_run=True)
+    wizard = wizard_of(desk)
+    desk.tick(10)
+    assert wizard.devices.input_meter.level > 0.5
+    assert wizard.devices.output_meter.level == 0.0
+
+
+def test_each_step_does_its_work_and_the_last_one_closes(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(LISTENING, is_first_run=True)
+    wizard = wizard_of(desk)
+    wizard.next.click()
+    wizard.echo_test.button.click()
+    wizard.next.click()
+    wizard.voices.previews["emma"].click()
+    wizard.voices.choices["emma"].click()
+    desk.tick()
+    assert wizard.voices.choices["emma"].isChecked()
+    wizard.next.click()
+    assert wizard.pages.currentIndex() == len(STEPS) - 1
+    desk.show(captions=(CaptionLine("u", "user", "It hears me", is_final=False),))
+    assert wizard.heard.text() == "It hears me"
+    wizard.next.click()
+    assert not wizard.isVisible()
+    assert desk.session.commands == [
+        EchoTestCommand(),
+        PreviewVoice("emma", 1.0),
+        ChooseVoice("emma", 1.0),
+    ]
+
+
+def test_weights_that_are_loading_are_named(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(LISTENING, is_first_run=True)
+    wizard = wizard_of(desk)
+    desk.show(loading="Kokoro", loading_fraction=0.5)
+    assert wizard.progress.text() == "Loading Kokoro · 50%"
