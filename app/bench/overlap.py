@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from app.bench.labels import OverlapEvent, OverlapScene, read_channels, read_overlaps
 from app.bench.open_loop import (
@@ -26,6 +25,7 @@ from app.bench.open_loop import (
     RecognizerFactory,
     VadFactory,
 )
+from app.bench.progress import with_progress
 from app.bench.scorecard import Row, Scorecard, Value, merged, percentile, share_percent
 
 HOLD_P = 0.5  # p_interruption from which the reply is held...
@@ -215,7 +215,7 @@ def run_overlap(
     names = ("predictor", "voice 192 ms", "voice 192 ms, no echo cancellation")
     tallies = {name: _Tally() for name in names}
     echo: dict[str, list[float]] = {"mic": [], "clean": []}
-    for scene in tqdm(scenes, desc="overlap", unit="scene", disable=is_quiet):
+    for scene in with_progress(scenes, "overlap", is_quiet=is_quiet):
         mic, far = read_channels(scene.path, 2)
         listening = cancelled.hear(mic, far, one_turn=False)
         stops = {

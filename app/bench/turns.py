@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
-
 from app.bench.labels import TurnClip, read_channels, read_turns
 from app.bench.open_loop import (
     HeardFrame,
@@ -22,6 +20,7 @@ from app.bench.open_loop import (
     RecognizerFactory,
     VadFactory,
 )
+from app.bench.progress import with_progress
 from app.bench.scorecard import Row, Scorecard, merged, percentile, share_percent
 
 TIMERS_S = (0.5, 0.8, 1.2, 1.6)
@@ -151,7 +150,7 @@ def run_turns(
     costs = {name: PredictorCost() for name in predictors}
     tallies: dict[tuple[str, str], _Tally] = {}
     recognizer_s = heard_s = 0.0
-    for clip in tqdm(clips, desc="turns", unit="clip", disable=is_quiet):
+    for clip in with_progress(clips, "turns", is_quiet=is_quiet):
         listening = listener.hear(read_channels(clip.path, 1)[0])
         recognizer_s += listening.recognizer_s
         heard_s += listening.seconds

@@ -115,15 +115,6 @@ class EchoGate:
         self._echo_power = keep * self._echo_power + (1.0 - keep) * 10.0 ** (clean_dbfs / 10.0)
 
 
-@dataclass(slots=True)
-class _Overlap:
-    """One stretch of voice over the assistant's."""
-
-    onset_s: float
-    last_voice_s: float
-    voice_ms: float = 0.0
-
-
 @dataclass(frozen=True, slots=True)
 class OverlapVerdict:
     """Probabilities of what the overlap is; their sum is at most 1."""
@@ -133,6 +124,17 @@ class OverlapVerdict:
     p_noise: float
     is_stop_word: bool
     reason: str
+
+
+@dataclass(slots=True)
+class _Overlap:
+    """One stretch of voice over the assistant's."""
+
+    onset_s: float
+    last_voice_s: float
+    voice_ms: float = 0.0
+    is_acknowledged: bool = False  # the words so far are backchannels
+    short: OverlapVerdict | None = None  # what the present gap was judged to be
 
 
 class OverlapJudge:
@@ -178,6 +180,7 @@ class OverlapJudge:
         if self._overlap is None:
             self._overlap = _Overlap(user.frame.start_s, user.frame.start_s)
         self._overlap.last_voice_s = user.frame.end_s
+        self._overlap.short = None
         self._overlap.voice_ms += frame_ms
 
     def verdict(self, user: UserState) -> OverlapVerdict | None:
@@ -185,18 +188,20 @@ class OverlapJudge:
         overlap = self._overlap
         if overlap is None:
             return None
-        is_stop_word, is_acknowledged = self._words(user, overlap)
-        if is_stop_word:
+        if self._reads_stop_word(user, overlap):
             return OverlapVerdict(1.0, 0.0, 0.0, True, "a stop word")
+        if overlap.short is not None:  # the reply goes on, its words may be forgotten by now
+            return overlap.short
         settings = self.settings
         span_ms = MS * (overlap.last_voice_s - overlap.onset_s)
         slow = 1.0 if user.aec_has_converged else settings.unconverged_factor
-        cut_ms = slow * (settings.backchannel_cut_ms if is_acknowledged else settings.cut_ms)
-        p = self._p_of_length(overlap.voice_ms, span_ms, slow * settings.hold_ms, cut_ms)
+        least_ms = settings.backchannel_cut_ms if overlap.is_acknowledged else settings.cut_ms
+        p = self._p_of_length(overlap.voice_ms, span_ms, slow * settings.hold_ms, slow * least_ms)
         if p < settings.cut_p and self._gap_ms(user) >= settings.gap_ms:
-            return self._short(overlap, is_acknowledged=is_acknowledged)
+            overlap.short = self._short(overlap)
+            return overlap.short
         reason = f"voice for {span_ms:.0f} ms"
-        if is_acknowledged:
+        if overlap.is_acknowledged:
             return OverlapVerdict(p, 1.0 - p, 0.0, False, reason + ", backchannel words")
         return OverlapVerdict(p, (1.0 - p) / 2.0, (1.0 - p) / 2.0, False, reason)
 
@@ -219,20 +224,20 @@ class OverlapJudge:
         p = settings.hold_p + (settings.cut_p - settings.hold_p) * max(part, 0.0)
         return min(p, 0.95)
 
-    def _short(self, overlap: _Overlap, *, is_acknowledged: bool) -> OverlapVerdict:
+    def _short(self, overlap: _Overlap) -> OverlapVerdict:
         """The voice stopped before it became an interruption."""
         if overlap.voice_ms < self.settings.noise_ms:
             return OverlapVerdict(0.05, 0.1, 0.85, False, "a short sound")
-        if is_acknowledged:
+        if overlap.is_acknowledged:
             return OverlapVerdict(0.03, 0.95, 0.02, False, "short, backchannel words")
         return OverlapVerdict(0.15, 0.75, 0.1, False, "short voice")
 
-    def _words(self, user: UserState, overlap: _Overlap) -> tuple[bool, bool]:
-        """Whether a word since the onset is a stop word, and whether all are backchannels."""
+    def _reads_stop_word(self, user: UserState, overlap: _Overlap) -> bool:
+        """Whether a word since the onset is a stop word; notes whether all are backchannels."""
         settings = self.settings
         heard_ms = MS * (user.partial_at_s - overlap.onset_s)
         if not user.partial_text or heard_ms < settings.backchannel_word_ms:
-            return False, False
+            return False
         lexicon = of_text(self._lexicons, user.partial_text)
-        is_stop_word = heard_ms >= settings.word_ms and has_stop_word(lexicon, user.partial_text)
-        return is_stop_word, is_backchannel(lexicon, user.partial_text)
+        overlap.is_acknowledged = is_backchannel(lexicon, user.partial_text)
+        return heard_ms >= settings.word_ms and has_stop_word(lexicon, user.partial_text)

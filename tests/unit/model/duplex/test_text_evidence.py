@@ -1,0 +1,90 @@
+"""How finished a transcript reads."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.duplex.lexicon import read_lexicons
+from model.duplex.text_evidence import Reason, TextJudge
+
+LEXICONS = read_lexicons()
+JUDGE = TextJudge(LEXICONS)
+MORE_IS_COMING = 0.3
+FINISHED = 0.6
+words = st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=1, max_size=8)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Give me an americano with",
+        "The absence of detailed reference to the.",
+        "I want to go because",
+        "Well, I was, um",
+        "I'd like a latte and,",
+        "Drop the two when you",
+        "Can you give me",
+        "My number is five five five",
+        "I was thinking...",
+        "我想要一杯咖啡和",
+        "因为",
+        "然后那个",
+    ],
+)
+def test_open_phrases_ask_for_more(text: str) -> None:
+    assert JUDGE.judge(text).score < MORE_IS_COMING
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Give me an americano with lots of brown sugar.",
+        "What time is it?",
+        "Yes.",
+        "No, thank you.",
+        "Stop.",
+        "I think so.",
+        "what is the capital of france",
+        "我不知道",
+        "那么苹果能突破一万亿大关吗",
+    ],
+)
+def test_whole_phrases_read_finished(text: str) -> None:
+    assert JUDGE.judge(text).score > FINISHED
+
+
+def test_a_preposition_may_end_a_question() -> None:
+    question = JUDGE.judge("Where are you from?")
+    assert question.reason is Reason.STRANDED
+    assert question.score > JUDGE.judge("I come from").score
+
+
+def test_a_long_number_is_more_finished_than_a_short_one() -> None:
+    short = JUDGE.judge("my number is five five five").score
+    assert JUDGE.judge("my number is five five five one two three four").score > short
+
+
+def test_no_words_say_nothing() -> None:
+    assert JUDGE.judge("").score == JUDGE.judge(" ... ").score == 0.5
+
+
+@given(st.text())
+def test_any_text_gets_a_score_and_a_reason_without_its_words(text: str) -> None:
+    evidence = JUDGE.judge(text)
+    assert 0.0 < evidence.score < 1.0
+    assert evidence.reason in set(Reason)
+    assert JUDGE.judge(text) == evidence
+
+
+@given(words, st.sampled_from(sorted(LEXICONS["en"].articles | LEXICONS["en"].conjunctions)))
+def test_a_function_word_at_the_end_never_reads_more_finished(said: list[str], last: str) -> None:
+    sentence = " ".join(["the", *said, "table"])
+    assert JUDGE.judge(f"{sentence} {last}").score <= JUDGE.judge(sentence).score
+
+
+@given(words)
+def test_a_full_stop_never_reads_less_finished_than_a_comma(said: list[str]) -> None:
+    sentence = " ".join(said)
+    assert JUDGE.judge(sentence + ".").score >= JUDGE.judge(sentence + ",").score
