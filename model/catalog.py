@@ -16,9 +16,10 @@ from model.interfaces import SpeechModel
 
 DEFAULT_MODEL = "cascade"
 
-_MOONSHINE_FILES = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
 _RECOGNISER = tuple(
-    f"moonshine-{size}-en/{name}" for size in ("tiny", "base") for name in _MOONSHINE_FILES
+    f"moonshine-{size}-en-{part}"
+    for size in ("tiny", "base")
+    for part in ("encoder", "decoder", "tokenizer")
 )
 _RECOGNISER_MB = 108
 
@@ -51,7 +52,7 @@ _ENTRIES = (
     CatalogEntry(
         DEFAULT_MODEL,
         "Embedded assistant",
-        (*_RECOGNISER, "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"),
+        (*_RECOGNISER, "qwen2.5-coder-0.5b"),
         _RECOGNISER_MB + 491,
         "Apache-2.0, MIT",
         "model.cascade.variants:build_default",
@@ -60,7 +61,7 @@ _ENTRIES = (
     CatalogEntry(
         "cascade-quick",
         "Quick: smallest language model, weak answers",
-        (*_RECOGNISER, "smollm2-135m-instruct-q4_1.gguf"),
+        (*_RECOGNISER, "smollm2-135m"),
         _RECOGNISER_MB + 98,
         "Apache-2.0, MIT",
         "model.cascade.variants:build_quick",
@@ -69,7 +70,7 @@ _ENTRIES = (
     CatalogEntry(
         "cascade-better",
         "Better answers: larger language model, slower",
-        (*_RECOGNISER, "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"),
+        (*_RECOGNISER, "qwen2.5-coder-1.5b"),
         _RECOGNISER_MB + 1117,
         "Apache-2.0, MIT",
         "model.cascade.variants:build_better",

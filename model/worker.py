@@ -15,7 +15,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from model.catalog import Options
 from model.events import ModelEvent, SpeechChunk, WorkerFailed
@@ -80,6 +80,11 @@ class ProcessWorker:
         self._outbox = Outbox()
         self._process: SpawnProcess | None = None
         self._threads: tuple[threading.Thread, ...] = ()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process; None before ``start`` and after ``stop``."""
+        return self._process.pid if self._process is not None else None
 
     def start(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -208,7 +213,7 @@ class InlineWorker:
     """
 
     def __init__(self, model: SpeechModel) -> None:
-        self._model = model
+        self._model: Any = model  # it may declare its costs, which is no part of the protocol
         self._host = ModelHost(model)
         self._requests: deque[ModelRequest] = deque()
         self._loaded: list[ModelEvent] = []
@@ -237,6 +242,8 @@ class InlineWorker:
         if self._is_idle:
             self._busy_until_s = max(self._busy_until_s, now_s)
         while self._busy_until_s <= now_s and self.has_work:
+            if hasattr(self._model, "step_cost_s"):
+                self._model.step_cost_s = 0.0  # what does not reach the model costs nothing
             started = time.perf_counter()
             if self._requests:
                 events = self._host.handle(self._requests.popleft())

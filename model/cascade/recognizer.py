@@ -163,12 +163,18 @@ def words_in(transcriber: Transcriber, samples: Samples) -> str:
 
 
 def trimmed(samples: Samples) -> Samples | None:
-    """Cuts quiet ends down to a margin; None where nothing is louder than silence."""
+    """Gives both ends the same quiet margin; None where nothing is louder than silence.
+
+    Where the sound reaches the end of what was heard, silence is added: the models mistake a first
+    word that has no quiet before it.
+    """
     loud = np.flatnonzero(_levels_dbfs(samples) >= _SPEECH_DBFS)
     if len(loud) < _SPEECH_WINDOWS:
         return None
-    begin = max(0, int(loud[0]) * _WINDOW - _MARGIN)
-    return samples[begin : (int(loud[-1]) + 1) * _WINDOW + _MARGIN]
+    begin = int(loud[0]) * _WINDOW - _MARGIN
+    end = (int(loud[-1]) + 1) * _WINDOW + _MARGIN
+    inside = samples[max(0, begin) : end]
+    return np.pad(inside, (max(0, -begin), max(0, end - len(samples))))
 
 
 def quietest_place(samples: Samples, not_before: int) -> int:

@@ -20,7 +20,16 @@ from model.cascade.engines import (
     read_style,
 )
 from model.cascade.phonemes import EnglishPhonemizer, MandarinPhonemizer, Phonemes, Phonemizer
-from model.cascade.voices import MAX_RATE, MIN_RATE, Voice, blend_of, read_voices, usable
+from model.cascade.voices import (
+    KOKORO_FILE,
+    MAX_RATE,
+    MIN_RATE,
+    Voice,
+    blend_of,
+    read_voices,
+    style_file,
+    usable,
+)
 from model.events import Mark
 from model.interfaces import VoiceChoice, VoicePreset
 
@@ -97,7 +106,7 @@ class Synthesizer:
 
     def _engine(self, name: str) -> SpeechEngine:
         if name not in self._engines:
-            path = self._weights_dir / "kokoro-82m-v1.0-int8.onnx"
+            path = self._weights_dir / KOKORO_FILE
             self._engines[name] = HibariEngine() if name == "hibari" else KokoroEngine(path)
         return self._engines[name]
 
@@ -112,9 +121,11 @@ class Synthesizer:
         if not voice.styles:
             return None
         if voice.preset.id not in self._styles:
-            folder = self._weights_dir / "kokoro-voices"
             total = sum(weight for _, weight in voice.styles) or 1.0
-            parts = [read_style(folder / f"{name}.bin") * w / total for name, w in voice.styles]
+            parts = [
+                read_style(self._weights_dir / style_file(name)) * (weight / total)
+                for name, weight in voice.styles
+            ]
             self._styles[voice.preset.id] = np.asarray(np.sum(parts, axis=0), np.float32)
         return self._styles[voice.preset.id]
 

@@ -15,7 +15,13 @@ from model.errors import ModelError
 from model.interfaces import VoicePreset
 
 VOICES_FILE = Path(__file__).resolve().parents[2] / "resources" / "voices.toml"
+KOKORO_FILE = "kokoro-82m-v1.0-int8.onnx"
 MIN_RATE, MAX_RATE = 0.7, 1.5
+
+
+def style_file(style: str) -> str:
+    """Path of a style table below the weights folder."""
+    return f"kokoro-voices/{style}.bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,13 @@ class Voice:
     styles: tuple[tuple[str, float], ...]
     phonemizer: str
     gain_db: float
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths below the weights folder."""
+        if not self.styles:
+            return ()
+        return (KOKORO_FILE, *(style_file(style) for style, _ in self.styles))
 
 
 def read_voices(path: Path = VOICES_FILE) -> dict[str, Voice]:
@@ -61,7 +74,7 @@ def usable(voices: dict[str, Voice], weights_dir: Path) -> dict[str, Voice]:
     return {
         name: voice
         for name, voice in voices.items()
-        if all((weights_dir / need).is_file() for need in voice.preset.needs)
+        if all((weights_dir / path).is_file() for path in voice.files)
         and (voice.phonemizer != "zh" or has_mandarin)
     }
 
@@ -81,9 +94,9 @@ def blend_of(choice: str) -> tuple[str, str, float] | None:
 
 def _voice(entry: dict[str, Any]) -> Voice:
     styles = tuple((str(part["style"]), float(part["weight"])) for part in entry.get("parts", ()))
-    needs = tuple(f"kokoro-voices/{style}.bin" for style, _ in styles)
+    needs = tuple(f"kokoro-voice-{style}" for style, _ in styles)
     if styles:
-        needs = ("kokoro-82m-v1.0-int8.onnx", *needs)
+        needs = ("kokoro-82m-int8", *needs)
     preset = VoicePreset(
         id=entry["id"],
         name=entry["name"],

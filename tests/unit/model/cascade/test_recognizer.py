@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, frozen
+from model.cascade.moonshine import Transcription, has_looped, without_loop
+from model.cascade.recognizer import StreamingRecognizer, quietest_place, trimmed
+
+RATE = ENGINE_RATE_HZ
+
+
+class Counter:
+    """Writes one word per 500 ms of sound; remembers how much it was given."""
+
+    def __init__(self, name: str, logprob: float = -0.1) -> None:
+        self.name = name
+        self.logprob = logprob
+        self.seconds: list[float] = []
+
+    def transcribe(self, samples: Samples) -> Transcription:
+        self.seconds.append(len(samples) / RATE)
+        n_loud = int(np.count_nonzero(np.abs(samples) > 0.01))
+        n_words = n_loud // (RATE // 2)
+        return Transcription(" ".join([self.name] * n_words), self.logprob, n_words)
+
+
+def sound(seconds: float, level: float = 0.1) -> Samples:
+    return np.full(int(seconds * RATE), level, np.float32)
+
+
+def silence(seconds: float) -> Samples:
+    return np.zeros(int(seconds * RATE), np.float32)
+
+
+def feed(recognizer: StreamingRecognizer, samples: Samples, size: int = 160) -> list[str]:
+    return [
+        recognizer.partial_text
+        for start in range(0, len(samples), size)
+        if recognizer.hear(AudioFrame(frozen(samples[start : start + size]), start))
+    ]
+
+
+def test_partials_grow_while_somebody_speaks_and_the_final_model_writes_the_end() -> None:
+    recognizer = StreamingRecognizer(Counter("p"), Counter("f"))
+    partials = feed(recognizer, sound(3.0))
+    assert len(partials) >= 4
+    assert [len(p.split()) for p in partials] == sorted(len(p.split()) for p in partials)
+    assert recognizer.finish().split() == ["f"] * 6
+
+
+def test_silence_costs_nothing_and_is_nothing() -> None:
+    partial, final = Counter("p"), Counter("f")
+    recognizer = StreamingRecognizer(partial, final)
+    assert feed(recognizer, silence(5.0)) == []
+    assert recognizer.finish() == ""
+    assert partial.seconds == final.seconds == []
+
+
+def test_a_long_turn_is_decoded_in_bounded_pieces() -> None:
+    partial, final = Counter("p"), Counter("f")
+    recognizer = StreamingRecognizer(partial, final)
+    turn = np.concatenate([sound(2.0), silence(0.4)] * 12)
+    feed(recognizer, turn)
+    text = recognizer.finish()
+    assert max(partial.seconds + final.seconds) <= 9.0
+    assert len(text.split()) == pytest.approx(48, abs=3)
+
+
+def test_speech_without_a_pause_is_cut_all_the_same() -> None:
+    partial, final = Counter("p"), Counter("f")
+    recognizer = StreamingRecognizer(partial, final)
+    feed(recognizer, sound(30.0))
+    recognizer.finish()
+    assert max(partial.seconds + final.seconds) <= 9.0
+
+
+def test_one_huge_frame_is_cut_too() -> None:
+    final = Counter("f")
+    recognizer = StreamingRecognizer(Counter("p"), final)
+    recognizer.hear(AudioFrame(frozen(sound(25.0)), 0))
+    recognizer.finish()
+    assert max(final.seconds) <= 25.0
+    assert recognizer.finish().split()
+
+
+def test_finishing_twice_decodes_once() -> None:
+    final = Counter("f")
+    recognizer = StreamingRecognizer(Counter("p"), final)
+    feed(recognizer, sound(1.0))
+    recognizer.finish()
+    n = len(final.seconds)
+    recognizer.finish()
+    assert len(final.seconds) == n
+
+
+def test_words_the_large_model_does_not_hear_are_not_shown() -> None:
+    class Deaf(Counter):
+        def transcribe(self, samples: Samples) -> Transcription:
+            return Transcription("", 0.0, 0)
+
+    assert feed(StreamingRecognizer(Counter("p"), Deaf("f")), sound(3.0)) == []
+
+
+def test_doubtful_words_are_dropped() -> None:
+    recognizer = StreamingRecognizer(Counter("p", -3.0), Counter("f", -3.0))
+    assert feed(recognizer, sound(2.0)) == []
+    assert recognizer.finish() == ""
+
+
+def test_audio_that_comes_twice_is_heard_once() -> None:
+    recognizer = StreamingRecognizer(Counter("p"), Counter("f"))
+    feed(recognizer, sound(2.0))
+    feed(recognizer, sound(2.0))
+    assert len(recognizer.finish().split()) == 4
+
+
+@settings(max_examples=20)
+@given(st.integers(80, 4000))
+def test_the_size_of_frames_does_not_change_the_final_text(size: int) -> None:
+    turn = np.concatenate([sound(1.5), silence(0.3), sound(1.0), silence(0.5)])
+    recognizer = StreamingRecognizer(Counter("p"), Counter("f"))
+    feed(recognizer, turn, size)
+    assert recognizer.finish().split() == ["f"] * 5
+
+
+def test_quiet_ends_are_trimmed_to_a_margin() -> None:
+    cut = trimmed(np.concatenate([silence(2.0), sound(1.0), silence(2.0)]))
+    assert cut is not None
+    assert len(cut) / RATE == pytest.approx(1.4, abs=0.05)
+    assert trimmed(silence(3.0)) is None
+
+
+def test_the_quietest_place_is_the_pause() -> None:
+    samples = np.concatenate([sound(3.0), silence(0.3), sound(1.0)])
+    assert quietest_place(samples, RATE) / RATE == pytest.approx(3.15, abs=0.1)
+
+
+def test_a_stuck_decoder_is_noticed_and_its_loop_kept_once() -> None:
+    assert has_looped([9, 1, 2, 1, 2, 1, 2, 1, 2])
+    assert without_loop([9, 1, 2, 1, 2, 1, 2, 1, 2]) == [9, 1, 2]
+    assert not has_looped([1, 2, 3, 1, 2, 3, 4])
