@@ -63,7 +63,7 @@ class AudioSettings:
         ),
     )
     latency_ms: int = _setting(
-        80,
+        60,
         Option(
             "Device latency",
             "Time asked of the sound device. Less answers sooner but may crackle.",

@@ -28,7 +28,7 @@ class StreamRequest:
     input_name: str | None = None
     output_name: str | None = None
     block_ms: float = 20.0
-    latency_ms: float = 80.0
+    latency_ms: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
