@@ -27,7 +27,22 @@ def _render_rows(rows: tuple[Row, ...], width: int) -> str:
     upright = _aligned(grid)
     if max(len(line) for line in upright.splitlines()) <= width:
         return upright
-    return _aligned([list(line) for line in zip(*grid, strict=True)])
+    return "\n\n".join(_sideways(grid[0], grid[1:], width))
+
+
+def _sideways(columns: list[str], rows: list[list[str]], width: int) -> list[str]:
+    """Blocks of as many rows side by side as fit, at least one each."""
+    blocks: list[str] = []
+    while rows:
+        n_rows = len(rows)
+        while True:
+            block = _aligned([list(line) for line in zip(columns, *rows[:n_rows], strict=True)])
+            if n_rows == 1 or max(len(line) for line in block.splitlines()) <= width:
+                break
+            n_rows -= 1
+        blocks.append(block)
+        rows = rows[n_rows:]
+    return blocks
 
 
 def _aligned(grid: list[list[str]]) -> str:

@@ -54,6 +54,13 @@ def test_a_wide_table_is_printed_sideways() -> None:
     assert lines[2].split() == ["end_latency_p50_ms", "1235", "590"]
 
 
+def test_more_rows_than_fit_side_by_side_go_into_blocks() -> None:
+    card = Scorecard("turns", "x", tuple({"detector": f"timer {i}"} for i in range(9)), MACHINE)
+    text = render(card, width=30)
+    table = text.partition("command:")[0]
+    assert all(f"timer {i}" in table for i in range(9))
+
+
 def test_an_empty_card_says_so() -> None:
     assert "nothing measured" in render(Scorecard("turns", "x", (), MACHINE))
 
