@@ -14,13 +14,17 @@ from typing import cast
 import numpy as np
 import soundfile as sf
 
+from app.errors import BadInputError
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 
 Json = Mapping[str, object]
 
 
-class LabelsError(Exception):
+class LabelsError(BadInputError):
     """A labels file or a recording cannot be used; one line names file, key and remedy."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(None, "", message)
 
 
 @dataclass(frozen=True, slots=True)
