@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.dialogue_state import DialogueState
 from app.events import DialogueEvent, ModelReady, PlaybackEnded, PlaybackStarted
 from app.scene_file import Cue, Label, Scene, Utterance
 from app.snapshot import Phase
@@ -87,12 +88,13 @@ class SceneDirector:
             case _:
                 pass
 
-    def on_tick(self, now_s: float, phase: Phase) -> None:
+    def on_tick(self, now_s: float, state: DialogueState) -> None:
         """Speaks what is due; ends the scene when it has been quiet long enough."""
         if self._is_ready:
             self._speak_due(now_s)
         speaking_until_s = max((line.true_end_s for line in self.spoken), default=0.0)
-        is_busy = phase is not Phase.LISTENING or now_s < speaking_until_s or self._is_expecting
+        is_resting = state.phase is Phase.LISTENING and not state.owes_reply
+        is_busy = not is_resting or now_s < speaking_until_s or self._is_expecting
         if is_busy:
             self._quiet_since_s = now_s
         end = self._scene.end

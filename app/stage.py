@@ -158,7 +158,7 @@ class _Base:
         self._director.on_event(event, now_s)
         if isinstance(event, ModelReady):
             self._load_s = event.load_s
-            self.timeline.record("ready", now_s, model=event.name, load_s=event.load_s)
+            self.timeline.record("ready", now_s, model=event.name, load_s=round(event.load_s, 1))
         elif isinstance(event, WorkerStats):
             self._worker_peak_mb = max(self._worker_peak_mb, event.peak_mb)
 
@@ -221,7 +221,7 @@ class FreewheelStage(_Base):
             begin_s = perf_counter()
             while not self._director.is_over:
                 self.engine.tick()
-                self._director.on_tick(self.engine.now_s, self.engine.dialogue.state.phase)
+                self._director.on_tick(self.engine.now_s, self.engine.dialogue.state)
             spent_s = perf_counter() - begin_s
         finally:
             self._worker.stop()
@@ -285,7 +285,7 @@ class RealtimeStage(_Base):
         self.engine.post(named(event))
 
     def _tick(self, now_s: float) -> None:
-        self._director.on_tick(now_s, self.engine.dialogue.state.phase)
+        self._director.on_tick(now_s, self.engine.dialogue.state)
         if self._director.is_over:
             self._done.set()
 

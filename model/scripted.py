@@ -43,6 +43,10 @@ _PEAK = 0.35
 _CLAUSE_WORDS = 6  # a chunk of speech; the word marks do not depend on it
 _PARTIAL_EVERY_S = 0.4
 _SPEECH_DBFS = -55.0  # louder frames count as words
+_LONG_REPLY = (
+    "I have heard you. This is an answer of some length, so that there is time to listen to it and "
+    "time to interrupt it. It goes on for a while, and then it ends."
+)
 _UNKNOWN = "…"  # what was said when nobody wrote it down
 _VOWELS = re.compile(r"[aeiouy]+", re.IGNORECASE)
 
