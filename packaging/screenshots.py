@@ -15,11 +15,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtWidgets import QApplication, QWidget
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-sys.path.remove(str(Path(__file__).resolve().parent)) if str(
-    Path(__file__).resolve().parent
-) in sys.path else None
+sys.path[0] = str(ROOT)  # in place of this folder, which is no import root
+
+from app.settings import AppearanceSettings, Settings  # noqa: E402 - after the import root
+from app.ui.application import make_application  # noqa: E402
+from app.ui.main_window import MainWindow  # noqa: E402
+from tests.fakes.session import FakeSession  # noqa: E402
+from tests.fakes.window_states import STATES, example_history, table_id  # noqa: E402
 
 SETTLE_S = 1.0  # the ring blends into a state within this
 FRAMES = 30
@@ -60,11 +66,6 @@ def all_shots(states: tuple[str, ...]) -> Iterator[Shot]:
 
 
 def take(shot: Shot, folder: Path) -> None:
-    from app.settings import AppearanceSettings, Settings
-    from app.ui.main_window import MainWindow
-    from tests.fakes.session import FakeSession
-    from tests.fakes.window_states import STATES, example_history, table_id
-
     appearance = AppearanceSettings(
         theme=shot.theme,
         text_scale_percent=shot.percent,
@@ -98,7 +99,7 @@ def take(shot: Shot, folder: Path) -> None:
     _process_events()
 
 
-def _extra(window: object, extra: str) -> object:
+def _extra(window: MainWindow, extra: str) -> QWidget | None:
     """Opens the dialog the shot is about; None for the window itself."""
     if extra.startswith("settings_"):
         window.open_settings(extra.removeprefix("settings_"))
@@ -112,10 +113,10 @@ def _extra(window: object, extra: str) -> object:
 
 
 def _process_events() -> None:
-    from PySide6.QtWidgets import QApplication
-
-    for _ in range(3):
-        QApplication.processEvents()
+    """Deferred deletions too: they wait for an event loop that never runs here."""
+    QApplication.processEvents()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    QApplication.processEvents()
 
 
 def main() -> int:
@@ -126,8 +127,6 @@ def main() -> int:
     options = parser.parse_args()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ.setdefault("QT_SCALE_FACTOR", str(options.ratio))
-    from app.ui.application import make_application
-    from tests.fakes.window_states import STATES
 
     application = make_application()
     options.folder.mkdir(parents=True, exist_ok=True)

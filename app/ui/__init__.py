@@ -1,1 +1,1 @@
-"""The window. Knows the session's door (``SessionPort``) and Qt; no audio, no model, no engine object."""
+"""The window. Knows the session's door (``SessionPort``) and Qt; no audio, no model, no engine."""

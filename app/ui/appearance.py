@@ -22,13 +22,16 @@ def make_look(appearance: AppearanceSettings) -> Look:
     is_dark = appearance.theme == "dark"
     if appearance.theme == SYSTEM:
         is_dark = QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark
-    percent = min(tokens.MAX_TEXT_PERCENT, max(tokens.MIN_TEXT_PERCENT, appearance.text_scale_percent))
+    language = shown_language(appearance.ui_language)
+    percent = min(
+        tokens.MAX_TEXT_PERCENT, max(tokens.MIN_TEXT_PERCENT, appearance.text_scale_percent)
+    )
     return Look(
         palette=tokens.DARK if is_dark else tokens.LIGHT,
-        words=load_catalogue(shown_language(appearance.ui_language)),
+        words=load_catalogue(language),
         text_percent=percent,
         reduces_motion=appearance.reduce_motion,
-        families=font_families(),
+        families=font_families(language),
     )
 
 
@@ -39,7 +42,7 @@ def shown_language(wanted: str) -> str:
     return language if language in available_languages() else "en"
 
 
-def font_families() -> tuple[str, ...]:
+def font_families(language: str) -> tuple[str, ...]:
     """Families that are installed, best first.
 
     Windows and macOS have a good system font; on Linux without a desktop the system font is often
@@ -48,7 +51,9 @@ def font_families() -> tuple[str, ...]:
     installed = set(QFontDatabase.families())
     system = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont).family()
     first = () if sys.platform.startswith("linux") else (system,)
-    wanted = (*first, *PREFERRED_FAMILIES, *CJK_FAMILIES)
+    latin = (*first, *PREFERRED_FAMILIES)
+    # One family for both scripts: a fallback's weight often does not match the first family's.
+    wanted = (*CJK_FAMILIES, *latin) if language == "zh" else (*latin, *CJK_FAMILIES)
     found = tuple(dict.fromkeys(name for name in wanted if name in installed or name in first))
     return found or (system,)
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from PySide6.QtCore import QtMsgType, QMessageLogContext, QTimer, qInstallMessageHandler
+from PySide6.QtCore import QMessageLogContext, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -88,9 +88,9 @@ def make_application() -> QApplication:
 
 @contextmanager
 def _quit_on_signals(application: QApplication) -> Generator[None]:
-    """Ctrl+C and a polite kill close the window; Python handles them at the next tick of its timer."""
+    """Ctrl+C and a polite kill close the window, at the next tick of its timer."""
 
-    def quit_application(number: int, frame: FrameType | None) -> None:
+    def quit_application(number: int, _frame: FrameType | None) -> None:
         logger.info("signal %d: closing", number)
         application.quit()
 
@@ -112,5 +112,5 @@ def _photograph(window: QWidget, path: Path) -> None:
     window.close()
 
 
-def _log_qt_message(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
+def _log_qt_message(kind: QtMsgType, _context: QMessageLogContext, message: str) -> None:
     logging.getLogger("qt").log(LEVELS.get(kind, logging.WARNING), "%s", message)

@@ -50,7 +50,7 @@ def _being_spoken(text: str, heard_chars: int, word_end: int) -> tuple[Piece, ..
 
 
 def _word_start(text: str, end: int) -> int:
-    """Where the word that ends at ``end`` begins; a script without spaces is marked by character."""
+    """Where the word ending at ``end`` begins; a script without spaces is marked by character."""
     while end and text[end - 1].isspace():
         end -= 1
     start = end

@@ -13,7 +13,7 @@ SOURCE_LANGUAGE = "en"
 
 
 class Catalogue:
-    """Words by key. A key the language lacks is looked up in English; tests keep both complete."""
+    """Words by key. What the language lacks is looked up in English."""
 
     def __init__(self, language: str, words: dict[str, str], source: dict[str, str]) -> None:
         self.language = language
@@ -21,7 +21,7 @@ class Catalogue:
         self._source = source
 
     def __call__(self, key: str, **values: object) -> str:
-        """The words of ``key`` with ``{name}`` places filled. Raises KeyError for an unknown key."""
+    """Words by key. What the language lacks is looked up in English."""
         text = self._words.get(key) or self._source[key]
         return text.format(**values) if values else text
 

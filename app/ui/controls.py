@@ -1,4 +1,4 @@
-"""Small controls made the same way everywhere: labels, icon buttons, hairlines. Knows no session."""
+"""Small controls made alike everywhere: labels, icon buttons, hairlines. Knows no session."""
 
 from __future__ import annotations
 

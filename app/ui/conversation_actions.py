@@ -49,7 +49,7 @@ class ConversationActions(QObject):
         return menu
 
     def title(self, conversation_id: int | None) -> str:
-        """The shown title; a conversation that is not kept or is gone has the title of a new one."""
+        """The shown title; a conversation that is gone or not kept is titled as a new one."""
         title = ""
         if conversation_id is not None:
             try:

@@ -150,9 +150,7 @@ class ConversationView(QTextBrowser):
     def _replace(self, cursor: QTextCursor, index: int) -> None:
         block = self.document().findBlockByNumber(index)
         cursor.setPosition(block.position())
-        cursor.movePosition(
-            QTextCursor.MoveOperation.EndOfBlock, QTextCursor.MoveMode.KeepAnchor
-        )
+        cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock, QTextCursor.MoveMode.KeepAnchor)
         cursor.removeSelectedText()
         self._write(cursor, index)
 
@@ -167,13 +165,13 @@ class ConversationView(QTextBrowser):
     def _write(self, cursor: QTextCursor, index: int) -> None:
         line = self._lines[index]
         words = self._look.words
-        cursor.setBlockFormat(self._block_format(line))
+        cursor.setBlockFormat(self._block_format())
         name = words("captions.you" if line.role == "user" else "captions.parley")
         cursor.insertText(name + ("\t" if self._is_wide else LINE_BREAK), self._name_format(line))
         for piece in pieces_of(line, words("captions.interrupted")):
             cursor.insertText(piece.text, self._piece_format(piece.meaning))
 
-    def _block_format(self, line: CaptionLine) -> QTextBlockFormat:
+    def _block_format(self) -> QTextBlockFormat:
         block = QTextBlockFormat()
         gutter = self._look.px(GUTTER) if self._is_wide else 0
         block.setLeftMargin(gutter)

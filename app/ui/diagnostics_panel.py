@@ -6,7 +6,15 @@ Shows numbers of the snapshot; computes none.
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.snapshot import Diagnostics, EngineSnapshot, LatencySpans
 from app.ui import tokens
@@ -144,11 +152,15 @@ def _texts(health: Diagnostics, look: Look) -> dict[str, str]:
     spans: LatencySpans = health.spans
     texts = {key: _ms(getattr(spans, f"{key}_ms")) for key in ("answer", *SPANS, "stop")}
     n_xruns = health.n_input_overflows + health.n_output_underflows + health.n_starvations
-    texts["xruns"] = f"{n_xruns}" if not n_xruns else words(
-        "diagnostics.xrun_parts",
-        input=health.n_input_overflows,
-        output=health.n_output_underflows,
-        empty=health.n_starvations,
+    texts["xruns"] = (
+        f"{n_xruns}"
+        if not n_xruns
+        else words(
+            "diagnostics.xrun_parts",
+            input=health.n_input_overflows,
+            output=health.n_output_underflows,
+            empty=health.n_starvations,
+        )
     )
     texts["late"] = str(health.n_late_callbacks)
     texts["echo"] = _echo(health, look)

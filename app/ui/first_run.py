@@ -52,7 +52,11 @@ class FirstRun(QDialog):
         self.heard.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.meter = LevelMeter(look, "user", "control.mic_level")
         self.progress = make_label("caption", wraps=True)
-        self.skip, self.back, self.next = make_button("quiet"), make_button(), make_button("primary")
+        self.skip, self.back, self.next = (
+            make_button("quiet"),
+            make_button(),
+            make_button("primary"),
+        )
         self.pages = QStackedWidget()
         self._arrange()
         self.skip.setText(words("first_run.skip"))

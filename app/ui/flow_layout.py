@@ -96,5 +96,7 @@ class FlowLayout(QLayout):
         x = rect.x() + (left // 2 if self._is_centred and not growing else 0)
         for (_, item), width in zip(line, widths, strict=True):
             height = min(item.sizeHint().height(), rect.height())
-            item.setGeometry(QRect(QPoint(x, rect.y() + (rect.height() - height) // 2), QSize(width, height)))
+            item.setGeometry(
+                QRect(QPoint(x, rect.y() + (rect.height() - height) // 2), QSize(width, height))
+            )
             x += width + self.spacing()

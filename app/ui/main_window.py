@@ -41,7 +41,7 @@ LOCAL_NOTICE = "window"
 
 
 class MainWindow(QMainWindow):
-    """``is_first_run`` opens the wizard with the window. ``now`` is a monotonic clock in seconds."""
+    """``is_first_run`` opens the wizard as well. ``now`` is a monotonic clock in seconds."""
 
     def __init__(
         self,
@@ -253,7 +253,7 @@ class MainWindow(QMainWindow):
         middle.sidebar.clicked.connect(self.toggle_history)
         middle.pulse.clicked.connect(self.toggle_diagnostics)
         middle.more.clicked.connect(self._open_conversation_menu)
-        middle.settings.clicked.connect(lambda: self.open_settings())
+        middle.settings.clicked.connect(lambda: self.open_settings("audio"))
         middle.notices.settings_asked.connect(self.open_settings)
         middle.controls.voice_menu_asked.connect(self.open_voice_menu)
         middle.empty.suggestion_chosen.connect(lambda text: self._send(TextSubmitted(text)))

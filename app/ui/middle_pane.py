@@ -164,7 +164,5 @@ def _centred(widget: QWidget) -> QHBoxLayout:
     """A column of limited width in the middle of the pane."""
     row = QHBoxLayout()
     row.setContentsMargins(tokens.SPACE_XL, 0, tokens.SPACE_XL, 0)
-    row.addStretch(1)
-    row.addWidget(widget, 100)
-    row.addStretch(1)
+    row.addWidget(widget)  # Qt centres what is not allowed to fill its cell
     return row

@@ -30,7 +30,7 @@ ICON_STATES = {
 
 @dataclass(frozen=True, slots=True)
 class RingMotion:
-    """Everything that moves; levels, ``blend`` (0 just entered, 1 settled), ``loading`` in [0, 1]."""
+    """All that moves; levels, ``blend`` (0 just entered, 1 settled) and ``loading`` in [0, 1]."""
 
     state: ShownState
     mic: float
@@ -119,7 +119,15 @@ def _paint_reply(
     _glow(painter, look.colour("reply", 0.10 + 0.22 * level), centre, radius)
     colour = look.colour("reply", 0.55 + 0.45 * share)
     height = WAVE_BY * 1.5 * level * size
-    _wave(painter, colour, centre, radius, BOLD * size * (0.6 + 0.4 * share), height, motion.time_s * 3.2)
+    _wave(
+        painter,
+        colour,
+        centre,
+        radius,
+        BOLD * size * (0.6 + 0.4 * share),
+        height,
+        motion.time_s * 3.2,
+    )
     _wave(
         painter,
         look.colour("reply", 0.35 * share),
@@ -177,7 +185,7 @@ def _wave(
     height: float,
     phase: float,
 ) -> None:
-    """A circle whose outline swings by ``height`` pixels; three lobes that drift against each other."""
+    """A circle whose outline swings by ``height`` pixels; three waves drift against each other."""
     if height < 0.25:
         _circle(painter, colour, centre, radius, stroke)
         return

@@ -185,9 +185,7 @@ def _model_card(look: Look, model: WeightInfo) -> QWidget:
     card = QFrame()
     card.setProperty("kind", "card")
     column = QVBoxLayout(card)
-    column.setContentsMargins(
-        tokens.SPACE_L, tokens.SPACE_M, tokens.SPACE_L, tokens.SPACE_M
-    )
+    column.setContentsMargins(tokens.SPACE_L, tokens.SPACE_M, tokens.SPACE_L, tokens.SPACE_M)
     column.setSpacing(2)
     column.addWidget(make_label("title", model.title, wraps=True))
     about = words("models.about", size=f"{model.megabytes:,.0f}", licence=model.licence)

@@ -1,4 +1,4 @@
-"""The keys: which there are, and holding Space to talk. Knows no command; the window connects them."""
+"""The keys there are, and holding Space to talk. Knows no command; the window connects them."""
 
 from __future__ import annotations
 

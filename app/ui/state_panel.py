@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 from app.commands import Command, RunNoticeAction
 from app.events import MicrophoneSwitched
 from app.snapshot import EngineSnapshot
+from app.ui import tokens
 from app.ui.announcer import Announcer
 from app.ui.controls import make_button, make_label
 from app.ui.look import Look
@@ -45,6 +46,7 @@ class StatePanel(QWidget):
         column.setSpacing(2)
         column.addWidget(self.word)
         column.addWidget(self.hint)
+        column.addSpacing(tokens.SPACE_XS)
         column.addWidget(self.mend, 0, Qt.AlignmentFlag.AlignHCenter)
         self._row = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._row.setContentsMargins(0, 0, 0, 0)

@@ -100,6 +100,7 @@ class StateRing(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         self.n_paints += 1
         painter = QPainter(self)
+        painter.setClipRect(event.rect())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         centre = QPointF(self.width() / 2, self.height() / 2)

@@ -1,4 +1,4 @@
-"""One Qt style sheet out of the design tokens. Knows no widget; widgets mark themselves by property.
+"""One Qt style sheet from the design tokens. Knows no widget; these mark themselves by property.
 
 Properties used: ``kind`` on labels and frames, ``look`` on buttons. Every rule has a selector, so
 that nothing cascades into places it was not meant for.
@@ -111,7 +111,7 @@ QCheckBox {{ spacing: {look.px(8)}px; background: transparent; }}
 QCheckBox::indicator {{ width: {look.px(18)}px; height: {look.px(18)}px; border-radius: 5px;
   border: 1px solid {p.control_line}; background: {p.raised}; }}
 QCheckBox::indicator:checked {{ background: {p.reply}; border: 1px solid {p.reply};
-  image: url({_icon_path('tick-on-dark' if p.is_dark else 'tick-on-light')}); }}
+  image: url({_icon_path("tick-on-dark" if p.is_dark else "tick-on-light")}); }}
 QCheckBox::indicator:focus {{ border: 2px solid {p.text}; }}
 """
 
@@ -143,7 +143,8 @@ QSlider::groove:horizontal {{ height: {groove}px; border-radius: {groove // 2}px
   background: {p.line}; }}
 QSlider::sub-page:horizontal {{ height: {groove}px; border-radius: {groove // 2}px;
   background: {p.reply}; }}
-QSlider::handle:horizontal {{ width: {knob}px; height: {knob}px; margin: -{(knob - groove) // 2}px 0;
+QSlider::handle:horizontal {{ width: {knob}px; height: {knob}px;
+  margin: -{(knob - groove) // 2}px 0;
   border-radius: {knob // 2}px; background: {p.reply}; }}
 QSlider::handle:horizontal:focus {{ border: 2px solid {p.text}; }}
 QTextBrowser#captions {{ background: transparent; border: none;

@@ -119,7 +119,7 @@ class VoiceMenu(QFrame):
         screen = self.screen().availableGeometry()
         self.resize(
             min(width, screen.width()),
-            min(wanted.height() + 2 * tokens.SPACE_L, look.px(MAX_HEIGHT), screen.height()),
+            min(wanted.height() + 3 * tokens.SPACE_L, look.px(MAX_HEIGHT), screen.height()),
         )
 
     def open_above(self, anchor: QWidget) -> None:

@@ -1,7 +1,7 @@
 """A session without an engine: scripted pictures, remembered commands, a real history in memory.
 
-It obeys what the window can ask of a session (settings, voices, modes, notices), so that a window on
-it can be used by hand.
+It obeys what the window can ask of a session (settings, voices, modes, notices), so that a window
+on it can be used by hand.
 """
 
 from __future__ import annotations

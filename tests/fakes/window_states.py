@@ -203,9 +203,7 @@ STATES: dict[str, Callable[[str], EngineSnapshot]] = {
 
 def example_history(language: str = "en") -> HistoryStore:
     """Four conversations over three days; the first is the one on the table."""
-    times = iter(
-        datetime.now(UTC) - timedelta(days=age) for age in (1, 1, 0, 0) for _ in range(3)
-    )
+    times = iter(datetime.now(UTC) - timedelta(days=age) for age in (1, 1, 0, 0) for _ in range(3))
     store = HistoryStore(None, now=lambda: next(times))
     titles = ("Paris by train", "A poem about rain", "Cooking for six", "Tuesday plans")
     if language == "zh":

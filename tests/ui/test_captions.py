@@ -77,7 +77,7 @@ def test_a_word_of_a_script_without_spaces_is_marked_by_characters() -> None:
     assert [piece.text for piece in pieces_of(line, CUT)] == ["今天", "天气", "很好"]
 
 
-@pytest.mark.parametrize("heard", range(0, 25))
+@pytest.mark.parametrize("heard", range(25))
 def test_pieces_always_add_up_to_the_text(heard: int) -> None:
     text = "A reply, with  two spaces"
     line = CaptionLine("a", "assistant", text, False, heard_chars=heard, word_end=heard)

@@ -104,9 +104,7 @@ def test_a_suggestion_is_submitted(make_desk: Callable[..., Desk], index: int) -
 
 
 def press(desk: Desk, key: Qt.Key, control: bool = False) -> None:
-    modifiers = (
-        Qt.KeyboardModifier.ControlModifier if control else Qt.KeyboardModifier.NoModifier
-    )
+    modifiers = Qt.KeyboardModifier.ControlModifier if control else Qt.KeyboardModifier.NoModifier
     desk.window.activateWindow()
     QApplication.processEvents()
     QTest.keyClick(desk.window, key, modifiers)
@@ -149,9 +147,7 @@ def test_keys_open_the_settings(make_desk: Callable[..., Desk], key: Qt.Key, pag
 @pytest.mark.parametrize(
     ("key", "name"), [(Qt.Key.Key_I, "show_diagnostics"), (Qt.Key.Key_B, "show_history")]
 )
-def test_panes_fold_and_stay_folded(
-    make_desk: Callable[..., Desk], key: Qt.Key, name: str
-) -> None:
+def test_panes_fold_and_stay_folded(make_desk: Callable[..., Desk], key: Qt.Key, name: str) -> None:
     desk = make_desk(LISTENING)
     before = getattr(desk.session.settings().appearance, name)
     press(desk, key, control=True)

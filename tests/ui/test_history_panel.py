@@ -38,7 +38,9 @@ def test_conversations_are_listed_newest_first_under_their_day(
 ) -> None:
     listed = texts(make_desk(LISTENING).window.history.list)
     assert set(listed) >= {"Today", "Yesterday"}
-    assert listed.index("Tuesday plans") < listed.index("Yesterday") < listed.index("Paris by train")
+    assert (
+        listed.index("Tuesday plans") < listed.index("Yesterday") < listed.index("Paris by train")
+    )
 
 
 def test_older_days_have_names_and_dates(make_desk: Callable[..., Desk]) -> None:
@@ -52,7 +54,7 @@ def test_older_days_have_names_and_dates(make_desk: Callable[..., Desk]) -> None
     desk.session._history = store
     desk.window.history.read_again()
     listed = texts(desk.window.history.list)
-    weekdays = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+    weekdays = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
     assert listed[0] in weekdays
     assert str((now - timedelta(days=400)).year) in listed[2]
 
@@ -132,9 +134,7 @@ def test_export_writes_markdown_and_json(make_desk: Callable[..., Desk], tmp_pat
     assert json.loads((tmp_path / "plans.json").read_text("utf-8"))["title"] == "Tuesday plans"
 
 
-def test_an_export_that_fails_is_a_notice(
-    make_desk: Callable[..., Desk], tmp_path: Path
-) -> None:
+def test_an_export_that_fails_is_a_notice(make_desk: Callable[..., Desk], tmp_path: Path) -> None:
     desk = make_desk(LISTENING)
     number = id_of(desk, "Tuesday plans")
     bar = desk.window.middle.notices

@@ -1,4 +1,4 @@
-"""No clipped text, nothing outside its parent, every control named and reachable, in every dress."""
+"""No clipped text, nothing outside its parent, every control named, in every dress."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def clipped_texts(root: QWidget) -> list[str]:
             if widget.height() + SLACK < widget.heightForWidth(widget.width()):
                 found.append(f"button {widget.words!r}")
         elif isinstance(widget, QAbstractButton) and widget.text():
-            if widget.width() + SLACK < widget.minimumSizeHint().width():
+            needed = widget.minimumSizeHint().width()
+            if widget.width() + SLACK < needed:
                 found.append(f"button {widget.text()!r} {widget.size()}")
     return found
 
