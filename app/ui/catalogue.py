@@ -21,7 +21,7 @@ class Catalogue:
         self._source = source
 
     def __call__(self, key: str, **values: object) -> str:
-    """Words by key. What the language lacks is looked up in English."""
+        """The words of ``key``, ``{name}`` places filled. Raises KeyError for an unknown key."""
         text = self._words.get(key) or self._source[key]
         return text.format(**values) if values else text
 
