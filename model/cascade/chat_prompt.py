@@ -15,7 +15,9 @@ from model.errors import ModelError
 from model.interfaces import Message
 
 PROMPTS = Path(__file__).resolve().parents[2] / "resources" / "prompts"
-_CUT_MARK = "—"  # how a transcript shows that somebody was interrupted
+_CUT_MARK = "..."
+# Where the cut is only marked in the assistant's own words, small models learn to break off.
+_CUT_NOTE = "(I interrupted you.) "
 _TOKENS_PER_MESSAGE = 5  # <|im_start|>, role, newline, <|im_end|>, newline
 _EXAMPLE = re.compile(r"\[(user|assistant)\] (.+)")
 _SPECIAL = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
@@ -65,8 +67,13 @@ class ChatPrompt:
     def before_user(self, messages: tuple[Message, ...]) -> str:
         """Everything up to where the user's words begin."""
         lines = (*self._opening, *self._trimmed(messages))
-        parts = [f"<|im_start|>{m.role}\n{_written(m)}<|im_end|>\n" for m in lines]
-        return "".join(parts) + "<|im_start|>user\n"
+        parts: list[str] = []
+        note = ""
+        for message in lines:
+            words = (note if message.role == "user" else "") + _written(message)
+            parts.append(f"<|im_start|>{message.role}\n{words}<|im_end|>\n")
+            note = _CUT_NOTE if message.was_cut else ""
+        return "".join(parts) + "<|im_start|>user\n" + note
 
     def for_reply(self, messages: tuple[Message, ...], user_text: str) -> str:
         """Everything up to where the assistant's words begin."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import re
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -77,6 +78,7 @@ class MandarinPhonemizer:
 
     def __init__(self) -> None:
         self._convert: Any = importlib.import_module("misaki.zh").ZHG2P()
+        logging.getLogger("jieba").setLevel(logging.WARNING)  # it reports its dictionary's loading
 
     @staticmethod
     def is_installed() -> bool:

@@ -21,7 +21,10 @@ def split(text: str, cuts: list[int]) -> list[Clause]:
     return found + splitter.finish()
 
 
-SAMPLES = "Hello Dr. Smith, the 3.5 km e.g. and which... is 1,250 A. B. \n - yes! no? (well) ok. 你好。 吗？"
+SAMPLES = (
+    "Hello Dr. Smith, the 3.5 km e.g. and which... is 1,250 A. B. \n - yes! no? (well) ok. "
+    "你好。 吗？"
+)
 WORDS = st.sampled_from(SAMPLES.split(" "))
 
 
