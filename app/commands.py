@@ -122,7 +122,7 @@ class WeightInfo:
 
 
 class SessionPort(Protocol):
-    """All the window knows of the session. Every method returns at once and may be called from Qt's thread."""
+    """All the window knows of the session. Returns at once; made for Qt's thread."""
 
     def snapshot(self) -> EngineSnapshot: ...
     def send(self, command: Command) -> None: ...

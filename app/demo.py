@@ -1,4 +1,4 @@
-"""The bundled conversation in real time, without a window: what is said is printed as it happens."""
+"""The bundled conversation in real time, without a window: prints what is said."""
 
 from __future__ import annotations
 

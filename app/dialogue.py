@@ -1,7 +1,7 @@
 """The shell around the state machine: takes events, performs effects, keeps the timers.
 
-Single-threaded: whoever owns it (the controller thread, or a virtual clock) calls every method. Does
-not know Qt, devices or any model, only their roles.
+Single-threaded: whoever owns it (the controller thread, or a virtual clock) calls every method.
+Does not know Qt, devices or any model, only their roles.
 """
 
 from __future__ import annotations
@@ -166,21 +166,30 @@ class Dialogue:
                 self.desk.complete(generation)
             case WorkerFailed(name="model"):
                 self.desk.complete_all()
-            case TranscriptPartial(turn=turn, text=text, audio_end_s=audio_end_s):
-                open_turn = self.state.turn
-                if open_turn is not None and open_turn.key.turn == turn:
-                    self.partial = (text, audio_end_s)
-                    self.captions.user_said(open_turn.key, text, is_final=False)
-            case TurnTranscribed(key=key, text=text, language=language):
-                open_turn = self.state.turn
-                if open_turn is not None and open_turn.key == key and text:
-                    self.language = language
-                    self.partial = (text, self._now_s)
-                    self.captions.user_said(key, text, is_final=False)
+            case TranscriptPartial() | TurnTranscribed():
+                self._take_words(event)
             case PlaybackProgressed(generation=generation, heard_text_end=end):
                 self.captions.reply_heard(generation, end)
             case _:
                 pass
+
+    def _take_words(self, event: TranscriptPartial | TurnTranscribed) -> None:
+        """Shows the open turn's words and lets the predictor see them."""
+        turn = self.state.turn
+        if turn is None or not event.text:
+            return
+        if isinstance(event, TurnTranscribed):
+            is_current = turn.key == event.key
+            audio_end_s = self._now_s
+        else:
+            is_current = turn.key.turn == event.turn
+            audio_end_s = event.audio_end_s
+        if not is_current:
+            return
+        if isinstance(event, TurnTranscribed):
+            self.language = event.language
+        self.partial = (event.text, audio_end_s)
+        self.captions.user_said(turn.key, event.text, is_final=False)
 
     def _let_go(self, event: DialogueEvent) -> None:
         if isinstance(event, PlaybackEnded):

@@ -1,6 +1,6 @@
 """The parts that moves are made of: opening turns, preparing, releasing, yielding, coming to rest.
 
-A draft lives for one event and collects the next state and the effects. It decides nothing by itself.
+A draft lives for one event and collects the next state and the effects. It decides nothing itself.
 """
 
 from __future__ import annotations
@@ -171,9 +171,10 @@ class DialogueDraft:
             self._barge_in("words")
 
     def _hold(self) -> None:
-        if not self.state.is_held and self.state.live is not None:
+        live = self.state.live
+        if not self.state.is_held and live is not None:
             self.state = replace(self.state, is_held=True)
-            self.effects.append(Hold(self.state.live.generation))
+            self.effects.append(Hold(live.generation))
 
     def _resume(self, reason: str) -> None:
         live = self.state.live

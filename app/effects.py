@@ -11,7 +11,7 @@ from model.interfaces import CancelReason, TurnKey
 
 @dataclass(frozen=True, slots=True)
 class OpenTurn:
-    """Let the model hear the user from ``onset_s`` on (None: from now). A higher revision goes on."""
+    """Let the model hear the user from ``onset_s`` on (None: from now); a revision goes on."""
 
     key: TurnKey
     onset_s: float | None

@@ -1,7 +1,7 @@
 """The engine in virtual time: one thread, 10 ms at a time, the room's clock waits for the model.
 
-What the model and the predictor compute is charged to that clock, so latencies mean what they mean in
-real time while silence costs nothing.
+What the model and the predictor compute is charged to that clock, so latencies mean what they mean
+in real time while silence costs nothing.
 """
 
 from __future__ import annotations

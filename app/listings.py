@@ -13,6 +13,7 @@ from app.session import SessionCatalog
 from audio_io.devices import DeviceInfo, list_devices, load_library
 from audio_io.errors import AudioUnavailable
 from model.cascade.voices import read_voices, usable
+from model.interfaces import VoicePreset
 from model.weights import WeightStore
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def list_voices(store: WeightStore) -> tuple[VoiceInfo, ...]:
         VoiceInfo(
             id=voice.preset.id,
             name=voice.preset.name,
-            description=_described(voice.preset.accent, voice.preset.gender, voice.preset.realtime_factor),
+            description=_described(voice.preset),
             language=voice.preset.language,
             is_available=name in here,
         )
@@ -50,7 +51,7 @@ def list_voices(store: WeightStore) -> tuple[VoiceInfo, ...]:
 def sample_sentence(preset: str) -> str:
     """What the preset says in a preview; the default voice's for a blend."""
     voices = read_voices()
-    first = preset.split("+")[0]
+    first = preset.partition("+")[0]
     voice = voices.get(preset) or voices.get(first) or next(iter(voices.values()))
     return voice.preset.sample_sentence
 
@@ -86,6 +87,7 @@ def _choices(*, is_input: bool) -> tuple[DeviceChoice, ...]:
     )
 
 
-def _described(accent: str, gender: str, realtime_factor: float | None) -> str:
-    speed = "" if realtime_factor is None else f", {realtime_factor:.2g} s of work a second"
-    return f"{accent}, {gender}{speed}"
+def _described(preset: VoicePreset) -> str:
+    factor = preset.realtime_factor
+    speed = "" if factor is None else f", {factor:.2g} s of work a second"
+    return f"{preset.accent}, {preset.gender}{speed}"

@@ -1,6 +1,6 @@
 """What the dialogue may ask of the loudspeaker: the commands of ``audio_io.playback.Player``.
 
-The player itself obeys in virtual time; a mailbox in front of it does when it has a thread of its own.
+The player itself obeys in virtual time; a mailbox in front of it where it has its own thread.
 """
 
 from __future__ import annotations

@@ -54,8 +54,8 @@ logger = logging.getLogger(__name__)
 
 _PATIENCE = {"eager": EAGER, "balanced": BALANCED, "patient": PATIENT}
 _VAD_WEIGHTS = "silero-vad"
-# What one decision of the end-of-turn network takes on an idle core; charged in virtual time so that
-# scenes repeat exactly. `parley bench turns` prints the measured value.
+# What one decision of the end-of-turn network takes on an idle core; charged in virtual time so
+# that scenes repeat exactly. `parley bench turns` prints the measured value.
 _PREDICTION_S = 0.06
 
 
@@ -186,8 +186,7 @@ class _Narrator:
             raise KeyError(voice)
         choice = self._synthesizer.resolve(VoiceChoice(voice or "heart"), "en")
         parts = [
-            self._synthesizer.speak(sentence, choice, 1.0).samples
-            for sentence in _sentences(text)
+            self._synthesizer.speak(sentence, choice, 1.0).samples for sentence in _sentences(text)
         ]
         margin = np.zeros(ENGINE_RATE_HZ // 20, dtype=np.float32)
         speech = resample(np.concatenate(parts), SYNTHESIS_RATE_HZ, ENGINE_RATE_HZ)
@@ -270,7 +269,8 @@ def open_window(*, is_first_run: bool) -> int:
         from app.ui.application import run_window
 
         try:
-            return run_window(session, on_quit=partial(_end, session), first_run=is_first_run or is_new)
+            is_first = is_first_run or is_new
+            return run_window(session, on_quit=partial(_end, session), first_run=is_first)
         finally:
             opened.store.close()
 

@@ -56,7 +56,7 @@ class Parts:
 
     Attributes:
         prediction_cost_s: what one prediction costs in virtual time, given its predictor.
-        synthesize: text and voice preset to 16 kHz speech, for scenes that are written, not recorded.
+        synthesize: text and voice preset to 16 kHz speech, for scenes that are written.
     """
 
     phrases: Phrases

@@ -1,7 +1,7 @@
 """Keeps the sound of a conversation, only where the user switched that on.
 
-Two channels at 16 kHz, microphone and loudspeaker, one FLAC file a session. Writes on a thread of its
-own; capture only hands over copies.
+Two channels at 16 kHz, microphone and loudspeaker, one FLAC file a session. Writes on a thread of
+its own; capture only hands over copies.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class ReplyDesk:
             reply.text += text
 
     def add_chunk(self, chunk: SpeechChunk) -> bool:
-        """Takes sound; returns True for a reply's first chunk, stale ones are counted and dropped."""
+        """Takes sound; returns True for a reply's first chunk. Stale ones are counted, dropped."""
         reply = self._replies.get(chunk.generation)
         if reply is None:
             self.n_stale += 1

@@ -101,7 +101,9 @@ def write_result(result: SceneResult, out: Path) -> None:
         summary = json.dumps(result.summary(), ensure_ascii=False, indent=2)
         write_atomically(out / "summary.json", summary + "\n")
     except OSError as error:
-        raise BadInputError(out, "", f"cannot be written: {error}", "choose another folder") from None
+        raise BadInputError(
+            out, "", f"cannot be written: {error}", "choose another folder"
+        ) from None
 
 
 def read_audio(path: Path, scene: Path, key: str) -> Samples:

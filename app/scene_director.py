@@ -48,8 +48,8 @@ def line_of(utterance: Utterance, samples: Samples) -> Line:
 class SceneDirector:
     """Says each line when its cue comes.
 
-    An assistant's cue is the first such event after the end of the previous line, so that the end of
-    a reply which that line cut off is none. A line after a backchannel or a noise may also wait for
+    An assistant's cue is the first such event after the end of the previous line, so that the end
+    of a reply which that line cut off is none. A line after a backchannel or a noise may also wait for
     the start of the reply that goes on.
 
     Attributes:

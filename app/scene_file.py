@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, cast
 
 from app.errors import BadInputError
 
@@ -174,7 +174,7 @@ class _Table:
         self._place = place
         self._values = dict(values)
 
-    def fail(self, key: str, what: str, remedy: str) -> None:
+    def fail(self, key: str, what: str, remedy: str) -> NoReturn:
         raise BadInputError(self._path, self._name(key), what, remedy)
 
     def finish(self) -> None:
@@ -186,11 +186,12 @@ class _Table:
         value = self._values.pop(key, {})
         if not isinstance(value, dict):
             self.fail(key, f"is {value!r}, not a table", f"write [{key}]")
-        return _Table(self._path, self._name(key), value)
+        return _Table(self._path, self._name(key), cast("dict[str, Any]", value))
 
     def tables(self, key: str) -> list[_Table]:
-        value = self._values.pop(key, [])
-        if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        value = cast("list[dict[str, Any]]", self._values.pop(key, []))
+        is_list = isinstance(value, list)  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not is_list or not all(type(entry) is dict for entry in value):
             self.fail(key, "is not a list of tables", f"write [[{key}]]")
         return [_Table(self._path, f"{key}[{i}]", entry) for i, entry in enumerate(value)]
 
@@ -229,7 +230,7 @@ class _Table:
             self.fail(key, "holds a NUL character", "give a file name")
         path = self._path.parent / name
         if not path.is_file():
-            self.fail(key, f"there is no file {path}", "check the path; it is relative to the scene")
+            self.fail(key, f"there is no file {path}", "it is relative to the scene: check it")
         return path
 
     def _name(self, key: str) -> str:

@@ -1,6 +1,6 @@
 """What the assistant did about each utterance of a scene, measured on the recording itself.
 
-Times of the loudspeaker come from its recorded samples; which reply they belong to from the timeline.
+Times of the loudspeaker come from its recorded samples; whose they are, from the timeline.
 """
 
 from __future__ import annotations
@@ -118,10 +118,8 @@ class SceneScorer:
     def _cut_by(self, line: SpokenLine) -> float | None:
         """When the decision to stop fell that this utterance caused."""
         limit_s = line.true_end_s + _CUT_WITHIN_S
-        return next(
-            (t for t in self._times("interrupted") if line.true_start_s - _BLAME_BEFORE_S <= t < limit_s),
-            None,
-        )  # fmt: skip
+        begin_s = line.true_start_s - _BLAME_BEFORE_S
+        return next((t for t in self._times("interrupted") if begin_s <= t < limit_s), None)
 
     def _stop_latency_ms(self, line: SpokenLine, cut_s: float | None) -> float | None:
         """From the true start to the end of the last audible sample of the reply that was cut."""
@@ -138,7 +136,7 @@ class SceneScorer:
         return None if last_s is None else round(max(0.0, 1000.0 * (last_s - line.true_start_s)), 1)
 
     def _answer_to(self, i: int) -> float | None:
-        """First audible sample of a reply that began after the utterance and before the next one."""
+        """First audible sample of a reply that began after it and before the next one."""
         line = self._lines[i]
         next_s = self._lines[i + 1].true_start_s if i + 1 < len(self._lines) else float("inf")
         limit_s = min(next_s, line.true_end_s + _ANSWER_WITHIN_S)

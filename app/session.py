@@ -61,6 +61,7 @@ from app.timeline import Timeline
 from audio_io.capture import CapturePipeline
 from audio_io.errors import AudioError
 from audio_io.playback import Player
+from model.events import ModelEvent
 
 logger = logging.getLogger(__name__)
 
@@ -307,7 +308,8 @@ class Session:
                     )
                 )  # fmt: skip
             case DeviceReturned(name=name):
-                self._notify(Notice("device", NoticeKind.INFO, f"Sound is back: {name}.", "dismiss", "OK"))
+                text = f"Sound is back: {name}."
+                self._notify(Notice("device", NoticeKind.INFO, text, "dismiss", "OK"))
             case ModelReady():
                 self._n_failures = 0
                 self._notify(Notice("model", NoticeKind.INFO, ""))
@@ -334,7 +336,7 @@ class Session:
         elif shown and not is_dead:
             self._notify(Notice("silence", NoticeKind.INFO, ""))
 
-    def _from_worker(self, event: DialogueEvent) -> None:
+    def _from_worker(self, event: ModelEvent) -> None:
         self.engine.post(named(event))
 
     def _restart_model(self) -> None:

@@ -37,6 +37,7 @@ from audio_io.capture import CapturePipeline
 from audio_io.frames import Samples
 from audio_io.playback import Player
 from audio_io.virtual_room import RoomSettings, VirtualRoom
+from model.events import ModelEvent
 from model.requests import ModelRequest
 
 
@@ -281,7 +282,7 @@ class RealtimeStage(_Base):
         cpu_s = process_time() - begin_cpu_s
         return self._result(is_freewheel=False, real_time_factor=cpu_s / self.room.now_s)
 
-    def _from_worker(self, event: DialogueEvent) -> None:
+    def _from_worker(self, event: ModelEvent) -> None:
         self.engine.post(named(event))
 
     def _tick(self, now_s: float) -> None:

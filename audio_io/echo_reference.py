@@ -27,8 +27,8 @@ class EchoReference:
     The two devices need not share a clock, and sound servers deliver in bursts of a hundred
     milliseconds and more. What counts for the canceller is that a microphone frame always meets the
     same reference, so the backlog is judged by its lowest point over two seconds: an empty one is
-    filled with silence at once, a lowest point that stays high is trimmed, in silence where that can
-    wait.
+    filled with silence at once, a lowest point that stays high is trimmed, in silence where that
+    can wait.
 
     Attributes:
         n_missing: frames of silence given because the reference had not arrived.

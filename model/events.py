@@ -61,7 +61,7 @@ class TurnTranscribed:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One word: text[text_start:text_end] sounds in samples [sample_start, sample_end) of the reply."""
+    """One word: text[text_start:text_end] sounds in samples [sample_start, sample_end)."""
 
     text_start: int
     text_end: int
@@ -93,7 +93,7 @@ class SpeechChunk:
     start: int
     rate_hz: int
     marks: tuple[Mark, ...]
-    spans: dict[str, float] = field(default_factory=dict)
+    spans: dict[str, float] = field(default_factory=dict[str, float])
 
 
 ReplyEvent = TextDelta | SpeechChunk
@@ -106,7 +106,7 @@ class GenerationStarted:
 
 @dataclass(frozen=True, slots=True)
 class GenerationEnded:
-    """All chunks were sent. ``n_samples`` is 0 for an empty reply. ``was_cancelled``: nothing more comes."""
+    """All chunks were sent, or no more will come (``was_cancelled``); 0 samples: an empty reply."""
 
     generation: int
     n_samples: int

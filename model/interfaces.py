@@ -119,7 +119,7 @@ class VoicePreset:
 
     Attributes:
         accent: e.g. "American", "British", "Mandarin".
-        realtime_factor: synthesis seconds per audio second measured on two cores; None if unmeasured.
+        realtime_factor: synthesis seconds per second of sound on two cores; None: not measured.
         needs: names of weights that must be present (empty: always there).
     """
 
@@ -137,8 +137,8 @@ class VoicePreset:
 class SpeechModel(Protocol):
     """Hears a user turn while it is spoken, then streams a spoken reply.
 
-    Every method runs on one thread (the worker's). ``hear`` and ``finish_turn`` may be called while a
-    reply is being iterated: the worker interleaves them between two steps.
+    Every method runs on one thread (the worker's). ``hear`` and ``finish_turn`` may be called while
+    a reply is being iterated: the worker interleaves them between two steps.
     """
 
     @property
@@ -236,7 +236,7 @@ class DuplexPrediction:
         p_backchannel: the user only acknowledges.
         p_noise: this is no speech at all.
         silence_ms: how long the user has been quiet.
-        wait_ms: silence after which the turn should be taken as over even if p_end_of_turn stays low.
+        wait_ms: silence after which the turn is over even if p_end_of_turn stays low.
         is_stop_word: "stop", "wait": ends the reply whatever else is true.
         reason: one short human-readable cause, without the user's words.
     """

@@ -1,7 +1,6 @@
-"""Spoken questions through the whole engine in real time: where the time of each answer goes.
+"""Spoken questions through the whole engine in real time: where the time of an answer goes.
 
-Every question is a scene of its own in a quiet room, so nothing of one answer speeds up the next but
-the loaded model.
+One conversation in a quiet room; each question follows the end of the answer before it.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from pathlib import Path
 from app.bench.scenes import RunScene, percentile
 from app.bench.scorecard import Row
 from app.scene import SceneResult
-from app.scene_file import EndPlan, Label, RoomPlan, Scene, Utterance
+from app.scene_file import Cue, EndPlan, Label, RoomPlan, Scene, Utterance
 
 N_QUESTIONS = 20
 _START_S = 1.5
@@ -26,8 +25,6 @@ def question_scene(questions: tuple[Utterance, ...]) -> Scene:
 
 def asked(wavs: tuple[Path, ...], texts: tuple[str, ...]) -> tuple[Utterance, ...]:
     """Recordings where there are any, else sentences to be synthesized."""
-    from app.scene_file import Cue
-
     sources = [{"wav": wav} for wav in wavs] or [{"text": text} for text in texts]
     return tuple(
         Utterance(

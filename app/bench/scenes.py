@@ -1,4 +1,4 @@
-"""Every scene below a folder, closed loop, through the whole engine: one row a scene and one for all.
+"""Every scene below a folder, closed loop: one row a scene and one for all of them.
 
 Measures; decides nothing and knows no model. Timing is what the recording says (see scene_score).
 """
@@ -77,9 +77,7 @@ class _Tally:
 def run_scenes(folder: Path, run: RunScene) -> tuple[Row, ...]:
     """Raises BadInputError when a scene is broken (before any has run) or there is none."""
     scenes = [read_scene(path) for path in scene_files(folder)]
-    results: list[SceneResult] = []
-    for scene in tqdm(scenes, unit="scene", leave=False):
-        results.append(run(scene))
+    results = [run(scene) for scene in tqdm(scenes, unit="scene", leave=False)]
     rows = [_Tally((result,)).row(result.scene.name) for result in results]
     return (*rows, _Tally(tuple(results)).row("all"))
 

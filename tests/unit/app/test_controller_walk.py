@@ -189,7 +189,7 @@ def check(world: World, event: DialogueEvent) -> None:
         assert state.turn is not None, event
     if state.prepared is not None:
         assert state.phase in (Phase.LISTENING, Phase.STARTING), event
-    # A finished user turn is never forgotten: while it is owed an answer, something will ask for it.
+    # A finished user turn is never forgotten: something will ask for its answer.
     is_waiting = (
         state.phase is Phase.LISTENING
         and state.owes_reply

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from app.hearing import Hearing
@@ -57,7 +59,7 @@ def test_a_reopened_turn_has_no_hole_and_nothing_twice() -> None:
     ear.pass_time(0.2)
     ear.hearing.finish(TurnKey(1, 1))
     spans = ear.heard()
-    assert all(a[1] == b[0] for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(spans))
     assert spans[-1][1] == round(3.5 * ENGINE_RATE_HZ)
     assert [type(r) for r in ear.sent if not isinstance(r, Hear)] == [
         BeginTurn, FinishTurn, BeginTurn, FinishTurn,

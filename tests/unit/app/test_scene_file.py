@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,9 +101,17 @@ def test_a_missing_file_and_broken_toml_are_one_line(tmp_path: Path) -> None:
         read_scene(scene(tmp_path, "[[user"))
 
 
-values = st.one_of(
-    st.text(max_size=8), st.integers(), st.floats(), st.booleans(), st.lists(st.integers(), max_size=2)
-)
+def refusal(path: Path) -> str:
+    """Why a scene is refused; empty when it is read. Anything else is raised."""
+    try:
+        read_scene(path)
+    except BadInputError as error:
+        return str(error)
+    return ""
+
+
+numbers = st.one_of(st.integers(), st.floats(), st.booleans())
+values = st.one_of(st.text(max_size=8), numbers, st.lists(st.integers(), max_size=2))
 keys = st.sampled_from(
     ["wav", "text", "voice", "at_s", "after", "delay_s", "label", "echo_db", "noise", "x"]
 )
@@ -112,13 +121,8 @@ keys = st.sampled_from(
 def test_any_table_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, table: dict[str, object], header: str
 ) -> None:
-    import tomlkit
-
     path = scene(tmp_path_factory.mktemp("fuzz"), f"{header}\n{tomlkit.dumps(table)}")
-    try:
-        read_scene(path)
-    except BadInputError as error:
-        assert "\n" not in str(error)
+    assert "\n" not in refusal(path)
 
 
 @given(st.binary(max_size=200))
@@ -127,7 +131,4 @@ def test_any_bytes_are_read_or_refused(
 ) -> None:
     path = tmp_path_factory.mktemp("fuzz") / "scene.toml"
     path.write_bytes(data)
-    try:
-        read_scene(path)
-    except BadInputError as error:
-        assert "\n" not in str(error)
+    assert "\n" not in refusal(path)
