@@ -82,7 +82,7 @@ def test_a_bad_value_costs_only_itself_and_is_named(path: Path) -> None:
     loaded = load_settings(path)
     assert loaded.settings == Settings().with_value("audio", "block_ms", 10)
     assert [notice.text for notice in loaded.notices] == [
-        f'{path}: audio.latency_ms = "fast": must be a whole number from 10 to 500 ms; 80 is used',
+        f'{path}: audio.latency_ms = "fast": must be a whole number from 10 to 500 ms; 60 is used',
         f"{path}: voice.rate = 9: must be a number from 0.7 to 1.5; 1 is used",
     ]
 
