@@ -97,7 +97,7 @@ class CascadeModel:
         limits = {language: read_limits(language) for language in ("en", "zh")}
         self._parts = _Parts(recognizer, llm, prompts, limits)
         report(LoadProgress("prompt", 1.0))
-        self._warm(prompts["en"].before_user(()))  # goes on while the user takes a breath
+        self._warming = llm.warm_opening(prompts["en"].before_user(()))  # goes on meanwhile
 
     def voices(self) -> tuple[VoicePreset, ...]:
         return self._synthesizer.voices()

@@ -19,11 +19,13 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import xllamacpp
 
+from model.cascade.prompt_prefix import PrefixStore
 from model.errors import ModelError, WeightsError
 
 log = logging.getLogger(__name__)
@@ -51,11 +53,16 @@ class Piece:
 
 
 class Completion:
-    """One running generation; read it from one thread."""
+    """One running generation; read it from one thread.
 
-    def __init__(self, prompt: str, max_tokens: int) -> None:
+    Attributes:
+        is_kept: the computed prompt is saved for the next process.
+    """
+
+    def __init__(self, prompt: str, max_tokens: int, *, is_kept: bool = False) -> None:
         self.prompt = prompt
         self.max_tokens = max_tokens
+        self.is_kept = is_kept
         self._pieces: queue.SimpleQueue[Piece] = queue.SimpleQueue()
         self._is_cancelled = threading.Event()
         self.is_done = threading.Event()
@@ -100,6 +107,7 @@ class LanguageModel:
         if not path.is_file():
             raise WeightsError(f"{path}: file is missing; fetch it with `parley models get`")
         self._door = _PrivateDoor()
+        self._prefixes = PrefixStore(path, version("xllamacpp"))
         self._server = self._open(path, n_threads)
         self._jobs: queue.SimpleQueue[Completion | None] = queue.SimpleQueue()
         self._running: Completion | None = None
@@ -118,6 +126,14 @@ class LanguageModel:
     def warm(self, prompt: str) -> Completion:
         """Computes the KV cache of ``prompt`` so that a completion that starts with it is quick."""
         return self.complete(prompt, max_tokens=0)
+
+    def warm_opening(self, prompt: str) -> Completion:
+        """Like ``warm`` for what every conversation begins with: taken from disk where it is."""
+        if not self._prefixes.restore(self._door.ask, prompt):
+            job = Completion(prompt, max_tokens=0, is_kept=True)
+            self._jobs.put(job)
+            return job
+        return self.warm(prompt)
 
     def count_tokens(self, text: str) -> int:
         """Returns the number of tokens of ``text``, by the model's own tokenizer."""
@@ -150,6 +166,9 @@ class LanguageModel:
         params.verbosity = _QUIET
         params.offline = True
         params.n_threads_http = 1
+        self._prefixes.folder.mkdir(parents=True, exist_ok=True)
+        params.slot_save_path = f"{self._prefixes.folder}/"
+        params.endpoint_slots = True
         self._door.configure(params)
         try:
             server = cast(_Server, _xllamacpp.Server(params))
@@ -185,6 +204,8 @@ class LanguageModel:
         except Exception as error:  # noqa: BLE001
             job.put(Piece(is_last=True, error=f"{type(error).__name__}: {error}"))
             return
+        if job.is_kept and not job.is_cancelled:
+            self._prefixes.save(self._door.ask, job.prompt)
         job.put(Piece(is_last=True))
 
 
