@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -53,6 +54,7 @@ from model.worker import InlineWorker, ProcessWorker
 logger = logging.getLogger(__name__)
 
 _PATIENCE = {"eager": EAGER, "balanced": BALANCED, "patient": PATIENT}
+_MOST_THREADS = 4
 _VAD_WEIGHTS = "silero-vad"
 # What one decision of the end-of-turn network takes on an idle core; charged in virtual time so
 # that scenes repeat exactly. `parley bench turns` prints the measured value.
@@ -141,7 +143,9 @@ def _model_name(settings: Settings) -> str:
 
 
 def _model_options(settings: Settings) -> dict[str, str | int | float | bool]:
-    return {"llm_threads": settings.model.threads}
+    # One core is left to sound and the window; more than four threads gain little on a small model.
+    spare = max(1, min(_MOST_THREADS, (os.cpu_count() or 1) - 1))
+    return {"llm_threads": settings.model.threads or spare}
 
 
 def _process_worker(

@@ -229,7 +229,15 @@ class ModelSettings:
         Option("Own folder", "Folder with weights of your own; empty: none.", needs_restart=True),
     )
     threads: int = _setting(
-        1, Option("Threads", "CPU threads of each model.", "", 1, 64, needs_restart=True)
+        0,
+        Option(
+            "Threads",
+            "CPU threads of the language model; 0: one less than there are cores, 4 at most.",
+            "",
+            0,
+            64,
+            needs_restart=True,
+        ),
     )
 
 
