@@ -23,7 +23,7 @@ from app.scene_director import Line, line_of
 from app.scene_file import Scene, Utterance
 from app.scene_score import SceneScore, SceneScorer
 from app.settings import Settings
-from app.stage import Stage, StageResult, build_stage
+from app.stage import Stage, StagePlan, StageResult, build_stage
 from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
 from audio_io.virtual_room import RoomSettings, speech_level
 
@@ -80,7 +80,8 @@ def run_scene(
         settings = replace(settings, model=replace(settings.model, name=options.model))
     lines = tuple(_line(scene, i, user, parts) for i, user in enumerate(scene.users))
     room = _room(scene, lines)
-    stage = build_stage(scene, lines, room, parts, settings, options)
+    plan = StagePlan(scene, lines, room, parts, settings, options.seed)
+    stage = build_stage(plan, is_freewheel=options.is_freewheel)
     if on_stage is not None:
         on_stage(stage)
     run = stage.run()

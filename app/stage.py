@@ -41,13 +41,6 @@ from model.events import ModelEvent
 from model.requests import ModelRequest
 
 
-class RunOptions(Protocol):
-    @property
-    def is_freewheel(self) -> bool: ...
-    @property
-    def seed(self) -> int: ...
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class StageResult:
     """Raw outcome of a scene; sound is 16 kHz, sample-aligned."""
@@ -78,41 +71,35 @@ class Stage(Protocol):
     def run(self) -> StageResult: ...
 
 
-def build_stage(
-    scene: Scene,
-    lines: tuple[Line, ...],
-    room_settings: RoomSettings,
-    parts: Parts,
-    settings: Settings,
-    options: RunOptions,
-) -> Stage:
+@dataclass(frozen=True, slots=True, eq=False)
+class StagePlan:
+    """Everything a stage is built from."""
+
+    scene: Scene
+    lines: tuple[Line, ...]
+    room: RoomSettings
+    parts: Parts
+    settings: Settings
+    seed: int = 0
+
+
+def build_stage(plan: StagePlan, *, is_freewheel: bool) -> Stage:
     """Nothing runs yet."""
-    if options.is_freewheel:
-        return FreewheelStage(scene, lines, room_settings, parts, settings, options.seed)
-    return RealtimeStage(scene, lines, room_settings, parts, settings, options.seed)
+    return FreewheelStage(plan) if is_freewheel else RealtimeStage(plan)
 
 
 class _Base:
     """What both stages share: room, capture, dialogue, director."""
 
-    def __init__(
-        self,
-        scene: Scene,
-        lines: tuple[Line, ...],
-        room_settings: RoomSettings,
-        parts: Parts,
-        settings: Settings,
-        seed: int,
-        *,
-        is_realtime: bool,
-    ) -> None:
+    def __init__(self, plan: StagePlan, *, is_realtime: bool) -> None:
+        settings, parts = plan.settings, plan.parts
         self.timeline = Timeline(max_entries=None)
         self._settings = settings
         self._parts = parts
         self._clean: list[Samples] = []
         self._load_s = 0.0
         self._worker_peak_mb = 0.0
-        self.room = VirtualRoom(room_settings, seed, is_realtime=is_realtime)
+        self.room = VirtualRoom(plan.room, plan.seed, is_realtime=is_realtime)
         self.room.open(stream_request(settings))
         self._capture = CapturePipeline(
             self.room,
@@ -123,7 +110,7 @@ class _Base:
         )
         self._player = Player(self.room.renderer, self.room.format.output_latency_s)
         self._predictor = parts.predictor(settings)
-        self._director = SceneDirector(scene, lines, self.room.say, self.timeline.record)
+        self._director = SceneDirector(plan.scene, plan.lines, self.room.say, self.timeline.record)
 
     def _dialogue(
         self,
@@ -190,18 +177,9 @@ class _Base:
 class FreewheelStage(_Base):
     """Virtual time: as fast as the engine allows."""
 
-    def __init__(
-        self,
-        scene: Scene,
-        lines: tuple[Line, ...],
-        room_settings: RoomSettings,
-        parts: Parts,
-        settings: Settings,
-        seed: int,
-    ) -> None:
-        super().__init__(
-            scene, lines, room_settings, parts, settings, seed, is_realtime=False
-        )  # fmt: skip
+    def __init__(self, plan: StagePlan) -> None:
+        super().__init__(plan, is_realtime=False)
+        settings, parts = plan.settings, plan.parts
         self._worker = parts.inline_worker(settings)
         dialogue = self._dialogue(self._player, self._worker.send, self._restart)
         self.engine = FreewheelEngine(
@@ -235,16 +213,9 @@ class FreewheelStage(_Base):
 class RealtimeStage(_Base):
     """Real time: the threads and the worker process of the window, the room paced by the clock."""
 
-    def __init__(
-        self,
-        scene: Scene,
-        lines: tuple[Line, ...],
-        room_settings: RoomSettings,
-        parts: Parts,
-        settings: Settings,
-        seed: int,
-    ) -> None:
-        super().__init__(scene, lines, room_settings, parts, settings, seed, is_realtime=True)
+    def __init__(self, plan: StagePlan) -> None:
+        super().__init__(plan, is_realtime=True)
+        settings, parts = plan.settings, plan.parts
         self._done = Event()
         box = speaker_mailbox()
 
