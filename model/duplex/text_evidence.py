@@ -20,6 +20,7 @@ N_SHORT = 2  # words; a shorter transcript that is no known phrase says little
 
 _TRAILS_OFF = re.compile("(\\.\\.\\.+|\u2026|-|\u2014|\u2013)[\\s\"')]*$")
 _ENDS_WITH_COMMA = re.compile("[,;:\u3001\uff0c\uff1b\uff1a][\\s\"')]*$")
+_SENTENCE_BREAK = re.compile("(?<=[.!?])\\s+(?=\\S)|(?<=[\u3002\uff01\uff1f])(?=.)")
 _ENDS_A_QUESTION = re.compile("[?\uff1f][\\s\"')]*$")
 _ENDS_A_SENTENCE = re.compile("[.!\u3002\uff01][\\s\"')]*$")
 
@@ -85,6 +86,11 @@ class TextScores:
     few_words: float = 0.50
 
 
+def _last_sentence(text: str) -> str:
+    """What stands before a full stop is finished; only the rest can want more."""
+    return _SENTENCE_BREAK.split(text.strip())[-1]
+
+
 def _ends_with(words: tuple[str, ...], phrases: Phrases) -> bool:
     longest = min(N_LONGEST_TAIL, len(words))
     return any(" ".join(words[-n:]) in phrases for n in range(1, longest + 1))
@@ -107,6 +113,7 @@ class TextJudge:
         self._scores = scores or TextScores()
 
     def judge(self, text: str) -> TextEvidence:
+        text = _last_sentence(text)
         words = tokens(text)
         if not words:
             return TextEvidence(0.5, Reason.NO_WORDS)

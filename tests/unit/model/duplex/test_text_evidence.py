@@ -88,3 +88,10 @@ def test_a_function_word_at_the_end_never_reads_more_finished(said: list[str], l
 def test_a_full_stop_never_reads_less_finished_than_a_comma(said: list[str]) -> None:
     sentence = " ".join(said)
     assert JUDGE.judge(sentence + ".").score >= JUDGE.judge(sentence + ",").score
+
+
+def test_only_the_last_sentence_can_want_more() -> None:
+    judge = TextJudge(read_lexicons())
+    assert judge.judge("Hello there. What can you help me with?").reason is Reason.STRANDED
+    assert judge.judge("Dr. Smith is here. I would like the").reason is Reason.ARTICLE
+    assert judge.judge("Stop. Tell me about").score < judge.judge("Tell me more. Stop").score
