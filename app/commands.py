@@ -75,6 +75,29 @@ class TestEcho:
     """Plays a short sound and measures what comes back."""
 
 
+@dataclass(frozen=True, slots=True)
+class FetchWeights:
+    """Brings model files from the network; sent only when a person asked for exactly these."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StopFetching:
+    """Gives up a ``FetchWeights`` of the same names; what has arrived is kept."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveWeights:
+    """Deletes model files; they can be fetched again."""
+
+    names: tuple[str, ...]
+
+
+WeightCommand = FetchWeights | StopFetching | RemoveWeights
+
 Command = (
     StopRequested
     | TalkPressed
@@ -90,18 +113,25 @@ Command = (
     | ApplySettings
     | RunNoticeAction
     | TestEcho
+    | WeightCommand
 )
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceInfo:
-    """A voice as the menu shows it; ``is_available`` is False until its weights are there."""
+    """A voice as the menu shows it.
+
+    Attributes:
+        is_available: False until everything it needs is there.
+        needs: names of the weights it is spoken with; empty where it came with the program.
+    """
 
     id: str
     name: str
     description: str
     language: str
     is_available: bool = True
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +142,14 @@ class DeviceChoice:
 
 @dataclass(frozen=True, slots=True)
 class WeightInfo:
-    """A model file as the model page shows it."""
+    """A model file as the model page shows it; ``groups`` are the sets it belongs to."""
 
     name: str
     title: str
     megabytes: float
     licence: str
     is_present: bool
+    groups: tuple[str, ...] = ()
 
 
 class SessionPort(Protocol):

@@ -191,7 +191,12 @@ class Conversation:
         self._has_reported = True
         logger.warning("conversations are not kept any more: %s", error)
         text = f"This conversation is not being kept: {error}. Free some space, then restart."
-        self._report(Notice(NOTICE_KEY, NoticeKind.WARNING, text, "dismiss", "OK"))
+        self._report(
+            Notice(
+                NOTICE_KEY, NoticeKind.WARNING, text, "dismiss", "OK", "history_not_kept",
+                (("reason", str(error)),),
+            )
+        )  # fmt: skip
 
 
 def _captions_of(exchange: _Exchange) -> list[CaptionLine]:

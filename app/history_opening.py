@@ -54,10 +54,17 @@ def _begin_anew(path: Path, now: Callable[[], datetime], cause: HistoryError) ->
     except (OSError, HistoryError):
         return _in_memory(now, cause)
     text = f"{cause}. It was kept as {aside.name} and a new history was begun."
-    return OpenedHistory(store, (Notice(NOTICE_KEY, NoticeKind.WARNING, text, "dismiss", "OK"),))
+    notice = Notice(
+        NOTICE_KEY, NoticeKind.WARNING, text, "dismiss", "OK", "history_put_aside",
+        (("reason", str(cause)), ("name", aside.name)),
+    )  # fmt: skip
+    return OpenedHistory(store, (notice,))
 
 
 def _in_memory(now: Callable[[], datetime], cause: HistoryError) -> OpenedHistory:
     text = f"{cause}. Until then conversations are not kept."
-    notice = Notice(NOTICE_KEY, NoticeKind.ERROR, text, "dismiss", "OK")
+    notice = Notice(
+        NOTICE_KEY, NoticeKind.ERROR, text, "dismiss", "OK", "history_in_memory",
+        (("reason", str(cause)),),
+    )  # fmt: skip
     return OpenedHistory(HistoryStore(None, now), (notice,))

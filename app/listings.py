@@ -6,15 +6,17 @@ Part of the composition root: it may know every plane, and nobody but the root k
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 
 from app.commands import DeviceChoice, VoiceInfo, WeightInfo
 from app.session import SessionCatalog
+from app.weight_desk import Report
 from audio_io.devices import DeviceInfo, list_devices, load_library
 from audio_io.errors import AudioUnavailable
 from model.cascade.voices import read_voices, usable
 from model.interfaces import VoicePreset
-from model.weights import WeightStore
+from model.weights import FetchProgress, WeightStore
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ def session_catalog(store: WeightStore) -> SessionCatalog:
         input_devices=partial(_choices, is_input=True),
         output_devices=partial(_choices, is_input=False),
         models=partial(list_weights, store),
+        shelf=Shelf(store),
     )
 
 
@@ -43,6 +46,7 @@ def list_voices(store: WeightStore) -> tuple[VoiceInfo, ...]:
             description=_described(voice.preset),
             language=voice.preset.language,
             is_available=name in here,
+            needs=voice.preset.needs,
         )
         for name, voice in voices.items()
     )  # fmt: skip
@@ -65,9 +69,30 @@ def list_weights(store: WeightStore) -> tuple[WeightInfo, ...]:
             megabytes=weight.n_bytes / _BYTES_PER_MB,
             licence=weight.licence,
             is_present=store.is_present(weight.name),
+            groups=weight.groups,
         )
         for weight in store.manifest.weights.values()
     )
+
+
+class Shelf:
+    """The weights folder as the desk for downloads sees it; see ``WeightShelf``."""
+
+    def __init__(self, store: WeightStore) -> None:
+        self._store = store
+
+    def missing(self, names: tuple[str, ...]) -> Mapping[str, int]:
+        store = self._store
+        return {n: store.manifest.named(n).n_bytes for n in names if not store.is_present(n)}
+
+    def fetch(self, names: tuple[str, ...], report: Report) -> None:
+        def tell(progress: FetchProgress) -> None:
+            report(progress.name, progress.n_done, progress.note)
+
+        self._store.fetch(names, tell)
+
+    def remove(self, name: str) -> None:
+        self._store.remove(name)
 
 
 def devices() -> tuple[DeviceInfo, ...]:

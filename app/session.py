@@ -20,10 +20,13 @@ from app.commands import (
     ChooseVoice,
     Command,
     DeviceChoice,
+    FetchWeights,
     NewConversation,
     OpenConversation,
     PreviewVoice,
+    RemoveWeights,
     RunNoticeAction,
+    StopFetching,
     TestEcho,
     VoiceInfo,
     WeightInfo,
@@ -58,6 +61,7 @@ from app.snapshot import EngineSnapshot, Notice, NoticeKind, Phase
 from app.snapshot_board import SnapshotBoard
 from app.stream_time import StreamTime
 from app.timeline import Timeline
+from app.weight_desk import WeightDesk, WeightShelf
 from audio_io.capture import CapturePipeline
 from audio_io.errors import AudioError
 from audio_io.playback import Player
@@ -78,6 +82,7 @@ class SessionCatalog:
     input_devices: Callable[[], tuple[DeviceChoice, ...]]
     output_devices: Callable[[], tuple[DeviceChoice, ...]]
     models: Callable[[], tuple[WeightInfo, ...]]
+    shelf: WeightShelf
 
 
 class Session:
@@ -100,6 +105,7 @@ class Session:
         self._recorder = recorder
         self._save_settings = save_settings
         self._clock = clock or MonotonicClock()
+        self._weights = WeightDesk(catalog.shelf, self.notify, self._clock)
         self._stopping = Event()
         self._n_previews = 0
         self._n_failures = 0  # of the model, since it was last ready
@@ -152,6 +158,7 @@ class Session:
         )
         capture.is_mic_open = self.dialogue.state.is_hands_free
         self.board = SnapshotBoard(self.engine, self.dialogue, lambda: self._history.n_changes)
+        self.board.weights = self._weights
         self.engine.listeners.append(self._watch)
         self.engine.tick_listeners.append(self._after_batch)
 
@@ -162,6 +169,7 @@ class Session:
         self.engine.start()
         self._recorder.is_on = self._settings.privacy.record_audio
         self.engine.hire("recorder", self._recorder.run, self._recorder.close)
+        self.engine.hire("weights", self._weights.run, self._weights.stop)
         self._worker.start()
         self._open_devices()
         self.engine.hire("devices", self._watch_devices, self._stopping.set)
@@ -239,6 +247,8 @@ class Session:
                 self._apply(settings)
             case RunNoticeAction(key=key, action=action):
                 self._run_action(key, action)
+            case FetchWeights() | RemoveWeights() | StopFetching():
+                self._weights.ask(command)
             case TestEcho():
                 self._preview(self._settings.voice.preset, self._settings.voice.rate)
             case _:
@@ -249,7 +259,8 @@ class Session:
         try:
             self._save_settings(settings)
         except OSError as error:
-            self._warn("settings", f"The settings could not be saved: {error}.")
+            text = f"The settings could not be saved: {error}."
+            self._warn("settings", text, "settings_unsaved", reason=str(error))
 
     def _apply(self, settings: Settings) -> None:
         before, was = self._settings, self._settings.audio
@@ -264,7 +275,7 @@ class Session:
         if (now.input_device, now.output_device) != (was.input_device, was.output_device):
             self._reopen_devices()
         if settings.model != before.model:
-            self._warn("restart", "The other model is used from the next start on.")
+            self._warn("restart", "The other model is used from the next start on.", "model_later")
 
     def _switch_conversation(self, change: Callable[[], None]) -> None:
         """Once the reply that may be sounding was committed where it belongs."""
@@ -275,7 +286,7 @@ class Session:
         try:
             self.dialogue.conversation.open(conversation_id)
         except HistoryError as error:
-            self._warn("history", f"{error}.")
+            self._warn("history", f"{error}.", "history_failed", reason=str(error))
 
     def _preview(self, preset: str, rate: float) -> None:
         if self.dialogue.state.phase is not Phase.LISTENING:
@@ -304,12 +315,17 @@ class Session:
                 self._notify(
                     Notice(
                         "device", NoticeKind.ERROR, f"{message[:1].upper()}{message[1:]}.",
-                        "retry_audio", "Try again",
+                        "retry_audio", "Try again", "device_lost", (("reason", message),),
                     )
                 )  # fmt: skip
             case DeviceReturned(name=name):
                 text = f"Sound is back: {name}."
-                self._notify(Notice("device", NoticeKind.INFO, text, "dismiss", "OK"))
+                self._notify(
+                    Notice(
+                        "device", NoticeKind.INFO, text, "dismiss", "OK", "device_returned",
+                        (("name", name),),
+                    )
+                )  # fmt: skip
             case ModelReady():
                 self._n_failures = 0
                 self._notify(Notice("model", NoticeKind.INFO, ""))
@@ -330,8 +346,9 @@ class Session:
         shown = any(notice.key == "silence" for notice in self.snapshot().notices)
         if is_dead and not shown and self._backend.is_running:
             text = "The microphone gives no sound at all: is it muted, or may Parley not use it?"
+            action = ("open_audio_settings", "Audio settings")
             self._notify(
-                Notice("silence", NoticeKind.WARNING, text, "open_audio_settings", "Audio settings")
+                Notice("silence", NoticeKind.WARNING, text, *action, message="microphone_silent")
             )
         elif shown and not is_dead:
             self._notify(Notice("silence", NoticeKind.INFO, ""))
@@ -344,11 +361,12 @@ class Session:
         self._n_failures += 1
         if self._n_failures < _MAX_FAILURES:
             text = "The speech model stopped; it is being started again. Nothing was lost."
-            self._notify(Notice("model", NoticeKind.WARNING, text))
+            self._notify(Notice("model", NoticeKind.WARNING, text, message="model_restarting"))
             self._worker.restart()
             return
         text = "The speech model does not start. Its files can be checked: parley models check."
-        self._notify(Notice("model", NoticeKind.ERROR, text, "restart_model", "Try again"))
+        action = ("restart_model", "Try again")
+        self._notify(Notice("model", NoticeKind.ERROR, text, *action, message="model_failed"))
 
     def _set_microphone(self, is_open: bool) -> None:
         self.engine.capture.is_mic_open = is_open
@@ -356,8 +374,9 @@ class Session:
     def _report_error(self, message: str) -> None:
         self._warn("error", message)
 
-    def _warn(self, key: str, text: str) -> None:
-        self._notify(Notice(key, NoticeKind.WARNING, text, "dismiss", "OK"))
+    def _warn(self, key: str, text: str, message: str = "", **values: str) -> None:
+        action = ("dismiss", "OK")
+        self._notify(Notice(key, NoticeKind.WARNING, text, *action, message, tuple(values.items())))
 
     def notify(self, notice: Notice) -> None:
         """Shows a notice. Any thread."""

@@ -33,7 +33,9 @@ class Notice:
     Attributes:
         key: same key replaces the notice; an empty ``text`` removes it.
         action: id of the button's command ("" for none): "retry_audio", "restart_model",
-            "open_audio_settings", "dismiss".
+            "open_audio_settings", "open_models_settings", "dismiss".
+        message: id of the words in another language ("" for none); ``text`` is its English.
+        values: what stands in the words' places, by name.
     """
 
     key: str
@@ -41,6 +43,8 @@ class Notice:
     text: str
     action: str = ""
     action_label: str = ""
+    message: str = ""
+    values: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,30 @@ class TraceMark:
 
 
 @dataclass(frozen=True, slots=True)
+class DownloadInfo:
+    """Model files on their way.
+
+    Attributes:
+        names: what was asked for, as in the command.
+        name: the file that is arriving; "" while others are before it.
+        n_bytes: of all files that were missing; 0 while unknown.
+        bytes_per_s: over the last seconds; 0.0 while unknown.
+        left_s: None while unknown.
+        note: what it waits for, "" for nothing.
+        error: why it ended, one line; "" while it goes on.
+    """
+
+    names: tuple[str, ...]
+    name: str = ""
+    n_done: int = 0
+    n_bytes: int = 0
+    bytes_per_s: float = 0.0
+    left_s: float | None = None
+    note: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSnapshot:
     """The engine as the window sees it, 30 times a second.
 
@@ -128,6 +156,8 @@ class EngineSnapshot:
         loading: what is being loaded ("" when nothing) and ``loading_fraction`` in [0, 1].
         interrupted_at_s: when the user last interrupted; the window shows it for a while.
         trace: last 60 s, oldest first.
+        downloads: of model files: running, waiting and failed ones.
+        n_weight_changes: grows when a file arrived or was removed.
     """
 
     now_s: float = 0.0
@@ -149,3 +179,5 @@ class EngineSnapshot:
     trace: tuple[TracePoint, ...] = ()
     marks: tuple[TraceMark, ...] = ()
     n_history_changes: int = 0
+    downloads: tuple[DownloadInfo, ...] = ()
+    n_weight_changes: int = 0

@@ -29,6 +29,7 @@ from app.snapshot import (
     TracePoint,
 )
 from app.timeline import Entry
+from app.weight_desk import WeightDesk
 from audio_io.events import UserAudio
 
 _FRAME_S = 1.0 / 30.0
@@ -43,12 +44,14 @@ class SnapshotBoard:
 
     Attributes:
         snapshot: replaced as a whole; any thread may read it.
+        weights: whose downloads are shown; None for nobody's.
     """
 
     def __init__(
         self, engine: RealtimeEngine, dialogue: Dialogue, history_changes: Callable[[], int]
     ) -> None:
         self.snapshot = EngineSnapshot()
+        self.weights: WeightDesk | None = None
         self._engine = engine
         self._dialogue = dialogue
         self._history_changes = history_changes
@@ -131,6 +134,8 @@ class SnapshotBoard:
             trace=tuple(self._trace),
             marks=tuple(mark for mark in self._marks if mark.at_s > now_s - _TRACE_S),
             n_history_changes=self._history_changes(),
+            downloads=self.weights.downloads if self.weights is not None else (),
+            n_weight_changes=self.weights.n_changes if self.weights is not None else 0,
         )
 
     def _diagnostics(self) -> Diagnostics:
