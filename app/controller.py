@@ -16,9 +16,12 @@ The predictor proposes, this decides. No threads, no clocks, no audio: events in
  THINKING   PlaybackStarted(gen)      SPEAKING
  THINKING   GenerationFailed|Empty    LISTENING   report_error
  SPEAKING   SpeechStarted             OVERLAP     duck, open_turn, arm_overlap           aec_has_converged
+ SPEAKING   SpeechStarted             SPEAKING    open_turn (may be our own echo)        not aec_has_converged
+ SPEAKING   TurnTranscribed           YIELDING    cancel, fade_and_flush                 a stop phrase, or several words
+ SPEAKING   TurnTranscribed           SPEAKING    forget_turn                            anything else
  SPEAKING   DuplexPrediction          YIELDING    cancel(BARGE_IN), fade_and_flush       is_interruption and user_is_speaking
  OVERLAP    DuplexPrediction          OVERLAP     hold                                   may_be_interruption
- OVERLAP    DuplexPrediction          SPEAKING    resume, forget_turn                    is_backchannel or is_noise
+ OVERLAP    DuplexPrediction          SPEAKING    resume (its words may still cut it)    is_backchannel or is_noise
  OVERLAP    DuplexPrediction          YIELDING    cancel(BARGE_IN), fade_and_flush       is_interruption
  OVERLAP    TurnTranscribed           SPEAKING|YIELDING                                  by its words
  OVERLAP    OverlapDeadline           YIELDING    cancel(BARGE_IN), fade_and_flush       user_is_speaking

@@ -21,6 +21,7 @@ class Turn:
         is_asked: the words of this revision were asked for.
         is_transcribed: the answer to that came.
         is_over: the end of the turn was decided.
+        is_over_reply: it began while a reply was heard; a mere acknowledgement wants no answer.
         is_typed: it was written, not spoken; speech that follows is a turn of its own.
     """
 
@@ -29,6 +30,7 @@ class Turn:
     is_asked: bool = False
     is_transcribed: bool = False
     is_over: bool = False
+    is_over_reply: bool = False
     is_typed: bool = False
 
 

@@ -28,11 +28,11 @@ from app.effects import (
 )
 from app.events import DeadlineKind, SpeechStarted
 from app.snapshot import Phase
-from app.text_match import is_backchannel
+from app.text_match import is_backchannel, words
 from audio_io.events import PlayoutReport
 from model.interfaces import CancelReason, DuplexPrediction, TurnKey
 
-_AUDIBLE = (Phase.SPEAKING, Phase.OVERLAP)
+AUDIBLE = (Phase.SPEAKING, Phase.OVERLAP)
 
 
 class DialogueDraft:
@@ -65,7 +65,8 @@ class DialogueDraft:
             self.state = replace(self.state, next_turn=key.turn + 1)
         else:
             key = TurnKey(old.key.turn, old.key.revision + 1)
-        self.state = replace(self.state, turn=Turn(key))
+        is_over_reply = self.state.phase in AUDIBLE
+        self.state = replace(self.state, turn=Turn(key, is_over_reply=is_over_reply))
         self.effects.append(OpenTurn(key, onset_s))
 
     def _waits_for_words(self, turn: Turn | None) -> bool:
@@ -143,6 +144,15 @@ class DialogueDraft:
             self.effects.append(FadeAndFlush(live.generation))
         self.state = replace(self.state, phase=Phase.LISTENING, live=None)
 
+    def _hear_over_reply(self, event: SpeechStarted) -> None:
+        """Before the canceller has converged it may be our own echo: listen, but go on."""
+        if not self._rules.allows_barge_in:
+            return
+        if self.state.has_echo_converged:
+            self._enter_overlap(event)
+        else:
+            self._open_turn(event.onset_s)
+
     def _enter_overlap(self, event: SpeechStarted) -> None:
         live = self.state.live
         if live is None:
@@ -165,10 +175,21 @@ class DialogueDraft:
             self._hold()
 
     def _judge_words(self, text: str | None) -> None:
-        if text is not None and is_backchannel(text, self._rules.backchannels):
+        """Words of somebody who spoke over the reply and fell silent again."""
+        is_sure = self.state.has_echo_converged and (text is None or len(words(text)) > 1)
+        if self.state.phase is Phase.OVERLAP or is_sure:
+            self._barge_in("words")
+        else:
+            self._forget_turn()  # one word, or an echo, is no reason to break off after all
+
+    def _is_acknowledgement(self, text: str | None) -> bool:
+        return text is not None and is_backchannel(text, self._rules.backchannels)
+
+    def _acknowledged(self) -> None:
+        if self.state.phase is Phase.OVERLAP:
             self._resume("backchannel words")
         else:
-            self._barge_in("words")
+            self._forget_turn()
 
     def _hold(self) -> None:
         live = self.state.live
@@ -181,7 +202,8 @@ class DialogueDraft:
         if live is None:
             return
         self._disarm(DeadlineKind.OVERLAP)
-        self._forget_turn()
+        if not self._waits_for_words(self.state.turn) and not self.state.is_user_speaking:
+            self._forget_turn()  # else its words may still cut the reply
         self.effects += [Resume(live.generation), NoteDecision("resumed", reason, live.generation)]
         self.state = replace(self.state, phase=Phase.SPEAKING, is_ducked=False, is_held=False)
 
@@ -193,7 +215,7 @@ class DialogueDraft:
 
     def _yield_floor(self, reason: CancelReason, why: str) -> None:
         live = self.state.live
-        if live is None or self.state.phase not in _AUDIBLE:
+        if live is None or self.state.phase not in AUDIBLE:
             return
         self._disarm(DeadlineKind.OVERLAP)
         self.effects += [
@@ -216,7 +238,7 @@ class DialogueDraft:
                 self._forget_turn()
 
     def _obey_stop_phrase(self) -> None:
-        if self.state.phase is Phase.OVERLAP:
+        if self.state.phase in AUDIBLE:
             self._yield_floor(CancelReason.USER_STOP, "stop phrase")
         elif self.state.phase is Phase.THINKING:
             self._take_back_reply(CancelReason.USER_STOP)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.draft import DialogueDraft
+from app.draft import AUDIBLE, DialogueDraft
 from app.effects import (
     FadeAndFlush,
     HardFlush,
@@ -39,8 +39,7 @@ class Move(DialogueDraft):
                 self._take_back_reply()
                 self._open_turn(event.onset_s)
             case Phase.SPEAKING:
-                if self.state.has_echo_converged and self._rules.allows_barge_in:
-                    self._enter_overlap(event)
+                self._hear_over_reply(event)
             case Phase.OVERLAP:
                 self._open_turn(event.onset_s)
 
@@ -51,7 +50,7 @@ class Move(DialogueDraft):
         if self.state.turn is None:
             return
         self._ask_for_words()
-        if self.state.phase is not Phase.OVERLAP:
+        if self.state.phase not in AUDIBLE:
             self.state = replace(self.state, owes_reply=True)
         if self.state.phase is Phase.LISTENING:
             self._arm(DeadlineKind.ENDPOINT, self._rules.endpoint_max_wait_ms)
@@ -80,7 +79,9 @@ class Move(DialogueDraft):
             self._nothing_said()
         elif event.text is not None and is_stop_phrase(event.text, self._rules.stop_phrases):
             self._obey_stop_phrase()
-        elif self.state.phase is Phase.OVERLAP:
+        elif turn.is_over_reply and self._is_acknowledgement(event.text):
+            self._acknowledged()
+        elif self.state.phase in AUDIBLE:
             self._judge_words(event.text)
         elif self.state.phase is Phase.LISTENING:
             self._prepare()
@@ -147,7 +148,7 @@ class Move(DialogueDraft):
         self._commit(report)
         if live is None or live.generation != report.generation:
             return
-        if self.state.phase is Phase.OVERLAP:
+        if self.state.phase in AUDIBLE and self.state.turn is not None:
             # The reply ended by itself while the user began: what they say is a turn of its own.
             self._disarm(DeadlineKind.OVERLAP)
             self.state = replace(self.state, owes_reply=not self.state.is_user_speaking)
@@ -179,7 +180,7 @@ class Move(DialogueDraft):
         self.effects += [ReportError(message), RestartModel()]
         self.state = replace(self.state, is_model_ready=False, prepared=None)
         turn = self.state.turn
-        if self._waits_for_words(turn) and self.state.phase is not Phase.OVERLAP:
+        if self._waits_for_words(turn) and self.state.phase not in AUDIBLE:
             # The audio died with the worker; the words cannot come any more.
             self.state = replace(self.state, turn=None, owes_reply=False)
             self.effects.append(ReportError("Please say that again."))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.controller import step
 from app.dialogue_state import DialogueRules, DialogueState
 from app.effects import (
@@ -217,9 +219,18 @@ def test_before_the_canceller_has_converged_a_voice_does_not_duck() -> None:
     talk = Talk()
     talk.until_speaking()
     talk.feed(EchoConvergenceChanged(False))
-    assert talk.feed(SpeechStarted(5.0, 5.1)) == []
+    assert talk.feed(SpeechStarted(5.0, 5.1)) == [OpenTurn(TurnKey(2), 5.0)], "only listens"
     effects = talk.feed(DuplexPrediction(5.4, p_interruption=0.95))
     assert FadeAndFlush in kinds(effects), "a sure interruption still counts"
+
+
+def test_before_the_canceller_has_converged_only_a_stop_phrase_counts_of_short_words() -> None:
+    for text, stops in (("what about tomorrow", False), ("Stop!", True)):
+        talk = Talk()
+        talk.until_speaking()
+        talk.feed(EchoConvergenceChanged(False), SpeechStarted(5.0, 5.1), SpeechEnded(5.4, 5.6))
+        assert (FadeAndFlush in kinds(talk.feed(talk.words(text)))) is stops
+        assert talk.state.turn is None, "neither is a turn to answer"
 
 
 def test_evidence_of_an_interruption_first_holds_then_cuts() -> None:
@@ -237,10 +248,37 @@ def test_evidence_of_an_interruption_first_holds_then_cuts() -> None:
 def test_a_backchannel_does_not_stop_the_reply() -> None:
     talk = Talk()
     generation = talk.until_overlap()
-    effects = talk.feed(DuplexPrediction(5.4, p_backchannel=0.7))
-    assert Resume(generation) in effects
-    assert ForgetTurn(TurnKey(2)) in effects
+    assert Resume(generation) in talk.feed(DuplexPrediction(5.4, p_backchannel=0.7))
     assert talk.state.phase is Phase.SPEAKING
+    talk.feed(SpeechEnded(5.4, 5.6))
+    assert talk.feed(talk.words("Yeah.")) == [ForgetTurn(TurnKey(2))]
+    assert talk.state.phase is Phase.SPEAKING
+
+
+@pytest.mark.parametrize(
+    ("text", "phase"),
+    [
+        ("Stop.", Phase.YIELDING),
+        ("what about tomorrow", Phase.YIELDING),
+        ("Oh", Phase.SPEAKING),
+        ("", Phase.SPEAKING),
+    ],
+)
+def test_words_that_come_after_the_reply_went_on_may_still_cut_it(text: str, phase: Phase) -> None:
+    talk = Talk()
+    talk.until_overlap()
+    talk.feed(DuplexPrediction(5.4, p_backchannel=0.7), SpeechEnded(5.4, 5.6))
+    talk.feed(talk.words(text))
+    assert talk.state.phase is phase
+
+
+def test_an_acknowledgement_at_the_end_of_a_reply_gets_no_answer() -> None:
+    talk = Talk()
+    generation = talk.until_overlap()
+    talk.feed(SpeechEnded(5.4, 5.6), ended(generation, 20))
+    talk.feed(talk.words("Yeah."))
+    assert talk.feed(TURN_OVER) == []
+    assert not talk.state.owes_reply
 
 
 def test_backchannel_words_do_not_stop_the_reply() -> None:
