@@ -45,7 +45,7 @@ class Reason(StrEnum):
     OPEN_NUMBER = "ends with a number"
     COMMA = "ends with a comma"
     QUESTION = "a question"
-    STRANDED = "a question ending with a preposition"
+    STRANDED = "a question ending with a function word"
     SENTENCE = "a sentence"
     UNPUNCTUATED = "no end of sentence"
     FEW_WORDS = "few words"
@@ -148,9 +148,14 @@ class TextJudge:
             if is_question and len(words) > N_SHORT:
                 return TextEvidence(scores.stranded, Reason.STRANDED)
             return TextEvidence(scores.function_word, Reason.PREPOSITION)
+        if self._closes_embedded_question(text, words, lexicon):
+            return TextEvidence(scores.stranded, Reason.STRANDED)
         closes = lexicon.auxiliaries | lexicon.demonstratives | {"that"}
         if is_question and _ends_with(words, closes):
             return None  # "what was that?"
+        is_embedded = any(word in lexicon.question_words for word in words[:-N_SHORT])
+        if is_embedded and _ends_with(words, lexicon.auxiliaries):
+            return None  # "tell me what the biggest planet is"
         for phrases, score, reason in (
             (lexicon.articles, scores.function_word, Reason.ARTICLE),
             (lexicon.conjunctions, scores.function_word, Reason.CONJUNCTION),
@@ -168,6 +173,14 @@ class TextJudge:
         if is_clause and words[-1] in {"you", "it"}:
             return TextEvidence(scores.subject, Reason.SUBJECT)
         return None
+
+    def _closes_embedded_question(
+        self, text: str, words: tuple[str, ...], lexicon: Lexicon
+    ) -> bool:
+        """ "tell me what the biggest planet is." """
+        is_closed = bool(_ENDS_A_SENTENCE.search(text) or _ENDS_A_QUESTION.search(text))
+        opens_inside = any(word in lexicon.question_words for word in words[1:-N_SHORT])
+        return is_closed and opens_inside and _ends_with(words, lexicon.auxiliaries)
 
     def _of_end(self, text: str, words: tuple[str, ...], lexicon: Lexicon) -> TextEvidence:
         """What punctuation and length suggest once the last word may end a phrase."""

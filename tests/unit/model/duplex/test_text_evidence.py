@@ -95,3 +95,10 @@ def test_only_the_last_sentence_can_want_more() -> None:
     assert judge.judge("Hello there. What can you help me with?").reason is Reason.STRANDED
     assert judge.judge("Dr. Smith is here. I would like the").reason is Reason.ARTICLE
     assert judge.judge("Stop. Tell me about").score < judge.judge("Tell me more. Stop").score
+
+
+def test_an_embedded_question_may_end_with_its_verb() -> None:
+    judge = TextJudge(read_lexicons())
+    finished = judge.judge("Tell me what the biggest planet is.")
+    assert finished.score > 0.6
+    assert judge.judge("I think the biggest planet is").reason is Reason.AUXILIARY
