@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from app.commands import DeviceChoice, VoiceInfo, WeightInfo
-from app.session import SessionCatalog
+from app.session_catalog import SessionCatalog
 from app.weight_desk import Report
 from audio_io.devices import DeviceInfo, list_devices, load_library
 from audio_io.errors import AudioUnavailable

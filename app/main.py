@@ -48,6 +48,7 @@ from model.duplex.predictor import FirstDuplexPredictor, PredictorSettings, buil
 from model.errors import ModelError
 from model.events import ModelEvent
 from model.interfaces import DuplexPredictor, VoiceChoice
+from model.memory import resident_mb
 from model.weights import WeightStore, default_store
 from model.worker import InlineWorker, ProcessWorker
 
@@ -91,6 +92,7 @@ def make_parts(store: WeightStore) -> Parts:
         worker=partial(_process_worker, store),
         inline_worker=partial(_inline_worker, store),
         synthesize=_Narrator(store).speak,
+        resident_mb=resident_mb,
     )
 
 

@@ -38,7 +38,10 @@ class WatchedBackend(AudioBackend, RestartableBackend, Protocol):
 class Watchdog(Protocol):
     """See ``audio_io.watchdog.DeviceWatchdog``."""
 
+    @property
+    def lost_at_s(self) -> float | None: ...
     def change(self, request: StreamRequest) -> None: ...
+    def begin(self, now_s: float) -> WatchdogReport: ...
     def step(self, now_s: float) -> WatchdogReport: ...
 
 
@@ -57,6 +60,7 @@ class Parts:
     Attributes:
         prediction_cost_s: what one prediction costs in virtual time, given its predictor.
         synthesize: text and voice preset to 16 kHz speech, for scenes that are written.
+        resident_mb: memory of this process.
     """
 
     phrases: Phrases
@@ -69,3 +73,4 @@ class Parts:
     worker: Callable[[Settings, Callable[[ModelEvent], object]], Worker]
     inline_worker: Callable[[Settings], InlineModelWorker]
     synthesize: Callable[[str, str], Samples]
+    resident_mb: Callable[[], float]

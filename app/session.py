@@ -6,13 +6,13 @@ implementations: ``app.main`` hands those in.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from threading import Event
 from typing import assert_never
 
+from app import session_notices as notices
 from app.clock import Clock, MonotonicClock
 from app.commands import (
     ApplySettings,
@@ -32,6 +32,7 @@ from app.commands import (
     WeightInfo,
 )
 from app.conversation import Conversation
+from app.device_keeper import DeviceKeeper
 from app.dialogue import Dialogue, DialoguePorts
 from app.dialogue_record import DialogueRecord
 from app.duplex_runner import DuplexRunner
@@ -42,6 +43,7 @@ from app.events import (
     DeviceLost,
     DeviceReturned,
     DialogueEvent,
+    GenerationEnded,
     MicrophoneSwitched,
     ModeChosen,
     ModelReady,
@@ -53,36 +55,23 @@ from app.events import (
 )
 from app.history import HistoryStore
 from app.loudspeaker import LoudspeakerMailbox
-from app.parts import Parts, WatchedBackend
+from app.parts import Parts
 from app.recorder import Recorder
 from app.rules import capture_settings, dialogue_rules, playback_rules, stream_request, voice_choice
+from app.session_catalog import SessionCatalog
 from app.settings import Settings
-from app.snapshot import EngineSnapshot, Notice, NoticeKind, Phase
+from app.snapshot import EngineSnapshot, Notice, Phase
 from app.snapshot_board import SnapshotBoard
 from app.stream_time import StreamTime
 from app.timeline import Timeline
-from app.weight_desk import WeightDesk, WeightShelf
+from app.weight_desk import WeightDesk
 from audio_io.capture import CapturePipeline
-from audio_io.errors import AudioError
 from audio_io.playback import Player
 from model.events import ModelEvent
 
-logger = logging.getLogger(__name__)
-
-_MAX_FAILURES = 3
+_MAX_FAILURES = 3  # of the model in a row
+_LAST_WORDS_S = 1.0  # a fade and its report; a device that is stuck has 0.4 s
 _PREVIEW_BASE = 1_000_000  # generation numbers of voice previews, apart from the dialogue's
-
-
-@dataclass(frozen=True, slots=True)
-class SessionCatalog:
-    """Lists the window shows; each call looks anew."""
-
-    voices: Callable[[], tuple[VoiceInfo, ...]]
-    sample_sentence: Callable[[str], str]
-    input_devices: Callable[[], tuple[DeviceChoice, ...]]
-    output_devices: Callable[[], tuple[DeviceChoice, ...]]
-    models: Callable[[], tuple[WeightInfo, ...]]
-    shelf: WeightShelf
 
 
 class Session:
@@ -106,16 +95,14 @@ class Session:
         self._save_settings = save_settings
         self._clock = clock or MonotonicClock()
         self._weights = WeightDesk(catalog.shelf, self.notify, self._clock)
-        self._stopping = Event()
         self._n_previews = 0
-        self._n_failures = 0  # of the model, since it was last ready
+        self._n_failures = 0  # of the model, since it last made a reply
         self._pending_conversation: Callable[[], None] | None = None
         self._build()
 
     def _build(self) -> None:
         settings, parts = self._settings, self._parts
-        self._backend: WatchedBackend = parts.backend(settings)
-        self._watchdog = parts.watchdog(self._backend, stream_request(settings))
+        self._backend = parts.backend(settings)
         capture = CapturePipeline(
             self._backend,
             parts.canceller(settings),
@@ -140,7 +127,7 @@ class Session:
         )
         self.dialogue = Dialogue(
             ports,
-            Conversation(self._history, self._notify),
+            Conversation(self._history, self.notify),
             DialogueRecord(Timeline()),
             dialogue_rules(settings, parts.phrases),
             playback_rules(settings),
@@ -157,30 +144,65 @@ class Session:
             box,
         )
         capture.is_mic_open = self.dialogue.state.is_hands_free
-        self.board = SnapshotBoard(self.engine, self.dialogue, lambda: self._history.n_changes)
+        self._devices = DeviceKeeper(
+            self._backend,
+            parts.watchdog(self._backend, stream_request(settings)),
+            self.engine,
+            self.engine.post,
+            self._clock,
+        )
+        self.board = SnapshotBoard(
+            self.engine, self.dialogue, lambda: self._history.n_changes, parts.resident_mb
+        )
         self.board.weights = self._weights
         self.engine.listeners.append(self._watch)
         self.engine.tick_listeners.append(self._after_batch)
+        self.engine.failure_listeners.append(self._part_failed)
 
     # -- life ----------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Threads, model worker, then the devices: sound is never waited for by the model."""
+        """Threads, model worker and devices; returns before any of them is ready."""
         self.engine.start()
         self._recorder.is_on = self._settings.privacy.record_audio
         self.engine.hire("recorder", self._recorder.run, self._recorder.close)
         self.engine.hire("weights", self._weights.run, self._weights.stop)
         self._worker.start()
-        self._open_devices()
-        self.engine.hire("devices", self._watch_devices, self._stopping.set)
+        self.engine.hire("devices", self._devices.run, self._devices.stop)
 
     def stop(self) -> tuple[str, ...]:
-        """Ends everything; returns names of threads that did not end."""
-        self._stopping.set()
-        self._worker.stop()
+        """Ends everything; returns names of threads that did not end. Again: does nothing.
+
+        A reply that is sounding is faded out first, and what was heard of it is kept.
+        """
+        self._fall_silent()
         survivors = self.engine.stop()
+        self._worker.stop()
         self._backend.close()
         return survivors
+
+    def _fall_silent(self) -> None:
+        is_silent = Event()
+
+        def look(now_s: float) -> None:
+            del now_s
+            if self._is_settled():
+                is_silent.set()
+
+        def ask() -> None:
+            self.engine.tick_listeners.append(look)
+            self.engine.post(StopRequested())
+
+        if self.engine.is_running and not self._is_settled():
+            self.engine.post(ask)
+            is_silent.wait(_LAST_WORDS_S)
+
+    def _is_settled(self) -> bool:
+        """Nothing sounds, and nothing that has sounded waits for its report."""
+        dialogue = self.dialogue
+        waiting = (dialogue.desk.get(reply.generation) for reply in dialogue.state.uncommitted)
+        is_at_rest = dialogue.state.phase in (Phase.LISTENING, Phase.STARTING)
+        return is_at_rest and not any(reply is not None for reply in waiting)
 
     # -- SessionPort ---------------------------------------------------------------------------
 
@@ -242,11 +264,11 @@ class Session:
                     output_device=output_name or "",
                 )
                 self._keep(replace(self._settings, audio=audio))
-                self._reopen_devices()
+                self._devices.change(stream_request(self._settings))
             case ApplySettings(settings=settings):
                 self._apply(settings)
-            case RunNoticeAction(key=key, action=action):
-                self._run_action(key, action)
+            case RunNoticeAction():
+                self._run_action(command.key, command.action)
             case FetchWeights() | RemoveWeights() | StopFetching():
                 self._weights.ask(command)
             case TestEcho():
@@ -260,22 +282,28 @@ class Session:
             self._save_settings(settings)
         except OSError as error:
             text = f"The settings could not be saved: {error}."
-            self._warn("settings", text, "settings_unsaved", reason=str(error))
+            self.board.notify(
+                notices.warning("settings", text, "settings_unsaved", reason=str(error))
+            )
 
     def _apply(self, settings: Settings) -> None:
-        before, was = self._settings, self._settings.audio
+        before = self._settings
         self._keep(settings)
         self.dialogue.rules = dialogue_rules(settings, self._parts.phrases)
         self.dialogue.playback_rules = playback_rules(settings)
         self.dialogue.voice = voice_choice(settings)
+        self.engine.capture.segmenter.settings = capture_settings(settings).segmenter
         self._recorder.is_on = settings.privacy.record_audio
-        if settings.conversation.mode != before.conversation.mode:
-            self.engine.post(ModeChosen(settings.conversation.mode == "hands-free"))
-        now = settings.audio
-        if (now.input_device, now.output_device) != (was.input_device, was.output_device):
-            self._reopen_devices()
+        now, was = settings.conversation, before.conversation
+        if now.mode != was.mode:
+            self.engine.post(ModeChosen(now.mode == "hands-free"))
+        if (now.patience, now.extra_stop_words) != (was.patience, was.extra_stop_words):
+            self.engine.use_predictor(DuplexRunner(self._parts.predictor(settings)))
+        if stream_request(settings) != stream_request(before):
+            self._devices.change(stream_request(settings))
         if settings.model != before.model:
-            self._warn("restart", "The other model is used from the next start on.", "model_later")
+            text = "The other model is used from the next start on."
+            self.board.notify(notices.warning("restart", text, "model_later"))
 
     def _switch_conversation(self, change: Callable[[], None]) -> None:
         """Once the reply that may be sounding was committed where it belongs."""
@@ -286,7 +314,9 @@ class Session:
         try:
             self.dialogue.conversation.open(conversation_id)
         except HistoryError as error:
-            self._warn("history", f"{error}.", "history_failed", reason=str(error))
+            self.board.notify(
+                notices.warning("history", f"{error}.", "history_failed", reason=str(error))
+            )
 
     def _preview(self, preset: str, rate: float) -> None:
         if self.dialogue.state.phase is not Phase.LISTENING:
@@ -298,13 +328,14 @@ class Session:
     def _run_action(self, key: str, action: str) -> None:
         match action:
             case "retry_audio":
-                self._reopen_devices()
+                self._devices.change(stream_request(self._settings))
+                return  # it says what came of it
             case "restart_model":
                 self._n_failures = 0
                 self._worker.restart()
             case _:
                 pass
-        self.board.notify(Notice(key, NoticeKind.INFO, ""))
+        self.board.notify(notices.nothing(key))
 
     # -- what happens --------------------------------------------------------------------------
 
@@ -312,46 +343,38 @@ class Session:
         del now_s
         match event:
             case DeviceLost(message=message):
-                self._notify(
-                    Notice(
-                        "device", NoticeKind.ERROR, f"{message[:1].upper()}{message[1:]}.",
-                        "retry_audio", "Try again", "device_lost", (("reason", message),),
-                    )
-                )  # fmt: skip
+                self.board.notify(notices.device_lost(message))
             case DeviceReturned(name=name):
-                text = f"Sound is back: {name}."
-                self._notify(
-                    Notice(
-                        "device", NoticeKind.INFO, text, "dismiss", "OK", "device_returned",
-                        (("name", name),),
-                    )
-                )  # fmt: skip
+                self.board.notify(notices.device_returned(name))
             case ModelReady():
+                self.board.notify(notices.nothing(notices.MODEL))
+            case GenerationEnded(was_cancelled=False):
                 self._n_failures = 0
-                self._notify(Notice("model", NoticeKind.INFO, ""))
             case _:
                 pass
 
     def _after_batch(self, now_s: float) -> None:
         del now_s
         state = self.dialogue.state
-        if self._pending_conversation is not None and not state.uncommitted:
+        if self._pending_conversation is not None and self._is_settled():
             change, self._pending_conversation = self._pending_conversation, None
             self.dialogue.captions.clear()
             change()
+        self._devices.reply_waits(state.phase is Phase.THINKING)
         is_unsure = self.engine.capture.is_microphone_dead and state.is_mic_open
         self._notice_dead_microphone(is_unsure and state.is_hands_free)
 
     def _notice_dead_microphone(self, is_dead: bool) -> None:
-        shown = any(notice.key == "silence" for notice in self.snapshot().notices)
-        if is_dead and not shown and self._backend.is_running:
-            text = "The microphone gives no sound at all: is it muted, or may Parley not use it?"
-            action = ("open_audio_settings", "Audio settings")
-            self._notify(
-                Notice("silence", NoticeKind.WARNING, text, *action, message="microphone_silent")
-            )
-        elif shown and not is_dead:
-            self._notify(Notice("silence", NoticeKind.INFO, ""))
+        is_shown = self.board.is_shown(notices.SILENCE)
+        if is_dead and not is_shown and self._backend.is_running:
+            self.board.notify(notices.microphone_silent())
+        elif is_shown and not is_dead:
+            self.board.notify(notices.nothing(notices.SILENCE))
+
+    def _part_failed(self, name: str, message: str, is_over: bool) -> None:
+        """On the thread that failed."""
+        notice = notices.part_over if is_over else notices.part_failed
+        self.notify(notice(name, message))
 
     def _from_worker(self, event: ModelEvent) -> None:
         self.engine.post(named(event))
@@ -360,54 +383,17 @@ class Session:
         """Again at once, but not for ever: a model that cannot load needs a person."""
         self._n_failures += 1
         if self._n_failures < _MAX_FAILURES:
-            text = "The speech model stopped; it is being started again. Nothing was lost."
-            self._notify(Notice("model", NoticeKind.WARNING, text, message="model_restarting"))
+            self.board.notify(notices.model_restarting())
             self._worker.restart()
-            return
-        text = "The speech model does not start. Its files can be checked: parley models check."
-        action = ("restart_model", "Try again")
-        self._notify(Notice("model", NoticeKind.ERROR, text, *action, message="model_failed"))
+        else:
+            self.board.notify(notices.model_failed())
 
     def _set_microphone(self, is_open: bool) -> None:
         self.engine.capture.is_mic_open = is_open
 
     def _report_error(self, message: str) -> None:
-        self._warn("error", message)
-
-    def _warn(self, key: str, text: str, message: str = "", **values: str) -> None:
-        action = ("dismiss", "OK")
-        self._notify(Notice(key, NoticeKind.WARNING, text, *action, message, tuple(values.items())))
+        self.board.notify(notices.warning("error", message))
 
     def notify(self, notice: Notice) -> None:
         """Shows a notice. Any thread."""
         self.engine.post(partial(self.board.notify, notice))
-
-    def _notify(self, notice: Notice) -> None:
-        self.board.notify(notice)
-
-    # -- devices -------------------------------------------------------------------------------
-
-    def _open_devices(self) -> None:
-        try:
-            self._backend.open(stream_request(self._settings))
-            self._backend.start()
-        except AudioError as error:
-            logger.info("sound devices did not open: %s", error)
-            self.engine.post(DeviceLost("sound", f"{error}"))
-        else:
-            self.engine.attach_devices(0.0)
-
-    def _reopen_devices(self) -> None:
-        self._watchdog.change(stream_request(self._settings))
-        self._backend.close()  # the watchdog sees the streams end and opens the chosen ones
-
-    def _watch_devices(self) -> None:
-        """Thread body: the watchdog's steps, until stopping."""
-        wait_s = 0.0
-        while not self._stopping.wait(wait_s):
-            report = self._watchdog.step(self._clock.now_s())
-            for event in report.events:
-                if isinstance(event, DeviceReturned):
-                    self.engine.attach_devices(event.gap_s)
-                self.engine.post(event)
-            wait_s = report.wait_s

@@ -24,6 +24,7 @@ from app.snapshot import (
     Diagnostics,
     EngineSnapshot,
     Notice,
+    NoticeKind,
     Phase,
     TraceMark,
     TracePoint,
@@ -37,6 +38,9 @@ _TRACE_STEP_S = 0.1
 _TRACE_S = 60.0
 _MARKS = frozenset({"ducked", "held", "resumed", "interrupted", "end_of_turn", "device_lost"})
 _FLOOR_DBFS = -120.0
+_NOTICE_S = 10.0  # long enough to read two lines twice
+_MEMORY_EVERY_S = 1.0
+_DISMISS = "dismiss"
 
 
 class SnapshotBoard:
@@ -48,14 +52,21 @@ class SnapshotBoard:
     """
 
     def __init__(
-        self, engine: RealtimeEngine, dialogue: Dialogue, history_changes: Callable[[], int]
+        self,
+        engine: RealtimeEngine,
+        dialogue: Dialogue,
+        history_changes: Callable[[], int],
+        resident_mb: Callable[[], float],
     ) -> None:
         self.snapshot = EngineSnapshot()
         self.weights: WeightDesk | None = None
         self._engine = engine
         self._dialogue = dialogue
         self._history_changes = history_changes
+        self._read_resident_mb = resident_mb
+        self._resident_mb = 0.0
         self._notices: dict[str, Notice] = {}
+        self._vanish_at_s: dict[str, float] = {}
         self._trace: deque[TracePoint] = deque(maxlen=int(_TRACE_S / _TRACE_STEP_S))
         self._marks: deque[TraceMark] = deque(maxlen=100)
         self._loading = ("model", 0.0)
@@ -65,18 +76,29 @@ class SnapshotBoard:
         self._audio: UserAudio | None = None
         self._next_frame_s = 0.0
         self._next_trace_s = 0.0
+        self._next_memory_s = 0.0
         dialogue.record.timeline.listen(self._mark)
         engine.listeners.append(self.on_event)
         engine.tick_listeners.append(self.on_tick)
         engine.audio_listeners.append(self.on_audio)
 
     def notify(self, notice: Notice) -> None:
-        """Shows, replaces or (empty text) removes a notice. Controller's thread."""
+        """Shows, replaces or (empty text) removes a notice. Controller's thread.
+
+        What needs no answer goes away by itself.
+        """
+        self._vanish_at_s.pop(notice.key, None)
         if notice.text:
             self._notices[notice.key] = notice
+            if notice.action == _DISMISS and notice.kind is not NoticeKind.ERROR:
+                self._vanish_at_s[notice.key] = self._engine.time.now_s() + _NOTICE_S
         else:
             self._notices.pop(notice.key, None)
         self._next_frame_s = 0.0
+
+    def is_shown(self, key: str) -> bool:
+        """A notice of that key is up. Controller's thread."""
+        return key in self._notices
 
     def on_audio(self, audio: UserAudio) -> None:
         self._audio = audio
@@ -105,9 +127,13 @@ class SnapshotBoard:
     def on_tick(self, now_s: float) -> None:
         """Publishes when a frame is due, or at once when the phase has changed."""
         is_new_phase = self._dialogue.state.phase is not self.snapshot.phase
-        if now_s < self._next_frame_s and not is_new_phase:
+        # A clock that was put back (the first stream has begun) must not stop the pictures.
+        is_due = not now_s < self._next_frame_s <= now_s + _FRAME_S
+        if not is_due and not is_new_phase:
             return
         self._next_frame_s = now_s + _FRAME_S
+        for key in [key for key, at_s in self._vanish_at_s.items() if at_s <= now_s]:
+            del self._vanish_at_s[key], self._notices[key]
         self._trace_point(now_s)
         self.snapshot = self._build(now_s)
 
@@ -140,6 +166,9 @@ class SnapshotBoard:
 
     def _diagnostics(self) -> Diagnostics:
         engine = self._engine
+        if engine.time.now_s() >= self._next_memory_s:
+            self._next_memory_s = engine.time.now_s() + _MEMORY_EVERY_S
+            self._resident_mb = self._read_resident_mb()
         stats, form = engine.backend.stats(), engine.backend.format
         canceller = engine.capture.canceller
         seconds = engine.capture.now_s
@@ -150,6 +179,7 @@ class SnapshotBoard:
             n_starvations=engine.backend.renderer.n_starvations,
             n_late_callbacks=stats.n_late_callbacks,
             queue_depths={queue.name: queue.depth for queue in engine.queue_stats()},
+            resident_mb=self._resident_mb,
             real_time_factor=self._stats.busy_s / seconds if seconds > 0.0 else 0.0,
             worker_mb=self._stats.resident_mb,
             echo_return_loss_db=canceller.echo_return_loss_db,

@@ -7,27 +7,48 @@ from __future__ import annotations
 
 from app.clock import Clock
 
-_LEAK_S = 0.0002  # per sync: lets the estimate follow a slow drift of the sound card
+_WINDOW_S = 2.0  # the burstiest sound servers repeat their pattern within this
 
 
 class StreamTime:
-    """Seconds on the microphone's clock.
+    """Seconds on the microphone's clock; without frames the computer's clock carries it on.
 
-    Frames arrive late by varying amounts; the earliest arrivals tell the offset best, so the offset
-    is their running minimum with a small leak.
+    Frames arrive late by varying amounts and the earliest arrivals tell best how the two clocks
+    lie, so the offset is the lowest of the last seconds: it follows a slow drift and forgets a
+    stream that has lost samples.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._offset_s: float | None = None
+        self._offset_s: float | None = None  # clock minus stream
+        self._lowest: list[float] = []  # of the window before and of the running one
+        self._window_ends_s = 0.0
+
+    def begin(self) -> None:
+        """Time passes from here on, whether or not a microphone runs."""
+        if self._offset_s is None:
+            self._offset_s = self._clock.now_s()
+
+    def restart(self) -> None:
+        """Other streams: what the old ones told of their delay is forgotten."""
+        self._lowest = []
 
     def sync(self, heard_until_s: float) -> None:
         """Capture has worked through ``heard_until_s`` seconds of microphone."""
-        offset_s = self._clock.now_s() - heard_until_s
-        known = self._offset_s
-        self._offset_s = offset_s if known is None else min(known + _LEAK_S, offset_s)
+        now_s = self._clock.now_s()
+        offset_s = now_s - heard_until_s
+        if not self._lowest:
+            self._lowest = [offset_s, offset_s]
+            self._window_ends_s = now_s + _WINDOW_S
+        elif now_s >= self._window_ends_s:
+            self._lowest = [self._lowest[1], offset_s]
+            self._window_ends_s = now_s + _WINDOW_S
+        else:
+            self._lowest[1] = min(self._lowest[1], offset_s)
+        self._offset_s = min(self._lowest)
 
     def now_s(self) -> float:
+        """Zero before anything has begun."""
         if self._offset_s is None:
             return 0.0
         return self._clock.now_s() - self._offset_s

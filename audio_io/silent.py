@@ -11,22 +11,25 @@ from audio_io.interfaces import StreamFormat, StreamRequest
 from audio_io.virtual_room import VirtualRoom
 
 
-class SilentBackend(VirtualRoom):
-    """An empty room in real time. ``open`` says once why there is no sound."""
+class SilentRoom(VirtualRoom):
+    """An empty room in real time, of which nothing is kept."""
+
+    def __init__(self) -> None:
+        super().__init__(is_realtime=True, keeps_recording=False)
+
+
+class SilentBackend(SilentRoom):
+    """Runs like a sound card and says that it is none."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(is_realtime=True, keeps_recording=False)
+        super().__init__()
         self._reason = reason
-        self._has_complained = False
 
     def open(self, request: StreamRequest) -> StreamFormat:
-        """Raises AudioUnavailable the first time, after starting the room's clock."""
-        form = super().open(request)
-        if not self._has_complained:
-            self._has_complained = True
-            self.start()
-            raise AudioUnavailable(self._reason)
-        return form
+        """Starts the room's clock, then raises AudioUnavailable: there is nothing to open."""
+        super().open(request)
+        self.start()
+        raise AudioUnavailable(self._reason)
 
     def stalled(self, now_s: float, limit_s: float) -> Direction | None:
         """Never: there is nothing to come back."""

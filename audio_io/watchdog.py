@@ -1,4 +1,4 @@
-"""Notices that a device is gone and brings sound back.
+"""Opens the devices, notices that one is gone and brings sound back.
 
 Pumped with a clock by whoever owns its thread; knows no threads, and nothing of what is said.
 """
@@ -17,6 +17,8 @@ from audio_io.interfaces import StreamFormat, StreamRequest
 class RestartableBackend(Protocol):
     """What the watchdog needs of a back end with real devices."""
 
+    @property
+    def is_running(self) -> bool: ...
     def stalled(self, now_s: float, limit_s: float) -> Direction | None: ...
     def last_callback_s(self) -> float: ...
     def restart_library(self) -> None: ...
@@ -43,14 +45,19 @@ class WatchdogSettings:
 
 @dataclass(frozen=True, slots=True)
 class WatchdogReport:
-    """What one step found; the next one is due in ``wait_s``."""
+    """What one step found; the next one is due in ``wait_s``.
+
+    Attributes:
+        has_opened: streams were opened anew: attach capture and playback to them.
+    """
 
     events: tuple[DeviceLost | DeviceReturned, ...]
     wait_s: float
+    has_opened: bool = False
 
 
 class DeviceWatchdog:
-    """Reopens streams with a growing pause; a named device that is gone gives way to the default.
+    """Opens and reopens streams; a named device that is gone gives way to the default.
 
     ``now_s`` must come from the clock of the back end.
 
@@ -68,9 +75,15 @@ class DeviceWatchdog:
         self.n_losses = 0
         self._backend = backend
         self._request = request
+        self._is_asked = False
         self._lost_at_s: float | None = None
         self._retry_at_s = 0.0
         self._pause_s = 0.0
+
+    @property
+    def lost_at_s(self) -> float | None:
+        """Since when there is no sound; None while there is."""
+        return self._lost_at_s
 
     @property
     def is_searching(self) -> bool:
@@ -78,43 +91,78 @@ class DeviceWatchdog:
         return self._lost_at_s is not None
 
     def change(self, request: StreamRequest) -> None:
-        """Asks for other devices from the next reopening on."""
+        """The next step opens other devices (or looks at once for the missing ones). Any thread."""
         self._request = request
+        self._is_asked = True
+
+    def begin(self, now_s: float) -> WatchdogReport:
+        """Opens the streams for the first time; a failure is a loss from the start."""
+        try:
+            self._open()
+            self._backend.start()
+        except AudioError as error:
+            if self._backend.is_running:  # it stands in for the sound that is missing
+                lost = DeviceLost("sound", f"{error}")
+                return WatchdogReport((lost,), self.settings.check_s, has_opened=True)
+            lost = self._lose("sound", f"{error}", now_s, now_s)
+            return WatchdogReport((lost,), self._pause_after_failure(now_s))
+        return WatchdogReport((), self.settings.check_s, has_opened=True)
 
     def step(self, now_s: float) -> WatchdogReport:
         """Looks once; may take as long as opening a device takes."""
-        events: list[DeviceLost | DeviceReturned] = []
+        if self._is_asked:
+            self._is_asked = False
+            return self._reopen(now_s, is_asked=True)
         if self._lost_at_s is None:
             which = self._backend.stalled(now_s, self.settings.stall_s)
             if which is None:
                 return WatchdogReport((), self.settings.check_s)
-            events.append(self._lose(which, now_s))
+            since_s = min(now_s, self._backend.last_callback_s())
+            lost = self._lose(which, f"the {which} stopped; looking for it", now_s, since_s)
+            report = self._reopen(now_s)
+            return replace(report, events=(lost, *report.events))
         if now_s >= self._retry_at_s:
-            returned = self._reopen(now_s)
-            if returned is not None:
-                events.append(returned)
-                return WatchdogReport(tuple(events), self.settings.check_s)
-        return WatchdogReport(tuple(events), max(0.0, self._retry_at_s - now_s))
+            return self._reopen(now_s)
+        return WatchdogReport((), self._retry_at_s - now_s)
 
-    def _lose(self, which: Direction, now_s: float) -> DeviceLost:
+    def _lose(self, which: str, message: str, now_s: float, since_s: float) -> DeviceLost:
         self.n_losses += 1
-        self._lost_at_s = min(now_s, self._backend.last_callback_s())
+        self._lost_at_s = since_s
         self._retry_at_s = now_s
         self._pause_s = self.settings.first_retry_s
-        return DeviceLost(which, f"the {which} stopped; looking for it")
+        return DeviceLost(which, message)
 
-    def _reopen(self, now_s: float) -> DeviceReturned | None:
+    def _reopen(self, now_s: float, *, is_asked: bool = False) -> WatchdogReport:
         try:
             self._backend.restart_library()
             opened = self._open()
             self._backend.start()
-        except AudioError:
-            self._retry_at_s = now_s + self._pause_s
-            self._pause_s = min(2.0 * self._pause_s, self.settings.longest_retry_s)
-            return None
-        gap_s = now_s - (self._lost_at_s if self._lost_at_s is not None else now_s)
+        except AudioError as error:
+            return self._failed_again(error, now_s, is_asked=is_asked)
+        if self._lost_at_s is None:
+            return WatchdogReport((), self.settings.check_s, has_opened=True)
+        returned = DeviceReturned(
+            f"{opened.input_name} / {opened.output_name}", max(0.0, now_s - self._lost_at_s)
+        )
         self._lost_at_s = None
-        return DeviceReturned(f"{opened.input_name} / {opened.output_name}", gap_s)
+        return WatchdogReport((returned,), self.settings.check_s, has_opened=True)
+
+    def _failed_again(self, error: AudioError, now_s: float, *, is_asked: bool) -> WatchdogReport:
+        """Who asked for the devices is told why there are none."""
+        if self._backend.is_running:
+            return WatchdogReport((DeviceLost("sound", f"{error}"),), self.settings.check_s)
+        events: tuple[DeviceLost, ...] = ()
+        if self._lost_at_s is None:
+            events = (self._lose("sound", f"{error}", now_s, now_s),)
+        elif is_asked:
+            events = (DeviceLost("sound", f"{error}"),)
+        return WatchdogReport(events, self._pause_after_failure(now_s))
+
+    def _pause_after_failure(self, now_s: float) -> float:
+        pause_s = self._pause_s
+        self._retry_at_s = now_s + pause_s
+        self._pause_s = min(2.0 * pause_s, self.settings.longest_retry_s)
+        return pause_s
 
     def _open(self) -> StreamFormat:
         wanted = self._request

@@ -93,4 +93,5 @@ def fake_parts(script: Script | None = None) -> Parts:
         worker=worker,
         inline_worker=inline,
         synthesize=spoken_text,
+        resident_mb=lambda: 100.0,
     )

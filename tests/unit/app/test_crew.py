@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from threading import Event
 
 import pytest
@@ -11,7 +10,7 @@ from app.crew import Crew
 
 
 def test_members_are_stopped_youngest_first_and_joined() -> None:
-    crew = Crew(lambda name, message: None)
+    crew = Crew(lambda name, message, is_over: None)
     order: list[str] = []
     for name in ("first", "second"):
         stop = Event()
@@ -26,14 +25,40 @@ def test_members_are_stopped_youngest_first_and_joined() -> None:
 
 
 @pytest.mark.allow_warnings
-def test_a_body_that_raises_is_reported_by_name(caplog: pytest.LogCaptureFixture) -> None:
-    failures: list[tuple[str, str]] = []
-    crew = Crew(lambda name, message: failures.append((name, message)))
+def test_a_body_that_raises_is_reported_and_entered_again() -> None:
+    failures: list[tuple[str, str, bool]] = []
+    entered: list[int] = []
+    stop, is_back = Event(), Event()
+    crew = Crew(lambda name, message, is_over: failures.append((name, message, is_over)))
+
+    def body() -> None:
+        entered.append(1)
+        if len(entered) == 1:
+            raise ValueError("broken")
+        is_back.set()
+        stop.wait()
+
+    crew.hire("capture", body, stop.set)
+    assert is_back.wait(5.0)
+    assert crew.dismiss() == ()
+    assert failures == [("capture", "ValueError: broken", False)]
+
+
+@pytest.mark.allow_warnings
+def test_a_body_that_keeps_raising_is_given_up() -> None:
+    failures: list[bool] = []
+    is_over = Event()
+
+    def note(_name: str, _message: str, over: bool) -> None:
+        failures.append(over)
+        if over:
+            is_over.set()
 
     def body() -> None:
         raise ValueError("broken")
 
-    with caplog.at_level(logging.ERROR):
-        crew.hire("capture", body, lambda: None)
-        crew.dismiss()
-    assert failures == [("capture", "ValueError: broken")]
+    crew = Crew(note)
+    crew.hire("duplex", body, lambda: None)
+    assert is_over.wait(5.0)
+    assert crew.dismiss() == ()
+    assert failures == [False, False, True]

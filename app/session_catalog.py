@@ -1,0 +1,21 @@
+"""Lists and files that the session is handed by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.commands import DeviceChoice, VoiceInfo, WeightInfo
+from app.weight_desk import WeightShelf
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCatalog:
+    """Lists the window shows; each call looks anew."""
+
+    voices: Callable[[], tuple[VoiceInfo, ...]]
+    sample_sentence: Callable[[str], str]
+    input_devices: Callable[[], tuple[DeviceChoice, ...]]
+    output_devices: Callable[[], tuple[DeviceChoice, ...]]
+    models: Callable[[], tuple[WeightInfo, ...]]
+    shelf: WeightShelf

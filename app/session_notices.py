@@ -1,0 +1,63 @@
+"""What the session tells the person, one function a notice. Texts here are the English ones.
+
+Knows no state: who shows them decides when.
+"""
+
+from __future__ import annotations
+
+from app.snapshot import Notice, NoticeKind
+
+DEVICE, MODEL, SILENCE = "device", "model", "silence"
+_DISMISS = ("dismiss", "OK")
+
+
+def nothing(key: str) -> Notice:
+    """Takes away the notice of that key."""
+    return Notice(key, NoticeKind.INFO, "")
+
+
+def warning(key: str, text: str, message: str = "", **values: str) -> Notice:
+    return Notice(key, NoticeKind.WARNING, text, *_DISMISS, message, tuple(values.items()))
+
+
+def device_lost(reason: str) -> Notice:
+    text = f"{reason[:1].upper()}{reason[1:]}."
+    return Notice(
+        DEVICE, NoticeKind.ERROR, text, "retry_audio", "Try again", "device_lost",
+        (("reason", reason),),
+    )  # fmt: skip
+
+
+def device_returned(name: str) -> Notice:
+    text = f"Sound is back: {name}."
+    return Notice(DEVICE, NoticeKind.INFO, text, *_DISMISS, "device_returned", (("name", name),))
+
+
+def microphone_silent() -> Notice:
+    text = "The microphone gives no sound at all: is it muted, or may Parley not use it?"
+    action = ("open_audio_settings", "Audio settings")
+    return Notice(SILENCE, NoticeKind.WARNING, text, *action, "microphone_silent")
+
+
+def model_restarting() -> Notice:
+    text = "The speech model stopped; it is being started again. Nothing was lost."
+    return Notice(MODEL, NoticeKind.WARNING, text, message="model_restarting")
+
+
+def model_failed() -> Notice:
+    text = "The speech model does not start. Its files can be checked: parley models check."
+    return Notice(MODEL, NoticeKind.ERROR, text, "restart_model", "Try again", "model_failed")
+
+
+def part_failed(name: str, reason: str) -> Notice:
+    """A thread failed and goes on."""
+    text = f"Something went wrong in {name} ({reason}). Parley goes on."
+    values = (("name", name), ("reason", reason))
+    return Notice(name, NoticeKind.WARNING, text, *_DISMISS, "part_failed", values)
+
+
+def part_over(name: str, reason: str) -> Notice:
+    """A thread failed too often."""
+    text = f"{name.capitalize()} does not work any more ({reason}). Please start Parley again."
+    values = (("name", name), ("reason", reason))
+    return Notice(name, NoticeKind.ERROR, text, *_DISMISS, "part_over", values)
