@@ -6,9 +6,10 @@ Makers come from the composition root; what is measured is in ``app.bench``.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.bench.latency import N_QUESTIONS, asked, run_latency
@@ -23,6 +24,8 @@ from app.parts import Parts
 from app.scene import SceneOptions, SceneResult, run_scene
 from app.scene_file import Scene
 from app.settings import Settings
+
+_SHORTEST_REQUEST_S = 2.0
 
 QUESTIONS = (
     "What is the capital of France?",
@@ -133,15 +136,32 @@ def _latency(
 
 
 def _recordings(folder: Path) -> tuple[Path, ...]:
-    """The first questions of ``folder`` by name, WAV or FLAC."""
+    """Spoken requests: those its manifest.jsonl lists, else the first WAV or FLAC by name."""
     if not folder.is_dir():
         raise BadInputError(folder, "", "is not a folder", "give a folder with recordings")
+    manifest = folder / "manifest.jsonl"
+    if manifest.is_file():
+        return _listed(manifest)
     found = sorted([*folder.glob("*.wav"), *folder.glob("*.flac")])
     if not found:
         raise BadInputError(folder, "", "holds no recording", "give a folder with WAV or FLAC")
     return tuple(found[:N_QUESTIONS])
 
 
-def with_model(settings: Settings, name: str) -> Settings:
-    """``settings`` with another model."""
-    return replace(settings, model=replace(settings.model, name=name)) if name else settings
+def _listed(manifest: Path) -> tuple[Path, ...]:
+    """English requests of at least two seconds, in the manifest's order."""
+    found: list[Path] = []
+    for n, line in enumerate(manifest.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            is_request = row["kind"] == "command" and row["lang"] == "en"
+            if is_request and row["seconds"] >= _SHORTEST_REQUEST_S:
+                found.append(manifest.parent / row["path"])
+        except (ValueError, KeyError, TypeError) as error:
+            what = f"is no recording with kind, lang, seconds and path ({error!r})"
+            raise BadInputError(manifest, f"line {n}", what, "correct that line") from None
+    missing = [path for path in found[:N_QUESTIONS] if not path.is_file()]
+    if missing or not found:
+        what = f"lists {missing[0]}, which is not there" if missing else "lists no spoken request"
+        raise BadInputError(manifest, "", what, "give a folder with recorded requests")
+    return tuple(found[:N_QUESTIONS])
