@@ -267,8 +267,14 @@ def _kept_aside(path: Path, error: ValueError, now: Callable[[], datetime]) -> N
 
 
 def _warning(key: str, text: str) -> Notice:
-    return Notice(f"settings.{key}", NoticeKind.WARNING, text, "dismiss", "OK")
+    return Notice(
+        f"settings.{key}", NoticeKind.WARNING, text, "dismiss", "OK", "settings_problem",
+        (("detail", text),),
+    )  # fmt: skip
 
 
 def _info(key: str, text: str) -> Notice:
-    return Notice(f"settings.{key}", NoticeKind.INFO, text, "dismiss", "OK")
+    return Notice(
+        f"settings.{key}", NoticeKind.INFO, text, "dismiss", "OK", "settings_unknown",
+        (("detail", text),),
+    )  # fmt: skip

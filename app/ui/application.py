@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 SCREENSHOT_AFTER_MS = 1500  # fonts, first paint and one second of the ring
 
+PLATFORM_LIMIT = "This plugin does not support"  # Wayland says so of every window that is raised
+
 LEVELS = {
     QtMsgType.QtDebugMsg: logging.DEBUG,
     QtMsgType.QtInfoMsg: logging.INFO,
@@ -113,4 +115,7 @@ def _photograph(window: QWidget, path: Path) -> None:
 
 
 def _log_qt_message(kind: QtMsgType, _context: QMessageLogContext, message: str) -> None:
-    logging.getLogger("qt").log(LEVELS.get(kind, logging.WARNING), "%s", message)
+    level = LEVELS.get(kind, logging.WARNING)
+    if message.startswith(PLATFORM_LIMIT):
+        level = logging.INFO
+    logging.getLogger("qt").log(level, "%s", message)

@@ -90,12 +90,12 @@ class ConversationActions(QObject):
         if self.confirm(words("privacy.delete_question"), words("privacy.delete_all")):
             self.delete_all()
 
-    def confirm(self, text: str, button: str) -> bool:
-        """The only modal box: what is deleted cannot come back."""
+    def confirm(self, text: str, button: str, consequence: str = "") -> bool:
+        """The only modal box: what is deleted cannot come back, unless ``consequence`` says so."""
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Warning)
         box.setText(text)
-        box.setInformativeText(self.look.words("history.no_return"))
+        box.setInformativeText(consequence or self.look.words("history.no_return"))
         delete = box.addButton(button, QMessageBox.ButtonRole.DestructiveRole)
         keep = box.addButton(self.look.words("dialog.keep"), QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(keep)

@@ -21,9 +21,11 @@ from app.settings import Settings
 from app.snapshot import EngineSnapshot
 from app.ui import tokens
 from app.ui.controls import make_button, make_hairline, make_label
-from app.ui.devices_page import DeviceChoosers, EchoTest
+from app.ui.devices_page import DeviceChoosers
+from app.ui.echo_test import EchoTest
 from app.ui.level_meter import LevelMeter
 from app.ui.look import Look
+from app.ui.progress_words import download_words, loading_words
 from app.ui.voice_menu import VoiceList
 
 STEPS = ("devices", "echo", "voice", "say")
@@ -75,25 +77,29 @@ class FirstRun(QDialog):
         said = next((line.text for line in reversed(picture.captions) if line.role == "user"), "")
         if said and said != self.heard.text():
             self.heard.setText(said)
-        loading = ""
-        if picture.loading:
-            share = f"{picture.loading_fraction:.0%}"
-            loading = self._look.words("state.loading", what=picture.loading, share=share)
-        if loading != self.progress.text():
-            self.progress.setText(loading)
+        words = self._look.words
+        under_way = [loading_words(picture, words)]
+        under_way += [download_words(info, words) for info in picture.downloads]
+        text = "\n".join(line for line in under_way if line)
+        if text != self.progress.text():
+            self.progress.setText(text)
+        if self.voices.show_downloads(picture.downloads, picture.n_weight_changes):
+            self._renew_voices()
 
     def show_settings(self, settings: Settings) -> None:
         """The chosen voice gets its tick."""
         chosen = {name for name, b in self.voices.choices.items() if b.text().startswith("✓")}
         if settings.voice.preset not in chosen:
-            self._holder.removeWidget(self.voices)
-            self.voices.deleteLater()
-            self.voices = self._voice_list()
-            self._holder.addWidget(self.voices)
+            self._renew_voices()
+
+    def _renew_voices(self) -> None:
+        self._holder.removeWidget(self.voices)
+        self.voices.deleteLater()
+        self.voices = self._voice_list()
+        self._holder.addWidget(self.voices)
 
     def _voice_list(self) -> VoiceList:
-        session = self._session
-        return VoiceList(self._look, session.send, session.voices(), session.settings().voice)
+        return VoiceList(self._look, self._session)
 
     def _arrange(self) -> None:
         self.pages.addWidget(self._step("devices", self.devices))

@@ -12,7 +12,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QMainWindow
 
-from app.commands import ApplySettings, Command, NewConversation, SessionPort
+from app.commands import ApplySettings, Command, NewConversation, RemoveWeights, SessionPort
 from app.events import MicrophoneSwitched, StopRequested, TalkPressed, TalkReleased, TextSubmitted
 from app.snapshot import EngineSnapshot, Notice, NoticeKind
 from app.ui.appearance import make_look, qt_palette
@@ -104,6 +104,7 @@ class MainWindow(QMainWindow):
             dialog = SettingsDialog(self.look, self._session, self)
             dialog.delete_all_asked.connect(self.actions_on.ask_and_delete_all)
             dialog.first_run_asked.connect(self.open_first_run)
+            dialog.remove_weights_asked.connect(self._ask_and_remove)
             self.settings_dialog = dialog
         self.settings_dialog.open_page(page)
         self.settings_dialog.show()
@@ -118,8 +119,7 @@ class MainWindow(QMainWindow):
 
     def open_voice_menu(self) -> VoiceMenu:
         button = self.middle.controls.voice_button
-        voices, chosen = self._session.voices(), self._session.settings().voice
-        menu = VoiceMenu(self.look, self._send, voices, chosen, self)
+        menu = VoiceMenu(self.look, self._session, self)
         menu.open_above(button)
         return menu
 
@@ -151,6 +151,12 @@ class MainWindow(QMainWindow):
             self._show_notices()
             return
         self._session.send(command)
+
+    def _ask_and_remove(self, names: tuple[str, ...], title: str) -> None:
+        words = self.look.words
+        question = words("models.remove_question", name=title)
+        if self.actions_on.confirm(question, words("models.remove"), words("models.can_come_back")):
+            self._send(RemoveWeights(names))
 
     def _pace(self, *, is_resting: bool) -> None:
         wanted = IDLE_MS if is_resting else FRAME_MS

@@ -18,11 +18,13 @@ from PySide6.QtWidgets import (
 from app.commands import Command, RunNoticeAction
 from app.snapshot import Notice, NoticeKind
 from app.ui import tokens
+from app.ui.catalogue import Catalogue
 from app.ui.controls import IconButton, empty_layout, make_button, make_label
 from app.ui.icons import tinted_pixmap
 from app.ui.look import Look
 
 DISMISS = "dismiss"
+PAGE_OF_ACTION = {"open_audio_settings": "audio", "open_models_settings": "models"}
 MOST = 3  # more than three notices are a list, not a bar
 
 LOOKS = {
@@ -32,6 +34,12 @@ LOOKS = {
 }
 
 URGENCY = (NoticeKind.ERROR, NoticeKind.WARNING, NoticeKind.INFO)
+
+
+def notice_text(notice: Notice, words: Catalogue) -> str:
+    """In the window's language where its message has words there, else as it was written."""
+    template = words.find(f"message.{notice.message}", "") if notice.message else ""
+    return template.format(**dict(notice.values)) if template else notice.text
 
 
 class NoticesBar(QWidget):
@@ -90,7 +98,7 @@ class NoticesBar(QWidget):
         frame = QFrame()
         frame.setProperty("kind", str(notice.kind))
         frame.setAccessibleName(words(f"notice.{notice.kind}"))
-        frame.setAccessibleDescription(notice.text)
+        frame.setAccessibleDescription(notice_text(notice, words))
         row = QGridLayout(frame)
         row.setContentsMargins(tokens.SPACE_M, tokens.SPACE_S, tokens.SPACE_S, tokens.SPACE_S)
         row.setSpacing(tokens.SPACE_S)
@@ -100,7 +108,7 @@ class NoticesBar(QWidget):
             tinted_pixmap(icon, getattr(self._look.palette, colour), self._look.px(18))
         )
         row.addWidget(picture, 0, 0)
-        text = make_label("notice", notice.text, wraps=True)
+        text = make_label("notice", notice_text(notice, words), wraps=True)
         text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         row.addWidget(text, 0, 1)
         if notice.action and notice.action != DISMISS:
@@ -125,6 +133,6 @@ class NoticesBar(QWidget):
         return button
 
     def _act(self, notice: Notice) -> None:
-        if notice.action == "open_audio_settings":
-            self.settings_asked.emit("audio")
+        if notice.action in PAGE_OF_ACTION:
+            self.settings_asked.emit(PAGE_OF_ACTION[notice.action])
         self._send(RunNoticeAction(notice.key, notice.action))

@@ -25,18 +25,19 @@ from app.settings import Settings, options
 from app.snapshot import EngineSnapshot
 from app.ui import tokens
 from app.ui.controls import empty_layout, make_button, make_hairline, make_label
-from app.ui.devices_page import DeviceChoosers, EchoTest
+from app.ui.devices_page import DeviceChoosers
+from app.ui.echo_test import EchoTest
 from app.ui.look import Look
+from app.ui.models_page import ModelsPage
 from app.ui.option_fields import OptionRow
 from app.ui.settings_pages import (
     OPTIONS_OF,
     PAGES,
     SHOWN_ELSEWHERE,
     DeleteEverything,
+    VoicePage,
     first_run_again,
-    models_page,
     shortcuts_page,
-    voice_page,
 )
 
 WIDTH, HEIGHT = 780, 620  # px at 100 %
@@ -48,6 +49,7 @@ class SettingsDialog(QDialog):
 
     delete_all_asked = Signal()
     first_run_asked = Signal()
+    remove_weights_asked = Signal(tuple, str)  # names of files, title of their set
 
     def __init__(self, look: Look, session: SessionPort, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -76,11 +78,15 @@ class SettingsDialog(QDialog):
         self._draft = settings
         for row in self.rows.values():
             row.show_value(settings.value(row.info.section, row.info.key))
+        self.models.show_settings(settings)
+        self.voices.show_settings(settings)
 
     def show_picture(self, picture: EngineSnapshot, elapsed_s: float) -> None:
         if self.isVisible():
             self.devices.show_picture(picture, elapsed_s)
             self.echo_test.show_picture(picture)
+            self.models.show_picture(picture)
+            self.voices.show_picture(picture)
 
     def open_page(self, name: str) -> None:
         self.navigation.setCurrentRow(PAGES.index(name))
@@ -97,8 +103,8 @@ class SettingsDialog(QDialog):
         self.pages = QStackedWidget()
         builders: dict[str, Callable[[], list[QWidget]]] = {
             "audio": self._audio_extras,
-            "voice": lambda: voice_page(self._look, self._session),
-            "models": lambda: models_page(self._look, self._session.models()),
+            "voice": self._voice_extras,
+            "models": self._models_extras,
             "privacy": self._privacy_extras,
             "appearance": self._appearance_extras,
             "shortcuts": lambda: [shortcuts_page(self._look)],
@@ -152,6 +158,15 @@ class SettingsDialog(QDialog):
         self.devices = DeviceChoosers(self._look, self._session)
         self.echo_test = EchoTest(self._look, self._session.send)
         return [self.devices, self.echo_test, make_hairline()]
+
+    def _voice_extras(self) -> list[QWidget]:
+        self.voices = VoicePage(self._look, self._session)
+        return [self.voices]
+
+    def _models_extras(self) -> list[QWidget]:
+        self.models = ModelsPage(self._look, self._session)
+        self.models.remove_asked.connect(self.remove_weights_asked)
+        return [self.models]
 
     def _privacy_extras(self) -> list[QWidget]:
         everything = DeleteEverything(self._look)

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
-from app.commands import ChooseVoice, PreviewVoice, SessionPort, VoiceInfo, WeightInfo
+from app.commands import ChooseVoice, PreviewVoice, SessionPort, VoiceInfo
+from app.settings import Settings
+from app.snapshot import EngineSnapshot
 from app.ui import tokens
-from app.ui.controls import make_button, make_label
+from app.ui.controls import empty_layout, make_button, make_label
 from app.ui.look import Look
 from app.ui.option_fields import QuietComboBox
 from app.ui.shortcuts import SHORTCUTS
@@ -120,16 +122,36 @@ class BlendMaker(QWidget):
         grid.addLayout(buttons, 1, 0, 1, 3)
 
 
-def voice_page(look: Look, session: SessionPort) -> list[QWidget]:
-    voices = session.voices()
-    widgets: list[QWidget] = [VoiceList(look, session.send, voices, session.settings().voice)]
-    if sum(voice.is_available for voice in voices) >= 2:
-        widgets += [make_label("section", look.words("voice.blend")), BlendMaker(look, session)]
-    return widgets
+class VoicePage(QWidget):
+    """All voices, and the blend of two. Follows what is chosen and which files are there."""
 
+    def __init__(self, look: Look, session: SessionPort) -> None:
+        super().__init__()
+        self._look = look
+        self._session = session
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(tokens.SPACE_S)
+        self._preset = ""
+        self._build()
 
-def models_page(look: Look, models: tuple[WeightInfo, ...]) -> list[QWidget]:
-    return [_model_card(look, model) for model in models]
+    def show_picture(self, picture: EngineSnapshot) -> None:
+        if self.voices.show_downloads(picture.downloads, picture.n_weight_changes):
+            self._build()
+
+    def show_settings(self, settings: Settings) -> None:
+        if settings.voice.preset != self._preset:
+            self._build()
+
+    def _build(self) -> None:
+        empty_layout(self._column)
+        look, session = self._look, self._session
+        self._preset = session.settings().voice.preset
+        self.voices = VoiceList(look, session)
+        self._column.addWidget(self.voices)
+        if sum(voice.is_available for voice in session.voices()) >= 2:
+            self._column.addWidget(make_label("section", look.words("voice.blend")))
+            self._column.addWidget(BlendMaker(look, session))
 
 
 class DeleteEverything(QWidget):
@@ -178,21 +200,3 @@ def first_run_again(look: Look, start: Callable[[], None]) -> QWidget:
 def _fill(menu: QuietComboBox, voices: tuple[VoiceInfo, ...]) -> None:
     for voice in voices:
         menu.addItem(voice.name, voice.id)
-
-
-def _model_card(look: Look, model: WeightInfo) -> QWidget:
-    words = look.words
-    card = QFrame()
-    card.setProperty("kind", "card")
-    column = QVBoxLayout(card)
-    column.setContentsMargins(tokens.SPACE_L, tokens.SPACE_M, tokens.SPACE_L, tokens.SPACE_M)
-    column.setSpacing(2)
-    column.addWidget(make_label("title", model.title, wraps=True))
-    about = words("models.about", size=f"{model.megabytes:,.0f}", licence=model.licence)
-    column.addWidget(make_label("caption", about, wraps=True))
-    key = "models.present" if model.is_present else "models.absent"
-    state = make_label("plain", words(key, name=model.name), wraps=True)
-    state.setProperty("tone", "good" if model.is_present else "")
-    state.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    column.addWidget(state)
-    return card

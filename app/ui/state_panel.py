@@ -14,6 +14,7 @@ from app.ui import tokens
 from app.ui.announcer import Announcer
 from app.ui.controls import make_button, make_label
 from app.ui.look import Look
+from app.ui.progress_words import loading_words
 from app.ui.shown_state import ShownState, mending_action
 from app.ui.state_ring import StateRing
 
@@ -101,10 +102,7 @@ class StatePanel(QWidget):
 
     def _hint(self, state: ShownState) -> str:
         picture, words = self._picture, self._look.words
-        if picture.loading:
-            share = f"{picture.loading_fraction:.0%}"
-            return words("state.loading", what=picture.loading, share=share)
-        return words(f"hint.{state}")
+        return loading_words(picture, words) or words(f"hint.{state}")
 
     def _mend(self) -> None:
         action = mending_action(self.ring.state)

@@ -147,6 +147,9 @@ QSlider::handle:horizontal {{ width: {knob}px; height: {knob}px;
   margin: -{(knob - groove) // 2}px 0;
   border-radius: {knob // 2}px; background: {p.reply}; }}
 QSlider::handle:horizontal:focus {{ border: 2px solid {p.text}; }}
+QProgressBar {{ background: {p.line}; border: none; border-radius: {groove // 2}px;
+  min-height: {groove}px; max-height: {groove}px; }}
+QProgressBar::chunk {{ background: {p.reply}; border-radius: {groove // 2}px; }}
 QTextBrowser#captions {{ background: transparent; border: none;
   selection-background-color: {p.reply_soft}; selection-color: {p.text};
   font-size: {look.px(tokens.SIZE_READING)}px; }}

@@ -9,11 +9,13 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from app.commands import ChooseVoice, Command, PreviewVoice, VoiceInfo
-from app.settings import VoiceSettings
+from app.commands import ChooseVoice, FetchWeights, PreviewVoice, SessionPort, VoiceInfo
+from app.snapshot import DownloadInfo
 from app.ui import tokens
 from app.ui.controls import IconButton, make_button, make_label
 from app.ui.look import Look
+from app.ui.progress_words import megabytes
+from app.ui.weight_sets import WeightSet, sets_for_voices
 
 WIDTH = 330  # px at 100 %
 MAX_HEIGHT = 420
@@ -27,26 +29,34 @@ def voice_title(preset: str, voices: tuple[VoiceInfo, ...]) -> str:
 
 
 class VoiceList(QWidget):
-    """Every voice in a row: its name and description choose it, the triangle previews it."""
+    """Every voice in a row: its name and description choose it, the triangle previews it.
+
+    Above them a button for each set of files that would make more of them speak.
+    """
 
     def __init__(
         self,
         look: Look,
-        send: Callable[[Command], None],
-        voices: tuple[VoiceInfo, ...],
-        chosen: VoiceSettings,
+        session: SessionPort,
         on_chosen: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__()
+        voices, chosen = session.voices(), session.settings().voice
         self._look = look
-        self._send = send
+        self._send = session.send
         self._rate = chosen.rate
         self._on_chosen = on_chosen
+        self._n_changes: int | None = None
+        self._sets = sets_for_voices(voices, session.models())
         self.choices: dict[str, QPushButton] = {}
         self.previews: dict[str, IconButton] = {}
+        self.getters: dict[str, QPushButton] = {}
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
+        for found in self._sets:
+            column.addWidget(self._getter(found))
+        self.show_downloads(session.snapshot().downloads, None)
         ordered = sorted(voices, key=lambda voice: voice.language)
         for language, group in groupby(ordered, key=lambda voice: voice.language):
             column.addWidget(
@@ -56,11 +66,37 @@ class VoiceList(QWidget):
                 column.addLayout(self._row(voice, is_chosen=voice.id == chosen.preset))
         column.addStretch(1)
 
+    def show_downloads(self, downloads: tuple[DownloadInfo, ...], n_changes: int | None) -> bool:
+        """Returns True when files came or went and nothing is on its way: the list is outdated."""
+        words = self._look.words
+        for found in self._sets:
+            info = next((d for d in downloads if d.names == found.names and not d.error), None)
+            button = self.getters[found.id]
+            name = words.find(f"models.set.{found.id}", found.id)
+            text = words("voice.get", name=name, size=megabytes(found.missing_megabytes))
+            if info is not None:
+                share = f"{info.n_done / info.n_bytes:.0%}" if info.n_bytes else "…"
+                text = words("voice.getting", name=name, share=share)
+            if text != button.text():
+                button.setText(text)
+                button.setAccessibleName(text)
+            button.setEnabled(info is None)
+        is_first, before = self._n_changes is None, self._n_changes
+        if is_first or not any(not d.error for d in downloads):
+            self._n_changes = n_changes
+        return not is_first and self._n_changes != before
+
+    def _getter(self, found: WeightSet) -> QPushButton:
+        button = make_button()
+        button.clicked.connect(lambda: self._send(FetchWeights(found.names)))
+        self.getters[found.id] = button
+        return button
+
     def _row(self, voice: VoiceInfo, *, is_chosen: bool) -> QHBoxLayout:
         words = self._look.words
         choose = make_button("quiet")
         mark = "✓  " if is_chosen else "     "
-        about = voice.description if voice.is_available else words("voice.missing")
+        about = voice.description if voice.is_available else words(self._why_not(voice))
         choose.setText(f"{mark}{voice.name}   ·   {about}" if about else f"{mark}{voice.name}")
         choose.setStyleSheet("QPushButton { text-align: left; }")
         choose.setEnabled(voice.is_available)
@@ -82,6 +118,10 @@ class VoiceList(QWidget):
         row.addWidget(preview)
         return row
 
+    def _why_not(self, voice: VoiceInfo) -> str:
+        fetchable = {name for found in self._sets for name in found.names}
+        return "voice.missing" if fetchable.intersection(voice.needs) else "voice.unusable"
+
     def _choose(self, preset: str) -> None:
         self._send(ChooseVoice(preset, self._rate))
         if self._on_chosen is not None:
@@ -94,16 +134,14 @@ class VoiceMenu(QFrame):
     def __init__(
         self,
         look: Look,
-        send: Callable[[Command], None],
-        voices: tuple[VoiceInfo, ...],
-        chosen: VoiceSettings,
+        session: SessionPort,
         parent: QWidget,
     ) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setProperty("kind", "card")
         self.setAccessibleName(look.words("voice.menu"))
-        self.voices = VoiceList(look, send, voices, chosen, lambda _: self.close())
+        self.voices = VoiceList(look, session, lambda _: self.close())
         self.voices.setObjectName("page")
         area = QScrollArea()
         area.setWidgetResizable(True)

@@ -15,31 +15,43 @@ from app.commands import (
     ChooseVoice,
     Command,
     DeviceChoice,
+    FetchWeights,
     NewConversation,
     OpenConversation,
+    RemoveWeights,
     RunNoticeAction,
+    StopFetching,
     VoiceInfo,
+    WeightCommand,
     WeightInfo,
 )
 from app.events import MicrophoneSwitched, ModeChosen, TalkPressed, TalkReleased
 from app.history import HistoryStore
 from app.settings import Settings
-from app.snapshot import CaptionLine, EngineSnapshot, Phase
+from app.snapshot import CaptionLine, DownloadInfo, EngineSnapshot, Phase
 
 VOICES = (
     VoiceInfo("heart", "Heart", "American, warm", "en"),
     VoiceInfo("emma", "Emma", "British, clear", "en"),
     VoiceInfo("george", "George", "British, deep", "en"),
-    VoiceInfo("puck", "Puck", "American, lively", "en", is_available=False),
+    VoiceInfo("puck", "Puck", "American, lively", "en", False, ("kokoro", "kokoro-puck")),
     VoiceInfo("xiaobei", "Xiaobei", "Mandarin, bright", "zh"),
 )
 
 MODELS = (
-    WeightInfo("moonshine-base", "Moonshine base · hears English", 62, "MIT", True),
-    WeightInfo("qwen2.5-0.5b", "Qwen2.5 0.5B · thinks", 398, "Apache-2.0", True),
-    WeightInfo("qwen2.5-1.5b", "Qwen2.5 1.5B · better answers", 986, "Apache-2.0", False),
-    WeightInfo("kokoro", "Kokoro · HD voices", 92, "Apache-2.0", True),
-)
+    WeightInfo("silero-vad", "Hears speech", 1.3, "MIT", True, ("core", "quick")),
+    WeightInfo("moonshine-base", "Writes English", 62, "MIT", True, ("core", "quick")),
+    WeightInfo("qwen2.5-0.5b", "Thinks", 491, "Apache-2.0", True, ("core",)),
+    WeightInfo("smollm2-135m", "Thinks quickly", 98, "Apache-2.0", True, ("quick",)),
+    WeightInfo("qwen2.5-1.5b", "Thinks better", 1117, "Apache-2.0", False, ("better",)),
+    WeightInfo("kokoro", "HD voices", 92, "Apache-2.0", False, ("hd-voices",)),
+    WeightInfo("kokoro-puck", "Puck's style", 0.5, "Apache-2.0", False, ("hd-voices",)),
+    WeightInfo(
+        "speech-zh", "Writes Mandarin", 76, "Apache-2.0; trained in part on non-commercial data",
+        False, ("mandarin",),
+    ),
+    WeightInfo("sample", "Recorded speech", 4.6, "MIT", True, ("core", "demo")),
+)  # fmt: skip
 
 
 class FakeSession:
@@ -58,6 +70,7 @@ class FakeSession:
         self._settings = settings or Settings()
         self._history = history or HistoryStore(None)
         self._script = iter(script)
+        self._models = MODELS
 
     def snapshot(self) -> EngineSnapshot:
         self.n_looks += 1
@@ -93,14 +106,44 @@ class FakeSession:
             case RunNoticeAction(key, _):
                 kept = tuple(n for n in self.picture.notices if n.key != key)
                 self.picture = replace(self.picture, notices=kept)
+            case FetchWeights() | StopFetching() | RemoveWeights():
+                self._order(command)
             case _:
                 pass
+
+    def _order(self, command: WeightCommand) -> None:
+        match command:
+            case FetchWeights(names):
+                size = round(1e6 * sum(m.megabytes for m in MODELS if m.name in names))
+                self._fetching((*self.picture.downloads, DownloadInfo(names, n_bytes=size)))
+            case StopFetching(names):
+                kept = tuple(d for d in self.picture.downloads if d.names != names)
+                self._fetching(kept)
+            case RemoveWeights(names):
+                self._put(names, is_present=False)
+
+    def arrive(self, names: tuple[str, ...]) -> None:
+        """A download is complete."""
+        self._fetching(tuple(d for d in self.picture.downloads if d.names != names))
+        self._put(names, is_present=True)
+
+    def _fetching(self, downloads: tuple[DownloadInfo, ...]) -> None:
+        self.picture = replace(self.picture, downloads=downloads)
+
+    def _put(self, names: tuple[str, ...], *, is_present: bool) -> None:
+        self._models = tuple(
+            replace(model, is_present=is_present) if model.name in names else model
+            for model in self._models
+        )
+        n_changes = self.picture.n_weight_changes + 1
+        self.picture = replace(self.picture, n_weight_changes=n_changes)
 
     def settings(self) -> Settings:
         return self._settings
 
     def voices(self) -> tuple[VoiceInfo, ...]:
-        return VOICES
+        here = {model.name for model in self._models if model.is_present}
+        return tuple(replace(voice, is_available=here.issuperset(voice.needs)) for voice in VOICES)
 
     def input_devices(self) -> tuple[DeviceChoice, ...]:
         return (DeviceChoice("Built-in microphone", True), DeviceChoice("USB headset", False))
@@ -109,7 +152,7 @@ class FakeSession:
         return (DeviceChoice("Built-in speakers", True), DeviceChoice("USB headset", False))
 
     def models(self) -> tuple[WeightInfo, ...]:
-        return MODELS
+        return self._models
 
     def history(self) -> HistoryStore:
         return self._history

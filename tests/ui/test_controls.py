@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 from app.commands import ApplySettings, ChooseVoice, NewConversation, PreviewVoice
 from app.events import (
@@ -18,7 +18,9 @@ from app.events import (
     TalkReleased,
     TextSubmitted,
 )
-from app.snapshot import EngineSnapshot, Phase
+from app.snapshot import EngineSnapshot, Notice, NoticeKind, Phase
+from app.ui.catalogue import load_catalogue, read_words
+from app.ui.notices_bar import notice_text
 from tests.ui.conftest import Desk
 
 LISTENING = EngineSnapshot(phase=Phase.LISTENING, conversation_id=4)
@@ -201,3 +203,38 @@ def test_losing_the_window_lets_go_of_space(make_desk: Callable[..., Desk]) -> N
     desk.window.open_settings()
     desk.window._space._let_go()
     assert desk.session.commands == [TalkPressed(), TalkReleased()]
+
+
+def test_a_notice_speaks_the_windows_language(make_desk: Callable[..., Desk]) -> None:
+    lost = Notice(
+        "device", NoticeKind.INFO, "Sound is back: Headset.",
+        message="device_returned", values=(("name", "Headset"),),
+    )  # fmt: skip
+    unknown = Notice("new", NoticeKind.INFO, "Something else.", message="not_translated_yet")
+    assert notice_text(lost, load_catalogue("en")) == "Sound is back: Headset."
+    assert notice_text(lost, load_catalogue("zh")) == "声音已恢复：Headset。"
+    assert notice_text(unknown, load_catalogue("zh")) == "Something else."
+    desk = make_desk(language="zh")
+    desk.show(notices=(lost,))
+    assert any("声音已恢复" in label.text() for label in desk.window.middle.findChildren(QLabel))
+
+
+def test_every_notice_the_program_sends_has_chinese_words() -> None:
+    sent = {
+        "device_lost", "device_returned", "history_failed", "history_in_memory",
+        "history_not_kept", "history_put_aside", "microphone_silent", "model_failed",
+        "model_later", "model_restarting", "settings_problem", "settings_unknown",
+        "settings_unsaved", "weights_not_fetched", "weights_not_removed",
+    }  # fmt: skip
+    written = {key.removeprefix("message.") for key in read_words("zh") if "message." in key}
+    assert written == sent
+
+
+def test_a_notice_about_models_opens_their_page(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    failed = Notice("weights", NoticeKind.ERROR, "No room.", "open_models_settings", "Models")
+    desk.show(notices=(failed,))
+    desk.window.middle.notices.buttons["weights"].click()
+    dialog = desk.window.settings_dialog
+    assert dialog is not None
+    assert dialog.navigation.currentItem().text() == "Models"

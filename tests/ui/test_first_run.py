@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.commands import ChooseVoice, PreviewVoice
 from app.commands import TestEcho as EchoTestCommand
-from app.snapshot import CaptionLine, EngineSnapshot, Phase
+from app.snapshot import CaptionLine, DownloadInfo, EngineSnapshot, Phase
 from app.ui.first_run import STEPS, FirstRun
 from tests.ui.conftest import Desk
 
@@ -70,3 +70,11 @@ def test_weights_that_are_loading_are_named(make_desk: Callable[..., Desk]) -> N
     wizard = wizard_of(desk)
     desk.show(loading="Kokoro", loading_fraction=0.5)
     assert wizard.progress.text() == "Loading Kokoro · 50%"
+
+
+def test_a_download_shows_size_speed_and_time_left(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(LISTENING, is_first_run=True)
+    wizard = wizard_of(desk)
+    moving = DownloadInfo(("a",), "a", 50_000_000, 200_000_000, 2_500_000.0, 60.0)
+    desk.show(downloads=(moving,))
+    assert wizard.progress.text() == "25% · 50 of 200 MB · 2.5 MB/s · 60 s left"

@@ -8,10 +8,9 @@ import pytest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QSpinBox
 
 from app.commands import ApplySettings, ChooseDevices, ChooseVoice, PreviewVoice
-from app.commands import TestEcho as EchoTestCommand
 from app.options import OptionInfo, Value
 from app.settings import options
-from app.snapshot import Diagnostics, EngineSnapshot, Phase
+from app.snapshot import EngineSnapshot, Phase
 from app.ui.settings_dialog import SettingsDialog
 from app.ui.settings_pages import PAGES, SHOWN_ELSEWHERE, BlendMaker
 from app.ui.tokens import DARK, LIGHT
@@ -108,17 +107,6 @@ def test_devices_are_chosen(desk: Desk) -> None:
     menu.setCurrentIndex(menu.findData("USB headset"))
     menu.activated.emit(menu.currentIndex())
     assert desk.sent(ChooseDevices) == [ChooseDevices("USB headset", None)]
-
-
-def test_the_echo_test_says_what_was_measured(desk: Desk) -> None:
-    test = dialog_of(desk).echo_test
-    test.button.click()
-    assert desk.sent(EchoTestCommand) == [EchoTestCommand()]
-    desk.show(diagnostics=Diagnostics(echo_return_loss_db=34, has_echo_converged=True))
-    assert "34 dB" in test.result.text()
-    assert "interrupt" in test.result.text()
-    desk.show(diagnostics=Diagnostics(echo_return_loss_db=9))
-    assert "headphones" in test.result.text()
 
 
 def test_voices_are_heard_chosen_and_blended(desk: Desk) -> None:
