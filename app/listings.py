@@ -114,5 +114,5 @@ def _choices(*, is_input: bool) -> tuple[DeviceChoice, ...]:
 
 def _described(preset: VoicePreset) -> str:
     factor = preset.realtime_factor
-    speed = "" if factor is None else f", {factor:.2g} s of work a second"
+    speed = "" if factor is None else f", CPU {factor:.0%}"  # of one core, while it speaks
     return f"{preset.accent}, {preset.gender}{speed}"

@@ -31,6 +31,7 @@ SETTLE_S = 1.0  # the ring blends into a state within this
 FRAMES = 30
 WIDE = (1240, 800)
 NARROW = (480, 560)
+TALL = 1150  # a whole page of the settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def all_shots(states: tuple[str, ...]) -> Iterator[Shot]:
                 for state in states:
                     yield Shot(state, theme, language, percent, WIDE)
                 for page in ("audio", "voice", "conversation", "models", "privacy", "advanced"):
-                    yield Shot("listening", theme, language, percent, WIDE, f"settings_{page}")
+                    yield Shot("downloading", theme, language, percent, WIDE, f"settings_{page}")
                 for step in range(4):
                     yield Shot("listening", theme, language, percent, WIDE, f"first_run_{step}")
                 yield Shot("empty", theme, language, percent, WIDE, "voices")
@@ -103,6 +104,8 @@ def _extra(window: MainWindow, extra: str) -> QWidget | None:
     """Opens the dialog the shot is about; None for the window itself."""
     if extra.startswith("settings_"):
         window.open_settings(extra.removeprefix("settings_"))
+        if window.settings_dialog is not None:
+            window.settings_dialog.resize(window.settings_dialog.width(), TALL)
         return window.settings_dialog
     if extra.startswith("first_run_"):
         window.open_first_run()

@@ -97,6 +97,7 @@ class SetCard(QFrame):
         for label in (make_label("caption", facts, wraps=True), self.state, self.progress):
             column.addWidget(label)
         column.addWidget(self.bar)
+        column.addSpacing(tokens.SPACE_XS)
         row = QHBoxLayout()
         row.setSpacing(tokens.SPACE_S)
         for button in (self.get, self.stop, self.remove):

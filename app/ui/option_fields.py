@@ -167,11 +167,15 @@ class OptionRow(QWidget):
         row.setContentsMargins(0, tokens.SPACE_S, 0, tokens.SPACE_S)
         row.setSpacing(tokens.SPACE_M)
         row.addLayout(column, 1)
-        if not isinstance(self.field, QCheckBox):
+        if isinstance(self.field, QLineEdit):
+            column.addSpacing(tokens.SPACE_XS)
+            column.addWidget(self.field)  # words need the whole width
+        elif not isinstance(self.field, QCheckBox):
             self.field.setMinimumWidth(self._look.px(120))
             self.field.setMaximumWidth(self._look.px(FIELD_WIDTH))
             self.field.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        row.addWidget(self.field, 0, Qt.AlignmentFlag.AlignVCenter)
+        if not isinstance(self.field, QLineEdit):
+            row.addWidget(self.field, 0, Qt.AlignmentFlag.AlignVCenter)
         if self.reset is not None:
             self.reset.setAccessibleName(words("settings.reset_of", name=name))
             self.reset.clicked.connect(self._put_back)

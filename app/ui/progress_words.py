@@ -11,7 +11,7 @@ MINUTES_FROM_S = 90.0  # below, seconds say more than "1 min"
 
 
 def loading_words(picture: EngineSnapshot, words: Catalogue) -> str:
-    """ "" when nothing is being loaded."""
+    """Nothing when nothing is being loaded."""
     if not picture.loading:
         return ""
     what = words.find(f"loading.{picture.loading.replace(' ', '_')}", picture.loading)

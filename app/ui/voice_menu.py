@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVB
 from app.commands import ChooseVoice, FetchWeights, PreviewVoice, SessionPort, VoiceInfo
 from app.snapshot import DownloadInfo
 from app.ui import tokens
+from app.ui.catalogue import Catalogue
 from app.ui.controls import IconButton, make_button, make_label
 from app.ui.look import Look
 from app.ui.progress_words import megabytes
@@ -56,6 +57,7 @@ class VoiceList(QWidget):
         column.setSpacing(2)
         for found in self._sets:
             column.addWidget(self._getter(found))
+            column.addSpacing(tokens.SPACE_S)
         self.show_downloads(session.snapshot().downloads, None)
         ordered = sorted(voices, key=lambda voice: voice.language)
         for language, group in groupby(ordered, key=lambda voice: voice.language):
@@ -96,7 +98,7 @@ class VoiceList(QWidget):
         words = self._look.words
         choose = make_button("quiet")
         mark = "✓  " if is_chosen else "     "
-        about = voice.description if voice.is_available else words(self._why_not(voice))
+        about = _described(voice, words) if voice.is_available else words(self._why_not(voice))
         choose.setText(f"{mark}{voice.name}   ·   {about}" if about else f"{mark}{voice.name}")
         choose.setStyleSheet("QPushButton { text-align: left; }")
         choose.setEnabled(voice.is_available)
@@ -126,6 +128,12 @@ class VoiceList(QWidget):
         self._send(ChooseVoice(preset, self._rate))
         if self._on_chosen is not None:
             self._on_chosen(preset)
+
+
+def _described(voice: VoiceInfo, words: Catalogue) -> str:
+    """Each remark in the window's language where it has a word for it."""
+    remarks = voice.description.split(", ")
+    return words("voice.between").join(words.find(f"voice.about.{r}", r) for r in remarks)
 
 
 class VoiceMenu(QFrame):

@@ -31,11 +31,11 @@ from app.settings import Settings
 from app.snapshot import CaptionLine, DownloadInfo, EngineSnapshot, Phase
 
 VOICES = (
-    VoiceInfo("heart", "Heart", "American, warm", "en"),
-    VoiceInfo("emma", "Emma", "British, clear", "en"),
-    VoiceInfo("george", "George", "British, deep", "en"),
-    VoiceInfo("puck", "Puck", "American, lively", "en", False, ("kokoro", "kokoro-puck")),
-    VoiceInfo("xiaobei", "Xiaobei", "Mandarin, bright", "zh"),
+    VoiceInfo("heart", "Heart", "American, female, CPU 2%", "en"),
+    VoiceInfo("emma", "Emma", "British, female, CPU 63%", "en"),
+    VoiceInfo("george", "George", "British, male, CPU 65%", "en"),
+    VoiceInfo("puck", "Puck", "American, male, CPU 64%", "en", False, ("kokoro", "kokoro-puck")),
+    VoiceInfo("xiaobei", "Xiaobei", "Mandarin, female, CPU 70%", "zh"),
 )
 
 MODELS = (

@@ -11,6 +11,7 @@ from app.history import HistoryStore
 from app.snapshot import (
     CaptionLine,
     Diagnostics,
+    DownloadInfo,
     EngineSnapshot,
     LatencySpans,
     Notice,
@@ -182,6 +183,25 @@ def _warned(language: str) -> EngineSnapshot:
     )
 
 
+def _downloading(language: str) -> EngineSnapshot:
+    reason = "the disk has 210 MiB free, 1290 MiB are needed; free some space"
+    failed = Notice(
+        "weights", NoticeKind.ERROR, f"The download failed: {reason}.", "open_models_settings",
+        "Models", "weights_not_fetched", (("reason", reason),),
+    )  # fmt: skip
+    return replace(
+        _base(language),
+        notices=(failed,),
+        downloads=(
+            DownloadInfo(
+                ("kokoro", "kokoro-puck"), "kokoro", 35_150_000, 92_500_000, 1_600_000.0, 36.0
+            ),
+            DownloadInfo(("speech-zh",)),
+            DownloadInfo(("qwen2.5-1.5b",), error=reason),
+        ),
+    )
+
+
 STATES: dict[str, Callable[[str], EngineSnapshot]] = {
     "starting": lambda language: EngineSnapshot(loading="Qwen2.5 0.5B", loading_fraction=0.42),
     "empty": lambda language: EngineSnapshot(phase=Phase.LISTENING, mic_dbfs=-50),
@@ -198,6 +218,7 @@ STATES: dict[str, Callable[[str], EngineSnapshot]] = {
     "hold_to_talk": lambda language: replace(_base(language), is_hands_free=False),
     "device_lost": _device_lost,
     "notices": _warned,
+    "downloading": _downloading,
 }
 
 

@@ -143,7 +143,7 @@ def dialogs(desk: Desk) -> list[QDialog]:
 def test_the_dialogs_are_whole(
     state_desk: Callable[..., Desk], percent: int, language: str
 ) -> None:
-    desk = state_desk("listening", language=language, text_scale_percent=percent)
+    desk = state_desk("downloading", language=language, text_scale_percent=percent)
     settings, wizard = dialogs(desk)
     for page in range(settings.pages.count()):
         settings.navigation.setCurrentRow(page)
