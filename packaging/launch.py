@@ -34,6 +34,7 @@ import system_libraries  # noqa: E402
 from setup_error import SetupError  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+QUICK_MODEL = "cascade-quick"
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 TEST_WEIGHTS = ("core", "quick", "hd-voices", "mandarin")
@@ -62,7 +63,7 @@ def application_arguments(request: Request, can_show_window: bool) -> list[str]:
     """Arguments for ``python -m app``: a window, or the demonstration where there is no screen."""
     if request.passed_on or can_show_window:
         return request.passed_on
-    return ["demo", "--out", "out/"]
+    return ["demo", "--out", "out/", *(["--model", QUICK_MODEL] if request.is_quick else [])]
 
 
 def prepare(request: Request, needs_window: bool) -> Path:

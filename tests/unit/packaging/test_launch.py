@@ -9,6 +9,9 @@ import launch
 import pytest
 from setup_error import SetupError
 
+from model import catalog
+from model.weights import default_manifest, load_manifest
+
 
 def arguments(*words: str, screen: bool = True) -> list[str]:
     return launch.application_arguments(launch.Request(list(words)), screen)
@@ -20,6 +23,14 @@ def test_no_arguments_open_the_window() -> None:
 
 def test_without_a_screen_the_demonstration_is_held_into_out() -> None:
     assert arguments(screen=False) == ["demo", "--out", "out/"]
+
+
+def test_the_smallest_set_of_weights_is_demonstrated_with_the_model_it_holds() -> None:
+    words = arguments("--quick", screen=False)
+    assert words[:3] == ["demo", "--out", "out/"]
+    model = catalog.entry(words[words.index("--model") + 1])
+    quick = {weight.name for weight in load_manifest(default_manifest()).in_group("quick")}
+    assert set(model.weights) <= quick
 
 
 def test_own_switches_do_not_reach_the_application() -> None:
