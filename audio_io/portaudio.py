@@ -89,7 +89,10 @@ class PortAudioBackend:
 
     @property
     def format(self) -> StreamFormat:
-        """Output latency is what the device states plus one block, so that it never flatters."""
+        """Output latency is what the device states plus one block, so that it never flatters.
+
+        Input latency is how old a sample is when it arrives.
+        """
         return self._format
 
     @property
@@ -145,7 +148,7 @@ class PortAudioBackend:
             out_rate_hz=out_rate_hz,
             input_name=microphone.name,
             output_name=loudspeaker.name,
-            input_latency_s=self._latency(self._input, request),
+            input_latency_s=self._age_on_arrival(request),
             output_latency_s=self._latency(self._output, request) + request.block_ms / 1000.0,
         )
         return self._format
@@ -285,6 +288,11 @@ class PortAudioBackend:
     def _latency(self, stream: SoundStream | None, request: StreamRequest) -> float:
         stated = float(stream.latency) if stream is not None else 0.0
         return stated if stated > 0.0 else request.latency_ms / 1000.0
+
+    def _age_on_arrival(self, request: StreamRequest) -> float:
+        """Stated is the length of the whole buffer, of which a healthy stream fills one block."""
+        beyond_s = self._latency(self._input, request) - request.latency_ms / 1000.0
+        return max(0.0, beyond_s) + request.block_ms / 1000.0
 
     def _quietly(self, stream: SoundStream | None, action: str) -> None:
         if stream is None:
