@@ -1,15 +1,19 @@
 """Renders every state of the window in both themes, English and Chinese, at 100 % and 200 %.
 
     python packaging/screenshots.py FOLDER [--only TEXT] [--ratio 2]
+    python packaging/screenshots.py --live OUT.png [--theme dark] [--ask-with COMMAND]
 
-Needs no screen (Qt's offscreen platform) and no engine: the pictures come from the states that the
-window's tests use. Knows nothing of audio or models.
+The states come from the fakes of the window's tests and need neither a screen nor an engine.
+``--live`` is the program itself (see live_window.py), on a screen of its own where Xvfb is there.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -122,12 +126,40 @@ def _process_events() -> None:
     QApplication.processEvents()
 
 
+def photograph_live(options: argparse.Namespace) -> int:
+    """Runs live_window.py on a screen of its own; without Xvfb on the screen there is."""
+    program = Path(__file__).with_name("live_window.py")
+    command = [sys.executable, str(program), str(options.live), options.theme, options.language]
+    command += shlex.split(options.ask_with)
+    if shutil.which("Xvfb") is None:
+        return subprocess.run(command, check=False).returncode
+    reader, writer = os.pipe()
+    screen = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1400x900x24", "-nolisten", "tcp"]
+    with subprocess.Popen(screen, pass_fds=(writer,), stderr=subprocess.DEVNULL) as server:
+        os.close(writer)
+        with os.fdopen(reader) as numbers:
+            display = numbers.readline().strip()
+        environment = {**os.environ, "DISPLAY": f":{display}", "QT_QPA_PLATFORM": "xcb"}
+        try:
+            return subprocess.run(command, env=environment, check=False).returncode
+        finally:
+            server.terminate()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--only", default="", help="take those whose name has this in it")
     parser.add_argument("--ratio", type=float, default=1.0, help="pixels for each logical pixel")
+    parser.add_argument("--live", type=Path, metavar="OUT.png", help="start the real program")
+    parser.add_argument("--theme", default="light", choices=("light", "dark"))
+    parser.add_argument("--language", default="en", help="of the live window")
+    parser.add_argument("--ask-with", default="", metavar="COMMAND", help="makes a question sound")
     options = parser.parse_args()
+    if options.live is not None:
+        return photograph_live(options)
+    if options.folder is None:
+        parser.error("name a folder, or --live and a file")
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ.setdefault("QT_SCALE_FACTOR", str(options.ratio))
 

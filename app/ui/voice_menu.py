@@ -7,7 +7,15 @@ from itertools import groupby
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLayout,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.commands import ChooseVoice, FetchWeights, PreviewVoice, SessionPort, VoiceInfo
 from app.snapshot import DownloadInfo
@@ -160,8 +168,13 @@ class VoiceMenu(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(*(tokens.SPACE_S,) * 4)
         column.addWidget(area)
+        for child in self.voices.findChildren(QWidget):
+            child.ensurePolished()  # the style sheet's fonts decide how wide the rows are
+        for row in self.voices.findChildren(QLayout):
+            row.invalidate()
         wanted = self.voices.sizeHint()
-        width = max(look.px(WIDTH), wanted.width() + 2 * tokens.SPACE_L)
+        bar = area.verticalScrollBar().sizeHint().width()
+        width = max(look.px(WIDTH), wanted.width() + bar + 2 * tokens.SPACE_L)
         screen = self.screen().availableGeometry()
         self.resize(
             min(width, screen.width()),
