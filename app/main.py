@@ -56,6 +56,7 @@ logger = logging.getLogger(__name__)
 
 _PATIENCE = {"eager": EAGER, "balanced": BALANCED, "patient": PATIENT}
 _MOST_THREADS = 4
+_QUICK = "cascade-quick"
 _VAD_WEIGHTS = "silero-vad"
 # What one decision of the end-of-turn network takes on an idle core; charged in virtual time so
 # that scenes repeat exactly. `parley bench turns` prints the measured value.
@@ -137,23 +138,32 @@ def _check_model(name: str) -> None:
         raise BadInputError(None, "--model", str(error)) from None
 
 
-def _model_name(settings: Settings) -> str:
-    """The catalog's name for what the settings ask for."""
+def _model_name(store: WeightStore, settings: Settings) -> str:
+    """The catalog's name for what the settings ask for; the quick one where only that is here."""
     model = settings.model
-    is_plain = model.name == catalog.DEFAULT_MODEL and model.answers != "standard"
-    return f"{model.name}-{model.answers}" if is_plain else model.name
+    if model.name != catalog.DEFAULT_MODEL:
+        return model.name
+    wanted = model.name if model.answers == "standard" else f"{model.name}-{model.answers}"
+    return wanted if _has_weights(store, wanted) or not _has_weights(store, _QUICK) else _QUICK
+
+
+def _has_weights(store: WeightStore, name: str) -> bool:
+    return all(store.is_present(weight) for weight in catalog.entry(name).weights)
 
 
 def _model_options(settings: Settings) -> dict[str, str | int | float | bool]:
     # One core is left to sound and the window; more than four threads gain little on a small model.
     spare = max(1, min(_MOST_THREADS, (os.cpu_count() or 1) - 1))
-    return {"llm_threads": settings.model.threads or spare}
+    return {
+        "llm_threads": settings.model.threads or spare,
+        "language": settings.conversation.language,
+    }
 
 
 def _process_worker(
     store: WeightStore, settings: Settings, on_event: Callable[[ModelEvent], object]
 ) -> Worker:
-    name = _model_name(settings)
+    name = _model_name(store, settings)
 
     def emit(event: ModelEvent) -> None:
         on_event(event)
@@ -162,7 +172,7 @@ def _process_worker(
 
 
 def _inline_worker(store: WeightStore, settings: Settings) -> InlineModelWorker:
-    model = catalog.build(_model_name(settings), store.folder, _model_options(settings))
+    model = catalog.build(_model_name(store, settings), store.folder, _model_options(settings))
     return InlineWorker(model)
 
 
