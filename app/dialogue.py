@@ -69,7 +69,7 @@ class PlaybackRules:
 
     duck_gain_db: float = -14.0
     duck_ramp_ms: float = 20.0
-    fade_ms: float = 40.0
+    fade_ms: float = 20.0
     resume_ramp_ms: float = 30.0
 
 

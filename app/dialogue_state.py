@@ -94,7 +94,8 @@ class DialogueRules:
         interruption_threshold: p_interruption from which it is cut.
         backchannel_threshold: p_backchannel or p_noise from which it goes on.
         endpoint_max_wait_ms: silence after which a turn is taken whatever the predictor says.
-        decide_ms: from the onset of an overlap to its decision.
+        decide_ms: from the onset of an overlap to its decision at the latest; the predictor mostly
+            decides sooner.
         transcript_grace_ms: how much longer a quiet overlap waits for its words.
         yield_deadline_ms: by then a fade is over or the device is stuck.
         stop_phrases: a turn of only these words is obeyed, not answered.
@@ -106,7 +107,7 @@ class DialogueRules:
     interruption_threshold: float = 0.8
     backchannel_threshold: float = 0.6
     endpoint_max_wait_ms: float = 3000.0
-    decide_ms: float = 500.0
+    decide_ms: float = 700.0
     transcript_grace_ms: float = 700.0
     yield_deadline_ms: float = 400.0
     is_speculative: bool = True

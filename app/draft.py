@@ -153,6 +153,22 @@ class DialogueDraft:
         else:
             self._open_turn(event.onset_s)
 
+    def _judge_voice_over_reply(self, prediction: DuplexPrediction) -> None:
+        """A voice that did not duck the reply: before convergence, or after the reply went on."""
+        if self._is_interruption(prediction):
+            self._barge_in(prediction.reason)
+        elif self.state.turn is not None and self._may_be_interruption(prediction):
+            self.state = replace(
+                self.state, phase=Phase.OVERLAP, is_ducked=True, is_overlap_extended=False
+            )
+            self._hold()
+            self._arm(DeadlineKind.OVERLAP, self._rules.decide_ms)
+
+    def _may_be_interruption(self, prediction: DuplexPrediction) -> bool:
+        harmless = max(prediction.p_backchannel, prediction.p_noise)
+        is_harmless = harmless >= self._rules.backchannel_threshold
+        return prediction.p_interruption >= self._rules.hold_threshold and not is_harmless
+
     def _enter_overlap(self, event: SpeechStarted) -> None:
         live = self.state.live
         if live is None:
@@ -171,14 +187,17 @@ class DialogueDraft:
             self._barge_in(prediction.reason)
         elif prediction.p_backchannel >= threshold or prediction.p_noise >= threshold:
             self._resume(prediction.reason)
-        elif prediction.p_interruption >= self._rules.hold_threshold:
+        elif self._may_be_interruption(prediction):
             self._hold()
 
     def _judge_words(self, text: str | None) -> None:
         """Words of somebody who spoke over the reply and fell silent again."""
-        is_sure = self.state.has_echo_converged and (text is None or len(words(text)) > 1)
-        if self.state.phase is Phase.OVERLAP or is_sure:
+        is_sentence = text is None or len(words(text)) > 1
+        is_overlap = self.state.phase is Phase.OVERLAP
+        if is_sentence and (is_overlap or self.state.has_echo_converged):
             self._barge_in("words")
+        elif is_overlap:
+            self._resume("a single word")  # as often a misheard "mm-hm" as a word
         else:
             self._forget_turn()  # one word, or an echo, is no reason to break off after all
 

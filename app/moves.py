@@ -63,8 +63,8 @@ class Move(DialogueDraft):
                 if prediction.p_end_of_turn >= self._rules.end_of_turn_threshold:
                     self._end_turn(prediction.reason)
             case Phase.SPEAKING:
-                if self.state.is_user_speaking and self._is_interruption(prediction):
-                    self._barge_in(prediction.reason)
+                if self.state.is_user_speaking:
+                    self._judge_voice_over_reply(prediction)
             case Phase.OVERLAP:
                 self._judge_overlap(prediction)
             case _:

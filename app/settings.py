@@ -100,7 +100,7 @@ class VadSettings:
         96, Option("Start after", "Voice must last this long to count.", "ms", 32, 1000)
     )
     exit_ms: int = _setting(
-        200, Option("Stop after", "Quiet must last this long to count.", "ms", 32, 2000)
+        128, Option("Stop after", "Quiet must last this long to count.", "ms", 32, 2000)
     )
     preroll_ms: int = _setting(
         1000,
@@ -184,9 +184,9 @@ class OverlapSettings:
         ),
     )
     decide_ms: int = _setting(
-        500, Option("Decide within", "Time to judge an overlap.", "ms", 100, 3000)
+        700, Option("Decide within", "Time to judge an overlap.", "ms", 100, 3000)
     )
-    fade_ms: int = _setting(40, Option("Fade", "Length of the fade to silence.", "ms", 5, 500))
+    fade_ms: int = _setting(20, Option("Fade", "Length of the fade to silence.", "ms", 5, 500))
     yield_deadline_ms: int = _setting(
         400,
         Option(

@@ -82,7 +82,7 @@ class SegmenterSettings:
     enter_p: float = 0.5
     exit_p: float = 0.35
     enter_ms: float = 96.0
-    exit_ms: float = 160.0
+    exit_ms: float = 128.0
     min_level_dbfs: float = -60.0
     onset_lead_ms: float = 40.0
     offset_lag_ms: float = 30.0

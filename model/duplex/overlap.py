@@ -27,13 +27,15 @@ class OverlapSettings:
         resume_p: p_backchannel or p_noise from which a held reply should go on.
         voice_p: voice probability that counts as voice.
         fade_p: voice goes on while the probability stays above this.
-        hold_ms: voice that makes ``hold_p``: five windows of the detector; less comes from clicks
+        hold_ms: voice that makes ``hold_p``: four windows of the detector; less comes from clicks
             and residual echo.
         cut_ms: time from the first voice to the latest that makes ``cut_p``. Backchannels are
             mostly shorter (median 0.4 s), a wish to speak goes on.
         backchannel_cut_ms: the same once the words so far are backchannels ("yeah, yeah, yeah").
-        gap_ms: quiet after which short voice is judged a backchannel.
+        gap_ms: quiet after which the voice was short.
         end_ms: quiet after which the next voice is another overlap.
+        word_wait_ms: quiet after which short voice without known words is taken for a backchannel;
+            its words, on their way till then, may say otherwise.
         noise_ms: less voice than this is noise.
         word_ms: a stop word is trusted from this much audio on; less gives guesses.
         backchannel_word_ms: the same for backchannels, which only buy time.
@@ -55,11 +57,12 @@ class OverlapSettings:
     resume_p: float = 0.6
     voice_p: float = 0.5
     fade_p: float = 0.35
-    hold_ms: float = 160.0
-    cut_ms: float = 500.0
+    hold_ms: float = 128.0
+    cut_ms: float = 400.0
     backchannel_cut_ms: float = 1200.0
     gap_ms: float = 160.0
     end_ms: float = 320.0
+    word_wait_ms: float = 480.0
     noise_ms: float = 96.0
     word_ms: float = 250.0
     backchannel_word_ms: float = 96.0
@@ -126,6 +129,10 @@ class OverlapVerdict:
     reason: str
 
 
+_SHORT_SO_FAR = OverlapVerdict(0.25, 0.5, 0.25, False, "short voice, words to come")
+_SHORT = OverlapVerdict(0.15, 0.75, 0.1, False, "short voice")
+
+
 @dataclass(slots=True)
 class _Overlap:
     """One stretch of voice over the assistant's."""
@@ -177,7 +184,7 @@ class OverlapJudge:
             return
         if not agent.is_speaking:
             return
-        if self._overlap is None:
+        if self._overlap is None or self._gap_ms(user) >= self.settings.end_ms:
             self._overlap = _Overlap(user.frame.start_s, user.frame.start_s)
         self._overlap.last_voice_s = user.frame.end_s
         self._overlap.short = None
@@ -190,14 +197,17 @@ class OverlapJudge:
             return None
         if self._reads_stop_word(user, overlap):
             return OverlapVerdict(1.0, 0.0, 0.0, True, "a stop word")
+        gap_ms = self._gap_ms(user)
         if overlap.short is not None:  # the reply goes on, its words may be forgotten by now
+            if overlap.short is _SHORT_SO_FAR and gap_ms >= self.settings.word_wait_ms:
+                overlap.short = _SHORT
             return overlap.short
         settings = self.settings
         span_ms = MS * (overlap.last_voice_s - overlap.onset_s)
         slow = 1.0 if user.aec_has_converged else settings.unconverged_factor
         least_ms = settings.backchannel_cut_ms if overlap.is_acknowledged else settings.cut_ms
         p = self._p_of_length(overlap.voice_ms, span_ms, slow * settings.hold_ms, slow * least_ms)
-        if p < settings.cut_p and self._gap_ms(user) >= settings.gap_ms:
+        if p < settings.cut_p and gap_ms >= settings.gap_ms:
             overlap.short = self._short(overlap)
             return overlap.short
         reason = f"voice for {span_ms:.0f} ms"
@@ -208,7 +218,8 @@ class OverlapJudge:
     def _end_ms(self, overlap: _Overlap) -> float:
         """A mere sound is forgotten once it was judged (a frame later, so that it is told)."""
         settings = self.settings
-        return settings.end_ms if overlap.voice_ms >= settings.noise_ms else settings.gap_ms + 10.0
+        is_voice = overlap.voice_ms >= settings.noise_ms
+        return (settings.word_wait_ms if is_voice else settings.gap_ms) + 10.0
 
     def _gap_ms(self, user: UserState) -> float:
         return (
@@ -230,7 +241,7 @@ class OverlapJudge:
             return OverlapVerdict(0.05, 0.1, 0.85, False, "a short sound")
         if overlap.is_acknowledged:
             return OverlapVerdict(0.03, 0.95, 0.02, False, "short, backchannel words")
-        return OverlapVerdict(0.15, 0.75, 0.1, False, "short voice")
+        return _SHORT_SO_FAR
 
     def _reads_stop_word(self, user: UserState, overlap: _Overlap) -> bool:
         """Whether a word since the onset is a stop word; notes whether all are backchannels."""

@@ -148,8 +148,6 @@ class TextJudge:
             if is_question and len(words) > N_SHORT:
                 return TextEvidence(scores.stranded, Reason.STRANDED)
             return TextEvidence(scores.function_word, Reason.PREPOSITION)
-        if self._closes_embedded_question(text, words, lexicon):
-            return TextEvidence(scores.stranded, Reason.STRANDED)
         closes = lexicon.auxiliaries | lexicon.demonstratives | {"that"}
         if is_question and _ends_with(words, closes):
             return None  # "what was that?"
@@ -173,14 +171,6 @@ class TextJudge:
         if is_clause and words[-1] in {"you", "it"}:
             return TextEvidence(scores.subject, Reason.SUBJECT)
         return None
-
-    def _closes_embedded_question(
-        self, text: str, words: tuple[str, ...], lexicon: Lexicon
-    ) -> bool:
-        """ "tell me what the biggest planet is." """
-        is_closed = bool(_ENDS_A_SENTENCE.search(text) or _ENDS_A_QUESTION.search(text))
-        opens_inside = any(word in lexicon.question_words for word in words[1:-N_SHORT])
-        return is_closed and opens_inside and _ends_with(words, lexicon.auxiliaries)
 
     def _of_end(self, text: str, words: tuple[str, ...], lexicon: Lexicon) -> TextEvidence:
         """What punctuation and length suggest once the last word may end a phrase."""

@@ -212,7 +212,7 @@ def test_a_voice_over_the_reply_ducks_it_and_is_heard() -> None:
     assert OpenTurn(TurnKey(2), 5.0) in effects
     armed = next(effect for effect in effects if isinstance(effect, ArmDeadline))
     assert armed.kind is DeadlineKind.OVERLAP
-    assert abs(armed.after_ms - 400.0) < 1e-6, "500 ms from the onset, 100 of them have passed"
+    assert abs(armed.after_ms - 600.0) < 1e-6, "700 ms from the onset, 100 of them have passed"
 
 
 def test_before_the_canceller_has_converged_a_voice_does_not_duck() -> None:
@@ -222,6 +222,25 @@ def test_before_the_canceller_has_converged_a_voice_does_not_duck() -> None:
     assert talk.feed(SpeechStarted(5.0, 5.1)) == [OpenTurn(TurnKey(2), 5.0)], "only listens"
     effects = talk.feed(DuplexPrediction(5.4, p_interruption=0.95))
     assert FadeAndFlush in kinds(effects), "a sure interruption still counts"
+
+
+def test_before_the_canceller_has_converged_a_voice_above_the_echo_holds_the_reply() -> None:
+    talk = Talk()
+    generation = talk.until_speaking()
+    talk.feed(EchoConvergenceChanged(False), SpeechStarted(5.0, 5.1))
+    effects = talk.feed(DuplexPrediction(5.3, p_interruption=0.6))
+    assert Hold(generation) in effects
+    assert ArmDeadline in kinds(effects), "it does not stay silent for ever"
+    assert talk.state.phase is Phase.OVERLAP
+    assert Resume(generation) in talk.feed(DuplexPrediction(5.5, p_noise=0.8))
+
+
+def test_a_single_word_over_the_reply_lets_it_go_on() -> None:
+    talk = Talk()
+    generation = talk.until_overlap()
+    talk.feed(SpeechEnded(5.3, 5.5))
+    assert Resume(generation) in talk.feed(talk.words("Knowing,")), "mostly a misheard mm-hm"
+    assert talk.state.phase is Phase.SPEAKING
 
 
 def test_before_the_canceller_has_converged_only_a_stop_phrase_counts_of_short_words() -> None:
