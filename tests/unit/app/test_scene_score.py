@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from app.scene_director import SpokenLine
 from app.scene_file import Label, Utterance
@@ -14,6 +13,10 @@ from app.timeline import Entry, Timeline
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 
 SCENE_S = 40.0
+
+
+def near(value: float | None, expected: float, within: float) -> bool:
+    return value is not None and abs(value - expected) <= within
 
 
 class Stage:
@@ -72,7 +75,7 @@ def test_an_answer_is_timed_from_the_true_end_to_the_first_audible_sample() -> N
     stage.silence(4.1, 4.2)  # the engine reported it 100 ms too early
     turn = stage.turn(0)
     assert turn.did == "answered"
-    assert turn.response_latency_ms == pytest.approx(1200.0, abs=10.0)
+    assert near(turn.response_latency_ms, 1200.0, within=10.0)
     assert (turn.transcript, turn.heard_text) == ("what time is it", "reply 1")
     assert not turn.cut_off
 
@@ -104,7 +107,7 @@ def test_a_reply_into_the_users_sentence_is_a_cut_off_and_no_answer() -> None:
     stage.reply(7.0, 9.0)
     turn = stage.turn(0)
     assert turn.cut_off
-    assert turn.response_latency_ms == pytest.approx(1000.0, abs=10.0)
+    assert near(turn.response_latency_ms, 1000.0, within=10.0)
     assert stage.score().self_replies == 0
 
 
@@ -129,8 +132,8 @@ def test_an_interruption_is_timed_from_its_true_start_to_the_last_audible_sample
     stage.reply(10.0, 12.0)
     turn = stage.turn(1)
     assert turn.did == "stopped_and_answered"
-    assert turn.stop_latency_ms == pytest.approx(300.0, abs=10.0)
-    assert turn.response_latency_ms == pytest.approx(1000.0, abs=10.0)
+    assert near(turn.stop_latency_ms, 300.0, within=10.0)
+    assert near(turn.response_latency_ms, 1000.0, within=10.0)
     assert turn.was_paused
     assert not turn.missed
 
@@ -143,7 +146,7 @@ def test_a_reply_that_went_on_after_a_pause_counts_until_its_last_sample() -> No
     stage.note("resumed", 7.4)
     stage.note("interrupted", 8.35)
     score = stage.score()
-    assert score.turns[0].stop_latency_ms == pytest.approx(1400.0, abs=10.0)
+    assert near(score.turns[0].stop_latency_ms, 1400.0, within=10.0)
     assert score.false_pauses == 1
 
 
@@ -154,7 +157,7 @@ def test_a_stop_word_wants_no_answer() -> None:
     stage.note("interrupted", 7.35)
     turn = stage.turn(0)
     assert turn.did == "stopped"
-    assert turn.stop_latency_ms == pytest.approx(400.0, abs=10.0)
+    assert near(turn.stop_latency_ms, 400.0, within=10.0)
     assert turn.response_latency_ms is None
 
 
@@ -210,7 +213,7 @@ def test_a_cut_belongs_to_the_last_sound_before_it() -> None:
     stage.note("interrupted", 7.4)
     noise, interruption = stage.score().turns
     assert not noise.false_stop
-    assert interruption.stop_latency_ms == pytest.approx(300.0, abs=10.0)
+    assert near(interruption.stop_latency_ms, 300.0, within=10.0)
 
 
 def test_a_cut_with_nobody_talking_is_a_self_interruption() -> None:
@@ -240,4 +243,4 @@ def test_a_second_reply_to_one_question_is_a_self_reply() -> None:
 def test_assistant_speech_is_what_was_audible() -> None:
     stage = Stage()
     stage.reply(4.0, 6.0, gaps=(5.0,))
-    assert stage.score().assistant_speech_s == pytest.approx(1.8, abs=0.02)
+    assert near(stage.score().assistant_speech_s, 1.8, within=0.02)
