@@ -7,6 +7,7 @@ synthesizer's; each uses one core. Knows nothing of processes, devices or the di
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +17,11 @@ from pathlib import Path
 from audio_io.frames import AudioFrame
 from model.cascade.chat_prompt import ChatPrompt, read_persona
 from model.cascade.engines import RATE_HZ
+from model.cascade.language_choice import BilingualTranscriber, written_language
 from model.cascade.language_model import CONTEXT_TOKENS, Completion, LanguageModel
 from model.cascade.limits import Limit, read_limits, with_note
+from model.cascade.mandarin import FOLDER as MANDARIN_FOLDER
+from model.cascade.mandarin import MandarinRecognizer
 from model.cascade.moonshine import Moonshine
 from model.cascade.recognizer import StreamingRecognizer
 from model.cascade.reply import SpokenReply
@@ -39,6 +43,8 @@ _REPLY_TOKENS = 120  # about 90 words, 35 seconds of speech
 _HISTORY_TOKENS = CONTEXT_TOKENS - _REPLY_TOKENS - 600  # 600: the turn itself, and its notes
 _STABLE_WORDS = 3  # new words of a partial worth computing ahead of the end of the turn
 _UNSTABLE_WORDS = 1  # the last word of a partial changes too often
+_WORD = re.compile(r"\s*(?:[\u4e00-\u9fff]|[^\s\u4e00-\u9fff]+)")  # an ideograph is a word
+_NO_MANDARIN_VOICE = "You have no Mandarin voice. Answer in English."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +54,17 @@ class CascadeOptions:
     Attributes:
         language_model: file name below the weights folder.
         llm_threads: more than one only pays where other cores are idle.
+        language: "en", "zh", or "auto": Mandarin too, where its recogniser is installed.
     """
 
     language_model: str = "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"
     llm_threads: int = 1
     name: str = "cascade"
+    language: str = "auto"
 
 
 class CascadeModel:
-    """``SpeechModel`` of three engines. Hears English; speaks Mandarin where that is installed."""
+    """``SpeechModel`` of three engines. Hears and speaks Mandarin where that is installed."""
 
     def __init__(self, weights_dir: Path, options: CascadeOptions | None = None) -> None:
         self._weights_dir = weights_dir
@@ -68,6 +76,7 @@ class CascadeModel:
         self._context = ReplyContext()
         self._warming: Completion | None = None
         self._warmed_words = 0
+        self._opened: str | None = None  # language of the prompt in the model's cache
 
     @property
     def name(self) -> str:
@@ -82,7 +91,7 @@ class CascadeModel:
         report(LoadProgress("language model", 0.0))
         llm_future = self._pool.submit(self._load_language_model)
         try:
-            recognizer = open_recognizer(self._weights_dir)
+            recognizer = open_recognizer(self._weights_dir, self._options.language)
             report(LoadProgress("recogniser", 0.5))
             self._synthesizer.warm(VoiceChoice())
             report(LoadProgress("voice", 0.7))
@@ -97,7 +106,7 @@ class CascadeModel:
         limits = {language: read_limits(language) for language in ("en", "zh")}
         self._parts = _Parts(recognizer, llm, prompts, limits)
         report(LoadProgress("prompt", 1.0))
-        self._warming = llm.warm_opening(prompts["en"].before_user(()))  # goes on meanwhile
+        self._open(self._speakable(self._options.language))  # goes on meanwhile
 
     def voices(self) -> tuple[VoicePreset, ...]:
         return self._synthesizer.voices()
@@ -109,14 +118,14 @@ class CascadeModel:
             self._warmed_words = 0
         self._turn = key
         self._context = context
-        self._warm(parts.prompt(self._language(context)).before_user(context.messages))
+        self._warm(self._speakable(context.language), context)
 
     def hear(self, frame: AudioFrame) -> Iterable[TranscriptPartial]:
         parts = self._loaded()
         if self._turn is None or not parts.recognizer.hear(frame):
             return ()
         text = parts.recognizer.partial_text
-        self._warm_with(text)
+        self._warm_with(text, self._speakable(parts.recognizer.language))
         return (TranscriptPartial(self._turn.turn, text, parts.recognizer.end_s),)
 
     def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed]:
@@ -126,7 +135,8 @@ class CascadeModel:
         self._turn = key
         started = time.perf_counter()
         text = parts.recognizer.finish()
-        return (TurnTranscribed(key, text, "en", time.perf_counter() - started),)
+        language = parts.recognizer.language
+        return (TurnTranscribed(key, text, language, time.perf_counter() - started),)
 
     def reply(self, request: ReplyRequest, cancel: CancelToken) -> Iterator[ReplyEvent]:
         parts = self._loaded()
@@ -134,9 +144,13 @@ class CascadeModel:
         user_text = (context.user_text or "").strip()
         if not user_text:
             return
-        language = self._language(context)
+        written = written_language(user_text) or context.language
+        language = self._speakable(written)
         noted = with_note(user_text, parts.limits[language])
-        prompt = parts.prompt(language).for_reply(context.messages, noted)
+        if written != language:
+            noted = f"{user_text} ({_NO_MANDARIN_VOICE})"
+        prompt = parts.prompts[language].for_reply(context.messages, noted)
+        self._open(language)
         self._stop_warming(unless_it_starts=prompt)
         spoken = SpokenReply(
             request.generation, self._synthesizer, self._pool, request.voice, language
@@ -170,24 +184,35 @@ class CascadeModel:
         options = self._options
         return LanguageModel(self._weights_dir / options.language_model, options.llm_threads)
 
-    def _language(self, context: ReplyContext) -> str:
-        return "zh" if context.language == "zh" and self._synthesizer.can_speak("zh") else "en"
+    def _speakable(self, language: str) -> str:
+        """Returns ``language`` where there is a voice for it, else English."""
+        return "zh" if language == "zh" and self._synthesizer.can_speak("zh") else "en"
 
-    def _warm_with(self, partial: str) -> None:
+    def _warm_with(self, partial: str, language: str) -> None:
         """Computes the words that will not change any more while the user is still speaking."""
-        words = partial.split()
+        words = _WORD.findall(partial)
         n_stable = len(words) - _UNSTABLE_WORDS
         if n_stable < self._warmed_words + _STABLE_WORDS:
             return
         if self._warming is not None and not self._warming.is_done.is_set():
             return
         self._warmed_words = n_stable
-        prompt = self._loaded().prompt(self._language(self._context))
-        self._warm(prompt.before_user(self._context.messages) + " ".join(words[:n_stable]))
+        self._warm(language, self._context, "".join(words[:n_stable]))
 
-    def _warm(self, prompt: str) -> None:
+    def _warm(self, language: str, context: ReplyContext, words: str = "") -> None:
+        prompt = self._loaded().prompts[language].before_user(context.messages) + words
+        self._open(language)
         self._stop_warming(unless_it_starts=prompt)
         self._warming = self._loaded().llm.warm(prompt)
+
+    def _open(self, language: str) -> None:
+        """Puts the opening of the prompt of ``language`` into the model's cache."""
+        if language == self._opened:
+            return
+        opening = self._loaded().prompts[language].before_user(())
+        self._stop_warming(unless_it_starts=opening)
+        self._warming = self._loaded().llm.warm_opening(opening)
+        self._opened = language
 
     def _stop_warming(self, unless_it_starts: str) -> None:
         """A prompt computed ahead gives way to the next one, unless that one begins with it."""
@@ -203,15 +228,30 @@ class _Parts:
     prompts: dict[str, ChatPrompt]
     limits: dict[str, tuple[Limit, ...]]
 
-    def prompt(self, language: str) -> ChatPrompt:
-        return self.prompts[language]
 
+def open_recognizer(weights_dir: Path, language: str = "en") -> StreamingRecognizer:
+    """Opens the recognisers of ``language``: "en", "zh", or "auto" for all that are installed.
 
-def open_recognizer(weights_dir: Path) -> StreamingRecognizer:
-    """The larger model writes the final text; where it is missing the smaller one does."""
+    Raises:
+        WeightsError: one that is needed is missing.
+    """
+    mandarin_folder = weights_dir / MANDARIN_FOLDER
+    if language == "zh":
+        mandarin = MandarinRecognizer(mandarin_folder)
+        return StreamingRecognizer(mandarin, mandarin)
     tiny = Moonshine(weights_dir / "moonshine-tiny-en")
+    base = _larger(weights_dir) or tiny
+    if language == "auto" and MandarinRecognizer.is_installed(mandarin_folder):
+        mandarin = MandarinRecognizer(mandarin_folder)
+        final = BilingualTranscriber(base, mandarin)
+        return StreamingRecognizer(BilingualTranscriber(tiny, mandarin, final), final)
+    return StreamingRecognizer(tiny, base)
+
+
+def _larger(weights_dir: Path) -> Moonshine | None:
+    """The larger model writes the final text; where it is missing the smaller one does."""
     try:
-        return StreamingRecognizer(tiny, Moonshine(weights_dir / "moonshine-base-en", fold=True))
+        return Moonshine(weights_dir / "moonshine-base-en", fold=True)
     except WeightsError as error:
         log.info("using the small recogniser for everything: %s", error)
-        return StreamingRecognizer(tiny, tiny)
+        return None

@@ -15,9 +15,9 @@ from model.errors import ModelError
 from model.interfaces import Message
 
 PROMPTS = Path(__file__).resolve().parents[2] / "resources" / "prompts"
-_CUT_MARK = "..."
-# Where the cut is only marked in the assistant's own words, small models learn to break off.
-_CUT_NOTE = "(I interrupted you.) "
+# How somebody begins who interrupts. Where the cut is marked in the assistant's own words, small
+# models learn to break off; where a note in brackets tells of it, they refuse what is asked next.
+_INTERRUPTIONS = {"en": "Wait. ", "zh": "等一下。"}
 _TOKENS_PER_MESSAGE = 5  # <|im_start|>, role, newline, <|im_end|>, newline
 _EXAMPLE = re.compile(r"\[(user|assistant)\] (.+)")
 _SPECIAL = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
@@ -28,10 +28,14 @@ class Persona:
     """Who the assistant is: instructions, and a few turns that show the manner.
 
     Small models follow examples far better than instructions.
+
+    Attributes:
+        interruption: put before the user's words that follow a reply that was cut.
     """
 
     system: str
     examples: tuple[Message, ...] = ()
+    interruption: str = _INTERRUPTIONS["en"]
 
 
 def read_persona(language: str, folder: Path = PROMPTS) -> Persona:
@@ -51,7 +55,8 @@ def read_persona(language: str, folder: Path = PROMPTS) -> Persona:
         raise ModelError(f"{path}: cannot read the system prompt: {error}; reinstall") from error
     examples = [(m[1], m[2]) for line in lines if (m := _EXAMPLE.match(line))]
     system = "\n".join(line for line in lines if not _EXAMPLE.match(line)).strip()
-    return Persona(system, tuple(Message(role, text.strip()) for role, text in examples))
+    messages = tuple(Message(role, text.strip()) for role, text in examples)
+    return Persona(system, messages, _INTERRUPTIONS.get(language, _INTERRUPTIONS["en"]))
 
 
 class ChatPrompt:
@@ -60,6 +65,7 @@ class ChatPrompt:
     def __init__(
         self, persona: Persona, count_tokens: Callable[[str], int], budget_tokens: int
     ) -> None:
+        self._interruption = persona.interruption
         self._opening = (Message("system", persona.system), *persona.examples)
         self._count_tokens = count_tokens
         self._budget_tokens = budget_tokens
@@ -70,9 +76,9 @@ class ChatPrompt:
         parts: list[str] = []
         note = ""
         for message in lines:
-            words = (note if message.role == "user" else "") + _written(message)
+            words = (note if message.role == "user" else "") + _plain(message.text)
             parts.append(f"<|im_start|>{message.role}\n{words}<|im_end|>\n")
-            note = _CUT_NOTE if message.was_cut else ""
+            note = self._interruption if message.was_cut else ""
         return "".join(parts) + "<|im_start|>user\n" + note
 
     def for_reply(self, messages: tuple[Message, ...], user_text: str) -> str:
@@ -97,7 +103,7 @@ class ChatPrompt:
         return tuple(m for turn in turns[first:] for m in turn) if total <= budget else ()
 
     def _size(self, message: Message) -> int:
-        return self._count_tokens(_written(message)) + _TOKENS_PER_MESSAGE
+        return self._count_tokens(_plain(message.text)) + _TOKENS_PER_MESSAGE
 
 
 def _turns(messages: tuple[Message, ...]) -> list[list[Message]]:
@@ -108,13 +114,6 @@ def _turns(messages: tuple[Message, ...]) -> list[list[Message]]:
             turns.append([])
         turns[-1].append(message)
     return turns
-
-
-def _written(message: Message) -> str:
-    text = _plain(message.text)
-    if not message.was_cut:
-        return text
-    return f"{text.rstrip(' .,;:!?…')}{_CUT_MARK}"
 
 
 def _plain(text: str) -> str:

@@ -37,6 +37,8 @@ _SLOT = 0  # one conversation, one KV cache
 _BATCH_TOKENS = 64  # a prompt is given up between two batches: about 0.9 s on one slow core
 _TEMPERATURE = 0.2
 _REPEAT_PENALTY = 1.08  # more makes a 0.5B model avoid plain words
+# Replies are spoken: one line, no list, no markdown, no link. Small models are told so in vain.
+_SPEAKABLE = r"root ::= [^0-9\n*#`\[\]] [^\n*#`\[\]]*"  # llama.cpp's grammar notation
 _SEED = 7  # the same conversation gives the same reply
 _QUIET = -1  # llama.cpp's verbosity: nothing
 _SOCKET_TIMEOUT_S = 10.0
@@ -56,7 +58,7 @@ class Completion:
     """One running generation; read it from one thread.
 
     Attributes:
-        is_kept: the computed prompt is saved for the next process.
+        is_kept: the computed prompt is kept on disk, and taken from there.
     """
 
     def __init__(self, prompt: str, max_tokens: int, *, is_kept: bool = False) -> None:
@@ -129,11 +131,9 @@ class LanguageModel:
 
     def warm_opening(self, prompt: str) -> Completion:
         """Like ``warm`` for what every conversation begins with: taken from disk where it is."""
-        if not self._prefixes.restore(self._door.ask, prompt):
-            job = Completion(prompt, max_tokens=0, is_kept=True)
-            self._jobs.put(job)
-            return job
-        return self.warm(prompt)
+        job = Completion(prompt, max_tokens=0, is_kept=True)
+        self._jobs.put(job)
+        return job
 
     def count_tokens(self, text: str) -> int:
         """Returns the number of tokens of ``text``, by the model's own tokenizer."""
@@ -187,7 +187,7 @@ class LanguageModel:
             self._running = None
 
     def _generate(self, job: Completion) -> None:
-        request = {
+        request: dict[str, Any] = {
             "prompt": job.prompt,
             "n_predict": job.max_tokens,
             "stream": True,
@@ -198,6 +198,11 @@ class LanguageModel:
             "seed": _SEED,
             "return_progress": True,
         }
+        if job.max_tokens > 0:
+            request["grammar"] = _SPEAKABLE
+        if job.is_kept and self._prefixes.restore(self._door.ask, job.prompt):
+            job.put(Piece(is_last=True))
+            return
         try:
             self._server.handle_completions(request, _receiver(job))
         # The native side raises anything, and the reader must hear of it.

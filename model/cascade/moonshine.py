@@ -37,11 +37,13 @@ class Transcription:
 
     Attributes:
         mean_logprob: mean natural log probability of the tokens; 0.0 when there are none.
+        language: what the model writes, "en" or "zh".
     """
 
     text: str
     mean_logprob: float
     n_tokens: int
+    language: str = "en"
 
 
 class Moonshine:

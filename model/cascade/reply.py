@@ -23,6 +23,8 @@ from model.interfaces import CancelToken, VoiceChoice
 _WAIT_S = 0.05  # one step waits no longer; an empty delta says "nothing yet"
 _MAX_SENTENCES = 3
 _SENTENCE = re.compile(r"[^.!?。！？]*[.!?。！？]+[\"'”’)]*(?=\s|$)|[^。！？]*[。！？]")
+# A list, or its second item: nobody listens to those. The letters keep "e.g. 3" and "No. 5" whole.
+_LIST = re.compile(r"(?<=[.!?:])[^\S\n]*\n|(?<=[^\W\d_]{3}[.!?])\s+\d|(?<=[；;])\s*\d")
 _LOOP_WORDS = 4  # a phrase of so many words...
 _LOOP_REPEATS = 3  # ...so many times in a row is a stuck model
 
@@ -167,7 +169,9 @@ def _swallow_stop(future: Future[Spoken]) -> None:
 
 
 def allowed_length(text: str) -> int:
-    """Where a reply must end: after three sentences, or where the model begins to loop."""
+    """Where a reply must end: after three sentences, at a list, or where the model loops."""
+    if found := _LIST.search(text.rstrip("\n")):
+        text = text[: found.start()]
     sentences = list(_SENTENCE.finditer(text))
     if (
         len(sentences) >= _MAX_SENTENCES

@@ -23,6 +23,7 @@ def build_better(weights_dir: Path, options: Options) -> CascadeModel:
 
 
 def _build(weights_dir: Path, options: Options, name: str, file_name: str) -> CascadeModel:
-    """``llm_threads`` is the one option."""
+    """Options: ``llm_threads`` and ``language``, "auto", "en" or "zh"."""
     n_threads = int(options.get("llm_threads", 1))
-    return CascadeModel(weights_dir, CascadeOptions(file_name, n_threads, name))
+    language = str(options.get("language", "auto"))
+    return CascadeModel(weights_dir, CascadeOptions(file_name, n_threads, name, language))

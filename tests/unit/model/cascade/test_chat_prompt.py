@@ -58,10 +58,14 @@ def test_a_history_too_long_by_itself_is_left_out() -> None:
     assert "word" not in text
 
 
-def test_a_cut_reply_is_shown_as_cut() -> None:
-    text = prompt().before_user((Message("assistant", "The octopus has.", was_cut=True),))
-    assert "The octopus has...<|im_end|>" in text
-    assert text.endswith("<|im_start|>user\n(I interrupted you.) ")
+def test_who_cut_a_reply_is_shown_to_interrupt_it() -> None:
+    text = prompt().before_user((Message("assistant", "The octopus has", was_cut=True),))
+    assert "The octopus has<|im_end|>" in text
+    assert text.endswith("<|im_start|>user\nWait. ")
+
+
+def test_a_whole_reply_is_not_interrupted() -> None:
+    assert "Wait" not in prompt().before_user(turns(2))
 
 
 def test_control_words_of_the_format_cannot_be_spoken() -> None:

@@ -109,7 +109,7 @@ def test_a_recorded_request_is_understood(
     soundfile = pytest.importorskip("soundfile")
     samples, _ = soundfile.read(shared_dev / "speech" / "s2i-4bf32777.flac", dtype="float32")
     for recogniser in recognisers:
-        text = words_in(recogniser, samples).lower()
+        text = words_in(recogniser, samples).text.lower()
         assert "latte with sugar" in text
 
 

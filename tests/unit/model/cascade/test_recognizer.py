@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, frozen
 from model.cascade.moonshine import Transcription, has_looped, without_loop
-from model.cascade.recognizer import StreamingRecognizer, quietest_place, trimmed
+from model.cascade.recognizer import StreamingRecognizer, joined, quietest_place, trimmed
 
 RATE = ENGINE_RATE_HZ
 
@@ -15,16 +15,17 @@ RATE = ENGINE_RATE_HZ
 class Counter:
     """Writes one word per 500 ms of sound; remembers how much it was given."""
 
-    def __init__(self, name: str, logprob: float = -0.1) -> None:
+    def __init__(self, name: str, logprob: float = -0.1, language: str = "en") -> None:
         self.name = name
         self.logprob = logprob
+        self.language = language
         self.seconds: list[float] = []
 
     def transcribe(self, samples: Samples) -> Transcription:
         self.seconds.append(len(samples) / RATE)
         n_loud = int(np.count_nonzero(np.abs(samples) > 0.01))
         n_words = n_loud // (RATE // 2)
-        return Transcription(" ".join([self.name] * n_words), self.logprob, n_words)
+        return Transcription(" ".join([self.name] * n_words), self.logprob, n_words, self.language)
 
 
 def sound(seconds: float, level: float = 0.1) -> Samples:
@@ -142,3 +143,40 @@ def test_a_stuck_decoder_is_noticed_and_its_loop_kept_once() -> None:
     assert has_looped([9, 1, 2, 1, 2, 1, 2, 1, 2])
     assert without_loop([9, 1, 2, 1, 2, 1, 2, 1, 2]) == [9, 1, 2]
     assert not has_looped([1, 2, 3, 1, 2, 3, 4])
+
+
+def test_the_turn_has_the_language_of_its_words() -> None:
+    recognizer = StreamingRecognizer(Counter("说", -0.1, "zh"), Counter("说", -0.1, "zh"))
+    assert recognizer.language == "en"
+    feed(recognizer, sound(2.0))
+    assert recognizer.language == "zh"
+    recognizer.finish()
+    assert recognizer.language == "zh"
+    recognizer.begin()
+    assert recognizer.language == "en"
+
+
+def test_the_longer_part_of_a_mixed_turn_decides() -> None:
+    class Changing(Counter):
+        def transcribe(self, samples: Samples) -> Transcription:
+            heard = super().transcribe(samples)
+            self.language = "zh"  # everything after the first stretch
+            return heard
+
+    recognizer = StreamingRecognizer(Counter("p"), Changing("f"))
+    assert feed(recognizer, sound(30.0))
+    recognizer.finish()
+    assert recognizer.language == "zh"
+
+
+def test_mandarin_is_doubted_sooner_than_english() -> None:
+    for language, expected in (("en", 4), ("zh", 0)):
+        doubtful = Counter("x", -0.9, language)
+        recognizer = StreamingRecognizer(doubtful, doubtful)
+        feed(recognizer, sound(2.0))
+        assert len(recognizer.finish().split()) == expected
+
+
+def test_stretches_of_mandarin_are_joined_with_a_comma() -> None:
+    assert joined(["你好", "再见"]) == "你好，再见"
+    assert joined(["Hello", "再见", "bye."]) == "Hello 再见 bye."

@@ -84,3 +84,34 @@ def test_a_failed_model_raises_its_own_words(reply: SpokenReply) -> None:
     completion.put(Piece(error="context is full"))
     with pytest.raises(ModelError, match="context is full"):
         list(reply.from_model(completion, CancelToken()))
+
+
+@pytest.mark.parametrize(
+    ("written_by_model", "said"),
+    [
+        ("Here is a recipe:\nIngredients:\n- 1 cup of flour", "Here is a recipe:"),
+        ("They are mammals.\n\n2. They swim.", "They are mammals."),
+        ("Whales are mammals. 2. They swim.", "Whales are mammals."),
+        ("先打鸡蛋；2. 再放番茄", "先打鸡蛋；"),
+    ],
+)
+def test_a_reply_ends_where_a_list_begins(written_by_model: str, said: str) -> None:
+    assert written_by_model[: allowed_length(written_by_model)] == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Use nuts, e.g. 3 walnuts.", "Turn left at No. 5 on the right.", "It is 3.5 km long."],
+)
+def test_a_number_in_a_sentence_is_no_list(text: str) -> None:
+    assert allowed_length(text) == len(text)
+
+
+def test_what_is_shown_and_spoken_of_a_list_is_the_same(reply: SpokenReply) -> None:
+    completion = written("Here is", " one:", "\n", "- flour", "\n- milk")
+    events = list(reply.from_model(completion, CancelToken()))
+    text = "".join(e.text for e in events if isinstance(e, TextDelta))
+    marks = [mark for e in events if isinstance(e, SpeechChunk) for mark in e.marks]
+    assert text == "Here is one:"
+    assert [text[m.text_start : m.text_end] for m in marks] == ["Here", "is", "one:"]
+    assert completion.is_cancelled
