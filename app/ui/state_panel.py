@@ -94,9 +94,9 @@ class StatePanel(QWidget):
         self.word.setText(words(f"state.{state}"))
         self.hint.setText(self._hint(state))
         action = mending_action(state)
-        if action:
-            self.mend.setText(words(f"action.{action}"))
-            self.mend.setAccessibleName(words(f"action.{action}"))
+        # Hidden buttons are listed to screen readers too, so this one always has a name.
+        self.mend.setText(words(f"action.{action or 'retry_audio'}"))
+        self.mend.setAccessibleName(self.mend.text())
         self.mend.setVisible(bool(action))
         self.hint.setVisible(not action and not (self._is_compact and not self._picture.loading))
 

@@ -203,7 +203,7 @@ def _downloading(language: str) -> EngineSnapshot:
 
 
 STATES: dict[str, Callable[[str], EngineSnapshot]] = {
-    "starting": lambda language: EngineSnapshot(loading="Qwen2.5 0.5B", loading_fraction=0.42),
+    "starting": lambda language: EngineSnapshot(loading="language model", loading_fraction=0.42),
     "empty": lambda language: EngineSnapshot(phase=Phase.LISTENING, mic_dbfs=-50),
     "listening": _base,
     "hearing": _hearing,

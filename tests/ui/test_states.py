@@ -115,7 +115,7 @@ def test_an_interruption_is_shown_for_a_moment_only() -> None:
 
 def test_what_is_loading_is_named(state_desk: Callable[..., Desk]) -> None:
     desk = state_desk("starting")
-    assert desk.window.middle.state.hint.text() == "Loading Qwen2.5 0.5B · 42%"
+    assert desk.window.middle.state.hint.text() == "Loading the language model · 42%"
 
 
 def test_state_changes_are_announced_but_not_every_word(make_desk: Callable[..., Desk]) -> None:
