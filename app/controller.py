@@ -20,7 +20,7 @@ The predictor proposes, this decides. No threads, no clocks, no audio: events in
  SPEAKING   TurnTranscribed           YIELDING    cancel, fade_and_flush                 a stop phrase, or several words
  SPEAKING   TurnTranscribed           SPEAKING    forget_turn                            anything else
  SPEAKING   DuplexPrediction          YIELDING    cancel(BARGE_IN), fade_and_flush       is_interruption and user_is_speaking
- SPEAKING   DuplexPrediction          OVERLAP     hold, arm_overlap                      may_be_interruption and user_is_speaking
+ SPEAKING   DuplexPrediction          OVERLAP     hold, arm_overlap                      may_be_interruption and (user_is_speaking or aec_has_converged)
  OVERLAP    DuplexPrediction          OVERLAP     hold                                   may_be_interruption
  OVERLAP    DuplexPrediction          SPEAKING    resume (its words may still cut it)    is_backchannel or is_noise
  OVERLAP    DuplexPrediction          YIELDING    cancel(BARGE_IN), fade_and_flush       is_interruption

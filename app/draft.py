@@ -32,6 +32,7 @@ from app.text_match import is_backchannel, words
 from audio_io.events import PlayoutReport
 from model.interfaces import CancelReason, DuplexPrediction, TurnKey
 
+_SURELY_VOICE_S = 0.2  # a voice has lasted about this long when it may be an interruption
 AUDIBLE = (Phase.SPEAKING, Phase.OVERLAP)
 
 
@@ -154,10 +155,13 @@ class DialogueDraft:
             self._open_turn(event.onset_s)
 
     def _judge_voice_over_reply(self, prediction: DuplexPrediction) -> None:
-        """A voice that did not duck the reply: before convergence, or after the reply went on."""
-        if self._is_interruption(prediction):
+        """A voice that did not duck the reply: before convergence, or softer than its echo."""
+        is_heard = self.state.is_user_speaking
+        if is_heard and self._is_interruption(prediction):
             self._barge_in(prediction.reason)
-        elif self.state.turn is not None and self._may_be_interruption(prediction):
+        elif self._may_be_interruption(prediction) and (is_heard or self.state.has_echo_converged):
+            if self.state.turn is None:
+                self._open_turn(prediction.at_s - _SURELY_VOICE_S)
             self.state = replace(
                 self.state, phase=Phase.OVERLAP, is_ducked=True, is_overlap_extended=False
             )

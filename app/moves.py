@@ -63,7 +63,7 @@ class Move(DialogueDraft):
                 if prediction.p_end_of_turn >= self._rules.end_of_turn_threshold:
                     self._end_turn(prediction.reason)
             case Phase.SPEAKING:
-                if self.state.is_user_speaking:
+                if self._rules.allows_barge_in:
                     self._judge_voice_over_reply(prediction)
             case Phase.OVERLAP:
                 self._judge_overlap(prediction)

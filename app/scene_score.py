@@ -134,13 +134,13 @@ class SceneScorer:
     def _stop_latency_ms(self, line: SpokenLine, cut_s: float | None) -> float | None:
         """From the true start to the end of the last audible sample of the reply that was cut.
 
-        A reply that was silent between two sentences anyway was stopped in 0 ms.
+        None where the reply was silent between two sentences anyway: there was nothing to stop.
         """
         if cut_s is None:
             return None
         next_reply_s = min((r.begin_s for r in self._replies if r.begin_s > cut_s), default=_NEVER)
         last_s = max((end for begin, end in self._runs if begin < next_reply_s), default=0.0)
-        return round(max(0.0, 1000.0 * (last_s - line.true_start_s)), 1)
+        return _ms(last_s, line.true_start_s) if last_s > line.true_start_s else None
 
     def _goes_on_over(self, line: SpokenLine, over: _Reply | None) -> bool:
         return over is not None and over.end_s > line.true_start_s + _OVER_ANYWAY_S

@@ -235,6 +235,15 @@ def test_before_the_canceller_has_converged_a_voice_above_the_echo_holds_the_rep
     assert Resume(generation) in talk.feed(DuplexPrediction(5.5, p_noise=0.8))
 
 
+def test_a_voice_that_only_the_predictor_hears_holds_the_reply_before_it_cuts() -> None:
+    talk = Talk()
+    generation = talk.until_speaking()
+    assert FadeAndFlush not in kinds(talk.feed(DuplexPrediction(5.2, p_interruption=0.9)))
+    assert Hold(generation) in talk.all
+    assert talk.state.phase is Phase.OVERLAP
+    assert talk.state.turn is not None, "its words are listened to"
+
+
 def test_a_single_word_over_the_reply_lets_it_go_on() -> None:
     talk = Talk()
     generation = talk.until_overlap()

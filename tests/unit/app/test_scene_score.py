@@ -150,6 +150,18 @@ def test_a_reply_that_went_on_after_a_pause_counts_until_its_last_sample() -> No
     assert score.false_pauses == 1
 
 
+def test_a_reply_that_was_silent_anyway_has_no_stop_latency() -> None:
+    stage = Stage()
+    stage.reply(4.0, 8.0, was_cut=True)
+    stage.silence(6.9, 8.0)  # waiting for its next sentence
+    stage.user(Label.INTERRUPTION, 7.0, 9.0)
+    stage.note("interrupted", 7.5)
+    turn = stage.turn(0)
+    assert turn.did == "stopped"
+    assert turn.stop_latency_ms is None
+    assert not turn.missed
+
+
 def test_a_stop_word_wants_no_answer() -> None:
     stage = Stage()
     stage.reply(4.0, 7.4, was_cut=True)
