@@ -281,6 +281,7 @@ class Dialogue:
             self.conversation.commit_heard(
                 effect.key.turn, reply.text, report.heard_text_end, report.was_cut
             )
+            self.captions.reply_done(report.generation)  # its line is the conversation's now
 
     def preview(self, generation: int, text: str, preset: str, rate: float) -> None:
         """Speaks ``text`` outside of the conversation; nothing of it is kept."""
