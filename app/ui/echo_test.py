@@ -94,15 +94,18 @@ class EchoTest(QWidget):
         else:
             self._quiet_s += step_s
         if self._sound_s >= ENOUGH_S:
-            self._tell(judged(picture.diagnostics), picture.diagnostics)
+            health = picture.diagnostics
             self._is_running = self._quiet_s < OVER_S
+            is_news = health.has_echo_converged and self.verdict is None
+            if is_news or not self._is_running:  # between the two the number only flickers
+                self._tell(judged(health), health)
         elif now_s - self._begun_s > PATIENCE_S:
             self._tell(Verdict.SILENT, picture.diagnostics)
             self._is_running = False
 
     def _tell(self, verdict: Verdict, health: Diagnostics) -> None:
         self.verdict = verdict
-        loss = f"{health.echo_return_loss_db or 0.0:.0f}"
+        loss = f"{max(0.0, health.echo_return_loss_db or 0.0):.0f}"
         self._write(self._look.words(f"echo.result_{verdict}", loss=loss), TONES[verdict])
 
     def _write(self, text: str, tone: str) -> None:

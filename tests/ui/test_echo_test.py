@@ -63,6 +63,17 @@ def test_after_the_sound_the_result_stays(desk: Desk) -> None:
     assert test.verdict is Verdict.GOOD
 
 
+def test_an_unsettled_canceller_is_judged_when_the_sound_is_over(desk: Desk) -> None:
+    test = test_of(desk)
+    test.button.click()
+    noisy = Diagnostics(echo_return_loss_db=-4, has_echo_converged=False)
+    pass_time(desk, 1.5, out_dbfs=-20, diagnostics=noisy)
+    assert test.verdict is None
+    pass_time(desk, 1.5, out_dbfs=-120)
+    assert test.verdict is Verdict.WEAK
+    assert "−0 dB" in test.result.text()
+
+
 def test_silence_is_said(desk: Desk) -> None:
     test = test_of(desk)
     test.button.click()
