@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from app.bench.progress import with_progress
 from app.bench.scorecard import Row
 from app.errors import BadInputError
 from app.scene import SceneResult
@@ -77,7 +77,7 @@ class _Tally:
 def run_scenes(folder: Path, run: RunScene) -> tuple[Row, ...]:
     """Raises BadInputError when a scene is broken (before any has run) or there is none."""
     scenes = [read_scene(path) for path in scene_files(folder)]
-    results = [run(scene) for scene in tqdm(scenes, unit="scene", leave=False)]
+    results = [run(scene) for scene in with_progress(scenes, "scenes", is_quiet=False)]
     rows = [_Tally((result,)).row(result.scene.name) for result in results]
     return (*rows, _Tally(tuple(results)).row("all"))
 
