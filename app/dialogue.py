@@ -58,7 +58,7 @@ from app.reply_desk import ReplyDesk
 from app.snapshot import Phase
 from audio_io.frames import AudioFrame
 from model.interfaces import ReplyRequest, TurnKey, VoiceChoice
-from model.requests import Cancel, ModelRequest, Reply, Say
+from model.requests import Cancel, ModelRequest, Reply, Say, UseVoice
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Dialogue:
     """Runs ``controller.step`` on what happens and does what it says.
 
     Attributes:
-        voice: applies to the next reply.
+        voice: see ``choose_voice``.
         language: what the user spoke last.
         partial: latest partial transcript of the open turn, and the time its audio ends.
     """
@@ -282,6 +282,11 @@ class Dialogue:
                 effect.key.turn, reply.text, report.heard_text_end, report.was_cut
             )
             self.captions.reply_done(report.generation)  # its line is the conversation's now
+
+    def choose_voice(self, voice: VoiceChoice) -> None:
+        """Applies to the next sentence, of the reply being made as well."""
+        self.voice = voice
+        self._ports.send(UseVoice(voice))
 
     def preview(self, generation: int, text: str, preset: str, rate: float) -> None:
         """Speaks ``text`` outside of the conversation; nothing of it is kept."""

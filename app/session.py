@@ -254,7 +254,7 @@ class Session:
             case ChooseVoice(preset=preset, rate=rate):
                 voice = replace(self._settings.voice, preset=preset, rate=rate)
                 self._keep(replace(self._settings, voice=voice))
-                self.dialogue.voice = voice_choice(self._settings)
+                self.dialogue.choose_voice(voice_choice(self._settings))
             case PreviewVoice(preset=preset, rate=rate):
                 self._preview(preset, rate)
             case ChooseDevices(input_name=input_name, output_name=output_name):
@@ -291,7 +291,8 @@ class Session:
         self._keep(settings)
         self.dialogue.rules = dialogue_rules(settings, self._parts.phrases)
         self.dialogue.playback_rules = playback_rules(settings)
-        self.dialogue.voice = voice_choice(settings)
+        if settings.voice != before.voice:
+            self.dialogue.choose_voice(voice_choice(settings))
         self.engine.capture.segmenter.settings = capture_settings(settings).segmenter
         self._recorder.is_on = settings.privacy.record_audio
         now, was = settings.conversation, before.conversation

@@ -42,6 +42,7 @@ from model.requests import (
     Reply,
     Say,
     Shutdown,
+    UseVoice,
 )
 
 log = logging.getLogger(__name__)
@@ -152,18 +153,22 @@ class ModelHost:
                 if self._is_current(key):
                     self._turn = None
                     self._model.forget_turn(key)
-            case Reply(reply):
-                return self._enqueue(_reply_of(self._model, reply))
-            case Say(generation, text, voice):
-                say = self._model.say
-                return self._enqueue(
-                    _Generation(generation, None, lambda _: say(text, voice, generation))
-                )
+            case Reply() | Say():
+                return self._enqueue(self._generation_of(request))
+            case UseVoice(voice):
+                self._model.use_voice(voice)
             case Cancel(generation, reason):
                 return self._cancel(generation, reason)
             case Shutdown():
                 return self.close()
         return ()
+
+    def _generation_of(self, request: Reply | Say) -> _Generation:
+        if isinstance(request, Reply):
+            return _reply_of(self._model, request.request)
+        generation, text, voice = request.generation, request.text, request.voice
+        say = self._model.say
+        return _Generation(generation, None, lambda _: say(text, voice, generation))
 
     def _is_current(self, key: TurnKey) -> bool:
         return self._turn is not None and self._turn.turn == key.turn

@@ -181,6 +181,10 @@ class SpeechModel(Protocol):
         """Speaks ``text`` as is (voice previews, repeats)."""
         ...
 
+    def use_voice(self, voice: VoiceChoice) -> None:
+        """The reply being made goes on with ``voice`` from its next sentence."""
+        ...
+
     def forget_turn(self, key: TurnKey) -> None:
         """The turn's audio and prepared state are no longer needed."""
         ...

@@ -45,6 +45,13 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
+class UseVoice:
+    """From the next sentence of the running reply on."""
+
+    voice: VoiceChoice
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     generation: int
     reason: CancelReason
@@ -55,4 +62,6 @@ class Shutdown:
     pass
 
 
-ModelRequest = BeginTurn | Hear | FinishTurn | ForgetTurn | Reply | Say | Cancel | Shutdown
+ModelRequest = (
+    BeginTurn | Hear | FinishTurn | ForgetTurn | Reply | Say | UseVoice | Cancel | Shutdown
+)

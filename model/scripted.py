@@ -96,6 +96,7 @@ class ScriptedModel:
         self._loud_s = 0.0
         self._partial = ""
         self._next_partial_s = _PARTIAL_EVERY_S
+        self._voice = VoiceChoice()
         self.step_cost_s = 0.0
 
     @property
@@ -160,10 +161,11 @@ class ScriptedModel:
         costs, turn = self._script.costs, request.key.turn
         user_text = (request.context.user_text or "").strip()
         text = self._script.replies.get(turn, f"You said: {user_text}" if user_text else "")
+        self._voice = request.voice
         self.step_cost_s = costs.first_token_s
         if turn in self._script.dies_in_turns:
             raise SystemExit(f"the script ends the process in turn {turn}")
-        for count, event in enumerate(_spoken(text, request.voice.rate, request.generation)):
+        for count, event in enumerate(self._spoken(text, request.generation)):
             if cancel.is_cancelled:
                 return
             self.step_cost_s = costs.first_token_s if count == 0 else costs.clause_s
@@ -171,9 +173,14 @@ class ScriptedModel:
             if turn in self._script.fails_in_turns:
                 raise ModelError(f"the script lets turn {turn} fail")
 
+    def use_voice(self, voice: VoiceChoice) -> None:
+        self.step_cost_s = self._script.costs.other_s
+        self._voice = voice
+
     def say(self, text: str, voice: VoiceChoice, generation: int) -> Iterator[ReplyEvent]:
         self.step_cost_s = self._script.costs.clause_s
-        yield from _spoken(text, voice.rate, generation)
+        self._voice = voice
+        yield from self._spoken(text, generation)
 
     def forget_turn(self, key: TurnKey) -> None:
         self.step_cost_s = self._script.costs.other_s
@@ -182,6 +189,31 @@ class ScriptedModel:
 
     def close(self) -> None:
         self._turn = None
+
+    def _spoken(self, text: str, generation: int) -> Iterator[ReplyEvent]:
+        words = list(re.finditer(r"\S+", text))
+        n_samples = 0
+        shown_to = 0
+        for first in range(0, len(words), _CLAUSE_WORDS):
+            clause = words[first : first + _CLAUSE_WORDS]
+            shown = (
+                words[first + _CLAUSE_WORDS].start() if len(words) > first + len(clause) else None
+            )
+            yield TextDelta(generation, text[shown_to:shown])
+            shown_to = shown or len(text)
+            start = n_samples
+            rate = self._voice.rate
+            parts: list[Samples] = []
+            marks: list[Mark] = []
+            for match in clause:
+                sound = voiced(match.group(), rate)
+                gap_s = _SENTENCE_GAP_S if match.group()[-1] in ".!?" else _WORD_GAP_S
+                end = n_samples + len(sound)
+                marks.append(Mark(match.start(), match.end(), n_samples, end))
+                parts += [sound, np.zeros(int(gap_s / rate * RATE_HZ), np.float32)]
+                n_samples = end + len(parts[-1])
+            samples = frozen(np.concatenate(parts))
+            yield SpeechChunk(generation, samples, start, RATE_HZ, tuple(marks))
 
     def _transcript(self) -> str:
         turn = self._turn.turn if self._turn is not None else -1
@@ -192,32 +224,9 @@ def build(weights_dir: Path, options: Mapping[str, str | int | float | bool]) ->
     """For the catalog. ``reply`` and ``transcript`` stand for every one of the first turns."""
     del weights_dir  # it needs none
     turns = range(1000)
-    replies = {turn: str(options["reply"]) for turn in turns} if "reply" in options else {}
+    replies = {turn: str(options.get("reply", _LONG_REPLY)) for turn in turns}
     heard = {turn: str(options["transcript"]) for turn in turns} if "transcript" in options else {}
     return ScriptedModel(Script(replies, heard))
-
-
-def _spoken(text: str, rate: float, generation: int) -> Iterator[ReplyEvent]:
-    words = list(re.finditer(r"\S+", text))
-    n_samples = 0
-    shown_to = 0
-    for first in range(0, len(words), _CLAUSE_WORDS):
-        clause = words[first : first + _CLAUSE_WORDS]
-        shown = words[first + _CLAUSE_WORDS].start() if len(words) > first + len(clause) else None
-        yield TextDelta(generation, text[shown_to:shown])
-        shown_to = shown or len(text)
-        start = n_samples
-        parts: list[Samples] = []
-        marks: list[Mark] = []
-        for match in clause:
-            sound = voiced(match.group(), rate)
-            gap_s = _SENTENCE_GAP_S if match.group()[-1] in ".!?" else _WORD_GAP_S
-            end = n_samples + len(sound)
-            marks.append(Mark(match.start(), match.end(), n_samples, end))
-            parts += [sound, np.zeros(int(gap_s / rate * RATE_HZ), np.float32)]
-            n_samples = end + len(parts[-1])
-        samples = frozen(np.concatenate(parts))
-        yield SpeechChunk(generation, samples, start, RATE_HZ, tuple(marks))
 
 
 def voiced(word: str, rate: float = 1.0) -> Samples:

@@ -72,6 +72,7 @@ class CascadeModel:
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="cascade")
         self._synthesizer = Synthesizer(weights_dir)
         self._parts: _Parts | None = None
+        self._spoken: SpokenReply | None = None  # the latest reply, running or over
         self._turn: TurnKey | None = None
         self._context = ReplyContext()
         self._warming: Completion | None = None
@@ -155,13 +156,19 @@ class CascadeModel:
         spoken = SpokenReply(
             request.generation, self._synthesizer, self._pool, request.voice, language
         )
+        self._spoken = spoken
         yield from spoken.from_model(parts.llm.complete(prompt, _REPLY_TOKENS), cancel)
 
     def say(self, text: str, voice: VoiceChoice, generation: int) -> Iterator[ReplyEvent]:
         voices = {preset.id: preset.language for preset in self.voices()}
         language = voices.get(voice.preset, "en")
         spoken = SpokenReply(generation, self._synthesizer, self._pool, voice, language)
+        self._spoken = spoken
         yield from spoken.from_text(text)
+
+    def use_voice(self, voice: VoiceChoice) -> None:
+        if self._spoken is not None:
+            self._spoken.use_voice(voice)
 
     def forget_turn(self, key: TurnKey) -> None:
         if self._turn is not None and key.turn == self._turn.turn:

@@ -46,14 +46,19 @@ class SpokenReply:
         self._generation = generation
         self._synthesizer = synthesizer
         self._pool = pool
-        self._rate = choice.rate
-        self._voice = synthesizer.resolve(choice, language)
+        self._language = language
+        self.use_voice(choice)
         self._splitter = ClauseSplitter()
         self._waiting: deque[Clause] = deque()
         self._job: tuple[Clause, Future[Spoken], float] | None = None
         self._n_samples = 0
         self._started = time.perf_counter()
         self._spans: dict[str, float] = {}
+
+    def use_voice(self, choice: VoiceChoice) -> None:
+        """Applies to clauses that are not being spoken yet."""
+        self._rate = choice.rate
+        self._voice = self._synthesizer.resolve(choice, self._language)
 
     def from_text(self, text: str) -> Iterator[ReplyEvent]:
         """Speaks a text that is known already."""

@@ -117,6 +117,22 @@ def test_the_speaking_rate_changes_the_length(model: SpeechModel, rate: float) -
     assert seconds(rate) == pytest.approx(seconds(1.0) / rate, rel=0.15)
 
 
+def test_another_voice_speaks_from_the_next_sentence_on(model: SpeechModel) -> None:
+    text = " ".join([TEXT] * 4)
+
+    def seconds(rate_later: float) -> float:
+        events = model.say(text, VoiceChoice(rate=1.0), 7)
+        n = 0
+        for event in events:
+            if isinstance(event, SpeechChunk):
+                n += len(event.samples)
+                model.use_voice(VoiceChoice(rate=rate_later))
+        return n / model.sample_rate_hz
+
+    faster, same = seconds(1.4), seconds(1.0)
+    assert same * 0.6 < faster < same * 0.95
+
+
 def test_cancel_ends_a_reply_within_one_step(model: SpeechModel) -> None:
     events, cancel = replies(model)
     next(events)
