@@ -13,7 +13,7 @@ from app.scene import SceneOptions, SceneResult, run_scene
 from app.scene_file import read_scene
 from audio_io.frames import Samples
 from model.weights import WeightStore
-from tests.e2e.conftest import RATE_HZ, word_error_rate
+from tests.fakes.embedded import RATE_HZ, word_error_rate
 
 # The voice is clear and the recogniser good: more than one word in five wrong is not understood.
 _MOST_ERRORS = 0.2

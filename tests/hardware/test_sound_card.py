@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,27 +19,7 @@ from audio_io.playback import Player
 from audio_io.portaudio import PortAudioBackend
 from tests.fakes.audio import EnergyVad, speech_like
 
-RIG = Path(__file__).resolve().parents[3] / "shared" / "tools" / "audio_rig.sh"
 AT_MOST_S = 20.0
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A sound card of its own; the environment is put back afterwards."""
-    if not RIG.is_file() or not shutil.which("pulseaudio") or not shutil.which("paplay"):
-        pytest.skip("the virtual sound card needs audio_rig.sh, pulseaudio and paplay")
-    before = dict(os.environ)
-    os.environ["AUDIO_RIG_DIR"] = str(tmp_path_factory.mktemp("rig"))
-    out = subprocess.run(
-        ["bash", str(RIG), "start"], capture_output=True, text=True, check=True, timeout=30
-    )
-    for line in out.stdout.splitlines():
-        name, _, value = line.removeprefix("export ").partition("=")
-        os.environ[name] = value.strip("'\"")
-    yield RIG
-    subprocess.run(["bash", str(RIG), "stop"], check=False, timeout=30, capture_output=True)
-    os.environ.clear()
-    os.environ.update(before)
 
 
 @pytest.fixture
