@@ -36,6 +36,7 @@ from app.device_keeper import DeviceKeeper
 from app.dialogue import Dialogue, DialoguePorts
 from app.dialogue_record import DialogueRecord
 from app.duplex_runner import DuplexRunner
+from app.echo_watch import EchoWatch
 from app.engine import RealtimeEngine, speaker_mailbox
 from app.errors import HistoryError
 from app.events import (
@@ -155,7 +156,12 @@ class Session:
             self.engine, self.dialogue, lambda: self._history.n_changes, parts.resident_mb
         )
         self.board.weights = self._weights
-        self.engine.listeners.append(self._watch)
+        echo_watch = EchoWatch(
+            capture.canceller,
+            self.board.notify,
+            is_switched_off=not settings.audio.echo_cancellation,
+        )
+        self.engine.listeners += [self._watch, echo_watch.on_event]
         self.engine.tick_listeners.append(self._after_batch)
         self.engine.failure_listeners.append(self._part_failed)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from app.snapshot import Notice, NoticeKind
 
-DEVICE, MODEL, SILENCE = "device", "model", "silence"
+DEVICE, MODEL, SILENCE, ECHO = "device", "model", "silence", "echo"
 _DISMISS = ("dismiss", "OK")
 
 
@@ -37,6 +37,15 @@ def microphone_silent() -> Notice:
     text = "The microphone gives no sound at all: is it muted, or may Parley not use it?"
     action = ("open_audio_settings", "Audio settings")
     return Notice(SILENCE, NoticeKind.WARNING, text, *action, "microphone_silent")
+
+
+def use_headphones(*, is_switched_off: bool) -> Notice:
+    """Until then interrupting takes more, so that Parley does not interrupt itself."""
+    if is_switched_off:
+        text = "Echo cancellation is off. Use headphones, or Parley may hear itself."
+        return warning(ECHO, text, "echo_off")
+    text = "The echo is not under control yet. Use headphones, or turn the loudspeaker down."
+    return warning(ECHO, text, "echo_weak")
 
 
 def model_restarting() -> Notice:
