@@ -5,18 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.conversation import Conversation
-from app.dialogue import Dialogue, DialoguePorts, PlaybackRules
-from app.dialogue_record import DialogueRecord
-from app.dialogue_state import DialogueRules
 from app.dialogue_view import view_of
 from app.events import EchoConvergenceChanged, StopRequested, TextSubmitted
-from app.history import HistoryStore
 from app.snapshot import Phase
-from app.timeline import Timeline
 from audio_io.events import (
     PlaybackEnded,
-    PlaybackProgressed,
     PlaybackStarted,
     PlayoutReport,
     SpeechEnded,
@@ -26,70 +19,20 @@ from audio_io.frames import AudioFrame, frozen
 from model.events import (
     GenerationEnded,
     GenerationFailed,
-    ModelReady,
     TextDelta,
     TranscriptPartial,
     TurnTranscribed,
     WorkerFailed,
 )
 from model.interfaces import DuplexPrediction, TurnKey
-from model.requests import BeginTurn, Cancel, FinishTurn, Hear, ModelRequest, Reply, Say
-from tests.fakes.loudspeaker import NotingLoudspeaker, chunk
-
-ANSWER = "It is."
-READY = ModelReady("scripted", 24_000, (), 0.1)
-
-
-class Desk:
-    """A dialogue whose ports write down what they are told."""
-
-    def __init__(self) -> None:
-        self.loudspeaker = NotingLoudspeaker()
-        self.sent: list[ModelRequest] = []
-        self.errors: list[str] = []
-        self.microphone: list[bool] = []
-        self.n_restarts = 0
-        self.history = HistoryStore(None)
-        self.now_s = 1.0
-        ports = DialoguePorts(
-            self.loudspeaker, self.sent.append, self._restart, self.microphone.append,
-            self.errors.append,
-        )  # fmt: skip
-        self.timeline = Timeline()
-        self.dialogue = Dialogue(
-            ports,
-            Conversation(self.history, lambda notice: None),
-            DialogueRecord(self.timeline),
-            DialogueRules(),
-            PlaybackRules(duck_gain_db=-14.0, fade_ms=40.0),
-        )
-
-    def do(self, *events: object) -> None:
-        for event in events:
-            self.dialogue.handle(event, self.now_s)  # type: ignore[arg-type]
-
-    def sent_of(self, kind: type) -> list[ModelRequest]:
-        return [request for request in self.sent if isinstance(request, kind)]
-
-    def _restart(self) -> None:
-        self.n_restarts += 1
-
-    @property
-    def phase(self) -> Phase:
-        return self.dialogue.state.phase
-
-    def speaking(self) -> None:
-        """A typed question is being answered; one word of two was heard."""
-        self.do(
-            READY, TextSubmitted("Is it?"), TextDelta(1, ANSWER),
-            chunk(1), PlaybackStarted(1, 1.2), PlaybackProgressed(1, 2, 1.3),
-        )  # fmt: skip
-        assert self.phase is Phase.SPEAKING
+from model.requests import BeginTurn, Cancel, FinishTurn, Hear, Reply, Say
+from tests.fakes.dialogue_desk import ANSWER, READY, DialogueDesk
+from tests.fakes.loudspeaker import chunk
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def desk() -> DialogueDesk:
+    return DialogueDesk()
 
 
 def frame(k: int) -> AudioFrame:
@@ -101,7 +44,7 @@ def ended(heard_text_end: int, was_cut: bool) -> PlaybackEnded:
     return PlaybackEnded(PlayoutReport(1, n, heard_text_end, was_cut, False, 1.4), 1.5)
 
 
-def test_typed_text_becomes_a_request_and_its_sound_is_played(desk: Desk) -> None:
+def test_typed_text_becomes_a_request_and_its_sound_is_played(desk: DialogueDesk) -> None:
     desk.speaking()
     (request,) = desk.sent_of(Reply)
     assert isinstance(request, Reply)
@@ -111,7 +54,7 @@ def test_typed_text_becomes_a_request_and_its_sound_is_played(desk: Desk) -> Non
     assert desk.loudspeaker.names()[-1] == "finish"
 
 
-def test_what_was_heard_is_kept_and_only_that(desk: Desk) -> None:
+def test_what_was_heard_is_kept_and_only_that(desk: DialogueDesk) -> None:
     desk.speaking()
     desk.do(StopRequested(), ended(2, was_cut=True))
     (info,) = desk.history.list_conversations()
@@ -120,21 +63,21 @@ def test_what_was_heard_is_kept_and_only_that(desk: Desk) -> None:
     assert desk.phase is Phase.LISTENING
 
 
-def test_a_reply_that_was_never_heard_is_not_kept(desk: Desk) -> None:
+def test_a_reply_that_was_never_heard_is_not_kept(desk: DialogueDesk) -> None:
     desk.speaking()
     desk.do(StopRequested(), ended(0, was_cut=True))
     (info,) = desk.history.list_conversations()
     assert [turn.role for turn in desk.history.turns(info.id)] == ["user"]
 
 
-def test_stopping_cancels_the_model_and_fades_the_loudspeaker(desk: Desk) -> None:
+def test_stopping_cancels_the_model_and_fades_the_loudspeaker(desk: DialogueDesk) -> None:
     desk.speaking()
     desk.do(StopRequested())
     assert [request.generation for request in desk.sent_of(Cancel)] == [1]  # type: ignore[attr-defined]
     assert desk.loudspeaker.calls[-1] == ("fade_and_flush", (40.0,))
 
 
-def test_a_device_that_never_reports_is_flushed_at_the_deadline(desk: Desk) -> None:
+def test_a_device_that_never_reports_is_flushed_at_the_deadline(desk: DialogueDesk) -> None:
     desk.speaking()
     desk.do(StopRequested())
     deadline_s = desk.dialogue.next_deadline_s()
@@ -147,7 +90,7 @@ def test_a_device_that_never_reports_is_flushed_at_the_deadline(desk: Desk) -> N
     assert desk.dialogue.next_deadline_s() is None
 
 
-def test_the_model_hears_the_open_turn_from_before_its_onset(desk: Desk) -> None:
+def test_the_model_hears_the_open_turn_from_before_its_onset(desk: DialogueDesk) -> None:
     desk.do(READY)
     for k in range(100):
         desk.dialogue.feed(frame(k))
@@ -163,7 +106,7 @@ def test_the_model_hears_the_open_turn_from_before_its_onset(desk: Desk) -> None
     assert isinstance(desk.sent[-1], FinishTurn)
 
 
-def test_words_reach_the_window_and_the_predictor(desk: Desk) -> None:
+def test_words_reach_the_window_and_the_predictor(desk: DialogueDesk) -> None:
     desk.do(READY, SpeechStarted(0.5, 0.6))
     desk.do(TranscriptPartial(1, "is it", 0.9))
     assert desk.dialogue.captions.lines()[0].text == "is it"
@@ -172,14 +115,14 @@ def test_words_reach_the_window_and_the_predictor(desk: Desk) -> None:
     assert view_of(desk.dialogue).partial_text == "is it"
 
 
-def test_the_predictor_knows_what_the_user_has_heard(desk: Desk) -> None:
+def test_the_predictor_knows_what_the_user_has_heard(desk: DialogueDesk) -> None:
     desk.speaking()
     view = view_of(desk.dialogue)
     assert view.is_agent_speaking
     assert view.agent_text == "It"
 
 
-def test_speech_over_a_reply_ducks_it_and_an_interruption_cuts_it(desk: Desk) -> None:
+def test_speech_over_a_reply_ducks_it_and_an_interruption_cuts_it(desk: DialogueDesk) -> None:
     desk.speaking()
     desk.do(EchoConvergenceChanged(True))
     desk.do(SpeechStarted(1.3, 1.4))
@@ -191,7 +134,7 @@ def test_speech_over_a_reply_ducks_it_and_an_interruption_cuts_it(desk: Desk) ->
     assert desk.phase is Phase.YIELDING
 
 
-def test_a_reply_is_shown_only_after_its_turn_is_over(desk: Desk) -> None:
+def test_a_reply_is_shown_only_after_its_turn_is_over(desk: DialogueDesk) -> None:
     desk.do(READY, SpeechStarted(0.5, 0.6), SpeechEnded(0.8, 0.9))
     desk.do(TurnTranscribed(TurnKey(1), "is it", "en", 0.1))
     desk.do(TextDelta(1, ANSWER), chunk(1))
@@ -202,20 +145,20 @@ def test_a_reply_is_shown_only_after_its_turn_is_over(desk: Desk) -> None:
     assert desk.loudspeaker.names() == ["start_reply", "enqueue"]
 
 
-def test_a_line_is_shown_once_while_it_becomes_history(desk: Desk) -> None:
+def test_a_line_is_shown_once_while_it_becomes_history(desk: DialogueDesk) -> None:
     desk.speaking()
     desk.do(GenerationEnded(1, 2400, False, 0.1), ended(len(ANSWER), was_cut=False))
     shown = (*desk.dialogue.conversation.captions(), *desk.dialogue.captions.lines())
     assert [line.text for line in shown] == ["Is it?", ANSWER]
 
 
-def test_a_failed_reply_is_said_and_the_dialogue_listens_again(desk: Desk) -> None:
+def test_a_failed_reply_is_said_and_the_dialogue_listens_again(desk: DialogueDesk) -> None:
     desk.do(READY, TextSubmitted("Is it?"), GenerationFailed(1, "no memory"))
     assert any("no memory" in error for error in desk.errors)
     assert desk.phase is Phase.LISTENING
 
 
-def test_a_dead_model_is_restarted_and_what_was_asked_is_asked_again(desk: Desk) -> None:
+def test_a_dead_model_is_restarted_and_what_was_asked_is_asked_again(desk: DialogueDesk) -> None:
     desk.do(READY, TextSubmitted("Is it?"))
     desk.do(WorkerFailed("model", "killed"))
     assert desk.n_restarts == 1
@@ -225,7 +168,7 @@ def test_a_dead_model_is_restarted_and_what_was_asked_is_asked_again(desk: Desk)
     assert desk.phase is Phase.THINKING
 
 
-def test_a_preview_is_played_and_leaves_no_trace(desk: Desk) -> None:
+def test_a_preview_is_played_and_leaves_no_trace(desk: DialogueDesk) -> None:
     desk.do(READY)
     desk.dialogue.preview(1_000_001, "This is Emma.", "emma", 1.1)
     (request,) = desk.sent_of(Say)
@@ -240,7 +183,7 @@ def test_a_preview_is_played_and_leaves_no_trace(desk: Desk) -> None:
     assert desk.dialogue.captions.lines() == ()
 
 
-def test_a_reply_cut_on_a_stuck_device_is_shown_once(desk: Desk) -> None:
+def test_a_reply_cut_on_a_stuck_device_is_shown_once(desk: DialogueDesk) -> None:
     desk.speaking()
     desk.do(StopRequested())
     desk.dialogue.fire_due(desk.now_s + 0.5)

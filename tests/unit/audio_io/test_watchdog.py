@@ -117,3 +117,59 @@ def test_sound_survives_500_random_events() -> None:
     assert threading.active_count() == n_threads
     losses = [type(event) for event in desk.events]
     assert all(a is not b for a, b in pairwise(losses))
+
+
+def begin(cards: list[FakeCard], request: StreamRequest | None = None) -> Desk:
+    """A machine whose streams nobody has opened yet."""
+    desk = Desk.__new__(Desk)
+    desk.cards = cards
+    desk.library = FakePortAudio(cards)
+    desk.backend = PortAudioBackend(desk.library, desk.library.clock)
+    desk.watchdog = DeviceWatchdog(desk.backend, request or StreamRequest())
+    desk.events = []
+    report = desk.watchdog.begin(desk.library.now_s)
+    desk.events += report.events
+    desk._next_s = desk.library.now_s + report.wait_s
+    return desk
+
+
+def test_the_first_opening_is_no_return() -> None:
+    desk = begin([FakeCard("card", 1, 2)])
+    assert desk.events == []
+    assert desk.watchdog.lost_at_s is None
+    assert desk.is_audible()
+
+
+def test_a_machine_without_devices_says_why_and_gets_sound_when_one_comes() -> None:
+    card = FakeCard("headset", 1, 2, is_plugged=False)
+    desk = begin([card])
+    (lost,) = desk.events
+    assert isinstance(lost, DeviceLost)
+    assert "microphone" in lost.message
+    card.is_plugged = True
+    desk.run(2.0)
+    assert isinstance(desk.events[-1], DeviceReturned)
+    assert desk.is_audible()
+
+
+def test_a_named_device_that_is_missing_at_the_start_gives_way_at_once() -> None:
+    desk = begin([FakeCard("built in", 1, 2)], StreamRequest("USB headset", None))
+    assert desk.events == []
+    assert desk.backend.format.input_name == "built in"
+
+
+def test_other_devices_are_opened_at_the_next_step_and_are_no_loss() -> None:
+    desk = begin([FakeCard("built in", 1, 2), FakeCard("USB", 1, 2)])
+    desk.watchdog.change(StreamRequest("USB", "USB"))
+    report = desk.watchdog.step(desk.library.now_s)
+    assert report.has_opened
+    assert report.events == ()
+    assert desk.backend.format.input_name == "USB"
+
+
+def test_who_asks_while_there_is_nothing_is_told_again() -> None:
+    desk = begin([FakeCard("headset", 1, 2, is_plugged=False)])
+    desk.watchdog.change(StreamRequest())
+    report = desk.watchdog.step(desk.library.now_s)
+    assert [type(event) for event in report.events] == [DeviceLost]
+    assert not report.has_opened

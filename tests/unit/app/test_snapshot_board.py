@@ -1,0 +1,147 @@
+"""What the window is shown: notices that come and go, loading, marks on the plot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from app import session_notices as notices
+from app.clock import VirtualClock
+from app.events import DeviceLost, DeviceReturned, LoadProgress, ModelReady, WorkerStats
+from app.mailbox import MailboxStats
+from app.snapshot import EngineSnapshot, Phase
+from app.snapshot_board import SnapshotBoard
+from app.stream_time import StreamTime
+from audio_io.aec import NullEchoCanceller
+from audio_io.virtual_room import VirtualRoom
+from tests.fakes.dialogue_desk import READY, DialogueDesk
+
+
+@dataclass
+class StandingCapture:
+    """Nothing is heard."""
+
+    mic_dbfs: float = -50.0
+    now_s: float = 10.0
+    canceller: NullEchoCanceller = field(default_factory=NullEchoCanceller)
+
+
+class StandingEngine:
+    """What the board reads of an engine; time moves when told to."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.time = StreamTime(self.clock)
+        self.time.begin()
+        self.backend = VirtualRoom()
+        self.capture = StandingCapture()
+        self.listeners: list[object] = []
+        self.tick_listeners: list[object] = []
+        self.audio_listeners: list[object] = []
+
+    def queue_stats(self) -> tuple[MailboxStats, ...]:
+        return (MailboxStats("inbox", 3, 5, 0),)
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.engine = StandingEngine()
+        self.talk = DialogueDesk()
+        self.memory = iter(float(mb) for mb in range(100, 1000))
+        self.board = SnapshotBoard(
+            self.engine,  # type: ignore[arg-type]
+            self.talk.dialogue,
+            lambda: 7,
+            lambda: next(self.memory),
+        )
+
+    def tick(self, seconds: float = 0.05) -> EngineSnapshot:
+        self.engine.clock.advance(seconds)
+        self.board.on_tick(self.engine.time.now_s())
+        return self.board.snapshot
+
+    def keys(self) -> list[str]:
+        return [notice.key for notice in self.tick().notices]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_the_same_key_replaces_and_an_empty_text_removes(desk: Desk) -> None:
+    desk.board.notify(notices.device_lost("no microphone"))
+    desk.board.notify(notices.model_failed())
+    assert desk.keys() == ["device", "model"]
+    desk.board.notify(notices.device_returned("card"))
+    assert desk.tick().notices[0].text == "Sound is back: card."
+    desk.board.notify(notices.nothing("device"))
+    assert desk.keys() == ["model"]
+    assert not desk.board.is_shown("device")
+
+
+def test_what_needs_no_answer_goes_away_and_what_does_stays(desk: Desk) -> None:
+    desk.board.notify(notices.device_returned("card"))
+    desk.board.notify(notices.warning("restart", "Later."))
+    desk.board.notify(notices.microphone_silent())
+    desk.board.notify(notices.model_failed())
+    desk.tick(5.0)
+    assert len(desk.keys()) == 4
+    desk.tick(6.0)
+    assert desk.keys() == ["silence", "model"]
+
+
+def test_a_notice_that_comes_again_stays_its_full_time(desk: Desk) -> None:
+    desk.board.notify(notices.warning("restart", "Later."))
+    desk.tick(9.0)
+    desk.board.notify(notices.warning("restart", "Later."))
+    desk.tick(9.0)
+    assert desk.keys() == ["restart"]
+
+
+def test_loading_is_shown_until_the_model_is_ready(desk: Desk) -> None:
+    desk.board.on_event(LoadProgress("the recogniser", 0.25), 0.0)
+    picture = desk.tick()
+    assert (picture.loading, picture.loading_fraction) == ("the recogniser", 0.25)
+    desk.board.on_event(READY, 0.0)
+    desk.talk.do(READY)
+    assert desk.tick().loading == ""
+    assert isinstance(READY, ModelReady)
+
+
+def test_a_lost_device_is_in_the_picture_until_it_returns(desk: Desk) -> None:
+    desk.board.on_event(DeviceLost("microphone", "gone"), 0.0)
+    assert desk.tick().is_device_lost
+    desk.board.on_event(DeviceReturned("card", 1.0), 0.0)
+    assert not desk.tick().is_device_lost
+
+
+def test_a_new_phase_is_shown_at_once_and_other_news_thirty_times_a_second(desk: Desk) -> None:
+    first = desk.tick()
+    assert desk.tick(0.001) is first
+    desk.talk.do(READY)
+    assert desk.tick(0.001).phase is Phase.LISTENING
+
+
+def test_a_clock_that_was_put_back_does_not_stop_the_pictures(desk: Desk) -> None:
+    desk.tick(100.0)
+    desk.board.on_tick(1.0)
+    assert desk.board.snapshot.now_s == 1.0
+
+
+def test_health_is_read_and_memory_once_a_second(desk: Desk) -> None:
+    desk.board.on_event(WorkerStats(900.0, 1000.0, busy_s=2.0), 0.0)
+    first = desk.tick(2.0).diagnostics
+    assert first.worker_mb == 900.0
+    assert first.real_time_factor == pytest.approx(0.2)
+    assert first.queue_depths == {"inbox": 3}
+    assert desk.tick(0.5).diagnostics.resident_mb == first.resident_mb
+    assert desk.tick(0.6).diagnostics.resident_mb > first.resident_mb
+
+
+def test_decisions_are_marks_on_the_plot_for_a_minute(desk: Desk) -> None:
+    desk.talk.timeline.record("interrupted", 1.0, reason="stop")
+    desk.talk.timeline.record("text_delta", 1.0, text="no mark")
+    assert [mark.what for mark in desk.tick(2.0).marks] == ["interrupted"]
+    assert desk.tick(60.0).marks == ()
