@@ -28,7 +28,7 @@ from app.effects import (
 )
 from app.events import DeadlineKind, SpeechStarted
 from app.snapshot import Phase
-from app.text_match import is_backchannel, words
+from app.text_match import is_backchannel, sounds_like_stop_word, words
 from audio_io.events import PlayoutReport
 from model.interfaces import CancelReason, DuplexPrediction, TurnKey
 
@@ -200,6 +200,8 @@ class DialogueDraft:
         is_overlap = self.state.phase is Phase.OVERLAP
         if is_sentence and (is_overlap or self.state.has_echo_converged):
             self._barge_in("words")
+        elif is_overlap and sounds_like_stop_word(text or "", self._rules.stop_phrases):
+            self._obey_stop_phrase()
         elif is_overlap:
             self._resume("a single word")  # as often a misheard "mm-hm" as a word
         else:

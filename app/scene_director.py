@@ -49,8 +49,8 @@ class SceneDirector:
     """Says each line when its cue comes.
 
     An assistant's cue is the first such event after the end of the previous line, so that the end
-    of a reply which that line cut off is none. A line after a backchannel or a noise may also wait for
-    the start of the reply that goes on.
+    of a reply which that line cut off is none. After a backchannel or a noise it is the first since
+    its start, or the start of the reply that goes on.
 
     Attributes:
         spoken: lines said so far, in order.
@@ -124,10 +124,11 @@ class SceneDirector:
         times = [at_s for cue, at_s in self._cues if cue is utterance.after]
         if previous is None or utterance.after is Cue.READY:
             return times[0] + utterance.delay_s if times else None
-        later = [at_s for at_s in times if at_s > previous.true_end_s]
-        if later:
-            return later[0] + utterance.delay_s
         is_harmless = previous.utterance.label in (Label.BACKCHANNEL, Label.NOISE)
+        since_s = previous.true_start_s if is_harmless else previous.true_end_s
+        later = [at_s for at_s in times if at_s > since_s]
+        if later:
+            return max(later[0] + utterance.delay_s, previous.true_end_s)
         if is_harmless and utterance.after is Cue.ASSISTANT_STARTED and times:
             return max(times[-1] + utterance.delay_s, previous.true_end_s)
         return None

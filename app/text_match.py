@@ -12,6 +12,8 @@ from collections.abc import Iterable
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
+_LETTERS_TO_TELL = 4  # shorter words have too many neighbours
+
 # What people put around an order without changing it.
 _COURTESIES = (
     "please", "okay", "ok", "now", "hey", "oh", "um", "uh", "parley",
@@ -37,6 +39,25 @@ def is_stop_phrase(text: str, phrases: Iterable[str]) -> bool:
         spoken[at : at + len(order)] == order for order in orders for at in range(len(spoken))
     )
     return has_order and _is_made_of(spoken, orders | _split(_COURTESIES))
+
+
+def sounds_like_stop_word(text: str, phrases: Iterable[str]) -> bool:
+    """A single word, one letter off an order: "Top." is easily misheard for "stop"."""
+    spoken = words(text)
+    if len(spoken) != 1:
+        return False
+    orders = (split[0] for split in _split(phrases) if len(split) == 1)
+    return any(
+        len(order) >= _LETTERS_TO_TELL and _is_one_letter_off(spoken[0], order) for order in orders
+    )
+
+
+def _is_one_letter_off(word: str, order: str) -> bool:
+    shorter, longer = sorted((word, order), key=len)
+    if len(longer) - len(shorter) > 1:
+        return False
+    at = next((i for i, c in enumerate(shorter) if c != longer[i]), len(shorter))
+    return shorter[at + (len(shorter) == len(longer)) :] == longer[at + 1 :]
 
 
 def is_backchannel(text: str, phrases: Iterable[str]) -> bool:

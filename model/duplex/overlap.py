@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from model.duplex.lexicon import Lexicon, has_stop_word, is_backchannel, of_text
+from model.duplex.lexicon import Lexicon, has_stop_word, is_backchannel, of_text, tokens
 from model.interfaces import AgentState, UserState
 
 MS = 1000.0
@@ -29,8 +29,11 @@ class OverlapSettings:
         fade_p: voice goes on while the probability stays above this.
         hold_ms: voice that makes ``hold_p``: four windows of the detector; less comes from clicks
             and residual echo.
-        cut_ms: time from the first voice to the latest that makes ``cut_p``. Backchannels are
-            mostly shorter (median 0.4 s), a wish to speak goes on.
+        cut_ms: time from the first voice to the latest that makes ``cut_p`` once there are words
+            that are no backchannel.
+        wordless_cut_ms: the same while there are none, or only one, which may be misheard.
+            Backchannels are mostly shorter (median 0.4 s), a wish to speak goes on.
+        voiced_share: of that time at least; two coughs are no sentence.
         backchannel_cut_ms: the same once the words so far are backchannels ("yeah, yeah, yeah").
         gap_ms: quiet after which the voice was short.
         end_ms: quiet after which the next voice is another overlap.
@@ -58,7 +61,9 @@ class OverlapSettings:
     voice_p: float = 0.5
     fade_p: float = 0.35
     hold_ms: float = 128.0
-    cut_ms: float = 400.0
+    cut_ms: float = 430.0
+    wordless_cut_ms: float = 550.0
+    voiced_share: float = 0.75
     backchannel_cut_ms: float = 1200.0
     gap_ms: float = 160.0
     end_ms: float = 320.0
@@ -141,6 +146,7 @@ class _Overlap:
     last_voice_s: float
     voice_ms: float = 0.0
     is_acknowledged: bool = False  # the words so far are backchannels
+    is_sentence: bool = False  # several words, and something else
     short: OverlapVerdict | None = None  # what the present gap was judged to be
 
 
@@ -205,8 +211,9 @@ class OverlapJudge:
         settings = self.settings
         span_ms = MS * (overlap.last_voice_s - overlap.onset_s)
         slow = 1.0 if user.aec_has_converged else settings.unconverged_factor
-        least_ms = settings.backchannel_cut_ms if overlap.is_acknowledged else settings.cut_ms
-        p = self._p_of_length(overlap.voice_ms, span_ms, slow * settings.hold_ms, slow * least_ms)
+        least_ms = self._least_ms(overlap)
+        solid_ms = min(span_ms, overlap.voice_ms / settings.voiced_share)
+        p = self._p_of_length(overlap.voice_ms, solid_ms, slow * settings.hold_ms, slow * least_ms)
         if p < settings.cut_p and gap_ms >= settings.gap_ms:
             overlap.short = self._short(overlap)
             return overlap.short
@@ -214,6 +221,11 @@ class OverlapJudge:
         if overlap.is_acknowledged:
             return OverlapVerdict(p, 1.0 - p, 0.0, False, reason + ", backchannel words")
         return OverlapVerdict(p, (1.0 - p) / 2.0, (1.0 - p) / 2.0, False, reason)
+
+    def _least_ms(self, overlap: _Overlap) -> float:
+        if overlap.is_acknowledged:
+            return self.settings.backchannel_cut_ms
+        return self.settings.cut_ms if overlap.is_sentence else self.settings.wordless_cut_ms
 
     def _end_ms(self, overlap: _Overlap) -> float:
         """A mere sound is forgotten once it was judged (a frame later, so that it is told)."""
@@ -251,4 +263,5 @@ class OverlapJudge:
             return False
         lexicon = of_text(self._lexicons, user.partial_text)
         overlap.is_acknowledged = is_backchannel(lexicon, user.partial_text)
+        overlap.is_sentence = not overlap.is_acknowledged and len(tokens(user.partial_text)) > 1
         return heard_ms >= settings.word_ms and has_stop_word(lexicon, user.partial_text)

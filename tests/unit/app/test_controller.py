@@ -244,6 +244,14 @@ def test_a_voice_that_only_the_predictor_hears_holds_the_reply_before_it_cuts() 
     assert talk.state.turn is not None, "its words are listened to"
 
 
+def test_a_misheard_stop_word_over_the_reply_stops_it() -> None:
+    talk = Talk()
+    talk.until_overlap()
+    talk.feed(SpeechEnded(5.3, 5.5))
+    assert FadeAndFlush in kinds(talk.feed(talk.words("Top.")))
+    assert talk.state.turn is None, "an order wants no answer"
+
+
 def test_a_single_word_over_the_reply_lets_it_go_on() -> None:
     talk = Talk()
     generation = talk.until_overlap()

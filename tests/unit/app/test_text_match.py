@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.text_match import is_backchannel, is_stop_phrase, words
+from app.text_match import is_backchannel, is_stop_phrase, sounds_like_stop_word, words
 
 STOP = ("stop", "wait", "hold on", "be quiet", "停", "等一下")
 BACKCHANNELS = ("mm-hm", "yeah", "uh huh", "oh yeah", "i see", "嗯", "对")
@@ -85,3 +85,11 @@ def test_overlapping_phrases_are_tried_in_every_way() -> None:
 def test_any_row_of_acknowledgements_is_one(row: list[str]) -> None:
     assert is_backchannel(", ".join(row).upper(), BACKCHANNELS)
     assert not is_backchannel(" ".join([*row, "tower"]), BACKCHANNELS)
+
+
+def test_one_letter_off_a_stop_word_sounds_like_it() -> None:
+    orders = ("stop", "wait", "hold on", "hush")
+    for text in ("Top.", "stoop", "shop", "wai"):
+        assert sounds_like_stop_word(text, orders), text
+    for text in ("", "Knowing,", "what", "stop now", "old", "to"):
+        assert not sounds_like_stop_word(text, orders), text

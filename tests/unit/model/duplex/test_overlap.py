@@ -35,7 +35,17 @@ def is_resumed(said: list[DuplexPrediction]) -> bool:
 def test_a_voice_that_goes_on_is_held_early_and_cut_within_the_limit() -> None:
     said = said_of(over_reply(voice(1500)))
     assert first_ms(said, SETTINGS.hold_p) == pytest.approx(SETTINGS.hold_ms, abs=10)
+    assert first_ms(said, SETTINGS.cut_p) == pytest.approx(SETTINGS.wordless_cut_ms, abs=10)
+
+
+def test_words_that_are_no_backchannel_cut_sooner() -> None:
+    said = said_of(over_reply(voice(1500, "no the other one")))
     assert first_ms(said, SETTINGS.cut_p) == pytest.approx(SETTINGS.cut_ms, abs=10)
+
+
+def test_two_coughs_are_no_sentence() -> None:
+    said = said_of(over_reply(voice(160)), over_reply(quiet(250)), over_reply(voice(160)))
+    assert first_ms(said, SETTINGS.cut_p) is None
 
 
 def test_short_voice_is_a_backchannel_and_never_cuts() -> None:
