@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from model.catalog import Options
-from model.events import ModelEvent, SpeechChunk, WorkerFailed
+from model.events import ModelEvent, ModelReady, SpeechChunk, WorkerFailed
 from model.host import EventSink, ModelHost, serve
 from model.interfaces import SpeechModel
 from model.outbox import Outbox
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 ThreadFactory = Callable[[str, Callable[[], None]], threading.Thread]
 
 _STOP_S = 5.0  # a model that is not out by then is ended
+_STOP_LOADING_S = 0.2  # one that is still loading hears nothing and has nothing to lose
 
 
 def plain_thread(name: str, body: Callable[[], None]) -> threading.Thread:
@@ -79,6 +80,7 @@ class ProcessWorker:
         self._thread_factory = thread_factory
         self._outbox = Outbox()
         self._process: SpawnProcess | None = None
+        self._has_loaded = False
         self._threads: tuple[threading.Thread, ...] = ()
 
     @property
@@ -90,6 +92,7 @@ class ProcessWorker:
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
         outbox = self._outbox = Outbox()
+        self._has_loaded = False
         process = context.Process(
             target=serve_process,
             args=(there, self._name, str(self._weights_dir), self._options),
@@ -115,9 +118,10 @@ class ProcessWorker:
             return
         self._outbox.put(Shutdown())
         self._outbox.close()
-        process.join(_STOP_S)
+        process.join(_STOP_S if self._has_loaded else _STOP_LOADING_S)
         if process.is_alive():
-            log.warning("the model's process did not end in %s s and is ended", _STOP_S)
+            if self._has_loaded:
+                log.warning("the model's process did not end in %s s and is ended", _STOP_S)
             process.kill()
             process.join()
         for thread in self._threads:
@@ -138,6 +142,7 @@ class ProcessWorker:
         try:
             while True:
                 event = _received(pipe.recv())
+                self._has_loaded = self._has_loaded or isinstance(event, ModelReady)
                 if not outbox.is_closed:
                     self._on_event(event)
         except (EOFError, OSError) as error:
