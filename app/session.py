@@ -61,6 +61,7 @@ from app.recorder import Recorder
 from app.rules import capture_settings, dialogue_rules, playback_rules, stream_request, voice_choice
 from app.session_catalog import SessionCatalog
 from app.settings import Settings
+from app.silence_watch import SilenceWatch
 from app.snapshot import EngineSnapshot, Notice, Phase
 from app.snapshot_board import SnapshotBoard
 from app.stream_time import StreamTime
@@ -97,6 +98,7 @@ class Session:
         self._clock = clock or MonotonicClock()
         self._weights = WeightDesk(catalog.shelf, self.notify, self._clock)
         self._n_previews = 0
+        self._silence = SilenceWatch()
         self._n_failures = 0  # of the model, since it last made a reply
         self._pending_conversation: Callable[[], None] | None = None
         self._build()
@@ -124,7 +126,7 @@ class Session:
             send=self._worker.send,
             restart_model=self._restart_model,
             set_microphone=self._set_microphone,
-            report_error=self._report_error,
+            report_error=lambda text: self.board.notify(notices.warning("error", text)),
         )
         self.dialogue = Dialogue(
             ports,
@@ -361,22 +363,17 @@ class Session:
                 pass
 
     def _after_batch(self, now_s: float) -> None:
-        del now_s
-        state = self.dialogue.state
+        state, capture = self.dialogue.state, self.engine.capture
         if self._pending_conversation is not None and self._is_settled():
             change, self._pending_conversation = self._pending_conversation, None
             self.dialogue.captions.clear()
             change()
         self._devices.reply_waits(state.phase is Phase.THINKING)
-        is_unsure = self.engine.capture.is_microphone_dead and state.is_mic_open
-        self._notice_dead_microphone(is_unsure and state.is_hands_free)
-
-    def _notice_dead_microphone(self, is_dead: bool) -> None:
-        is_shown = self.board.is_shown(notices.SILENCE)
-        if is_dead and not is_shown and self._backend.is_running:
-            self.board.notify(notices.microphone_silent())
-        elif is_shown and not is_dead:
-            self.board.notify(notices.nothing(notices.SILENCE))
+        is_mute = self._silence.is_mute(now_s, capture.mic_dbfs, is_dead=capture.is_microphone_dead)
+        is_wanted = is_mute and state.is_mic_open and state.is_hands_free
+        if is_wanted != self.board.is_shown(notices.SILENCE):
+            silent, sounding = notices.microphone_silent(), notices.nothing(notices.SILENCE)
+            self.board.notify(silent if is_wanted else sounding)
 
     def _part_failed(self, name: str, message: str, is_over: bool) -> None:
         """On the thread that failed."""
@@ -397,9 +394,6 @@ class Session:
 
     def _set_microphone(self, is_open: bool) -> None:
         self.engine.capture.is_mic_open = is_open
-
-    def _report_error(self, message: str) -> None:
-        self.board.notify(notices.warning("error", message))
 
     def notify(self, notice: Notice) -> None:
         """Shows a notice. Any thread."""
