@@ -5,6 +5,7 @@ Measures; decides nothing and knows no model. Timing is what the recording says 
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,9 +78,16 @@ class _Tally:
 def run_scenes(folder: Path, run: RunScene) -> tuple[Row, ...]:
     """Raises BadInputError when a scene is broken (before any has run) or there is none."""
     scenes = [read_scene(path) for path in scene_files(folder)]
-    results = [run(scene) for scene in with_progress(scenes, "scenes", is_quiet=False)]
+    results = [_run_alone(scene, run) for scene in with_progress(scenes, "scenes", is_quiet=False)]
     rows = [_Tally((result,)).row(result.scene.name) for result in results]
     return (*rows, _Tally(tuple(results)).row("all"))
+
+
+def _run_alone(scene: Scene, run: RunScene) -> SceneResult:
+    """An engine is full of cycles: its model must be gone before the next one is loaded."""
+    result = run(scene)
+    gc.collect()
+    return result
 
 
 def scene_files(folder: Path) -> list[Path]:
