@@ -43,7 +43,7 @@ class EndOfTurnSettings:
     """
 
     min_wait_ms: float = 500.0
-    max_wait_ms: float = 2200.0
+    max_wait_ms: float = 2500.0
     certain_p: float = 0.80
     unlikely_p: float = 0.15
     acoustic_weight: float = 0.6
