@@ -126,7 +126,9 @@ class CascadeModel:
         if self._turn is None or not parts.recognizer.hear(frame):
             return ()
         text = parts.recognizer.partial_text
-        self._warm_with(text, self._speakable(parts.recognizer.language))
+        # Partials may guess the language wrong; another one would cost the whole computed history.
+        if self._speakable(parts.recognizer.language) == self._opened:
+            self._warm_with(text)
         return (TranscriptPartial(self._turn.turn, text, parts.recognizer.end_s),)
 
     def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed]:
@@ -195,7 +197,7 @@ class CascadeModel:
         """Returns ``language`` where there is a voice for it, else English."""
         return "zh" if language == "zh" and self._synthesizer.can_speak("zh") else "en"
 
-    def _warm_with(self, partial: str, language: str) -> None:
+    def _warm_with(self, partial: str) -> None:
         """Computes the words that will not change any more while the user is still speaking."""
         words = _WORD.findall(partial)
         n_stable = len(words) - _UNSTABLE_WORDS
@@ -204,7 +206,7 @@ class CascadeModel:
         if self._warming is not None and not self._warming.is_done.is_set():
             return
         self._warmed_words = n_stable
-        self._warm(language, self._context, "".join(words[:n_stable]))
+        self._warm(self._opened or "en", self._context, "".join(words[:n_stable]))
 
     def _warm(self, language: str, context: ReplyContext, words: str = "") -> None:
         prompt = self._loaded().prompts[language].before_user(context.messages) + words
