@@ -31,9 +31,9 @@ def test_speech_is_declared_after_96_ms_and_dated_to_its_onset() -> None:
     assert event == SpeechStarted(onset_s=pytest.approx(0.128), at_s=pytest.approx(0.224))
 
 
-def test_the_end_is_declared_after_160_ms_and_dated_to_the_offset() -> None:
+def test_the_end_is_declared_after_128_ms_and_dated_to_the_offset() -> None:
     events = _feed([0.9] * 5 + [0.1] * 6)
-    assert events[1] == SpeechEnded(offset_s=pytest.approx(0.16), at_s=pytest.approx(0.32))
+    assert events[1] == SpeechEnded(offset_s=pytest.approx(0.16), at_s=pytest.approx(0.288))
 
 
 def test_a_click_is_no_speech() -> None:
@@ -41,7 +41,7 @@ def test_a_click_is_no_speech() -> None:
 
 
 def test_a_short_pause_does_not_end_speech() -> None:
-    assert len(_feed([0.9] * 5 + [0.1] * 4 + [0.9] * 5)) == 1
+    assert len(_feed([0.9] * 5 + [0.1] * 3 + [0.9] * 5)) == 1
 
 
 def test_between_the_thresholds_nothing_changes() -> None:
