@@ -119,6 +119,10 @@ class RealtimeEngine:
         self._speaker_box.put(partial(self.player.attach, renderer, latency_s))
         self.backend.renderer.wake.ring()
 
+    def set_volume(self, gain_db: float) -> None:
+        """Level of all replies. Any thread."""
+        self._speaker_box.put(partial(self.player.set_volume, gain_db))
+
     def use_predictor(self, runner: DuplexRunner) -> None:
         """From the next frame on. Any thread."""
         self._runner = runner

@@ -114,6 +114,7 @@ class Session:
             tap=self._recorder.tap,
         )
         player = Player(self._backend.renderer, self._backend.format.output_latency_s)
+        player.set_volume(settings.audio.output_volume_db)
         box = speaker_mailbox()
 
         def post(command: Callable[[], object]) -> None:
@@ -158,11 +159,8 @@ class Session:
             self.engine, self.dialogue, lambda: self._history.n_changes, parts.resident_mb
         )
         self.board.weights = self._weights
-        echo_watch = EchoWatch(
-            capture.canceller,
-            self.board.notify,
-            is_switched_off=not settings.audio.echo_cancellation,
-        )
+        is_off = not settings.audio.echo_cancellation
+        echo_watch = EchoWatch(capture.canceller, self.board.notify, is_switched_off=is_off)
         self.engine.listeners += [self._watch, echo_watch.on_event]
         self.engine.tick_listeners.append(self._after_batch)
         self.engine.failure_listeners.append(self._part_failed)
@@ -302,6 +300,7 @@ class Session:
         if settings.voice != before.voice:
             self.dialogue.choose_voice(voice_choice(settings))
         self.engine.capture.segmenter.settings = capture_settings(settings).segmenter
+        self.engine.set_volume(settings.audio.output_volume_db)
         self._recorder.is_on = settings.privacy.record_audio
         now, was = settings.conversation, before.conversation
         if now.mode != was.mode:

@@ -51,17 +51,6 @@ class AudioSettings:
         0.0,
         Option("Volume", "Level of the voice below full scale.", "dB", -40.0, 0.0),
     )
-    output_rate_hz: int = _setting(
-        0,
-        Option(
-            "Loudspeaker rate",
-            "Samples a second; 0: what the device prefers.",
-            "Hz",
-            0,
-            192_000,
-            needs_restart=True,
-        ),
-    )
     latency_ms: int = _setting(
         60,
         Option(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+import numpy as np
+
 from audio_io.events import (
     AudioEvent,
     PlaybackEnded,
@@ -61,6 +63,7 @@ class Player:
     ) -> None:
         self.settings = settings or PlayerSettings()
         self.n_stale = 0
+        self._volume = np.float32(1.0)
         self._reply: ReplyAudio | None = None
         self._ledger = PlayoutLedger(renderer.rate_hz, renderer.rate_hz)
         self._phase = _Phase.PLAYING
@@ -124,6 +127,10 @@ class Player:
         """No more chunks will come."""
         if self._reply is not None and self._reply.generation == generation:
             self._reply.is_complete = True
+
+    def set_volume(self, gain_db: float) -> None:
+        """Level of all replies, 0 dB or less; heard once the ring has played out."""
+        self._volume = np.float32(10.0 ** (min(gain_db, 0.0) / 20.0))
 
     def duck(self, gain_db: float, ramp_ms: float) -> None:
         """Goes on more softly (``gain_db`` < 0)."""
@@ -214,7 +221,7 @@ class Player:
             self._write_from(reply, self._resume_at)
         ring = self._renderer.ring
         while reply.has_unread and self._depth() < self._target and ring.n_free >= 3 * self._step:
-            ring.write(reply.read(self._step))
+            ring.write(reply.read(self._step) * self._volume)
         self._renderer.expect(not reply.is_complete or reply.has_unread)
 
     def _report_progress(self, reply: ReplyAudio, heard: int) -> None:

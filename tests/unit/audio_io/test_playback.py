@@ -299,3 +299,17 @@ def test_a_reply_goes_on_from_its_word_on_another_device() -> None:
     assert 0.0 <= repeated <= 0.31
     ends = [event.heard_text_end for event in room.of(PlaybackProgressed)]
     assert ends == sorted(set(ends))
+
+
+def test_the_volume_is_that_of_the_loudspeaker_and_outlives_a_change_of_device() -> None:
+    def peak(gain_db: float) -> float:
+        speaker = Loudspeaker()
+        speaker.player.set_volume(gain_db)
+        speaker.renderer = OutputRenderer(speaker.out_rate_hz)
+        speaker.player.attach(speaker.renderer, LATENCY_S)
+        speaker.say(4)
+        speaker.run(1.0)
+        return float(np.max(np.abs(speaker.played())))
+
+    assert peak(-20.0) == pytest.approx(peak(0.0) / 10.0, rel=0.02)
+    assert peak(6.0) == peak(0.0), "never louder than the reply"
