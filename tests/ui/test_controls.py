@@ -221,10 +221,11 @@ def test_a_notice_speaks_the_windows_language(make_desk: Callable[..., Desk]) ->
 
 def test_every_notice_the_program_sends_has_chinese_words() -> None:
     sent = {
-        "device_lost", "device_returned", "history_failed", "history_in_memory",
-        "history_not_kept", "history_put_aside", "microphone_silent", "model_failed",
-        "model_later", "model_restarting", "settings_problem", "settings_unknown",
-        "settings_unsaved", "weights_not_fetched", "weights_not_removed",
+        "device_lost", "device_returned", "echo_off", "echo_weak", "history_failed",
+        "history_in_memory", "history_not_kept", "history_put_aside", "microphone_silent",
+        "model_failed", "model_later", "model_restarting", "part_failed", "part_over",
+        "settings_problem", "settings_unknown", "settings_unsaved", "weights_not_fetched",
+        "weights_not_removed",
     }  # fmt: skip
     written = {key.removeprefix("message.") for key in read_words("zh") if "message." in key}
     assert written == sent
