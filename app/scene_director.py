@@ -13,7 +13,7 @@ from app.events import DialogueEvent, ModelReady, PlaybackEnded, PlaybackStarted
 from app.scene_file import Cue, Label, Scene, Utterance
 from app.snapshot import Phase
 from app.speech_truth import speech_bounds
-from audio_io.frames import ENGINE_RATE_HZ, Samples
+from audio_io.frames import Samples
 
 _SOON_S = 0.02  # a cue that has passed is followed at the next block
 
@@ -149,8 +149,3 @@ class SceneDirector:
             ("user_speech_ended", spoken.true_end_s),
         ):
             self._record(event, t_s, source="truth", label=label, line=spoken.index)
-
-
-def total_seconds(lines: tuple[Line, ...]) -> float:
-    """Length of all lines together."""
-    return sum(len(line.samples) for line in lines) / ENGINE_RATE_HZ

@@ -67,15 +67,6 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class VoiceBlend:
-    """Two presets mixed; ``weight`` of the second in [0, 1]."""
-
-    first: str
-    second: str
-    weight: float
-
-
-@dataclass(frozen=True, slots=True)
 class VoiceChoice:
     """Who speaks and how fast.
 
