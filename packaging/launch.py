@@ -2,13 +2,14 @@
 """Sets Parley up and starts it. Needs nothing but Python and its standard library.
 
     python3 packaging/launch.py [--quick] [--speech-lm] [ARGUMENTS FOR PARLEY]
-    python3 packaging/launch.py test [--speech-lm] [ARGUMENTS FOR PYTEST]
+    python3 packaging/launch.py test [ARGUMENTS FOR PYTEST]
 
 The first start makes .venv beside this folder, installs the locked packages, checks the system's
 libraries and fetches the default weights; later starts find all of it in place.
 
     --quick      fetch the smallest set of weights
-    --speech-lm  also install torch and transformers, for the speech language model and training
+    --speech-lm  also install torch and transformers, for the speech language model and training;
+                 the tests always have them
 
 Knows how to prepare a machine; knows nothing of what Parley does.
 """
@@ -48,7 +49,7 @@ class Request:
         rest = arguments[1:] if self.is_test else list(arguments)
         self.is_help = rest[:1] in (["-h"], ["--help"]) and not self.is_test
         self.is_quick = "--quick" in rest
-        self.wants_speech_lm = "--speech-lm" in rest
+        self.wants_speech_lm = self.is_test or "--speech-lm" in rest
         self.passed_on = [word for word in rest if word not in ("--quick", "--speech-lm")]
 
 
