@@ -1,0 +1,1 @@
+"""SenseVoice: how the Plus variants hear the user, and what it says about how they spoke."""
