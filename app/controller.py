@@ -12,6 +12,7 @@ The predictor proposes, this decides. No threads, no clocks, no audio: events in
  LISTENING  DuplexPrediction          THINKING    play_reply, commit_user_turn           is_end_of_turn
  LISTENING  EndpointDeadline          THINKING    play_reply, commit_user_turn           owes_reply and user_is_quiet
  THINKING   TurnTranscribed           THINKING    start_generation, play_reply           words came after the decision
+ THINKING|SPEAKING  TurnTranscribed   (same)      commit_user_turn                       a turn answered by ear is written down
  THINKING   SpeechStarted             LISTENING   cancel(USER_RESUMED), open_turn        nothing heard yet
  THINKING   PlaybackStarted(gen)      SPEAKING
  THINKING   GenerationFailed|Empty    LISTENING   report_error

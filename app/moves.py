@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from app.draft import AUDIBLE, DialogueDraft
 from app.effects import (
+    CommitUserTurn,
     FadeAndFlush,
     HardFlush,
     ReportError,
@@ -72,7 +73,8 @@ class Move(DialogueDraft):
 
     def transcribed(self, event: TurnTranscribed) -> None:
         turn = self.state.turn
-        if turn is None or turn.key != event.key:
+        if turn is None or turn.key != event.key or (turn.is_transcribed and turn.text is None):
+            self._written_down(event)
             return
         self.state = replace(self.state, turn=replace(turn, text=event.text, is_transcribed=True))
         if event.text == "":
@@ -87,6 +89,19 @@ class Move(DialogueDraft):
             self._prepare()
         elif self.state.phase is Phase.THINKING:
             self._request_live()
+
+    def _written_down(self, event: TurnTranscribed) -> None:
+        """Words of a turn that a model answered by ear; it is being answered already."""
+        turn = self.state.turn
+        if not event.text:
+            return
+        if turn is not None and turn.key == event.key:
+            self.state = replace(self.state, turn=replace(turn, text=event.text))
+            if is_stop_phrase(event.text, self._rules.stop_phrases):
+                self._obey_stop_phrase()
+                return
+        if any(reply.key == event.key for reply in self.state.uncommitted):
+            self.effects.append(CommitUserTurn(event.key, event.text))
 
     # -- deadlines -----------------------------------------------------------------------------
 

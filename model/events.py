@@ -49,7 +49,8 @@ class TurnTranscribed:
     """Final words of a turn's revision.
 
     Attributes:
-        text: "" when nothing was said; None when the model heard audio without writing it down.
+        text: "" when nothing was said; None when the model heard audio without writing it down
+            (the words may follow among the events of the reply).
         compute_s: time the recogniser took for the final pass.
     """
 
@@ -96,7 +97,8 @@ class SpeechChunk:
     spans: dict[str, float] = field(default_factory=dict[str, float])
 
 
-ReplyEvent = TextDelta | SpeechChunk
+# A model that answers by ear may write the turn down meanwhile: once, with the reply's own key.
+ReplyEvent = TextDelta | SpeechChunk | TurnTranscribed
 
 
 @dataclass(frozen=True, slots=True)

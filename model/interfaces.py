@@ -164,6 +164,8 @@ class SpeechModel(Protocol):
     def reply(self, request: ReplyRequest, cancel: CancelToken) -> Iterator[ReplyEvent]:
         """Yields text deltas and speech chunks. One ``next`` is one step (<= 200 ms of work).
 
+        A turn that was answered by ear may be written down among them (``TurnTranscribed``).
+
         Stops yielding within one step of ``cancel``. ``close()`` on the iterator frees its state.
         """
         ...

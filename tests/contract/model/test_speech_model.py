@@ -72,6 +72,8 @@ def checked(
     text = ""
     chunks: list[SpeechChunk] = []
     for event in events:
+        if isinstance(event, TurnTranscribed):
+            continue  # of the turn that is being answered
         assert event.generation == generation
         if isinstance(event, TextDelta):
             text += event.text

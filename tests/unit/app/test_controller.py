@@ -521,3 +521,50 @@ def test_a_worker_that_dies_during_a_reply_does_not_silence_what_was_made() -> N
     assert FadeAndFlush not in kinds(effects)
     talk.feed(ended(generation, 5))
     assert talk.state.phase is Phase.STARTING
+
+
+# -- turns that are answered by ear ------------------------------------------------------------
+
+
+def _asked_by_ear() -> Talk:
+    talk = Talk()
+    talk.feed(SpeechStarted(0.5, 0.6), SpeechEnded(1.5, 1.7))
+    talk.feed(TurnTranscribed(TurnKey(1), None, "en", 0.0), TURN_OVER)
+    assert talk.state.phase is Phase.THINKING
+    assert not any(isinstance(effect, CommitUserTurn) for effect in talk.all)
+    return talk
+
+
+def test_a_turn_answered_by_ear_is_kept_once_its_words_are_written_down() -> None:
+    talk = _asked_by_ear()
+    effects = talk.feed(TurnTranscribed(TurnKey(1), "how are you", "en", 0.2))
+    assert effects == [CommitUserTurn(TurnKey(1), "how are you")]
+
+
+def test_words_that_come_while_the_answer_is_heard_are_kept_too() -> None:
+    talk = _asked_by_ear()
+    talk.feed(PlaybackStarted(1, 2.0))
+    effects = talk.feed(TurnTranscribed(TurnKey(1), "how are you", "en", 0.2))
+    assert effects == [CommitUserTurn(TurnKey(1), "how are you")]
+    assert talk.state.phase is Phase.SPEAKING
+
+
+def test_words_that_come_before_the_turn_is_over_are_kept_with_it() -> None:
+    talk = Talk()
+    talk.feed(SpeechStarted(0.5, 0.6), SpeechEnded(1.5, 1.7))
+    talk.feed(TurnTranscribed(TurnKey(1), None, "en", 0.0))
+    assert talk.feed(TurnTranscribed(TurnKey(1), "how are you", "en", 0.2)) == []
+    assert CommitUserTurn(TurnKey(1), "how are you") in talk.feed(TURN_OVER)
+
+
+def test_a_stop_phrase_that_is_written_down_late_is_obeyed() -> None:
+    talk = _asked_by_ear()
+    effects = talk.feed(TurnTranscribed(TurnKey(1), "stop", "en", 0.2))
+    assert any(isinstance(effect, CancelGeneration) for effect in effects)
+    assert talk.state.phase is Phase.LISTENING
+
+
+def test_late_words_of_nothing_change_nothing() -> None:
+    talk = _asked_by_ear()
+    assert talk.feed(TurnTranscribed(TurnKey(1), "", "en", 0.2)) == []
+    assert talk.feed(TurnTranscribed(TurnKey(7), "who is this", "en", 0.2)) == []
