@@ -1,0 +1,132 @@
+"""The user's words beside an end-to-end model, written down on another thread: for captions, the
+history and the duplex predictor.
+
+The speech model answers by ear and does not wait for them. Knows no speech model; the recogniser is
+handed in.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import Protocol
+
+from audio_io.frames import AudioFrame
+from model.events import TranscriptPartial, TurnTranscribed
+from model.interfaces import TurnKey
+
+logger = logging.getLogger(__name__)
+
+_MOST_WAITING = 64  # frames not yet taken by a slow recogniser: 2.5 s of 40 ms
+_SHORT_WORDS = 3  # so few may be "stop", "wait" or "mm-hm": they are judged by their words
+_SHORT_WAIT_S = 1.0
+
+
+class Recognizer(Protocol):
+    """Hears one turn at a time; never called by two threads at once."""
+
+    @property
+    def end_s(self) -> float: ...
+
+    @property
+    def partial_text(self) -> str: ...
+
+    @property
+    def language(self) -> str: ...
+
+    def begin(self) -> None: ...
+
+    def hear(self, frame: AudioFrame) -> bool: ...
+
+    def finish(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    key: TurnKey
+    text: str
+    language: str
+
+
+class Transcription:
+    """Follows the open turn. All methods run on the model's thread.
+
+    Only ``judged_by_words`` waits, and ``hear`` where the recogniser is 2.5 s behind.
+
+    Args:
+        pool: of one thread; work is done in order.
+        clock: seconds; measures what the final pass took.
+    """
+
+    def __init__(self, recognizer: Recognizer, pool: Executor, clock: Callable[[], float]) -> None:
+        self._recognizer = recognizer
+        self._pool = pool
+        self._clock = clock
+        self._turn = 0
+        self._waiting: list[Future[TranscriptPartial | None]] = []
+        self._final: Future[_Written] | None = None
+        self._asked_at = 0.0
+        self._partial = ""
+
+    def begin(self, turn: int) -> None:
+        """Another turn: what was heard of the one before is forgotten."""
+        self._turn = turn
+        self._partial = ""
+        self._final = None
+        for job in self._waiting:
+            job.cancel()
+        self._waiting.clear()
+        self._pool.submit(self._recognizer.begin)
+
+    def hear(self, frame: AudioFrame) -> tuple[TranscriptPartial, ...]:
+        """Hands audio on; returns the newest partial transcript that is ready, if it is news."""
+        self._waiting.append(self._pool.submit(self._follow, self._turn, frame))
+        news: TranscriptPartial | None = None
+        while self._waiting and (self._waiting[0].done() or len(self._waiting) > _MOST_WAITING):
+            news = self._waiting.pop(0).result() or news
+        if news is None:
+            return ()
+        self._partial = news.text
+        return (news,)
+
+    def finish(self, key: TurnKey) -> None:
+        """The user paused: begins the final pass."""
+        self._asked_at = self._clock()
+        self._final = self._pool.submit(self._finish, key)
+
+    def judged_by_words(self) -> TurnTranscribed | None:
+        """Waits for the words of a short utterance: what they are decides what is done with it.
+
+        Returns None where the utterance is long enough to be answered by ear.
+        """
+        if len(self._partial.split()) > _SHORT_WORDS:
+            return self.ready()
+        try:
+            return self._told(_SHORT_WAIT_S)
+        except FutureTimeout:
+            logger.info("the words of a short turn took more than %s s", _SHORT_WAIT_S)
+            return None
+
+    def ready(self) -> TurnTranscribed | None:
+        """The final words, told once, as soon as they are there."""
+        return self._told(0.0) if self._final is not None and self._final.done() else None
+
+    def _told(self, wait_s: float) -> TurnTranscribed | None:
+        if self._final is None:
+            return None
+        written = self._final.result(timeout=wait_s)
+        self._final = None
+        spent_s = self._clock() - self._asked_at
+        return TurnTranscribed(written.key, written.text, written.language, spent_s)
+
+    def _follow(self, turn: int, frame: AudioFrame) -> TranscriptPartial | None:
+        recognizer = self._recognizer
+        if not recognizer.hear(frame):
+            return None
+        return TranscriptPartial(turn, recognizer.partial_text, recognizer.end_s)
+
+    def _finish(self, key: TurnKey) -> _Written:
+        return _Written(key, self._recognizer.finish(), self._recognizer.language)
