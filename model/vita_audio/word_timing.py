@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from model.events import Mark
 
-# Median pace of read speech: a word takes its letters and the gap after it, an ideograph a syllable.
+# Median pace of read speech: a word takes its letters and a gap, an ideograph a syllable.
 _S_PER_LETTER = 0.062
 _S_PER_GAP = 0.06
 _S_PER_IDEOGRAPH = 0.22
