@@ -1,0 +1,126 @@
+"""Stores the backbone's linear layers with 8 or 4 bits; all other parts keep their dtype.
+
+MCTP blocks, their projections, the embeddings, the head and every norm stay as they were. Knows no
+memory and no reason (``precision``) and nothing of how layers are run: a stored layer is a module
+that is called like the ``nn.Linear`` it replaces.
+
+Whoever fuses weights (q, k, v or gate, up) does so before: 8-bit scales belong to one output row
+and 4-bit scales to 64 weights of one row, so fused and separate layers are stored alike.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from model.errors import ModelError
+from model.vita_audio.precision import Quantization
+
+_BLOCK = 64  # weights that share one scale in 4-bit storage
+_REMEDY = "python3 packaging/launch.py --speech-lm"
+
+
+class BackboneOwner(Protocol):
+    """Of a language model, what is quantised: the first layers of ``model.layers``."""
+
+    @property
+    def num_backbone_layers(self) -> int: ...
+
+    @property
+    def model(self) -> Any: ...  # noqa: ANN401  torch types the members of a module as unions
+
+
+def quantize_backbone(
+    owner: BackboneOwner, quantization: Quantization, device: torch.device | str
+) -> int:
+    """Moves the backbone's layers to ``device``, one at a time, stored as ``quantization`` says.
+
+    The peak on the device is the stored layers and one layer in full. The rest of the model is
+    left where it is.
+
+    Returns:
+        Number of linear layers that were replaced.
+
+    Raises:
+        ModelError: bitsandbytes is not installed.
+    """
+    n_replaced = 0
+    for layer in list(owner.model.layers)[: owner.num_backbone_layers]:
+        if quantization is not Quantization.NONE:
+            n_replaced += _replace_linears(layer, quantization)
+        layer.to(device)
+    return n_replaced
+
+
+def quantize_linear(linear: nn.Linear, quantization: Quantization) -> nn.Module:
+    """A layer that is called like ``linear``; its weight is packed by its first move to a device.
+
+    8-bit: rows by their largest absolute value, without a search for outliers, so that a step has
+    no data-dependent shape. 4-bit: NF4 in blocks of 64. ``linear`` itself where nothing is asked.
+
+    Raises:
+        ModelError: bitsandbytes is not installed.
+    """
+    if quantization is Quantization.NONE:
+        return linear
+    library = _library()
+    has_bias = isinstance(linear.bias, nn.Parameter)  # pyright: ignore[reportUnnecessaryIsInstance]
+    shape = (linear.in_features, linear.out_features, has_bias)
+    if quantization is Quantization.INT8:
+        stored = library.nn.Linear8bitLt(
+            *shape, has_fp16_weights=False, threshold=0.0, device="meta"
+        )
+        stored.weight = library.nn.Int8Params(
+            linear.weight.data, requires_grad=False, has_fp16_weights=False
+        )
+    else:
+        stored = library.nn.Linear4bit(
+            *shape,
+            compute_dtype=linear.weight.dtype,
+            compress_statistics=False,
+            quant_type="nf4",
+            device="meta",
+        )
+        stored.weight = library.nn.Params4bit(
+            linear.weight.data,
+            requires_grad=False,
+            blocksize=_BLOCK,
+            compress_statistics=False,
+            quant_type="nf4",
+        )
+    stored.bias = linear.bias
+    return stored.to(linear.weight.device)
+
+
+def is_quantized(module: nn.Module) -> bool:
+    """Whether the weight of a linear layer is packed: it must be called, never read."""
+    weight = getattr(module, "weight", None)
+    return isinstance(weight, torch.Tensor) and not weight.dtype.is_floating_point
+
+
+def _replace_linears(layer: nn.Module, quantization: Quantization) -> int:
+    found = [
+        (parent, name, child)
+        for parent in layer.modules()
+        for name, child in parent.named_children()
+        if type(child) is nn.Linear
+    ]
+    for parent, name, child in found:
+        setattr(parent, name, quantize_linear(child, quantization))
+    return len(found)
+
+
+def _library() -> Any:  # noqa: ANN401  an optional package without types
+    try:
+        with warnings.catch_warnings():
+            # Its import meets a function that torch has deprecated.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return importlib.import_module("bitsandbytes")
+    except ImportError as error:
+        raise ModelError(
+            f"8-bit and 4-bit weights need bitsandbytes: run {_REMEDY}, or choose 16-bit"
+        ) from error
