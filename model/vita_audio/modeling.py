@@ -6,6 +6,8 @@ published weight files were not verified; the key names are those of the upstrea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from transformers.models.qwen2.modeling_qwen2 import (
@@ -15,7 +17,9 @@ from transformers.models.qwen2.modeling_qwen2 import (
     Qwen2RotaryEmbedding,
 )
 
+from model.errors import ModelError
 from model.vita_audio.configuration import VitaAudioConfig, VitaAudioPlusConfig
+from model.vita_audio.mctp import PackedLosses, packed_losses
 from model.vita_audio.sense_voice.configuration import SenseVoiceConfig
 from model.vita_audio.sense_voice.network import SenseVoice
 
@@ -101,6 +105,68 @@ class VitaAudioForCausalLM(Qwen2PreTrainedModel):
     @property
     def num_mctp_modules(self) -> int:
         return self.config.num_nextn_predict_layers
+
+    @property
+    def is_plus(self) -> bool:
+        """Whether user audio goes in as features."""
+        return isinstance(self.config, VitaAudioPlusConfig)
+
+    @property
+    def is_mctp_branch_detached(self) -> bool:
+        """Whether the backbone learns from the main loss only (VITA-Audio: the Plus variants)."""
+        return self.is_plus
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        position_ids: Tensor,
+        labels: Tensor,
+        audios: Sequence[Tensor] = (),
+        audio_indices: Sequence[Tensor] = (),
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> PackedLosses:
+        """Losses of packed training rows; see ``packed_losses``.
+
+        Args:
+            input_ids: (b, n) int64; ``position_ids`` and ``labels`` alike.
+            audios: (t, 560) features of each user audio; Plus only.
+            audio_indices: (2, 1, t + 4) int64 of each: row and place of its placeholders.
+        """
+        embeddings = self.embed(input_ids, audios, audio_indices) if self.is_plus else None
+        return packed_losses(self, input_ids, position_ids, labels, embeddings, num_items_in_batch)
+
+    def embed(
+        self, input_ids: Tensor, audios: Sequence[Tensor], audio_indices: Sequence[Tensor]
+    ) -> Tensor:
+        """Backbone input (b, n, hidden): what was heard stands in place of its placeholders."""
+        embeddings = self.model.embed_tokens(input_ids)
+        if not audios:
+            return embeddings + self._unheard(embeddings) if self.training else embeddings
+        places = torch.cat([index[:, 0] for index in audio_indices], dim=1)  # (2, frames)
+        heard = torch.cat([self.hear(features) for features in audios])  # (frames, hidden)
+        where = (places[0].to(embeddings.device), places[1].to(embeddings.device))
+        return embeddings.index_put(where, heard.to(embeddings.dtype))
+
+    def hear(self, features: Tensor) -> Tensor:
+        """Embeddings (t + 4, hidden) of the whole of a user's audio, ``features`` (t, 560).
+
+        Raises:
+            ModelError: this variant hears discrete codes only.
+        """
+        if not self.is_plus:
+            raise ModelError(
+                f"a model of type {self.config.model_type} hears audio codes, not features"
+            )
+        projection = self.model.audio_projection
+        with torch.no_grad():
+            frames = self.model.audio_model.model(features[None].to(self.device))[0]
+        return projection(frames)
+
+    def _unheard(self, like: Tensor) -> Tensor:
+        """0 that depends on the projection: every training process must have the same graph."""
+        projection = self.model.audio_projection
+        nothing = like.new_zeros(1, projection.pre_proj_layernorm.normalized_shape[0])
+        return projection(nothing).sum() * 0.0
 
     def fuse(self, k: int, next_embeddings: Tensor, hidden: Tensor) -> Tensor:
         """Input of the block of module ``k``.
