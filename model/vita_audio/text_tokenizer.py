@@ -35,6 +35,7 @@ _QWEN_ORDINARY = (
     *("<tool_call>", "</tool_call>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"),
     *("<|fim_pad|>", "<|repo_name|>", "<|file_sep|>"),
 )
+_EMPTY_LINE = ("Ċ", "Ċ")  # two line feeds: prompts hold them, so pieces must be cut as in the whole
 
 
 class TextTokenizer:
@@ -114,19 +115,19 @@ class TextStream:
         return self._decoder.decode(b"", final=True)
 
 
-def write_tiny_text_tokenizer(directory: Path, plus: bool, n_base: int = 256) -> int:
-    """Writes tokenizer files in the published layout whose base are single bytes.
+def write_tiny_text_tokenizer(directory: Path, plus: bool, n_base: int = 257) -> int:
+    """Writes tokenizer files in the published layout whose base are bytes and one pair of them.
 
     Args:
-        n_base: entries before the special tokens; those above 256 are never produced.
+        n_base: entries before the special tokens; those above 257 are never produced.
 
     Returns:
         The number of ids used.
     """
-    names = [chr(char) for char in sorted(map(ord, _BYTE_OF))]
+    names = [chr(char) for char in sorted(map(ord, _BYTE_OF))] + ["".join(_EMPTY_LINE)]
     names += [f"Ġunused{index}" for index in range(len(names), n_base)]
     vocabulary = {name: token_id for token_id, name in enumerate(names)}
-    tokenizer = _qwen_tokenizer(vocabulary, [])
+    tokenizer = _qwen_tokenizer(vocabulary, [_EMPTY_LINE])
     tokenizer.add_tokens([_added(f"<|{name}|>", special=True) for name in _QWEN_SPECIALS])
     tokenizer.add_tokens([_added(name, special=False) for name in _QWEN_ORDINARY])
     tokenizer.add_tokens([_added(name, special=True) for name in vita_audio_specials(plus)])
@@ -144,7 +145,8 @@ def write_tiny_text_tokenizer(directory: Path, plus: bool, n_base: int = 256) ->
     }
     tokenizer.save(str(directory / TOKENIZER_FILE), pretty=False)
     _write_json(directory / VOCABULARY_FILE, vocabulary)
-    (directory / MERGES_FILE).write_text("#version: 0.2\n", encoding="utf-8")
+    merges = f"#version: 0.2\n{' '.join(_EMPTY_LINE)}\n"
+    (directory / MERGES_FILE).write_text(merges, encoding="utf-8")
     _write_json(directory / ADDED_FILE, added)
     _write_json(directory / SETTINGS_FILE, settings)
     return tokenizer.get_vocab_size(with_added_tokens=True)

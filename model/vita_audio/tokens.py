@@ -14,7 +14,9 @@ from model.errors import ModelError
 
 N_CODES = 16_384  # of the GLM-4-Voice tokenizer
 
-_END_NAMES = ("<|im_end|>", "<|endoftext|>")
+_UNKNOWN_NAME = "<|endoftext|>"  # of the token that some tokenizers answer with for any other
+_END_NAMES = ("<|im_end|>", _UNKNOWN_NAME)
+_NO_NAME = "<|no such token|>"
 
 
 class TokenKind(StrEnum):
@@ -75,7 +77,7 @@ class TokenTable:
             audio=_required(tokenizer, "<|audio|>"),
             begin_of_audio=_required(tokenizer, "<|begin_of_audio|>"),
             end_of_audio=_required(tokenizer, "<|end_of_audio|>"),
-            context_of_audio=tokenizer.convert_tokens_to_ids("<|context_of_audio|>"),
+            context_of_audio=_known(tokenizer, "<|context_of_audio|>"),
             first_code=first_code,
             n_codes=n_codes,
             end_ids=frozenset(_required(tokenizer, name) for name in _END_NAMES),
@@ -106,7 +108,17 @@ class TokenTable:
 
 
 def _required(tokenizer: Vocabulary, name: str) -> int:
-    token_id = tokenizer.convert_tokens_to_ids(name)
+    token_id = _known(tokenizer, name)
     if token_id is None:
         raise ModelError(f"the tokenizer has no token {name}; this is no VITA-Audio vocabulary")
     return token_id
+
+
+def _known(tokenizer: Vocabulary, name: str) -> int | None:
+    """Id of ``name``; None where the tokenizer has no such token.
+
+    Those of transformers answer with <|endoftext|> then, whose own name they know.
+    """
+    token_id = tokenizer.convert_tokens_to_ids(name)
+    is_answer_to_anything = token_id == tokenizer.convert_tokens_to_ids(_NO_NAME)
+    return None if is_answer_to_anything and name != _UNKNOWN_NAME else token_id
