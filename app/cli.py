@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from app import __version__, cli_models
+from app import __version__, cli_models, cli_tasks
 from app.errors import BadInputError, ParleyError
 
 EXIT_OK = 0
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_bench(commands.add_parser("bench", help="measure"))
     cli_models.add_models_parser(commands)
     commands.choices["models"].set_defaults(run=cli_models.run_models)
+    cli_tasks.add_task_parsers(commands)
     devices = commands.add_parser("devices", help="list microphones and loudspeakers")
     devices.set_defaults(run=_run_devices)
     voices = commands.add_parser("voices", help="list voices")

@@ -1,0 +1,1 @@
+"""Work on files instead of a microphone, through the roles of ``model.interfaces`` only."""
