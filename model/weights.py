@@ -162,7 +162,7 @@ class WeightStore:
                 f"offline, but missing: {absent}; go online and run: parley models get"
             )
         self.folder.mkdir(parents=True, exist_ok=True)
-        with _one_fetcher(self.folder, report):
+        with one_fetcher(self.folder, report):
             absent_weights = [w for w in wanted if not self.is_present(w.name)]
             self._check_room(absent_weights)
             for weight in absent_weights:
@@ -291,7 +291,7 @@ def _sha256(path: Path) -> str:
 
 
 @contextmanager
-def _one_fetcher(folder: Path, report: ProgressReport) -> Generator[None]:
+def one_fetcher(folder: Path, report: ProgressReport) -> Generator[None]:
     """Holds the folder's lock file; the system releases it when the process dies."""
     with (folder / ".lock").open("a+b") as lock:
         if not _try_lock(lock.fileno()):

@@ -17,7 +17,7 @@ from model.errors import WeightsError
 
 MANIFEST_FORMAT = 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # A pinned package: name==version for the package index, name@version (perhaps scoped) for npm.
 _PINNED = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9._/-]*(==|@)[A-Za-z0-9][A-Za-z0-9.+!-]*")
 
@@ -120,7 +120,7 @@ def load_manifest(path: Path) -> Manifest:
 
 def parse_manifest(document: Mapping[str, object], where: str) -> Manifest:
     """Checks a parsed TOML document; ``where`` names it in errors."""
-    top = _Table(document, where)
+    top = Table(document, where)
     top.refuse_unknown("format", "groups", "weight")
     if top.integer("format") != MANIFEST_FORMAT:
         raise WeightsError(
@@ -141,12 +141,12 @@ def parse_manifest(document: Mapping[str, object], where: str) -> Manifest:
     return Manifest(weights, groups)
 
 
-def _weight(entry: _Table, groups: Mapping[str, str]) -> Weight:
+def _weight(entry: Table, groups: Mapping[str, str]) -> Weight:
     entry.refuse_unknown(
         "name", "path", "bytes", "sha256", "licence", "purpose", "groups", "sources"
     )
-    name = entry.matching("name", _NAME, "letters, digits, '.', '_' and '-'")
-    at = _Table(entry.content, f"{entry.where} ({name})")
+    name = entry.matching("name", NAME, "letters, digits, '.', '_' and '-'")
+    at = Table(entry.content, f"{entry.where} ({name})")
     if at.integer("bytes") <= 0:
         raise WeightsError(f"{at.where}: bytes: must be positive, got {at.integer('bytes')}")
     listed = at.texts("groups")
@@ -155,7 +155,7 @@ def _weight(entry: _Table, groups: Mapping[str, str]) -> Weight:
             raise WeightsError(f"{at.where}: groups: {group!r} is not in [groups]")
     return Weight(
         name=name,
-        path=_safe_path(at),
+        path=safe_path(at),
         n_bytes=at.integer("bytes"),
         sha256=at.matching("sha256", _SHA256, "64 lower-case hexadecimal digits"),
         licence=at.text("licence"),
@@ -165,21 +165,28 @@ def _weight(entry: _Table, groups: Mapping[str, str]) -> Weight:
     )
 
 
-def _safe_path(entry: _Table) -> str:
-    text = entry.text("path")
+def safe_path(entry: Table, key: str = "path") -> str:
+    """The entry's ``key``, refused unless it stays below the weights folder."""
+    text = entry.text(key)
+    if not is_safe(text):
+        raise WeightsError(
+            f"{entry.where}: {key}: must stay below the weights folder, got {text!r}"
+        )
+    return text
+
+
+def is_safe(text: str) -> bool:
+    """Whether a relative path with "/" stays below its folder, on every system."""
     pure = PurePosixPath(text)
-    is_safe = (
+    return (
         not pure.is_absolute()
         and str(pure) == text
         and not any(part == ".." or part.startswith(".") for part in pure.parts)
         and not any(character in text for character in ':\\\0*?"<>|')
     )
-    if not is_safe:
-        raise WeightsError(f"{entry.where}: path: must stay below the weights folder, got {text!r}")
-    return text
 
 
-def _source(table: _Table) -> Source:
+def _source(table: Table) -> Source:
     kinds = [kind.value for kind in SourceKind]
     if table.text("kind") not in kinds:
         raise WeightsError(f"{table.where}: kind: must be one of {', '.join(kinds)}")
@@ -199,7 +206,7 @@ def _source(table: _Table) -> Source:
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class Table:
     """A TOML table that knows where it stands, so that errors name file and key."""
 
     content: Mapping[str, object]
@@ -233,8 +240,8 @@ class _Table:
             raise WeightsError(f"{self.where}: {key}: must be a whole number, got {value!r}")
         return value
 
-    def table(self, key: str) -> _Table:
-        return _Table(_as_table(self._get(key), f"{self.where}: {key}"), f"{self.where}: {key}")
+    def table(self, key: str) -> Table:
+        return Table(_as_table(self._get(key), f"{self.where}: {key}"), f"{self.where}: {key}")
 
     def _list(self, key: str) -> list[object]:
         value = self._get(key)
@@ -249,11 +256,11 @@ class _Table:
                 raise WeightsError(f"{self.where}: {key}: must hold texts, got {value!r}")
         return tuple(cast("list[str]", values))
 
-    def tables(self, key: str) -> list[_Table]:
-        found: list[_Table] = []
+    def tables(self, key: str) -> list[Table]:
+        found: list[Table] = []
         for number, value in enumerate(self._list(key), start=1):
             where = f"{self.where}: {key} {number}"
-            found.append(_Table(_as_table(value, where), where))
+            found.append(Table(_as_table(value, where), where))
         return found
 
 
