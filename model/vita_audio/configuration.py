@@ -19,6 +19,7 @@ from model.errors import ModelError
 CONFIG_NAME = "config.json"
 
 _VOCABULARY_ROWS = 168_072  # tokens of either variant, padded to a multiple of 8
+_IM_END, _END_OF_TEXT = 151_645, 151_643  # of Qwen2.5
 _ROPE_THETA = 1_000_000.0
 _FULL_ATTENTION = "full_attention"
 
@@ -101,6 +102,8 @@ def make_config(
     k: int,
     plus: bool = False,
     vocabulary_rows: int = _VOCABULARY_ROWS,
+    bos_id: int = _END_OF_TEXT,
+    eos_id: int = _IM_END,
     **fields: Any,  # noqa: ANN401
 ) -> VitaAudioConfig:
     """Configuration of a backbone of ``size`` with ``k`` MCTP modules.
@@ -120,8 +123,8 @@ def make_config(
         tie_word_embeddings=size.are_embeddings_tied,
         num_nextn_predict_layers=k,
         vocab_size=vocabulary_rows,
-        bos_token_id=151_643,
-        eos_token_id=151_645,
+        bos_token_id=bos_id,
+        eos_token_id=eos_id,
         **fields,
     )
 

@@ -6,7 +6,11 @@ published weight files were not verified; the key names are those of the upstrea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +21,20 @@ from transformers.models.qwen2.modeling_qwen2 import (
     Qwen2RotaryEmbedding,
 )
 
-from model.errors import ModelError
-from model.vita_audio.configuration import VitaAudioConfig, VitaAudioPlusConfig
+from model.errors import ModelError, WeightsError
+from model.vita_audio.configuration import VitaAudioConfig, VitaAudioPlusConfig, read_config
 from model.vita_audio.mctp import PackedLosses, packed_losses
 from model.vita_audio.sense_voice.configuration import SenseVoiceConfig
 from model.vita_audio.sense_voice.network import SenseVoice
+from model.vita_audio.weight_files import WeightFiles, WeightReader
+
+_EMBEDDINGS_KEY = "model.embed_tokens.weight"
+_HEAD_KEY = "lm_head.weight"
+
+# The parts that are loaded one after the other: a decoder layer, a module's norm, the head.
+_BLOCK = re.compile(r"model\.layers\.\d+|model\.[a-z_]+|mtp_[a-z_]+\.\d+|lm_head")
+
+FinishBlock = Callable[[str, nn.Module], None]
 
 
 class AudioModel(nn.Module):
@@ -79,7 +92,7 @@ class VitaAudioForCausalLM(Qwen2PreTrainedModel):
 
     config_class = VitaAudioConfig
     config: VitaAudioConfig  # pyright: ignore[reportIncompatibleVariableOverride]
-    _tied_weights_keys = {"lm_head.weight": "model.embed_tokens.weight"}  # noqa: RUF012
+    _tied_weights_keys = {_HEAD_KEY: _EMBEDDINGS_KEY}  # noqa: RUF012
 
     def __init__(self, config: VitaAudioConfig) -> None:
         super().__init__(config)
@@ -97,6 +110,20 @@ class VitaAudioForCausalLM(Qwen2PreTrainedModel):
             nn.Linear(2 * hidden, hidden, bias=False) for _ in range(n_modules)
         )
         self.post_init()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        directory: Path | str,
+        *args: Any,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401
+    ) -> VitaAudioForCausalLM:
+        """Loads a local directory of either variant, as the library's method does.
+
+        For training; it only warns of weights that are missing. ``load_language_model`` is strict.
+        """
+        kwargs.setdefault("config", read_config(Path(directory)))
+        return super().from_pretrained(directory, *args, **kwargs)
 
     @property
     def num_backbone_layers(self) -> int:
@@ -179,3 +206,83 @@ class VitaAudioForCausalLM(Qwen2PreTrainedModel):
             (self.mtp_embed_norms[k](next_embeddings), self.mtp_hidden_norms[k](hidden)), dim=-1
         )
         return self.mtp_projs[k](both)
+
+
+def load_language_model(
+    directory: Path,
+    dtype: torch.dtype = torch.bfloat16,
+    device: torch.device | str = "cpu",
+    *,
+    finish_block: FinishBlock | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> VitaAudioForCausalLM:
+    """Loads a published directory for inference, part by part and each tensor once.
+
+    Args:
+        dtype: of the parameters. The rotary frequencies stay float32.
+        finish_block: called with name and module of each part once it is on ``device``, before
+            the next one is read; may change it in place, for instance quantize it.
+        on_progress: called with the fraction of the tensors that are loaded, 0 … 1.
+
+    Raises:
+        ModelError: config.json is missing or describes another model.
+        WeightsError: a weight file is missing or damaged or holds other tensors than it should.
+    """
+    config = read_config(directory)
+    files = WeightFiles.from_directory(directory)
+    with torch.device("meta"):
+        model = VitaAudioForCausalLM(config)
+    names = _require_weights(model, files)
+    n_done = 0
+    with files.reading() as reader:
+        for block_name, block_names in groupby(names, _block_name):
+            block = model.get_submodule(block_name)
+            n_done += _fill(block, block_name, block_names, reader, dtype, device)
+            if finish_block is not None:
+                finish_block(block_name, block)
+            if on_progress is not None:
+                on_progress(n_done / len(names))
+    if config.tie_word_embeddings:
+        model.lm_head.weight = model.model.embed_tokens.weight
+    # Its buffers are in no file.
+    model.model.rotary_emb = Qwen2RotaryEmbedding(config).to(device)
+    return model.eval().requires_grad_(False)
+
+
+def _require_weights(model: VitaAudioForCausalLM, files: WeightFiles) -> list[str]:
+    """Names of the tensors to read, those of a block behind each other."""
+    config = model.config
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    found = files.shapes.get(_EMBEDDINGS_KEY)
+    if found is not None and found[0] != config.vocab_size:
+        raise WeightsError(
+            f"{files.file_of[_EMBEDDINGS_KEY]} has embeddings of {found[0]} tokens and "
+            f"config.json names {config.vocab_size}: the weights belong to another vocabulary"
+        )
+    tied = [_HEAD_KEY] if config.tie_word_embeddings else []
+    files.require(expected, optional=tied)
+    return [name for name in expected if name not in tied]
+
+
+def _block_name(name: str) -> str:
+    found = _BLOCK.match(name)
+    assert found is not None, f"{name} belongs to no block"
+    return found.group()
+
+
+def _fill(
+    block: nn.Module,
+    block_name: str,
+    names: Iterator[str],
+    reader: WeightReader,
+    dtype: torch.dtype,
+    device: torch.device | str,
+) -> int:
+    """Puts tensors in the place of ``block``'s parameters; returns how many."""
+    n_filled = 0
+    for name in names:
+        path, _, leaf = name.removeprefix(f"{block_name}.").rpartition(".")
+        tensor = reader.tensor(name).to(device=device, dtype=dtype)
+        setattr(block.get_submodule(path), leaf, nn.Parameter(tensor, requires_grad=False))
+        n_filled += 1
+    return n_filled

@@ -1,0 +1,189 @@
+"""Writes a tiny checkpoint in the published layout: config, tokenizer and sharded weights.
+
+What it says is noise, but in the rhythm of a reply: letters, then a segment of audio codes, and
+after some of these the end. Its layers are random and small; embeddings and head hold a table of
+which kind of token follows which. Knows nothing of how it is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.vita_audio.configuration import BACKBONE_TINY, CONFIG_NAME, VitaAudioConfig, make_config
+from model.vita_audio.generation_defaults import GENERATION_CONFIG_NAME
+from model.vita_audio.modeling import VitaAudioForCausalLM
+from model.vita_audio.text_tokenizer import write_tiny_text_tokenizer
+from model.vita_audio.tokens import N_CODES
+from model.vita_audio.weight_files import INDEX_NAME
+
+_N_SHARDS = 3
+_ROWS_MULTIPLE = 8  # the published tables are padded to a multiple of it
+
+_ENCODER_SIZES = {
+    "width": 32,
+    "n_heads": 2,
+    "n_inner": 48,
+    "n_layers": 3,
+    "n_tp_layers": 2,
+    "n_tokens": 16,
+}
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz "
+
+# Spread of the scores of tokens of one kind: so wide that a few of the 16 384 codes hold all the
+# probability, with any sampler. The best code then has 3.9 times as much, the best letter twice.
+_SPREAD = 5.0
+_NEVER = -40.0
+# Scores of the kinds that may follow a kind, below the best of their rivals by so many spreads that
+# a text run has about 4 tokens, a segment 8 codes and a reply 8 segments.
+_FOLLOWS: dict[str, dict[str, float]] = {
+    "other": {"letter": 0.0},
+    "letter": {"letter": 0.0, "begin": 6.5},
+    "begin": {"code": 0.0},
+    "code": {"code": 0.0, "end": 14.0},
+    "end": {"letter": 0.0, "stop": 4.0},
+    "stop": {"letter": 0.0},
+}
+_KINDS = tuple(_FOLLOWS)
+
+
+def write_tiny_language_model(
+    directory: Path, plus: bool = False, k: int = 10, seed: int = 0
+) -> None:
+    """Writes a model with ``k`` MCTP modules and its tokenizer, about 9 MB in bf16."""
+    n_tokens = write_tiny_text_tokenizer(directory, plus)
+    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+    names = _Names.of(tokenizer)
+    n_rows = -(-n_tokens // _ROWS_MULTIPLE) * _ROWS_MULTIPLE
+    config = make_config(
+        BACKBONE_TINY,
+        k=k,
+        plus=plus,
+        vocabulary_rows=n_rows,
+        bos_id=names.pad,
+        eos_id=names.stop,
+        **({"audio_encoder": _ENCODER_SIZES} if plus else {}),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = VitaAudioForCausalLM(config)
+        _teach_rhythm(model, names)
+    _write_json(directory / CONFIG_NAME, _published_fields(config))
+    _write_json(directory / GENERATION_CONFIG_NAME, _generation_fields(names, k))
+    _write_shards(directory, model)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Ids of the tokens that the rhythm is made of."""
+
+    letters: tuple[int, ...]
+    begin: int
+    first_code: int
+    end: int
+    stop: int
+    pad: int
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer) -> _Names:
+        def one(name: str) -> int:
+            token_id = tokenizer.token_to_id(name)
+            assert token_id is not None, name
+            return token_id
+
+        return cls(
+            letters=tuple(tokenizer.encode(char).ids[0] for char in _LETTERS),
+            begin=one("<|begin_of_audio|>"),
+            first_code=one("<|audio_0|>"),
+            end=one("<|end_of_audio|>"),
+            stop=one("<|im_end|>"),
+            pad=one("<|endoftext|>"),
+        )
+
+    def kinds(self, n_rows: int) -> Tensor:
+        """(n_rows,) index into ``_KINDS`` of each id."""
+        kinds = torch.full((n_rows,), _KINDS.index("other"))
+        kinds[list(self.letters)] = _KINDS.index("letter")
+        kinds[self.first_code : self.first_code + N_CODES] = _KINDS.index("code")
+        for name, token_id in (("begin", self.begin), ("end", self.end), ("stop", self.stop)):
+            kinds[token_id] = _KINDS.index(name)
+        return kinds
+
+
+def _teach_rhythm(model: VitaAudioForCausalLM, names: _Names) -> None:
+    """Embeddings hold kind and a random direction; the head scores what follows the kind."""
+    n_rows, hidden = model.model.embed_tokens.weight.shape
+    n_kinds = len(_KINDS)
+    kinds = names.kinds(n_rows)
+    directions = functional.normalize(torch.randn(n_rows, hidden - n_kinds), dim=1)
+    embeddings = torch.cat((functional.one_hot(kinds, n_kinds), directions), dim=1)
+    # A norm makes the two unit vectors of a row this long.
+    length = (hidden / 2) ** 0.5
+    scores = torch.tensor(
+        [[_FOLLOWS[before].get(after, _NEVER) for before in _KINDS] for after in _KINDS]
+    )
+    head = torch.cat((scores[kinds], torch.randn(n_rows, hidden - n_kinds) * _SPREAD), dim=1)
+    with torch.no_grad():
+        model.model.embed_tokens.weight.copy_(embeddings)
+        model.lm_head.weight.copy_(head / length)
+        # What a module reads of the token before it is all that the rhythm needs.
+        reads_token = torch.cat((torch.eye(hidden) / length, torch.zeros(hidden, hidden)), dim=1)
+        for projection in model.mtp_projs:
+            cast(nn.Linear, projection).weight.copy_(reads_token)
+
+
+def _published_fields(config: VitaAudioConfig) -> dict[str, Any]:
+    """As transformers 4.48 wrote them: rotation as one number, no list of layer types."""
+    fields = config.to_dict()
+    rotation = fields.pop("rope_parameters")
+    fields.pop("layer_types")
+    return fields | {
+        "architectures": ["Qwen2MTPForCausalLM"],
+        "auto_map": {"AutoModelForCausalLM": "modeling_qwen2.Qwen2MTPForCausalLM"},
+        "rope_scaling": None,
+        "rope_theta": rotation["rope_theta"],
+        "torch_dtype": "bfloat16",
+        "transformers_version": "4.48.3",
+    }
+
+
+def _generation_fields(names: _Names, k: int) -> dict[str, Any]:
+    return {
+        "bos_token_id": names.pad,
+        "do_sample": True,
+        "eos_token_id": [names.stop, names.pad],
+        "mtp_inference_mode": [1, 10, 4, 10] if k else [8192, 0],
+        "pad_token_id": names.pad,
+        "repetition_penalty": 1.05,
+        "temperature": 0.7,
+        "top_k": 20,
+        "top_p": 0.8,
+    }
+
+
+def _write_shards(directory: Path, model: VitaAudioForCausalLM) -> None:
+    tensors = {key: value.to(torch.bfloat16) for key, value in model.state_dict().items()}
+    keys = list(tensors)
+    weight_map: dict[str, str] = {}
+    for shard in range(_N_SHARDS):
+        name = f"model-{shard + 1:05d}-of-{_N_SHARDS:05d}.safetensors"
+        part = keys[shard * len(keys) // _N_SHARDS : (shard + 1) * len(keys) // _N_SHARDS]
+        save_file({key: tensors[key] for key in part}, directory / name, {"format": "pt"})
+        weight_map.update(dict.fromkeys(part, name))
+    n_bytes = sum(tensor.nbytes for tensor in tensors.values())
+    _write_json(
+        directory / INDEX_NAME, {"metadata": {"total_size": n_bytes}, "weight_map": weight_map}
+    )
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
