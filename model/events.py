@@ -6,6 +6,7 @@ Knows nothing of processes or devices.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from audio_io.frames import Samples
@@ -122,12 +123,21 @@ class GenerationFailed:
     message: str
 
 
+class FailureKind(StrEnum):
+    """What may help: starting again, something that a person does, or a smaller model."""
+
+    CRASHED = "crashed"
+    REFUSED = "refused"
+    OUT_OF_MEMORY = "out_of_memory"
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerFailed:
     """A worker died or a thread's body raised. ``name`` says which."""
 
     name: str
     message: str
+    kind: FailureKind = FailureKind.CRASHED
 
 
 @dataclass(frozen=True, slots=True)

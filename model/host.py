@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from model.errors import ModelError
 from model.events import (
+    FailureKind,
     GenerationEnded,
     GenerationFailed,
     GenerationStarted,
@@ -24,6 +25,7 @@ from model.events import (
     WorkerFailed,
     WorkerStats,
 )
+from model.failure import described, failure_kind
 from model.interfaces import (
     CancelReason,
     CancelToken,
@@ -94,11 +96,13 @@ class ModelHost:
             self._model.load(report)
             voices = self._model.voices()
         except ModelError as error:
-            emit(WorkerFailed(self._model.name, str(error)))
+            emit(WorkerFailed(self._model.name, str(error), failure_kind(error)))
             return False
         except Exception as error:  # the boundary of a plug-in: it must not take the worker down
-            log.exception("loading %s failed", self._model.name)
-            emit(WorkerFailed(self._model.name, f"loading failed: {_described(error)}"))
+            if failure_kind(error) is FailureKind.CRASHED:
+                log.exception("loading %s failed", self._model.name)
+            message = f"loading failed: {described(error)}"
+            emit(WorkerFailed(self._model.name, message, failure_kind(error)))
             return False
         load_s = time.perf_counter() - started
         emit(ModelReady(self._model.name, self._model.sample_rate_hz, voices, load_s))
@@ -111,9 +115,10 @@ class ModelHost:
         try:
             return list(self._handle(request))
         except Exception as error:  # see load
-            log.exception("%s failed in %s", type(request).__name__, self._model.name)
-            message = f"{type(request).__name__} failed: {_described(error)}"
-            return [WorkerFailed(self._model.name, message)]
+            if failure_kind(error) is FailureKind.CRASHED:
+                log.exception("%s failed in %s", type(request).__name__, self._model.name)
+            message = f"{type(request).__name__} failed: {described(error)}"
+            return [WorkerFailed(self._model.name, message, failure_kind(error))]
         finally:
             self._busy_s += time.perf_counter() - started
 
@@ -207,9 +212,14 @@ class ModelHost:
             event = next(active.events, None)
         except Exception as error:  # see load
             self._active = None
-            if not isinstance(error, ModelError):
+            kind = failure_kind(error)
+            if kind is FailureKind.CRASHED:
                 log.exception("generation %s failed in %s", active.id, self._model.name)
-            return [GenerationFailed(active.id, _described(error))]
+            failed = GenerationFailed(active.id, described(error))
+            if kind is not FailureKind.OUT_OF_MEMORY:
+                return [failed]
+            # The next reply would not fit either.
+            return [failed, WorkerFailed(self._model.name, failed.message, kind)]
         finally:
             spent = time.perf_counter() - started
             active.compute_s += spent
@@ -261,8 +271,3 @@ def _close(generation: _Generation) -> None:
         close()
     except Exception:  # the reply is over; what its clean-up says cannot change that
         log.exception("generation %s did not close cleanly", generation.id)
-
-
-def _described(error: BaseException) -> str:
-    text = str(error).strip()
-    return text if isinstance(error, ModelError) and text else f"{type(error).__name__}: {text}"

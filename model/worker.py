@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -18,7 +20,8 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from model.catalog import Options
-from model.events import ModelEvent, ModelReady, SpeechChunk, WorkerFailed
+from model.events import FailureKind, ModelEvent, ModelReady, SpeechChunk, WorkerFailed
+from model.failure import failure_kind
 from model.host import EventSink, ModelHost, serve
 from model.interfaces import SpeechModel
 from model.outbox import Outbox
@@ -150,8 +153,7 @@ class ProcessWorker:
         if not outbox.is_closed:
             outbox.close()
             process.join(_STOP_S)
-            message = f"the model's process ended (exit code {process.exitcode})"
-            self._on_event(WorkerFailed(self._name, message))
+            self._on_event(_ended(self._name, process.exitcode))
         pipe.close()
 
 
@@ -204,7 +206,7 @@ class ThreadWorker:
             if not host.is_finished:
                 host.close()
         except BaseException as error:  # a thread's last words: without them it dies unheard
-            emit(WorkerFailed("model", f"{type(error).__name__}: {error}"))
+            emit(WorkerFailed("model", f"{type(error).__name__}: {error}", failure_kind(error)))
             if not isinstance(error, (Exception, SystemExit)):
                 raise
 
@@ -267,6 +269,14 @@ class InlineWorker:
 
     def threads(self) -> tuple[threading.Thread, ...]:
         return ()
+
+
+def _ended(name: str, exit_code: int | None) -> WorkerFailed:
+    """Nobody here killed it; what the system kills without asking has mostly used up its memory."""
+    message = f"the model's process ended (exit code {exit_code})"
+    is_killed = sys.platform != "win32" and exit_code == -signal.SIGKILL
+    kind = FailureKind.OUT_OF_MEMORY if is_killed else FailureKind.CRASHED
+    return WorkerFailed(name, message, kind)
 
 
 def _send_all(outbox: Outbox, pipe: Connection) -> None:

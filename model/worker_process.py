@@ -14,6 +14,7 @@ from pathlib import Path
 from model.catalog import Options, build
 from model.errors import ModelError
 from model.events import ModelEvent, WorkerFailed
+from model.failure import failure_kind
 from model.host import ModelHost, serve
 from model.requests import ModelRequest
 
@@ -39,7 +40,7 @@ def serve_process(pipe: Connection, name: str, weights_dir: str, options: Option
         if host.load(emit):
             serve(host, take, emit)
     except ModelError as error:
-        emit(WorkerFailed(name, str(error)))
+        emit(WorkerFailed(name, str(error), failure_kind(error)))
     except (EOFError, OSError) as error:
         log.info("the other end is gone (%s); ending", type(error).__name__)
     finally:

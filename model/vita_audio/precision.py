@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from model.errors import ModelError
+from model.errors import ModelError, OutOfMemory
 
 SENSE_VOICE_PARAMETERS = 233_999_167  # SenseVoiceSmall, as part of the Plus checkpoints
 SPEECH_TOKENIZER_PARAMETERS = 343_600_000  # GLM-4-Voice tokenizer, rounded as published
@@ -41,7 +41,7 @@ _NAMES = {
 }
 
 
-class NotEnoughMemory(ModelError):
+class NotEnoughMemory(OutOfMemory):
     """Not even the smallest form of the model fits."""
 
 
