@@ -1,0 +1,156 @@
+"""What SenseVoice says about an utterance beside its words: language, emotion, kind of sound.
+
+The answers stand where the first three queries stood. Knows no features and no conversation. That
+the published weights answer like this inside VITA-Audio, which never used these answers, is not
+verified.
+
+Source: SenseVoice-Small, rich transcription: <|language|><|emotion|><|event|><|normalisation|>.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from torch import Tensor
+
+from model.errors import WeightsError
+from model.vita_audio.sense_voice.token_names import NAMES_FILE, read_token_names
+
+# The query that is called "event" is answered with the emotion, and the other way round.
+_LANGUAGE_POSITION, _EMOTION_POSITION, _EVENT_POSITION = range(3)
+N_POSITIONS = 3
+
+
+class SpokenLanguage(StrEnum):
+    """Values are the names of the tokens."""
+
+    MANDARIN = "zh"
+    ENGLISH = "en"
+    CANTONESE = "yue"
+    JAPANESE = "ja"
+    KOREAN = "ko"
+    NO_SPEECH = "nospeech"
+
+
+class Emotion(StrEnum):
+    """Values are the names of the tokens."""
+
+    NEUTRAL = "NEUTRAL"
+    HAPPY = "HAPPY"
+    SAD = "SAD"
+    ANGRY = "ANGRY"
+    FEARFUL = "FEARFUL"
+    DISGUSTED = "DISGUSTED"
+    SURPRISED = "SURPRISED"
+    UNKNOWN = "EMO_UNKNOWN"
+
+
+class SoundEvent(StrEnum):
+    """Values are the names of the tokens."""
+
+    SPEECH = "Speech"
+    MUSIC = "BGM"
+    APPLAUSE = "Applause"
+    LAUGHTER = "Laughter"
+    CRYING = "Cry"
+    SNEEZE = "Sneeze"
+    BREATH = "Breath"
+    COUGH = "Cough"
+    SINGING = "Sing"
+    NOISE = "Speech_Noise"
+    UNKNOWN = "Event_UNK"
+
+
+# Ids that funasr's source states for the published vocabulary; it states none of events.
+_DOCUMENTED_IDS = {
+    "<|zh|>": 24_884,
+    "<|en|>": 24_885,
+    "<|yue|>": 24_888,
+    "<|ja|>": 24_892,
+    "<|ko|>": 24_896,
+    "<|nospeech|>": 24_992,
+    "<|HAPPY|>": 25_001,
+    "<|SAD|>": 25_002,
+    "<|ANGRY|>": 25_003,
+    "<|NEUTRAL|>": 25_004,
+    "<|EMO_UNKNOWN|>": 25_009,
+}
+
+Tag = TypeVar("Tag", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechTags:
+    """How something was said.
+
+    Attributes:
+        p_language, p_emotion, p_event: the network's probability of the answer, among all tokens;
+            0 where the vocabulary has no names for such answers.
+    """
+
+    language: SpokenLanguage
+    p_language: float
+    emotion: Emotion
+    p_emotion: float
+    event: SoundEvent
+    p_event: float
+
+
+class TagReader:
+    """Reads tags from the scores of the first positions.
+
+    Args:
+        ids: ids of tokens by name, "<|zh|>".
+    """
+
+    def __init__(self, ids: Mapping[str, int]) -> None:
+        self._languages = _ids_of(SpokenLanguage, ids)
+        self._emotions = _ids_of(Emotion, ids)
+        self._events = _ids_of(SoundEvent, ids)
+
+    @classmethod
+    def from_directory(cls, directory: Path, n_tokens: int) -> TagReader:
+        """Reads the names of tokens where the directory has them; else takes funasr's ids.
+
+        Args:
+            n_tokens: entries of the CTC head.
+
+        Raises:
+            WeightsError: the file is damaged or belongs to another network.
+        """
+        path = directory / NAMES_FILE
+        if not path.is_file():
+            return cls({name: id_ for name, id_ in _DOCUMENTED_IDS.items() if id_ < n_tokens})
+        names = read_token_names(path)
+        if len(names) != n_tokens:
+            raise WeightsError(
+                f"{path}: names {len(names)} tokens, the weights have {n_tokens}; they are of "
+                "different models, download both again"
+            )
+        return cls({name: id_ for id_, name in enumerate(names)})
+
+    def read(self, scores: Tensor) -> SpeechTags:
+        """``scores``: log probabilities of the first positions, (3 or more, n_tokens)."""
+        p = scores[:N_POSITIONS].float().exp().cpu()
+        language, p_language = _best(
+            p[_LANGUAGE_POSITION], self._languages, SpokenLanguage.NO_SPEECH
+        )
+        emotion, p_emotion = _best(p[_EMOTION_POSITION], self._emotions, Emotion.UNKNOWN)
+        event, p_event = _best(p[_EVENT_POSITION], self._events, SoundEvent.UNKNOWN)
+        return SpeechTags(language, p_language, emotion, p_emotion, event, p_event)
+
+
+def _ids_of(tags: type[Tag], ids: Mapping[str, int]) -> dict[Tag, int]:
+    return {tag: ids[name] for tag in tags if (name := f"<|{tag.value}|>") in ids}
+
+
+def _best(p: Tensor, ids: Mapping[Tag, int], default: Tag) -> tuple[Tag, float]:
+    """The most probable of some tags; every other token is no answer to the question."""
+    if not ids:
+        return default, 0.0
+    tag = max(ids, key=lambda tag: float(p[ids[tag]]))
+    return tag, float(p[ids[tag]])
