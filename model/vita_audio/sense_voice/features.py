@@ -16,8 +16,6 @@ from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.errors import WeightsError
 
 SCALING_FILE = "am.mvn"
-# transformers' twin of the encoder ends here, and nothing longer was verified.
-LONGEST_FRAMES = 2048  # 122 s
 
 _N_BANDS = 80
 _N_STACKED = 7

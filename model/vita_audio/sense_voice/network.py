@@ -65,6 +65,8 @@ class SenseVoice(nn.Module):
     ) -> Tensor:
         """Returns [B, 4 + T, width]; states beyond 4 + ``n_frames`` are padding.
 
+        Of more than 2 044 frames (122 s) nothing is known: other code ends there.
+
         Args:
             n_frames: frames of each row that are sound; None: all of them.
         """

@@ -80,6 +80,25 @@ _DOCUMENTED_IDS = {
     "<|EMO_UNKNOWN|>": 25_009,
 }
 
+_SURE = 0.5  # probability; below it another answer may be as good
+_FEELINGS = {
+    Emotion.HAPPY: "The user sounds happy.",
+    Emotion.SAD: "The user sounds sad.",
+    Emotion.ANGRY: "The user sounds angry.",
+    Emotion.FEARFUL: "The user sounds afraid.",
+    Emotion.DISGUSTED: "The user sounds disgusted.",
+    Emotion.SURPRISED: "The user sounds surprised.",
+}
+_SOUNDS = {
+    SoundEvent.MUSIC: "Music is playing.",
+    SoundEvent.APPLAUSE: "There is applause.",
+    SoundEvent.LAUGHTER: "The user is laughing.",
+    SoundEvent.CRYING: "The user is crying.",
+    SoundEvent.SNEEZE: "The user sneezed.",
+    SoundEvent.COUGH: "The user coughed.",
+    SoundEvent.SINGING: "Somebody is singing.",
+}
+
 Tag = TypeVar("Tag", bound=StrEnum)
 
 
@@ -98,6 +117,15 @@ class SpeechTags:
     p_emotion: float
     event: SoundEvent
     p_event: float
+
+    def note(self) -> str:
+        """What is remarkable, in words for a prompt; "" where nothing is, or it is not sure.
+
+        VITA-Audio was not trained on such notes.
+        """
+        feeling = _FEELINGS.get(self.emotion, "") if self.p_emotion >= _SURE else ""
+        sound = _SOUNDS.get(self.event, "") if self.p_event >= _SURE else ""
+        return " ".join(filter(None, (feeling, sound)))
 
 
 class TagReader:

@@ -11,7 +11,13 @@ from model.errors import WeightsError  # noqa: E402
 from model.vita_audio.sense_voice.configuration import SenseVoiceConfig  # noqa: E402
 from model.vita_audio.sense_voice.features import SpeechFeatures  # noqa: E402
 from model.vita_audio.sense_voice.network import SenseVoice  # noqa: E402
-from model.vita_audio.sense_voice.tags import Emotion, SoundEvent, SpokenLanguage, TagReader  # noqa: E402
+from model.vita_audio.sense_voice.tags import (  # noqa: E402
+    Emotion,
+    SoundEvent,
+    SpeechTags,
+    SpokenLanguage,
+    TagReader,
+)
 from model.vita_audio.sense_voice.tiny import N_TOKENS, write_tiny_sense_voice_files  # noqa: E402
 from model.vita_audio.sense_voice.token_names import encode_token_names  # noqa: E402
 
@@ -83,6 +89,27 @@ def test_names_of_another_network_are_refused(tmp_path):
         WeightsError, match=rf"spectok\.bpe\.model: names {N_TOKENS} tokens.* 25055"
     ):
         TagReader.from_directory(tmp_path, 25_055)
+
+
+@pytest.mark.parametrize(
+    ("emotion", "p_emotion", "event", "p_event", "note"),
+    [
+        (Emotion.SAD, 0.8, SoundEvent.SPEECH, 0.9, "The user sounds sad."),
+        (
+            Emotion.HAPPY,
+            0.5,
+            SoundEvent.LAUGHTER,
+            0.6,
+            "The user sounds happy. The user is laughing.",
+        ),
+        (Emotion.SAD, 0.49, SoundEvent.MUSIC, 0.9, "Music is playing."),
+        (Emotion.NEUTRAL, 0.9, SoundEvent.SPEECH, 0.9, ""),
+        (Emotion.UNKNOWN, 0.0, SoundEvent.UNKNOWN, 0.0, ""),
+    ],
+)
+def test_a_note_tells_what_is_remarkable_and_sure(emotion, p_emotion, event, p_event, note):
+    tags = SpeechTags(SpokenLanguage.ENGLISH, 1.0, emotion, p_emotion, event, p_event)
+    assert tags.note() == note
 
 
 @torch.no_grad()
