@@ -1,19 +1,27 @@
-"""``parley models``: shows, fetches, checks and removes weight files.
+"""``parley models``: shows, fetches, checks, adds and removes model files.
 
-Knows the manifest and the weights folder through ``model.weights``; loads no model.
+Knows the files through ``model.shelf``; loads no model.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tqdm import tqdm
 
-from model.errors import WeightsError
-from model.weights import FetchProgress, WeightStore, default_store
+from app.paths import app_paths
+from app.settings_file import load_settings
+from model.catalog import catalog
+from model.errors import ModelError, WeightsError
+from model.free_memory import free_memory
+from model.hub import MIRROR_VARIABLE, default_hub_store
+from model.local_models import PREFIX, LocalModels
+from model.shelf import ModelShelf
+from model.weights import FetchProgress, default_store
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction  # pyright: ignore[reportPrivateUsage]
@@ -22,66 +30,90 @@ EXIT_OK = 0
 EXIT_FAILED = 1
 DEFAULT_GROUP = "core"
 _MEGABYTE = 1_000_000
+_GIGABYTE = 1_000_000_000
+_MB_PER_GB = 1000
 _TERMINAL_REFRESH_S = 0.2
 _LOG_REFRESH_S = 10.0
 
 
+def default_shelf(mirror: str = "") -> ModelShelf:
+    """The user's model files.
+
+    The mirror: as given, else PARLEY_HUB_MIRROR, else the setting "model.hub_mirror".
+    """
+    paths = app_paths()
+    wanted = mirror or os.environ.get(MIRROR_VARIABLE, "")
+    wanted = wanted or load_settings(paths.settings_file).settings.model.hub_mirror
+    local = LocalModels(paths.local_models_file)
+    return ModelShelf(default_store(), default_hub_store(wanted), local)
+
+
 def add_models_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds ``models`` and its commands; ``run_models`` takes the parsed arguments."""
-    models = subparsers.add_parser("models", help="show, fetch, check and remove weight files")
+    models = subparsers.add_parser("models", help="show, fetch, check, add and remove model files")
     _add_commands(models)
 
 
 def _add_commands(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="models_command", required=True, metavar="COMMAND")
-    commands.add_parser("list", help="what there is, its size, licence, and whether it is here")
+    commands.add_parser("list", help="what there is, its size, licence, and whether it runs here")
     get = commands.add_parser("get", help="fetch what is missing")
     _add_names(get, nargs="*")
     get.add_argument("--hub", action="store_true", help="ask the publishers' hub first")
+    get.add_argument("--mirror", default="", metavar="URL", help="a mirror of the hub")
     get.add_argument(
         "--offline", action="store_true", help="ask nobody; fail if something is missing"
     )
-    check = commands.add_parser("check", help="read every file and compare its SHA-256")
+    check = commands.add_parser("check", help="read every file and compare its checksum")
     _add_names(check, nargs="*")
-    _add_names(commands.add_parser("remove", help="delete files"), nargs="+")
+    _add_names(commands.add_parser("remove", help="delete files, forget a folder"), nargs="+")
+    add = commands.add_parser("add", help="use a VITA-Audio folder of your own")
+    add.add_argument("folder", type=Path, metavar="DIR")
+    add.add_argument("--name", default="", metavar="NAME", help="default: the folder's name")
 
 
 def _add_names(parser: argparse.ArgumentParser, nargs: str) -> None:
-    parser.add_argument("names", nargs=nargs, metavar="NAME", help="names of weights or groups")
+    about = "names of weights, of models or groups, of folders that were added (local:NAME)"
+    parser.add_argument("names", nargs=nargs, metavar="NAME", help=about)
 
 
 def run_models(args: argparse.Namespace) -> int:
     """Runs one command; returns the exit status. An error is one line on stderr."""
     try:
-        store = default_store()
+        shelf = default_shelf(getattr(args, "mirror", ""))
         match args.models_command:
             case "list":
-                return _list(store)
+                return _list(shelf)
             case "get":
-                store.may_use_hub = store.may_use_hub or args.hub
-                store.is_offline = store.is_offline or args.offline
-                return _get(store, args.names or [DEFAULT_GROUP])
+                shelf.weights.may_use_hub = shelf.weights.may_use_hub or args.hub
+                shelf.weights.is_offline = shelf.weights.is_offline or args.offline
+                shelf.hub.is_offline = shelf.hub.is_offline or args.offline
+                return _get(shelf, args.names or [DEFAULT_GROUP])
             case "check":
-                return _check(store, args.names)
+                return _check(shelf, args.names)
+            case "add":
+                return _add(shelf, args.folder, args.name)
             case _:
-                return _remove(store, args.names)
+                return _remove(shelf, args.names)
     except WeightsError as error:
         sys.stderr.write(f"parley models: {error}\n")
         return EXIT_FAILED
 
 
-def _expand(store: WeightStore, names: Iterable[str]) -> list[str]:
-    """Groups become their members; the order is kept and nothing comes twice."""
-    chosen: dict[str, None] = {}
-    for name in names:
-        if name in store.manifest.groups:
-            chosen.update((weight.name, None) for weight in store.manifest.in_group(name))
-        else:
-            chosen[store.manifest.named(name).name] = None
-    return list(chosen)
+# -- list --------------------------------------------------------------------------------------
 
 
-def _list(store: WeightStore) -> int:
+def _list(shelf: ModelShelf) -> int:
+    _list_weights(shelf)
+    sys.stdout.write("\n")
+    _list_repositories(shelf)
+    sys.stdout.write("\n")
+    _list_models(shelf)
+    return EXIT_OK
+
+
+def _list_weights(shelf: ModelShelf) -> None:
+    store = shelf.weights
     rows = [("NAME", "MB", "HERE", "GROUPS", "LICENCE", "PURPOSE")]
     for weight in store.manifest.weights.values():
         here = "yes" if store.is_present(weight.name) else "no"
@@ -96,7 +128,39 @@ def _list(store: WeightStore) -> int:
         state = f"{n_missing} missing" if n_missing else "complete"
         sys.stdout.write(f"{group}: {purpose} ({n_bytes / _MEGABYTE:.0f} MB, {state})\n")
     sys.stdout.write(f"{store.folder}: {store.size_on_disk / _MEGABYTE:.0f} MB\n")
-    return EXIT_OK
+
+
+def _list_repositories(shelf: ModelShelf) -> None:
+    """From a hub: with the commit that was found at the first download, and kept."""
+    rows = [("REPOSITORY", "GB", "HERE", "COMMIT", "FROM", "LICENCE")]
+    for found in shelf.hub.manifest.repositories.values():
+        lock = shelf.hub.lock(found.name)
+        size = f"{shelf.hub.n_bytes(found.name) / _GIGABYTE:.1f}"
+        here = "yes" if shelf.hub.is_present(found.name) else "no"
+        commit = lock.commit[:10] if lock is not None else f"({found.revision})"
+        rows.append((found.name, size, here, commit, found.repo, found.licence))
+    _write_table(rows)
+
+
+def _list_models(shelf: ModelShelf) -> None:
+    """What can be chosen, and whether it runs here: the reason stands beside it."""
+    memory = free_memory()
+    rows = [("MODEL", "GB", "MEMORY GB", "RUNS HERE", "WHY")]
+    for entry in catalog():
+        state = shelf.readiness(entry.name, memory)
+        least, full = (f"{mb / _MB_PER_GB:.0f}" for mb in entry.memory_mb)
+        needs = f"{least}-{full}" if entry.size is not None else ""
+        size = f"{entry.size_mb / _MB_PER_GB:.1f}"
+        rows.append((entry.name, size, needs, _yes(state.is_ready), state.reason))
+    for model in shelf.local.all():
+        state = shelf.readiness(model.choice, memory)
+        reason = f"{state.reason} ({model.folder})"
+        rows.append((model.choice, "", "", _yes(state.is_ready), reason))
+    _write_table(rows)
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
 
 
 def _write_table(rows: list[tuple[str, ...]]) -> None:
@@ -106,37 +170,56 @@ def _write_table(rows: list[tuple[str, ...]]) -> None:
         sys.stdout.write("  ".join(cells).rstrip() + "\n")
 
 
-def _get(store: WeightStore, names: list[str]) -> int:
-    chosen = _expand(store, names)
+# -- the other commands ------------------------------------------------------------------------
+
+
+def _get(shelf: ModelShelf, names: list[str]) -> int:
+    chosen = shelf.expand(names)
     with ProgressBars() as bars:
-        store.fetch(chosen, bars.show)
-    n_bytes = sum(store.manifest.named(name).n_bytes for name in chosen)
+        shelf.fetch(chosen, bars.show)
+    n_bytes = sum(shelf.n_bytes(name) for name in chosen)
     count = f"{len(chosen)} weights ({n_bytes / _MEGABYTE:.0f} MB)"
-    sys.stdout.write(f"{count} are in {store.folder}\n")
+    sys.stdout.write(f"{count} are in {shelf.weights.folder}\n")
     return EXIT_OK
 
 
-def _check(store: WeightStore, names: list[str]) -> int:
-    chosen = _expand(store, names) or list(store.manifest.weights)
+def _check(shelf: ModelShelf, names: list[str]) -> int:
+    chosen = shelf.expand(names)
     must_be_here = bool(names)
+    if not names:
+        here = [name for name in shelf.hub.manifest.repositories if shelf.hub.is_present(name)]
+        local = [model.choice for model in shelf.local.all()]
+        chosen = [*shelf.weights.manifest.weights, *here, *local]
     n_bad = 0
     for name in chosen:
-        if not store.path(name).exists():
-            state = "missing"
-            n_bad += must_be_here
-        elif store.verify(name):
-            state = "ok"
-        else:
-            state = f"damaged; run: parley models remove {name} && parley models get {name}"
-            n_bad += 1
-        sys.stdout.write(f"{name}: {state}\n")
+        if not must_be_here and not shelf.is_present(name) and not name.startswith(PREFIX):
+            sys.stdout.write(f"{name}: missing\n")
+            continue
+        problems = shelf.problems(name)
+        n_bad += bool(problems)
+        for problem in problems or ("ok",):
+            sys.stdout.write(f"{name}: {problem}\n")
     return EXIT_FAILED if n_bad else EXIT_OK
 
 
-def _remove(store: WeightStore, names: list[str]) -> int:
-    for name in _expand(store, names):
-        state = "removed" if store.remove(name) else "was not there"
+def _remove(shelf: ModelShelf, names: list[str]) -> int:
+    for name in shelf.expand(names):
+        done = "forgotten; the folder stays" if name.startswith(PREFIX) else "removed"
+        state = done if shelf.remove(name) else "was not there"
         sys.stdout.write(f"{name}: {state}\n")
+    return EXIT_OK
+
+
+def _add(shelf: ModelShelf, folder: Path, name: str) -> int:
+    choice = shelf.add(folder, name)
+    try:
+        reason = shelf.readiness(choice, free_memory()).reason
+    except ModelError as error:
+        reason = str(error)
+    for problem in shelf.problems(choice):
+        sys.stderr.write(f"{choice}: {problem}\n")
+    sys.stdout.write(f"{choice}: added; choose it in the settings, or with --model {choice}\n")
+    sys.stdout.write(f"{choice}: {reason}\n")
     return EXIT_OK
 
 

@@ -31,6 +31,11 @@ class AppPaths:
         return self.config / "settings.toml"
 
     @property
+    def local_models_file(self) -> Path:
+        """Folders of one's own that can be chosen as a model."""
+        return self.config / "local_models.json"
+
+    @property
     def history_file(self) -> Path:
         return self.data / "history.sqlite3"
 

@@ -13,8 +13,12 @@ from typing import Literal, cast
 
 from model.errors import ModelError
 from model.interfaces import SpeechModel
+from model.vita_audio.precision import ModelSize, memory_span
 
 DEFAULT_MODEL = "cascade"
+LOCAL_MODEL = "local"
+DIRECTORY = "directory"
+"""Option of ``LOCAL_MODEL``: the folder it is read from."""
 
 _RECOGNISER = tuple(
     f"moonshine-{size}-en-{part}"
@@ -22,6 +26,24 @@ _RECOGNISER = tuple(
     for part in ("encoder", "decoder", "tokenizer")
 )
 _RECOGNISER_MB = 108
+_SPEECH_LM = ("torch", "transformers", "huggingface_hub")
+_VITA_LICENCE = (
+    "VITA-Audio: unclear, none is stated with certainty; GLM-4-Voice parts: their own licence, "
+    "commercial use needs a registration"
+)
+_MEGABYTE = 1_000_000
+_VALUE_BYTES = 2  # of a language model's parameter as published (bfloat16)
+_SPEECH_BYTES = 4  # of a speech part's
+# Entries of the published config.json files that decide about sizes.
+_BACKBONE_7B: Mapping[str, object] = {
+    "hidden_size": 3584,
+    "intermediate_size": 18_944,
+    "num_attention_heads": 28,
+    "num_key_value_heads": 4,
+    "vocab_size": 168_072,
+    "max_position_embeddings": 32_768,
+}
+_BACKBONE_LAYERS = 28
 
 Options = Mapping[str, str | int | float | bool]
 Loader = Callable[[Path, Options], SpeechModel]
@@ -37,6 +59,9 @@ class CatalogEntry:
         loader: "module:attribute"; called with the weights folder and the options.
         kind: what runs it. "process" on the CPU, "thread" on a GPU (loaded before audio starts),
             "inline" where it is light enough for any thread.
+        hub_group: what to fetch of ``resources/hub_models.toml``; "" for nothing.
+        packages: that must be installed besides the default ones.
+        size: of a large language model; None where memory is no question.
     """
 
     name: str
@@ -46,6 +71,46 @@ class CatalogEntry:
     licence: str
     loader: str
     kind: Literal["process", "thread", "inline"]
+    hub_group: str = ""
+    packages: tuple[str, ...] = ()
+    size: ModelSize | None = None
+
+    @property
+    def is_heavy(self) -> bool:
+        """Loading takes long and may fail for want of memory."""
+        return bool(self.packages)
+
+    @property
+    def memory_mb(self) -> tuple[int, int]:
+        """On a GPU: with the fewest bits, and with 16 bits and a full context; estimates."""
+        if self.size is None:
+            return 0, 0
+        least, full = memory_span(self.size)
+        return least // _MEGABYTE, full // _MEGABYTE
+
+
+def _vita(name: str, title: str, *, k: int, plus: bool = False) -> CatalogEntry:
+    size = ModelSize.from_config(
+        {
+            **_BACKBONE_7B,
+            "model_type": "qwen2_mtp_sensevoice" if plus else "qwen2_mtp",
+            "num_hidden_layers": _BACKBONE_LAYERS + k,
+            "num_nextn_predict_layers": k,
+        }
+    )
+    n_bytes = size.n_parameters * _VALUE_BYTES + size.speech * _SPEECH_BYTES
+    return CatalogEntry(
+        f"vita-audio-{name}",
+        title,
+        (),
+        n_bytes // _MEGABYTE,
+        _VITA_LICENCE,
+        f"model.vita_audio.variants:build_{name.replace('-', '_')}",
+        "process",
+        f"vita-audio-{name}",
+        _SPEECH_LM,
+        size,
+    )
 
 
 _ENTRIES = (
@@ -85,20 +150,37 @@ _ENTRIES = (
         "model.scripted:build",
         "inline",
     ),
+    _vita("boost", "VITA-Audio Boost: hears and speaks by itself, soonest first word", k=10),
+    _vita("balance", "VITA-Audio Balance: hears and speaks by itself, smoother start", k=10),
+    _vita("plus-vanilla", "VITA-Audio Plus-Vanilla: hears features, no shortcuts", k=0, plus=True),
+    _vita("plus-boost", "VITA-Audio Plus-Boost: hears features, soonest word", k=10, plus=True),
+)
+
+_LOCAL = CatalogEntry(
+    LOCAL_MODEL,
+    "VITA-Audio from a folder of your own",
+    (),
+    0,
+    "that of the folder's files",
+    "model.vita_audio.variants:build_local",
+    "process",
+    packages=_SPEECH_LM,
 )
 
 
 def catalog() -> tuple[CatalogEntry, ...]:
-    """Returns all models, the default first."""
+    """Returns all published models, the default first; folders are a matter of ``local_models``."""
     return _ENTRIES
 
 
 def entry(name: str) -> CatalogEntry:
-    """Returns the entry called ``name``.
+    """Returns the entry called ``name``; "local:NAME" is any folder that was added.
 
     Raises:
         ModelError: there is none; names those there are.
     """
+    if name.partition(":")[0] == LOCAL_MODEL:
+        return _LOCAL
     for known in _ENTRIES:
         if known.name == name:
             return known

@@ -9,8 +9,14 @@ from pathlib import Path
 import pytest
 
 from app import cli_models
+from model.catalog import catalog
+from model.hub import HubStore
+from model.hub_manifest import default_hub_manifest, load_hub_manifest
+from model.local_models import LocalModels
+from model.shelf import ModelShelf
 from model.weights import FetchProgress, WeightStore
 from model.weights_manifest import parse_manifest
+from tests.fakes.vita_layout import write_layout
 
 CONTENT = b"four"
 
@@ -29,7 +35,11 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WeightStore:
     entries = [{**entry, "name": "first"}, {**entry, "name": "second", "path": "b.bin"}]
     document = {"format": 1, "groups": {"core": "the core"}, "weight": entries}
     made = WeightStore(tmp_path, parse_manifest(document, "t"), is_offline=True)
-    monkeypatch.setattr(cli_models, "default_store", lambda: made)
+    hub = HubStore(tmp_path, load_hub_manifest(default_hub_manifest()), is_offline=True)
+    shelf = ModelShelf(made, hub, LocalModels(tmp_path / "config" / "local.json"))
+    monkeypatch.setattr(cli_models, "default_shelf", lambda _mirror: shelf)
+    large = tuple(entry for entry in catalog() if not entry.weights)
+    monkeypatch.setattr(cli_models, "catalog", lambda: large)
     (tmp_path / "a.bin").write_bytes(CONTENT)
     return made
 
@@ -105,3 +115,75 @@ def test_progress_shows_a_bar_for_each_file_and_every_note(
     assert "first: 100%" in err
     assert "second: 100%" in err
     assert "the line was cut\n" in err
+
+
+# -- large models ------------------------------------------------------------------------------
+
+
+def test_list_shows_every_large_model_with_the_reason_it_does_not_run(
+    store: WeightStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    (repository,) = (line for line in lines if line.startswith("boost-language-model"))
+    assert "20.6" in repository
+    assert "VITA-MLLM/VITA-Audio-Boost" in repository
+    assert "unclear" in repository
+    (model,) = (line for line in lines if line.startswith("vita-audio-plus-vanilla"))
+    assert " no " in model
+    assert "not downloaded, 16.5 GB" in model or "not installed" in model
+
+
+def test_a_model_is_fetched_by_its_name_as_all_its_repositories(
+    store: WeightStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("get", "vita-audio-boost") == 1
+    said = capsys.readouterr().err
+    assert "boost-language-model, glm-4-voice-tokenizer, glm-4-voice-decoder" in said
+    assert said.count("\n") == 1
+
+
+def test_a_folder_is_added_checked_and_forgotten(
+    store: WeightStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_layout(tmp_path / "mine")
+    assert run("add", str(folder), "--name", "tiny") == 0
+    assert "local:tiny: added" in capsys.readouterr().out
+    assert run("list") == 0
+    assert "local:tiny" in capsys.readouterr().out
+    assert run("check", "tiny") == 0
+    assert capsys.readouterr().out == "local:tiny: ok\n"
+    (folder / "generation_config.json").unlink()
+    (folder / "modeling.py").write_text("x = 1")
+    assert run("check", "local:tiny") == 1
+    missing, unexpected = capsys.readouterr().out.splitlines()
+    assert "generation_config.json is missing" in missing
+    assert "modeling.py is not used" in unexpected
+    assert run("remove", "tiny") == 0
+    assert capsys.readouterr().out == "local:tiny: forgotten; the folder stays\n"
+    assert folder.is_dir()
+    assert run("check", "local:tiny") == 1
+
+
+def test_a_folder_that_holds_no_model_is_refused(
+    store: WeightStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("add", str(tmp_path)) == 1
+    assert "is this a VITA-Audio model" in capsys.readouterr().err
+
+
+def test_the_mirror_is_the_words_then_the_environments_then_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLEY_HOME", str(tmp_path))
+    (tmp_path / "config").mkdir()
+    settings = tmp_path / "config" / "settings.toml"
+    settings.write_text('[model]\nhub_mirror = "https://set.example"\n')
+
+    def address(mirror: str = "") -> str:
+        return str(cli_models.default_shelf(mirror).hub.client._endpoint)
+
+    assert address() == "https://set.example"
+    monkeypatch.setenv("PARLEY_HUB_MIRROR", "https://env.example/")
+    assert address() == "https://env.example"
+    assert address("https://word.example") == "https://word.example"

@@ -44,6 +44,6 @@ def test_a_model_without_its_weights_names_the_file(tmp_path: Path) -> None:
 def test_listing_the_models_imports_no_engine() -> None:
     code = (
         "import sys; import model.catalog as c; c.catalog(); "
-        "sys.exit(any(m in sys.modules for m in ('onnxruntime', 'xllamacpp', 'hibari')))"
+        "sys.exit(any(m in sys.modules for m in ('onnxruntime', 'xllamacpp', 'hibari', 'torch')))"
     )
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)
