@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from huggingface_hub.dataclasses import strict
+from huggingface_hub.errors import StrictDataclassError
 from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
 
 from model.errors import ModelError
@@ -102,31 +103,29 @@ def make_config(
     k: int,
     plus: bool = False,
     vocabulary_rows: int = _VOCABULARY_ROWS,
-    bos_id: int = _END_OF_TEXT,
-    eos_id: int = _IM_END,
     **fields: Any,  # noqa: ANN401
 ) -> VitaAudioConfig:
     """Configuration of a backbone of ``size`` with ``k`` MCTP modules.
 
     Args:
         vocabulary_rows: rows of the embedding table, padding included.
-        fields: further fields of the configuration.
+        fields: fields of the configuration that differ from the size's.
     """
     config_class = VitaAudioPlusConfig if plus else VitaAudioConfig
-    return config_class(
-        hidden_size=size.hidden,
-        intermediate_size=size.mlp,
-        num_hidden_layers=size.layers + k,
-        num_attention_heads=size.heads,
-        num_key_value_heads=size.kv_heads,
-        max_position_embeddings=size.max_positions,
-        tie_word_embeddings=size.are_embeddings_tied,
-        num_nextn_predict_layers=k,
-        vocab_size=vocabulary_rows,
-        bos_token_id=bos_id,
-        eos_token_id=eos_id,
-        **fields,
-    )
+    of_size: dict[str, Any] = {
+        "hidden_size": size.hidden,
+        "intermediate_size": size.mlp,
+        "num_hidden_layers": size.layers + k,
+        "num_attention_heads": size.heads,
+        "num_key_value_heads": size.kv_heads,
+        "max_position_embeddings": size.max_positions,
+        "tie_word_embeddings": size.are_embeddings_tied,
+        "num_nextn_predict_layers": k,
+        "vocab_size": vocabulary_rows,
+        "bos_token_id": _END_OF_TEXT,
+        "eos_token_id": _IM_END,
+    }
+    return config_class(**of_size | fields)
 
 
 def read_config(directory: Path) -> VitaAudioConfig:
@@ -148,7 +147,7 @@ def read_config(directory: Path) -> VitaAudioConfig:
     fields.pop("auto_map", None)
     try:
         return config_class(**fields)
-    except (TypeError, ValueError) as error:
+    except (StrictDataclassError, TypeError, ValueError) as error:
         raise ModelError(f"{path} holds a value that does not fit: {_one_line(error)}") from error
 
 

@@ -8,6 +8,7 @@ which kind of token follows which. Knows nothing of how it is loaded.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -44,16 +45,18 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz "
 _SPREAD = 5.0
 _NEVER = -40.0
 # Scores of the kinds that may follow a kind, below the best of their rivals by so many spreads that
-# a text run has about 4 tokens, a segment 8 codes and a reply 8 segments.
+# a text run has about 4 tokens and a segment 8 codes.
 _FOLLOWS: dict[str, dict[str, float]] = {
     "other": {"letter": 0.0},
     "letter": {"letter": 0.0, "begin": 6.5},
     "begin": {"code": 0.0},
     "code": {"code": 0.0, "end": 14.0},
-    "end": {"letter": 0.0, "stop": 4.0},
+    "end": {"letter": 0.0},
     "stop": {"letter": 0.0},
 }
 _KINDS = tuple(_FOLLOWS)
+_SEGMENTS = 30  # of a reply on average; a repetition penalty makes it a third of that
+_TEMPERATURE = 0.7
 
 
 def write_tiny_language_model(
@@ -69,8 +72,8 @@ def write_tiny_language_model(
         k=k,
         plus=plus,
         vocabulary_rows=n_rows,
-        bos_id=names.pad,
-        eos_id=names.stop,
+        bos_token_id=names.pad,
+        eos_token_id=names.stop,
         **({"audio_encoder": _ENCODER_SIZES} if plus else {}),
     )
     with torch.random.fork_rng(devices=[]):
@@ -132,6 +135,11 @@ def _teach_rhythm(model: VitaAudioForCausalLM, names: _Names) -> None:
         [[_FOLLOWS[before].get(after, _NEVER) for before in _KINDS] for after in _KINDS]
     )
     head = torch.cat((scores[kinds], torch.randn(n_rows, hidden - n_kinds) * _SPREAD), dim=1)
+    # The end of a segment is one token, so what follows it is a matter of the sampler alone.
+    letters = head[list(names.letters)] @ embeddings[names.end] / _TEMPERATURE
+    stop = _TEMPERATURE * (torch.logsumexp(letters, 0) - math.log(_SEGMENTS - 1))
+    head[names.stop] = _NEVER * functional.one_hot(torch.arange(n_kinds), hidden).sum(0)
+    head[names.stop, _KINDS.index("end")] = stop
     with torch.no_grad():
         model.model.embed_tokens.weight.copy_(embeddings)
         model.lm_head.weight.copy_(head / length)
@@ -164,7 +172,7 @@ def _generation_fields(names: _Names, k: int) -> dict[str, Any]:
         "mtp_inference_mode": [1, 10, 4, 10] if k else [8192, 0],
         "pad_token_id": names.pad,
         "repetition_penalty": 1.05,
-        "temperature": 0.7,
+        "temperature": _TEMPERATURE,
         "top_k": 20,
         "top_p": 0.8,
     }
