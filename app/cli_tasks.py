@@ -136,7 +136,7 @@ def run_task(args: argparse.Namespace) -> int:
         entries = _entries(args)
         outputs = _outputs(args, entries)
         store = default_store()
-        name = _model_name(store, args.model)
+        name = model_name(store, args.model)
         order = Order(
             args.task,
             name,
@@ -225,7 +225,7 @@ def _is_same(one: Path, other: Path) -> bool:
 # -- the model ---------------------------------------------------------------------------------
 
 
-def _model_name(store: WeightStore, asked: str) -> str:
+def model_name(store: WeightStore, asked: str) -> str:
     """The model asked for, else the default; the quick one where only that is here.
 
     Raises:

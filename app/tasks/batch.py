@@ -175,4 +175,6 @@ def _shown(path: Path | None, base: Path | None) -> str | None:
         return None if path is None else str(path)
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as they were written
     folder = Path(os.path.abspath(base))  # noqa: PTH100 - likewise
-    return str(absolute.relative_to(folder) if absolute.is_relative_to(folder) else absolute)
+    if absolute.is_relative_to(folder):
+        return absolute.relative_to(folder).as_posix()
+    return str(absolute)

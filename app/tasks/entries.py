@@ -20,7 +20,7 @@ from typing import Any, cast
 from app.errors import BadInputError
 
 MIN_RATE, MAX_RATE = 0.7, 1.5  # see VoiceChoice
-_STEM_CHARACTERS = 80  # file systems take 255 bytes
+_STEM_CHARACTERS = 50  # at four bytes each; file systems take 255
 _HASH_CHARACTERS = 8
 _BLOCK = 1 << 20
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
@@ -164,8 +164,9 @@ def content_key(task: Task, entry: Entry, settings: Mapping[str, object]) -> str
             with entry.audio.open("rb") as stream:
                 while block := stream.read(_BLOCK):
                     digest.update(block)
+        except FileNotFoundError as error:
+            raise BadInputError(entry.audio, "", "is not there") from error
         except OSError as error:
-            raise BadInputError(
-                entry.audio, "", f"cannot be read ({error.strerror or error})"
-            ) from error
+            what = f"cannot be read ({error.strerror or error})"
+            raise BadInputError(entry.audio, "", what) from error
     return digest.hexdigest()[:32]

@@ -6,6 +6,7 @@ Knows nothing of who speaks.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ _FORMATS = {
     ".ogg": ("OGG", "VORBIS"),
     ".mp3": ("MP3", "MPEG_LAYER_III"),
 }
+_FULL_BYTES = 1 << 20  # less than a chunk may take
 _EXACT = (".wav", ".flac")  # the others add some samples of their own
 
 
@@ -112,5 +114,13 @@ def _written(path: Path) -> Generator[None]:
     except OSError as error:
         raise OutputError(path, error.strerror or str(error)) from error
     except (soundfile.SoundFileError, AssertionError) as error:
-        # The library counts what it wrote and asserts that it was all.
-        raise OutputError(path, str(error) or "the disk is full") from error
+        # The library says "system error", or asserts that all was written.
+        raise OutputError(path, _reason(path, error)) from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    try:
+        is_full = shutil.disk_usage(path.parent).free < _FULL_BYTES
+    except OSError:
+        is_full = False
+    return "the disk is full" if is_full else str(error).rstrip(".") or "not all was written"
