@@ -1,0 +1,107 @@
+"""The speech decoder as a whole: loads both networks and opens a stream for each reply.
+
+Knows no language model and no sound device.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+import torch
+
+from model.errors import ModelError, WeightsError
+from model.vita_audio.speech_decoder.block_plan import ACCELERATOR_PLAN, CPU_PLAN, BlockPlan
+from model.vita_audio.speech_decoder.config_file import read_config
+from model.vita_audio.speech_decoder.configuration import DecoderConfig
+from model.vita_audio.speech_decoder.conversion import load_into
+from model.vita_audio.speech_decoder.flow import Flow
+from model.vita_audio.speech_decoder.hift import Hift
+from model.vita_audio.speech_decoder.precision import best_dtype
+from model.vita_audio.speech_decoder.stream import DecodeOptions, SpeechDecodeStream
+
+CONFIG_FILE = "config.yaml"
+FLOW_FILE = "flow.pt"
+HIFT_FILE = "hift.pt"
+
+FIRST_STEPS = 2
+STEPS = 10  # of the published decoder
+
+
+class SpeechDecoder:
+    """Codes of the GLM-4-Voice tokenizer to 22 050 Hz speech.
+
+    Holds weights only: any number of streams may be open at once.
+    """
+
+    def __init__(self, flow: Flow, hift: Hift, config: DecoderConfig, dtype: torch.dtype) -> None:
+        """Takes loaded float32 networks; runs the estimator and the vocoder's filter in ``dtype``.
+
+        The encoder, the pitch and the source's weights stay float32.
+        """
+        flow.estimator.to(dtype)
+        pitch, merge = hift.f0_predictor, hift.merge_harmonics
+        hift.to(dtype)
+        pitch.float()
+        merge.float()
+        self.config = config
+        self.device = flow.input_embedding.weight.device
+        self.dtype = dtype
+        self._flow = flow
+        self._hift = hift
+
+    @classmethod
+    def from_directory(
+        cls, directory: Path, device: torch.device | str, dtype: torch.dtype | None = None
+    ) -> Self:
+        """Loads ``config.yaml``, ``flow.pt`` and ``hift.pt``.
+
+        The two weight files are converted once, to safetensors beside them.
+
+        Raises:
+            WeightsError: a file is missing, damaged or another model's.
+        """
+        device = torch.device(device)
+        for name in (CONFIG_FILE, FLOW_FILE, HIFT_FILE):
+            path = directory / name
+            if not path.exists() and not path.with_suffix(".safetensors").exists():
+                raise WeightsError(f"{path} is missing; fetch the decoder's files")
+        config = read_config(directory / CONFIG_FILE)
+        flow, hift = networks(config)
+        load_into(flow, directory / FLOW_FILE, device)
+        load_into(hift, directory / HIFT_FILE, device)
+        return cls(flow, hift, config, dtype or best_dtype(device))
+
+    @property
+    def rate_hz(self) -> int:
+        return self.config.hift.rate_hz
+
+    def open_stream(
+        self,
+        seed: int,
+        first_steps: int = FIRST_STEPS,
+        steps: int = STEPS,
+        plan: BlockPlan | None = None,
+    ) -> SpeechDecodeStream:
+        """State of one reply; the same seed, plan and codes give the same samples.
+
+        Raises:
+            ModelError: a number of steps is below one.
+        """
+        if min(first_steps, steps) < 1:
+            raise ModelError(f"flow steps must be 1 or more, not {first_steps} and {steps}")
+        default = CPU_PLAN if self.device.type == "cpu" else ACCELERATOR_PLAN
+        options = DecodeOptions(seed, first_steps, steps, plan or default)
+        return SpeechDecodeStream(self._flow, self._hift, self.config, options)
+
+    def warm_up(self) -> None:
+        """Decodes a first block, so that the first reply does not pay for what is set up once."""
+        stream = self.open_stream(seed=0, first_steps=1, steps=1)
+        for _ in stream.push([0] * CPU_PLAN.first_codes):
+            pass
+
+
+def networks(config: DecoderConfig) -> tuple[Flow, Hift]:
+    """Both networks on the meta device: shapes without memory."""
+    with torch.device("meta"):
+        return Flow(config.flow), Hift(config.hift)

@@ -1,0 +1,74 @@
+"""The vocoder's harmonic source, made once per sample with a phase that never jumps.
+
+Source: neural source-filter model (Wang et al. 2019) as CosyVoice sets it up: a sine for the
+fundamental and each harmonic, random initial phases for the harmonics, noise. Knows no filter.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from model.vita_audio.speech_decoder.hift import Hift
+from model.vita_audio.speech_decoder.noise import NoiseTape
+
+_UNVOICED_NOISE = 1 / 3  # of the sine's amplitude
+
+
+class HarmonicSource:
+    """Continues where the last call ended.
+
+    Noise is taken by frame index: however the frames are cut into calls, the samples are equal.
+    """
+
+    def __init__(self, hift: Hift, seed: int) -> None:
+        self._hift = hift
+        config = hift.config
+        generator = torch.Generator().manual_seed(seed)
+        phases = torch.rand(config.n_harmonics + 1, 1, generator=generator, dtype=torch.float64)
+        phases[0] = 0.0
+        self._start_phases = phases  # in turns
+        noise_seed = int(torch.randint(2**62, (1,), generator=generator))
+        self._noise = NoiseTape(noise_seed, (config.n_harmonics + 1) * config.samples_per_frame)
+        self._phase = torch.zeros((), dtype=torch.float64)  # of the fundamental, in turns
+        self._n_frames = 0
+
+    @torch.inference_mode()
+    def extend(self, f0_hz: Tensor) -> Tensor:
+        """Samples of the next frames.
+
+        Args:
+            f0_hz: (1, frames), the fundamental of each frame.
+
+        Returns:
+            (1, frames · 256) float32.
+        """
+        config = self._hift.config
+        pitch = f0_hz[0].double().cpu()
+        waves = self._sines(pitch)
+        voiced = (pitch > config.voiced_hz).float().repeat_interleave(config.samples_per_frame)
+        stop = self._n_frames + len(pitch)
+        noise = self._noise.cut(self._n_frames, stop)  # (frames, 9 · 256)
+        noise = noise.unflatten(1, (config.n_harmonics + 1, -1)).transpose(0, 1).flatten(1)
+        level = voiced * config.noise_std + (1 - voiced) * config.sine_amplitude * _UNVOICED_NOISE
+        self._n_frames = stop
+        self._noise.forget_before(stop)
+        merge = self._hift.merge_harmonics
+        mixed = (waves * voiced + noise * level).T.to(merge.weight.device)
+        return functional.linear(mixed, merge.weight.float(), merge.bias.float()).tanh().T
+
+    def _sines(self, pitch: Tensor) -> Tensor:
+        # pitch (frames,) float64 Hz -> (harmonics + 1, samples) float32
+        config = self._hift.config
+        advance = pitch / config.rate_hz  # turns per sample
+        ends = self._phase + (advance * config.samples_per_frame).cumsum(0)
+        starts = torch.cat((self._phase[None], ends[:-1]))
+        steps = torch.arange(1, config.samples_per_frame + 1, dtype=torch.float64)
+        turns = (starts[:, None] + advance[:, None] * steps).flatten()
+        self._phase = ends[-1] % 1.0
+        multiples = torch.arange(1, config.n_harmonics + 2, dtype=torch.float64)[:, None]
+        angles = (turns * multiples + self._start_phases) % 1.0 * (2 * math.pi)
+        return config.sine_amplitude * angles.float().sin()
