@@ -210,7 +210,7 @@ def test_other_encoder_checkpoints_are_refused_by_file_name(small_language_model
         load_sense_voice(model, path)
     tensors = model.model.audio_model.model.state_dict()
     torch.save({name: tensors[name] for name in list(tensors)[1:]} | {"more": torch.ones(1)}, path)
-    with pytest.raises(WeightsError, match="lacks .*embed.weight.* holds .*more"):
+    with pytest.raises(WeightsError, match=r"lacks .*embed.weight.* holds .*more"):
         load_sense_voice(model, path)
     with pytest.raises(ModelError, match="has no SenseVoice encoder"):
         load_sense_voice(small_language_model(), path)

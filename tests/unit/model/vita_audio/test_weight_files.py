@@ -26,13 +26,13 @@ def test_headers_tell_names_and_shapes(files):
 
 def test_optional_names_may_be_absent(files):
     files.require(SHAPES | {"c": (1,)}, optional=["c"])
-    with pytest.raises(WeightsError, match="asks for: c$"):
+    with pytest.raises(WeightsError, match=r"asks for: c$"):
         files.require(SHAPES | {"c": (1,)})
 
 
 def test_long_lists_are_cut_short(files):
     more = {f"c{index}": (1,) for index in range(9)}
-    with pytest.raises(WeightsError, match="c0, c1, c2 and 6 more$"):
+    with pytest.raises(WeightsError, match=r"c0, c1, c2 and 6 more$"):
         files.require(SHAPES | more)
 
 
