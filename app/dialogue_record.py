@@ -13,6 +13,7 @@ from app.events import (
     DialogueEvent,
     DuplexPrediction,
     GenerationFailed,
+    ModelLeft,
     PlaybackEnded,
     PlaybackStarted,
     SpeechChunk,
@@ -61,12 +62,13 @@ class DialogueRecord:
                 self._predicted(event)
             case TranscriptPartial(turn=turn, text=text):
                 record("transcript_partial", now_s, turn=turn, text=text)
-            case TurnTranscribed(key=key, text=text, compute_s=compute_s):
+            case TurnTranscribed(key=key, text=text, compute_s=compute_s, manner=manner):
                 if state.turn is not None and state.turn.key == key:
                     self.latency.transcribed(now_s, compute_s)
+                    said_how = {"manner": manner} if manner else {}
                     record(
                         "transcript_final", now_s, turn=key.turn, revision=key.revision, text=text,
-                        compute_s=compute_s,
+                        compute_s=compute_s, **said_how,
                     )  # fmt: skip
             case TextDelta(generation=generation, text=text):
                 record("text_delta", now_s, generation=generation, text=text)
@@ -94,6 +96,8 @@ class DialogueRecord:
                 record("error", now_s, where="generation", generation=generation, message=message)
             case WorkerFailed(name=name, message=message):
                 record("error", now_s, where=name, message=message)
+            case ModelLeft(reason=reason):
+                record("model_left", now_s, reason=reason)
             case DeviceLost(which=which, message=message):
                 record("device_lost", now_s, which=which, message=message)
             case DeviceReturned(name=name, gap_s=gap_s):

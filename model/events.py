@@ -53,12 +53,14 @@ class TurnTranscribed:
         text: "" when nothing was said; None when the model heard audio without writing it down
             (the words may follow among the events of the reply).
         compute_s: time the recogniser took for the final pass.
+        manner: how it was said ("The user sounds sad."), where the model can tell.
     """
 
     key: TurnKey
     text: str | None
     language: str
     compute_s: float
+    manner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def quantize_backbone(
     n_replaced = 0
     for layer in list(owner.model.layers)[: owner.num_backbone_layers]:
         if quantization is not Quantization.NONE:
-            n_replaced += _replace_linears(layer, quantization)
+            n_replaced += quantize_layer(layer, quantization)
         layer.to(device)
     return n_replaced
 
@@ -102,7 +102,12 @@ def is_quantized(module: nn.Module) -> bool:
     return isinstance(weight, torch.Tensor) and not weight.dtype.is_floating_point
 
 
-def _replace_linears(layer: nn.Module, quantization: Quantization) -> int:
+def quantize_layer(layer: nn.Module, quantization: Quantization) -> int:
+    """Replaces the linear layers inside ``layer``, which keeps its device; returns how many.
+
+    Raises:
+        ModelError: bitsandbytes is not installed.
+    """
     found = [
         (parent, name, child)
         for parent in layer.modules()

@@ -1,0 +1,223 @@
+"""VITA-Audio behind the ``SpeechModel`` protocol: it hears by ear, answers with text and sound.
+
+While the user speaks their codes are put into the language model's cache; a reply that is cancelled
+is cropped from it. History is text. Knows nothing of processes, devices or the dialogue's state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from audio_io.frames import AudioFrame
+from model.errors import ModelError
+from model.events import LoadProgress, ReplyEvent, TranscriptPartial, TurnTranscribed
+from model.interfaces import (
+    CancelToken,
+    ReplyContext,
+    ReplyRequest,
+    TurnKey,
+    VoiceChoice,
+    VoicePreset,
+)
+from model.vita_audio import prompts
+from model.vita_audio.parts import LoadParts, VitaAudioParts
+from model.vita_audio.prompts import OpenTurn, Prompt
+from model.vita_audio.sense_voice.tags import SpeechTags
+from model.vita_audio.speaking import SpokenReply
+
+_RATE_HZ = 22_050  # of the published decoder, until one is loaded
+_LANGUAGES = ("en", "zh")
+
+# The decoder is never told who speaks: there is one voice, whatever is asked for.
+_VOICES = (
+    VoicePreset(
+        id="vita",
+        name="VITA",
+        language="en",
+        accent="English and Mandarin",
+        gender="female",
+        engine="vita-audio",
+        sample_sentence="This is how I sound. I hear you while I speak.",
+    ),
+)
+
+
+class VitaAudioModel:
+    """``SpeechModel`` of one VITA-Audio directory. ``load_parts`` is called by ``load``."""
+
+    def __init__(self, name: str, load_parts: LoadParts) -> None:
+        self._name = name
+        self._load_parts = load_parts
+        self._parts: VitaAudioParts | None = None
+        self._turn: TurnKey | None = None
+        self._context = ReplyContext()
+        self._is_replying = False
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def sample_rate_hz(self) -> int:
+        return _RATE_HZ if self._parts is None else self._parts.rate_hz
+
+    def load(self, report: Callable[[LoadProgress], None]) -> None:
+        self._parts = self._load_parts(report)
+        self._prepare(ReplyContext())
+        report(LoadProgress("prompt", 1.0))
+
+    def voices(self) -> tuple[VoicePreset, ...]:
+        return _VOICES
+
+    def begin_turn(self, key: TurnKey, context: ReplyContext) -> None:
+        parts = self._loaded()
+        if self._turn is None or key.turn != self._turn.turn:
+            parts.ear.begin()
+            if parts.transcription is not None:
+                parts.transcription.begin(key.turn)
+        self._turn = key
+        self._context = context
+        self._prepare(context)
+
+    def hear(self, frame: AudioFrame) -> Iterable[TranscriptPartial]:
+        parts = self._loaded()
+        if self._turn is None:
+            return ()
+        known = parts.ear.audio
+        parts.ear.hear(frame.samples)
+        if parts.ear.audio != known:
+            self._prepare(self._context)
+        return parts.transcription.hear(frame) if parts.transcription is not None else ()
+
+    def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed]:
+        """Reads the open block and computes the whole prompt; the words come when they are ready.
+
+        Only a short turn waits for them: it may be a stop word.
+        """
+        parts = self._loaded()
+        if self._turn is None or key.turn != self._turn.turn:
+            return ()
+        self._turn = key
+        if parts.transcription is not None:
+            parts.transcription.finish(key)
+        parts.ear.pause()
+        if parts.ear.audio is None:
+            return (TurnTranscribed(key, "", self._context.language, 0.0),)
+        tags = self._tags()
+        self._prepare(self._context, is_over=True)
+        language = self._context.language
+        if tags is not None and tags.language in _LANGUAGES:
+            language = str(tags.language)
+        written = parts.transcription.judged_by_words() if parts.transcription is not None else None
+        heard = written or TurnTranscribed(key, None, language, 0.0)
+        return (replace(heard, manner=tags.note()) if tags is not None else heard,)
+
+    def reply(self, request: ReplyRequest, cancel: CancelToken) -> Iterator[ReplyEvent]:
+        parts = self._loaded()
+        prompt = self._prompt_for(request)
+        if prompt is None:
+            return
+        spoken = self._spoken_reply(request.generation)
+        self._is_replying = True
+        try:
+            parts.memory.align(prompt, parts.ear.features if prompt.audio else None)
+            tokens = parts.memory.decode(parts.spoken, cancel)
+            for event in spoken.from_tokens(tokens, cancel):
+                yield from self._written_meanwhile(request.key)
+                yield event
+        finally:
+            self._is_replying = False
+            parts.memory.roll_back()
+        yield from self._written_meanwhile(request.key)
+
+    def say(self, text: str, voice: VoiceChoice, generation: int) -> Iterator[ReplyEvent]:
+        del voice  # there is one
+        parts = self._loaded()
+        spoken = self._spoken_reply(generation)
+        self._is_replying = True
+        cancel = CancelToken()  # a closed iterator is the only way to end it
+        try:
+            parts.memory.align(prompts.synthesis(parts.tokenizer, text), None)
+            tokens = parts.memory.decode(parts.read_aloud, cancel)
+            yield from spoken.from_text(text, tokens, cancel)
+        finally:
+            self._is_replying = False
+            parts.memory.roll_back()
+
+    def use_voice(self, voice: VoiceChoice) -> None:
+        """There is one voice."""
+
+    def forget_turn(self, key: TurnKey) -> None:
+        if self._turn is not None and key.turn == self._turn.turn:
+            self._turn = None
+            self._loaded().ear.begin()
+
+    def close(self) -> None:
+        if self._parts is not None:
+            self._parts.close()
+            self._parts = None
+
+    def _loaded(self) -> VitaAudioParts:
+        if self._parts is None:
+            raise ModelError(f"{self.name}: used before it was loaded")
+        return self._parts
+
+    def _prepare(self, context: ReplyContext, *, is_over: bool = False) -> None:
+        """Computes ahead what is known of the prompt, unless a reply is being made from another."""
+        if self._is_replying:
+            return
+        parts = self._loaded()
+        turn = self._open_turn(context)
+        audio = parts.ear.audio
+        if audio is None:
+            parts.memory.align(Prompt(turn.before_audio), None)
+        elif is_over:
+            parts.memory.align(turn.with_audio(audio), parts.ear.features)
+        elif parts.ear.features is None:
+            inside = prompts.ids_of_audio(parts.tokenizer.table, audio)
+            parts.memory.align(Prompt((*turn.before_audio, *inside)), None)
+
+    def _tags(self) -> SpeechTags | None:
+        """How the turn that was heard was said."""
+        parts = self._loaded()
+        if parts.manner is None or parts.ear.features is None:
+            return None
+        parts.manner.encode(parts.ear.features)
+        return parts.manner.tags
+
+    def _open_turn(self, context: ReplyContext) -> OpenTurn:
+        parts = self._loaded()
+        tokenizer = parts.tokenizer
+        history = prompts.trimmed_history(tokenizer, context.messages)
+        tags = self._tags() if parts.notes_manner else None
+        return prompts.speech_turn(tokenizer, history, message=tags.note() if tags else "")
+
+    def _prompt_for(self, request: ReplyRequest) -> Prompt | None:
+        """The turn that was heard; else the text that was typed; None: there is neither."""
+        parts = self._loaded()
+        is_heard = self._turn is not None and self._turn.turn == request.key.turn
+        audio = parts.ear.audio if is_heard else None
+        if audio is not None:
+            return self._open_turn(request.context).with_audio(audio)
+        text = (request.context.user_text or "").strip()
+        if not text:
+            return None
+        history = prompts.trimmed_history(parts.tokenizer, request.context.messages)
+        return prompts.text_chat(parts.tokenizer, text, history, prompts.LUKE)
+
+    def _spoken_reply(self, generation: int) -> SpokenReply:
+        parts = self._loaded()
+        return SpokenReply(
+            generation,
+            parts.tokenizer.table,
+            parts.tokenizer.open_stream(),
+            parts.open_speech(),
+            parts.rate_hz,
+        )
+
+    def _written_meanwhile(self, key: TurnKey) -> Iterator[TurnTranscribed]:
+        transcription = self._loaded().transcription
+        written = transcription.ready() if transcription is not None else None
+        if written is not None and written.key == key:
+            yield written
