@@ -133,6 +133,26 @@ class VitaAudioForCausalLM(Qwen2PreTrainedModel):
     def num_mctp_modules(self) -> int:
         return self.config.num_nextn_predict_layers
 
+    def keep_modules(self, n_modules: int) -> None:
+        """Takes all but the first ``n_modules`` MCTP modules away.
+
+        Raises:
+            ModelError: there are fewer.
+        """
+        config = self.config
+        if not 0 <= n_modules <= config.num_nextn_predict_layers:
+            raise ModelError(
+                f"the model has {config.num_nextn_predict_layers} MCTP modules; it cannot be "
+                f"used with {n_modules}"
+            )
+        n_layers = config.num_backbone_layers + n_modules
+        del self.model.layers[n_layers:]
+        for parts in (self.mtp_embed_norms, self.mtp_hidden_norms, self.mtp_projs):
+            del parts[n_modules:]
+        config.num_nextn_predict_layers = n_modules
+        config.num_hidden_layers = n_layers
+        config.layer_types = config.layer_types[:n_layers] if config.layer_types else None
+
     @property
     def is_plus(self) -> bool:
         """Whether user audio goes in as features."""
@@ -213,6 +233,7 @@ def load_language_model(
     dtype: torch.dtype = torch.bfloat16,
     device: torch.device | str = "cpu",
     *,
+    n_modules: int | None = None,
     finish_block: FinishBlock | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> VitaAudioForCausalLM:
@@ -220,6 +241,7 @@ def load_language_model(
 
     Args:
         dtype: of the parameters. The rotary frequencies stay float32.
+        n_modules: MCTP modules to keep, the first ones; the others take no memory. None: all.
         finish_block: called with name and module of each part once it is on ``device``, before
             the next one is read; may change it in place, for instance quantize it.
         on_progress: called with the fraction of the tensors that are loaded, 0 … 1.
@@ -232,7 +254,10 @@ def load_language_model(
     files = WeightFiles.from_directory(directory)
     with torch.device("meta"):
         model = VitaAudioForCausalLM(config)
-    names = _require_weights(model, files)
+    _require_weights(model, files)
+    if n_modules is not None:
+        model.keep_modules(n_modules)
+    names = [name for name in model.state_dict() if name in files.shapes]
     n_done = 0
     with files.reading() as reader:
         for block_name, block_names in groupby(names, _block_name):
@@ -249,8 +274,7 @@ def load_language_model(
     return model.eval().requires_grad_(False)
 
 
-def _require_weights(model: VitaAudioForCausalLM, files: WeightFiles) -> list[str]:
-    """Names of the tensors to read, those of a block behind each other."""
+def _require_weights(model: VitaAudioForCausalLM, files: WeightFiles) -> None:
     config = model.config
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = files.shapes.get(_EMBEDDINGS_KEY)
@@ -261,7 +285,6 @@ def _require_weights(model: VitaAudioForCausalLM, files: WeightFiles) -> list[st
         )
     tied = [_HEAD_KEY] if config.tie_word_embeddings else []
     files.require(expected, optional=tied)
-    return [name for name in expected if name not in tied]
 
 
 def _block_name(name: str) -> str:

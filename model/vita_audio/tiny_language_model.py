@@ -1,14 +1,14 @@
 """Writes a tiny checkpoint in the published layout: config, tokenizer and sharded weights.
 
 What it says is noise, but in the rhythm of a reply: letters, then a segment of audio codes, and
-after some of these the end. Its layers are random and small; embeddings and head hold a table of
-which kind of token follows which. Knows nothing of how it is loaded.
+after some of these the end (without MCTP modules it seldom comes). Its layers are random and
+small; embeddings and head hold a table of which kind of token follows which. Knows nothing of how
+it is loaded.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -44,19 +44,20 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz "
 # probability, with any sampler. The best code then has 3.9 times as much, the best letter twice.
 _SPREAD = 5.0
 _NEVER = -40.0
-# Scores of the kinds that may follow a kind, below the best of their rivals by so many spreads that
-# a text run has about 4 tokens and a segment 8 codes.
+_AGAIN = -30.0  # the same token twice in a row would go on for ever where nothing is drawn
+# Scores of the kinds that may follow a kind, set so that in the Boost pattern a text run has some
+# 4 tokens, a segment 8 codes and a reply 20 to 300 tokens.
 _FOLLOWS: dict[str, dict[str, float]] = {
     "other": {"letter": 0.0},
-    "letter": {"letter": 0.0, "begin": 6.5},
+    "letter": {"letter": 0.0, "begin": 7.5},
     "begin": {"code": 0.0},
-    "code": {"code": 0.0, "end": 14.0},
-    "end": {"letter": 0.0},
+    "code": {"code": 0.0, "end": 17.0},
+    "end": {"letter": 0.0, "stop": 9.0},
     "stop": {"letter": 0.0},
 }
 _KINDS = tuple(_FOLLOWS)
-_SEGMENTS = 30  # of a reply on average; a repetition penalty makes it a third of that
-_TEMPERATURE = 0.7
+# Of the layers: what they add to the embeddings makes replies to different turns differ.
+_LAYER_SPREAD = 0.035
 
 
 def write_tiny_language_model(
@@ -74,6 +75,7 @@ def write_tiny_language_model(
         vocabulary_rows=n_rows,
         bos_token_id=names.pad,
         eos_token_id=names.stop,
+        initializer_range=_LAYER_SPREAD,
         **({"audio_encoder": _ENCODER_SIZES} if plus else {}),
     )
     with torch.random.fork_rng(devices=[]):
@@ -134,15 +136,15 @@ def _teach_rhythm(model: VitaAudioForCausalLM, names: _Names) -> None:
     scores = torch.tensor(
         [[_FOLLOWS[before].get(after, _NEVER) for before in _KINDS] for after in _KINDS]
     )
-    head = torch.cat((scores[kinds], torch.randn(n_rows, hidden - n_kinds) * _SPREAD), dim=1)
-    # The end of a segment is one token, so what follows it is a matter of the sampler alone.
-    letters = head[list(names.letters)] @ embeddings[names.end] / _TEMPERATURE
-    stop = _TEMPERATURE * (torch.logsumexp(letters, 0) - math.log(_SEGMENTS - 1))
-    head[names.stop] = _NEVER * functional.one_hot(torch.arange(n_kinds), hidden).sum(0)
-    head[names.stop, _KINDS.index("end")] = stop
+    drawn = torch.randn(n_rows, hidden - n_kinds) * _SPREAD + _AGAIN * directions
+    head = torch.cat((scores[kinds], drawn), dim=1)
     with torch.no_grad():
         model.model.embed_tokens.weight.copy_(embeddings)
         model.lm_head.weight.copy_(head / length)
+        for name, parameter in model.model.layers.named_parameters():
+            # The kind of the last token passes the layers as it is.
+            if name.endswith(("o_proj.weight", "down_proj.weight")):
+                parameter[:n_kinds] = 0.0
         # What a module reads of the token before it is all that the rhythm needs.
         reads_token = torch.cat((torch.eye(hidden) / length, torch.zeros(hidden, hidden)), dim=1)
         for projection in model.mtp_projs:
@@ -172,7 +174,7 @@ def _generation_fields(names: _Names, k: int) -> dict[str, Any]:
         "mtp_inference_mode": [1, 10, 4, 10] if k else [8192, 0],
         "pad_token_id": names.pad,
         "repetition_penalty": 1.05,
-        "temperature": _TEMPERATURE,
+        "temperature": 0.7,
         "top_k": 20,
         "top_p": 0.8,
     }

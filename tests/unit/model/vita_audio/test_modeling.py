@@ -206,6 +206,25 @@ def test_each_part_is_finished_before_the_next_is_read(small_language_model, tmp
     assert progress[-1] == 1.0
 
 
+@pytest.mark.parametrize("n_modules", [0, 1])
+def test_modules_that_are_not_used_are_not_loaded(small_language_model, tmp_path, n_modules):
+    whole = small_language_model(k=3, plus=True)
+    directory = write_checkpoint(tmp_path, whole)
+    model = load_language_model(directory, torch.float64, n_modules=n_modules)
+    assert (model.num_mctp_modules, model.num_backbone_layers) == (n_modules, 3)
+    assert len(model.model.layers) == len(model.config.layer_types) == 3 + n_modules
+    ids = torch.arange(9)
+    with torch.no_grad():
+        expected = teacher_forced_logits(whole, ids)[: n_modules + 1]
+        for mine, wanted in zip(teacher_forced_logits(model, ids), expected, strict=True):
+            torch.testing.assert_close(mine, wanted, rtol=0, atol=1e-10)
+
+
+def test_more_modules_than_there_are_cannot_be_used(checkpoint):
+    with pytest.raises(ModelError, match="has 2 MCTP modules; it cannot be used with 4"):
+        load_language_model(checkpoint, n_modules=4)
+
+
 @pytest.fixture
 def checkpoint(small_language_model, tmp_path) -> Path:
     return write_checkpoint(tmp_path / "model", small_language_model(k=2))
