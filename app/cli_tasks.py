@@ -12,10 +12,12 @@ import os
 import sys
 from argparse import _SubParsersAction  # pyright: ignore[reportPrivateUsage]
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from app.cli_models import default_shelf
 from app.errors import BadInputError, ParleyError, one_line
 from app.tasks import entries as entry_list
 from app.tasks.batch import Batch, Order
@@ -27,8 +29,12 @@ from app.tasks.work import Workbench
 from audio_io.interfaces import VoiceActivityDetector
 from model import catalog
 from model.errors import ModelError
+from model.free_memory import free_memory
 from model.interfaces import SpeechModel
-from model.weights import WeightStore, default_store
+from model.local_models import PREFIX
+from model.readiness import local_readiness
+from model.shelf import ModelShelf
+from model.weights import WeightStore
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -106,12 +112,12 @@ def _add_arguments(parser: argparse.ArgumentParser, task: Task) -> None:
             help="where the speech goes: a .wav, .flac, .ogg or .mp3 file; a folder for many",
         )
         parser.add_argument(
-            "--voice", default="heart", metavar="NAME", help="see parley voices (default: heart)"
+            "--voice", default="", metavar="NAME", help="see parley voices; default: by language"
         )
         parser.add_argument(
             "--rate", type=_rate, default=1.0, metavar="X", help="speaking rate, 0.7-1.5"
         )
-    parser.add_argument("--model", default="", metavar="NAME", help="default: the embedded one")
+    parser.add_argument("--model", default="", metavar="NAME|DIR", help="default: the embedded one")
     parser.add_argument(
         "--language", choices=("auto", "en", "zh"), default="auto", help="what is spoken"
     )
@@ -135,11 +141,11 @@ def run_task(args: argparse.Namespace) -> int:
     try:
         entries = _entries(args)
         outputs = _outputs(args, entries)
-        store = default_store()
-        name = model_name(store, args.model)
+        shelf = default_shelf()
+        store, choice = shelf.weights, chosen(shelf, args.model)
         order = Order(
             args.task,
-            name,
+            choice.name,
             getattr(args, "voice", ""),
             getattr(args, "rate", 1.0),
             args.language,
@@ -149,7 +155,7 @@ def run_task(args: argparse.Namespace) -> int:
         with contextlib.ExitStack() as stack, meter:
 
             def opened() -> Workbench:
-                model = stack.enter_context(_loaded(store, name, args.language))
+                model = stack.enter_context(_loaded(store, choice, args.language))
                 _check_voices(order, model)
                 return Workbench(model, partial(_detector, store), _expected(args.language))
 
@@ -225,36 +231,50 @@ def _is_same(one: Path, other: Path) -> bool:
 # -- the model ---------------------------------------------------------------------------------
 
 
-def model_name(store: WeightStore, asked: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A model and what the catalog needs to make it."""
+
+    name: str
+    options: Mapping[str, str]
+
+
+def chosen(shelf: ModelShelf, asked: str) -> Choice:
     """The model asked for, else the default; the quick one where only that is here.
+
+    Args:
+        asked: a name of the catalog, "local:NAME" of a folder that was added, or a folder.
 
     Raises:
         BadInputError: there is no such model.
-        ParleyError: its weights are not here.
+        ParleyError: it cannot run here; says why.
     """
     name = asked or catalog.DEFAULT_MODEL
     try:
-        missing = _missing(store, name)
+        if os.sep in asked or asked.startswith("."):
+            folder = Path(asked).absolute()
+            name = f"{PREFIX}{folder.name}"
+            state = local_readiness(folder, catalog.entry(name), free_memory())
+            options = {catalog.DIRECTORY: str(folder)}
+        else:
+            state = shelf.readiness(name, free_memory())
+            options = shelf.options_for(name)
+            if not asked and not state.is_ready and shelf.readiness(_QUICK, free_memory()).is_ready:
+                return Choice(_QUICK, {})
     except ModelError as error:
         raise BadInputError(None, "--model", str(error)) from None
-    if missing and not asked and not _missing(store, _QUICK):
-        return _QUICK
-    if missing:
-        names = " ".join(missing)
-        raise ParleyError(f"model {name!r} is not installed; run: parley models get {names}")
-    return name
-
-
-def _missing(store: WeightStore, name: str) -> list[str]:
-    return [weight for weight in catalog.entry(name).weights if not store.is_present(weight)]
+    if not state.is_ready:
+        raise ParleyError(one_line(f"model {name!r} cannot be used: {state.reason}"))
+    return Choice(name, options)
 
 
 @contextlib.contextmanager
-def _loaded(store: WeightStore, name: str, language: str) -> Generator[SpeechModel]:
+def _loaded(store: WeightStore, choice: Choice, language: str) -> Generator[SpeechModel]:
     """Every core is the model's: there is no sound that could stutter."""
-    options = {"llm_threads": min(_MOST_THREADS, os.cpu_count() or 1), "language": language}
+    n_threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    options = {**choice.options, "llm_threads": n_threads, "language": language}
     try:
-        model = catalog.build(name, store.folder, options)
+        model = catalog.build(choice.name, store.folder, options)
     except ModelError as error:
         raise ParleyError(one_line(str(error))) from error
     try:

@@ -28,7 +28,7 @@ class Order:
     """What is to be done with every entry.
 
     Attributes:
-        voice: where the entry does not name its own. Likewise ``rate``.
+        voice: where the entry does not name its own; "" is chosen by language. Likewise ``rate``.
         language: what the model listens for, "auto" for what it can tell apart.
         outputs: where the sound of an entry goes, by id; those that are not in it make none.
         base: folder that the paths in a result are relative to, where they are below it.

@@ -31,7 +31,7 @@ class Meter:
         self._is_quiet = is_quiet
         self._bar: _Bar | None = None
         self._show: Callable[[Mapping[str, Any]], None] | None = None
-        self._is_one = False
+        self._task: Task | None = None  # of the only entry
         self.n_ended = 0
         self._n_before = 0
         self._n_failed = 0
@@ -46,10 +46,7 @@ class Meter:
 
     def begin_one(self, task: Task) -> None:
         """The bar runs along one recording or text; only where somebody watches it."""
-        self._is_one = True
-        if not self._is_quiet and self._stream.isatty():
-            unit = "characters" if task is Task.SPEAK else "s"
-            self._bar = _bar(self._stream, None, task.value, unit, _ONE_FORMAT)
+        self._task = task
 
     def begin_many(self, n_entries: int, show: Callable[[Mapping[str, Any]], None]) -> None:
         """The bar counts entries; ``show`` gets every result of this run, with the bar away."""
@@ -59,9 +56,12 @@ class Meter:
 
     def progress(self, done: float, total: float) -> None:
         """See ``batch.Watcher``."""
-        if self._is_one and self._bar is not None:
-            self._bar.total = total
-            self._bar.update(min(done, total) - self._bar.n)
+        if self._task is None or self._is_quiet or not self._stream.isatty():
+            return
+        if self._bar is None:
+            unit = "characters" if self._task is Task.SPEAK else "s"
+            self._bar = _bar(self._stream, total, self._task.value, unit, _ONE_FORMAT)
+        self._bar.update(min(done, total) - self._bar.n)
 
     def ended(self, entry: Entry, row: Mapping[str, Any], *, was_done: bool) -> None:
         """See ``batch.Watcher``."""
@@ -71,7 +71,7 @@ class Meter:
         elif row["error"] is None:
             self._sound_s += row["duration_s"] + (row["reply_duration_s"] or 0.0)
             self._compute_s += row["compute_s"]
-        if self._bar is not None and not self._is_one:
+        if self._bar is not None and self._task is None:
             self._bar.clear()
         if row["error"] is not None:
             self._n_failed += 1
@@ -80,7 +80,7 @@ class Meter:
             self._stream.write(f"parley: {line}\n")
         if self._show is not None and not was_done:
             self._show(row)
-        if self._bar is not None and not self._is_one:
+        if self._bar is not None and self._task is None:
             self._bar.update(1)
 
     def tell_totals(self) -> None:
@@ -89,11 +89,12 @@ class Meter:
         if self._is_quiet:
             return
         n_now = self.n_ended - self._n_before
-        parts = [f"{n_now} done: {self._sound_s:.1f} s of sound in {self._compute_s:.1f} s"]
+        parts: list[str] = []
         if self._sound_s:
+            parts.append(f"{n_now} done: {self._sound_s:.1f} s of sound in {self._compute_s:.1f} s")
             parts.append(f"real-time factor {self._compute_s / self._sound_s:.2f}")
         if self._n_before:
-            parts.append(f"{self._n_before} were done before")
+            parts.append(f"{self._n_before} done before")
         if self._n_failed:
             parts.append(f"{self._n_failed} failed")
         self._stream.write(", ".join(parts) + "\n")
@@ -104,9 +105,7 @@ class Meter:
         self._bar = None
 
 
-def _bar(
-    stream: TextIO, total: int | None, name: str | None, unit: str, bar_format: str | None
-) -> _Bar:
+def _bar(stream: TextIO, total: float, name: str | None, unit: str, bar_format: str | None) -> _Bar:
     refresh_s = _TERMINAL_REFRESH_S if stream.isatty() else _LOG_REFRESH_S
     return _Bar(
         total=total,

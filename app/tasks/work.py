@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -158,6 +158,7 @@ class Workbench:
             if turn.text is not None and not turn.text.strip():
                 raise WorkError(f"{path}: no words were heard in it")
             context = ReplyContext((), turn.text, turn.language)
+            voice = voice if voice.preset else replace(voice, preset=self._voice_of(turn.language))
             request = ReplyRequest(key.turn, key, context, voice)
             spoken = _Spoken()
             with _place(out) as writer:
@@ -180,12 +181,17 @@ class Workbench:
     def speak(self, text: str, out: Path, voice: VoiceChoice, report: Report) -> Outcome:
         """Speaks a text of any length to ``out``, as it is made.
 
+        Args:
+            voice: without a preset, the first one that speaks the language of ``text``.
+
         Raises:
             WorkError: there is nothing in it that can be spoken.
             OutputError: the speech cannot be written.
             ModelError: the model failed.
         """
         started = time.perf_counter()
+        language = written_language(text)
+        voice = voice if voice.preset else replace(voice, preset=self._voice_of(language))
         spoken = _Spoken()
         n_said = 0
         with _place(out) as writer:
@@ -197,7 +203,16 @@ class Workbench:
         if not spoken.duration_s:
             raise WorkError(f"nothing of the text can be spoken with voice {voice.preset!r}")
         compute_s = time.perf_counter() - started
-        return Outcome(text, None, spoken.duration_s, compute_s, reply_audio=out)
+        return Outcome(text, language, spoken.duration_s, compute_s, reply_audio=out)
+
+    def _voice_of(self, language: str) -> str:
+        """The usual voice where it is there and fits: presets of a language come in no order."""
+        languages = {preset.id: preset.language for preset in self._model.voices()}
+        usual = VoiceChoice().preset
+        if not languages or languages.get(usual) == language:
+            return usual
+        fitting = (name for name, spoken in languages.items() if spoken == language)
+        return next(fitting, next(iter(languages)))
 
     def _cut(self, recording: Recording) -> Iterator[Stretch]:
         """What fits into one turn stays whole: a detector could only lose something of it."""
@@ -274,6 +289,13 @@ class _Spoken:
 
 def _place(out: Path | None) -> AbstractContextManager[SoundFileWriter | None]:
     return nullcontext() if out is None else writing(out)
+
+
+def written_language(text: str) -> str:
+    """Returns "zh" or "en" by the characters; one ideograph says about as much as four letters."""
+    n_ideographs = len(_UNSPACED.findall(text))
+    n_letters = sum(map(str.isalpha, text)) - n_ideographs
+    return "zh" if 4 * n_ideographs > n_letters else "en"
 
 
 def joined(texts: Iterable[str]) -> str:

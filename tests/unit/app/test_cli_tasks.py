@@ -13,8 +13,10 @@ import soundfile
 
 from app import cli_tasks
 from app.cli import main
+from model import catalog
 from model.interfaces import SpeechModel
 from model.scripted import ScriptedModel
+from model.shelf import ModelShelf
 from model.weights import WeightStore
 from model.weights_manifest import parse_manifest
 from tests.fakes.audio import tone
@@ -111,7 +113,7 @@ def test_a_manifest_in_a_manifest_out_and_again(call: Call, tmp_path: Path) -> N
     status, out, err = call(*arguments)
     assert (status, out) == (0, "")
     assert "1 done" in err
-    assert "2 were done before" in err
+    assert "2 done before" in err
     rows = [json.loads(line) for line in Path("results/out.jsonl").read_text().splitlines()]
     assert [row["id"] for row in rows] == ["one.wav", "lost", "two.flac"]
     assert all(Path(row["reply_audio"]).is_file() for row in rows)
@@ -163,8 +165,10 @@ def test_an_unknown_model_names_those_there_are(capsys: pytest.CaptureFixture[st
     assert "choose one of: cascade" in capsys.readouterr().err
 
 
-def _empty_store(tmp_path: Path) -> WeightStore:
-    names = {name for known in cli_tasks.catalog.catalog() for name in known.weights}
+@pytest.fixture
+def empty_shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelShelf:
+    """Nothing was downloaded."""
+    names = {name for known in catalog.catalog() for name in known.weights}
     source = {"kind": "wheel", "parts": [{"from": "p==1", "member": "m"}]}
     weights = [
         {"name": name, "path": name, "bytes": 1, "sha256": "0" * 64, "licence": "MIT",
@@ -172,25 +176,39 @@ def _empty_store(tmp_path: Path) -> WeightStore:
         for name in sorted(names)
     ]  # fmt: skip
     document = {"format": 1, "groups": {"core": "the core"}, "weight": weights}
-    return WeightStore(tmp_path / "weights", parse_manifest(document, "t"), is_offline=True)
+    store = WeightStore(tmp_path / "weights", parse_manifest(document, "t"), is_offline=True)
+    store.folder.mkdir()
+    shelf = cli_tasks.default_shelf()
+    made = ModelShelf(store, shelf.hub, shelf.local)
+    monkeypatch.setattr(cli_tasks, "default_shelf", lambda: made)
+    return made
 
 
+@pytest.mark.usefixtures("empty_shelf")
 def test_a_model_that_is_not_installed_says_how_to_get_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(cli_tasks, "default_store", lambda: _empty_store(tmp_path))
     assert main(["transcribe", "one.wav"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert "'cascade' is not installed; run: parley models get " in line
+    assert "'cascade' cannot be used: not downloaded" in line
+    assert "parley models get " in line
     assert "qwen2.5-coder-0.5b" in line
 
 
-def test_where_only_the_quick_model_is_here_it_is_the_default(tmp_path: Path) -> None:
-    store = _empty_store(tmp_path)
-    store.folder.mkdir()
-    for name in cli_tasks.catalog.entry("cascade-quick").weights:
-        store.path(name).write_bytes(b"x")
-    assert cli_tasks.model_name(store, "") == "cascade-quick"
+def test_where_only_the_quick_model_is_here_it_is_the_default(empty_shelf: ModelShelf) -> None:
+    for name in catalog.entry("cascade-quick").weights:
+        empty_shelf.weights.path(name).write_bytes(b"x")
+    assert cli_tasks.chosen(empty_shelf, "").name == "cascade-quick"
+    assert cli_tasks.chosen(empty_shelf, "scripted").name == "scripted"
+
+
+def test_a_folder_that_is_no_model_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="the speech-lm extra is not installed")
+    assert main(["transcribe", "one.wav", "--model", str(tmp_path)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"'local:{tmp_path.name}' cannot be used" in line
 
 
 class _InterruptedModel(ScriptedModel):
@@ -206,7 +224,7 @@ def test_ctrl_c_is_one_line_and_keeps_what_is_done(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model: SpeechModel = _InterruptedModel()
-    monkeypatch.setattr(cli_tasks.catalog, "build", lambda *_: model)
+    monkeypatch.setattr(catalog, "build", lambda *_: model)
     status, out, err = call("transcribe", "one.wav", "two.flac", "--out", "out.jsonl", "--quiet")
     assert (status, out) == (130, "")
     assert err == "parley: interrupted, 1 done; the same command goes on from here\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from app.tasks.work import Workbench, WorkError, joined
 from audio_io.frames import Samples
 from audio_io.interfaces import VoiceActivityDetector
 from model.errors import ModelError
-from model.interfaces import SpeechModel, VoiceChoice
+from model.events import ReplyEvent
+from model.interfaces import SpeechModel, VoiceChoice, VoicePreset
 from model.scripted import Script
 from tests.fakes.audio import EnergyVad, tone
 from tests.fakes.tasks import EarModel, ListeningModel, Watch, WritingEarModel, scripted
@@ -184,3 +186,38 @@ def test_stretches_are_joined_as_their_language_is_written() -> None:
     assert joined(["今天", "天气"]) == "今天，天气"
     assert joined(["今天。", "天气", "ok"]) == "今天。 天气 ok"
     assert joined([]) == ""
+
+
+class _TwoVoices(ListeningModel):
+    def __init__(self, *languages: str) -> None:
+        super().__init__(Script())
+        self._languages = languages
+        self.used: list[str] = []
+
+    def voices(self) -> tuple[VoicePreset, ...]:
+        return tuple(
+            VoicePreset(f"{n}-{language}", "", language, "", "", "", "")
+            for n, language in enumerate(self._languages)
+        )
+
+    def say(self, text: str, voice: VoiceChoice, generation: int) -> Iterator[ReplyEvent]:
+        self.used.append(voice.preset)
+        return super().say(text, voice, generation)
+
+
+@pytest.mark.parametrize(
+    ("text", "languages", "voice"),
+    [
+        ("今天天气很好。", ("en", "zh"), "1-zh"),
+        ("Good morning, 小明.", ("zh", "en"), "1-en"),
+        ("今天天气很好。", ("en",), "0-en"),
+        ("Good morning.", (), "heart"),
+    ],
+)
+def test_without_a_voice_it_is_chosen_by_the_language_of_the_text(
+    tmp_path: Path, text: str, languages: tuple[str, ...], voice: str
+) -> None:
+    model = _TwoVoices(*languages)
+    bench(model).speak(text, tmp_path / "out.wav", VoiceChoice(""), Watch().progress)
+    bench(model).speak(text, tmp_path / "out.wav", VoiceChoice("own"), Watch().progress)
+    assert model.used == [voice, "own"]
