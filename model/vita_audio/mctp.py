@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 from transformers.masking_utils import create_causal_mask
+from transformers.modeling_flash_attention_utils import FlashAttentionKwargs
 from transformers.utils.generic import ModelOutput
 
 from model.errors import ModelError
@@ -163,11 +164,30 @@ def _run_layers(
         position_ids=positions,
     )
     rotation = model.model.rotary_emb(hidden, positions)
+    lengths = _sample_lengths(positions)
     for layer in layers:
         hidden = layer(
-            hidden, attention_mask=mask, position_ids=positions, position_embeddings=rotation
+            hidden,
+            attention_mask=mask,
+            position_ids=positions,
+            position_embeddings=rotation,
+            **lengths,
         )
     return hidden
+
+
+def _sample_lengths(positions: Tensor) -> FlashAttentionKwargs:
+    """What an attention without a mask needs; found once here, not by each layer again."""
+    row = positions[0]
+    begins = (row == row[0]).nonzero()[:, 0]
+    borders = functional.pad(begins, (0, 1), value=row.shape[0]).to(torch.int32)
+    longest = int(borders.diff().max())
+    return FlashAttentionKwargs(
+        cu_seq_lens_q=cast(torch.LongTensor, borders),
+        cu_seq_lens_k=cast(torch.LongTensor, borders),
+        max_length_q=longest,
+        max_length_k=longest,
+    )
 
 
 def _level_losses(model: VitaAudioForCausalLM, entries: _Entries, hidden: Tensor) -> Tensor:
