@@ -96,7 +96,14 @@ class RemoveWeights:
     names: tuple[str, ...]
 
 
-WeightCommand = FetchWeights | StopFetching | RemoveWeights
+@dataclass(frozen=True, slots=True)
+class AddModelFolder:
+    """Makes a model of a folder that is here already; forgotten by ``RemoveWeights``."""
+
+    folder: str
+
+
+WeightCommand = FetchWeights | StopFetching | RemoveWeights | AddModelFolder
 
 Command = (
     StopRequested
@@ -152,6 +159,26 @@ class WeightInfo:
     groups: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SpeechModelInfo:
+    """A model as the chooser shows it.
+
+    Attributes:
+        name: what stands in the settings.
+        megabytes: of its files; 0 where that is unknown.
+        reason: why it can, or cannot, be used here; one sentence.
+        is_local: a folder of one's own.
+    """
+
+    name: str
+    title: str
+    megabytes: float
+    licence: str
+    is_ready: bool
+    reason: str
+    is_local: bool = False
+
+
 class SessionPort(Protocol):
     """All the window knows of the session. Returns at once; made for Qt's thread."""
 
@@ -162,4 +189,5 @@ class SessionPort(Protocol):
     def input_devices(self) -> tuple[DeviceChoice, ...]: ...
     def output_devices(self) -> tuple[DeviceChoice, ...]: ...
     def models(self) -> tuple[WeightInfo, ...]: ...
+    def speech_models(self) -> tuple[SpeechModelInfo, ...]: ...
     def history(self) -> HistoryStore: ...

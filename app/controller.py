@@ -35,6 +35,7 @@ The predictor proposes, this decides. No threads, no clocks, no audio: events in
  any        TalkReleased              THINKING    finish_hearing; the turn is over
  any        TextSubmitted             THINKING|YIELDING   a typed turn; a reply yields first
  any        WorkerFailed(model)       STARTING    restart_model; a turn that waits is answered later
+ any        ModelLeft             STARTING    likewise; somebody else starts the other model
  any        event of a stale generation or turn   (same)   dropped
  on entering YIELDING by barge-in: note owes_reply.
  on entering LISTENING: owes_reply and user_is_quiet and nothing armed -> arm_endpoint.
@@ -62,6 +63,7 @@ from app.events import (
     LoadProgress,
     MicrophoneSwitched,
     ModeChosen,
+    ModelLeft,
     ModelReady,
     PlaybackEnded,
     PlaybackProgressed,
@@ -132,6 +134,8 @@ def _dispatch(move: Move, event: DialogueEvent) -> None:
         case WorkerFailed(name=name, message=message):
             if name == "model":
                 move.model_failed(message)
+        case ModelLeft():
+            move.model_left()
         case ConversationOpened():
             move.conversation_opened()
         case (

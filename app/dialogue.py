@@ -44,6 +44,7 @@ from app.events import (
     DialogueEvent,
     GenerationEnded,
     GenerationFailed,
+    ModelLeft,
     PlaybackEnded,
     PlaybackProgressed,
     SpeechChunk,
@@ -164,7 +165,7 @@ class Dialogue:
                     self.desk.complete(generation)
             case GenerationFailed(generation=generation):
                 self.desk.complete(generation)
-            case WorkerFailed(name="model"):
+            case WorkerFailed(name="model") | ModelLeft():
                 self.desk.complete_all()
             case TranscriptPartial() | TurnTranscribed():
                 self._take_words(event)

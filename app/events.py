@@ -94,6 +94,13 @@ class EchoConvergenceChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelLeft:
+    """Another model takes over; ``ModelReady`` follows. No ``reason``: somebody chose it."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationOpened:
     """Another conversation is on the table: whatever was said or planned in the old one is over."""
 
@@ -127,6 +134,7 @@ DialogueEvent = (
     | TextSubmitted
     | EchoConvergenceChanged
     | ConversationOpened
+    | ModelLeft
 )
 
 

@@ -6,16 +6,24 @@ Part of the composition root: it may know every plane, and nobody but the root k
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
-from app.commands import DeviceChoice, VoiceInfo, WeightInfo
+from app.commands import DeviceChoice, SpeechModelInfo, VoiceInfo, WeightInfo
 from app.session_catalog import SessionCatalog
+from app.settings import Settings
 from app.weight_desk import Report
 from audio_io.devices import DeviceInfo, list_devices, load_library
 from audio_io.errors import AudioUnavailable
+from model import catalog
 from model.cascade.voices import read_voices, usable
+from model.free_memory import free_memory
+from model.hub import MIRROR_VARIABLE
+from model.hub_client import HuggingFaceHub
 from model.interfaces import VoicePreset
+from model.shelf import ModelShelf
 from model.weights import FetchProgress, WeightStore
 
 logger = logging.getLogger(__name__)
@@ -23,15 +31,22 @@ logger = logging.getLogger(__name__)
 _BYTES_PER_MB = 1e6
 
 
-def session_catalog(store: WeightStore) -> SessionCatalog:
+def session_catalog(shelf: ModelShelf) -> SessionCatalog:
     """What the window's menus show."""
+    store, mirror = shelf.weights, os.environ.get(MIRROR_VARIABLE, "")
+
+    def apply(settings: Settings) -> None:
+        shelf.hub.client = HuggingFaceHub(mirror or settings.model.hub_mirror)
+
     return SessionCatalog(
         voices=partial(list_voices, store),
         sample_sentence=sample_sentence,
         input_devices=partial(_choices, is_input=True),
         output_devices=partial(_choices, is_input=False),
-        models=partial(list_weights, store),
-        shelf=Shelf(store),
+        models=partial(list_weights, shelf),
+        shelf=Shelf(shelf),
+        speech_models=partial(list_speech_models, shelf),
+        apply=apply,
     )
 
 
@@ -60,9 +75,10 @@ def sample_sentence(preset: str) -> str:
     return voice.preset.sample_sentence
 
 
-def list_weights(store: WeightStore) -> tuple[WeightInfo, ...]:
-    """Every file of the manifest."""
-    return tuple(
+def list_weights(shelf: ModelShelf) -> tuple[WeightInfo, ...]:
+    """Every file of the manifest, and every repository of a hub as one."""
+    store = shelf.weights
+    files = tuple(
         WeightInfo(
             name=weight.name,
             title=weight.purpose,
@@ -73,26 +89,62 @@ def list_weights(store: WeightStore) -> tuple[WeightInfo, ...]:
         )
         for weight in store.manifest.weights.values()
     )
+    return files + tuple(
+        WeightInfo(
+            name=found.name,
+            title=found.purpose,
+            megabytes=shelf.n_bytes(found.name) / _BYTES_PER_MB,
+            licence=found.licence,
+            is_present=shelf.is_present(found.name),
+            groups=found.groups,
+        )
+        for found in shelf.hub.manifest.repositories.values()
+    )
+
+
+def list_speech_models(shelf: ModelShelf) -> tuple[SpeechModelInfo, ...]:
+    """The embedded model, the large ones and folders of one's own; each with what it lacks here."""
+    memory = free_memory()
+    infos: list[SpeechModelInfo] = []
+    for entry in catalog.catalog():
+        if entry.name != catalog.DEFAULT_MODEL and not entry.is_heavy:
+            continue  # a matter of "model.answers", or for tests
+        state = shelf.readiness(entry.name, memory)
+        infos.append(
+            SpeechModelInfo(
+                entry.name, entry.title, entry.size_mb, entry.licence, state.is_ready, state.reason
+            )
+        )
+    for model in shelf.local.all():
+        state = shelf.readiness(model.choice, memory)
+        reason = f"{state.reason} ({model.folder})"
+        infos.append(
+            SpeechModelInfo(model.choice, model.name, 0.0, "", state.is_ready, reason, True)
+        )
+    return tuple(infos)
 
 
 class Shelf:
-    """The weights folder as the desk for downloads sees it; see ``WeightShelf``."""
+    """All model files as the desk for downloads sees them; see ``WeightShelf``."""
 
-    def __init__(self, store: WeightStore) -> None:
-        self._store = store
+    def __init__(self, shelf: ModelShelf) -> None:
+        self._shelf = shelf
 
     def missing(self, names: tuple[str, ...]) -> Mapping[str, int]:
-        store = self._store
-        return {n: store.manifest.named(n).n_bytes for n in names if not store.is_present(n)}
+        shelf = self._shelf
+        return {name: shelf.n_bytes(name) for name in names if not shelf.is_present(name)}
 
     def fetch(self, names: tuple[str, ...], report: Report) -> None:
         def tell(progress: FetchProgress) -> None:
-            report(progress.name, progress.n_done, progress.note)
+            report(progress.name, progress.n_done, progress.note, progress.n_bytes)
 
-        self._store.fetch(names, tell)
+        self._shelf.fetch(names, tell)
 
     def remove(self, name: str) -> None:
-        self._store.remove(name)
+        self._shelf.remove(name)
+
+    def add(self, folder: str) -> None:
+        self._shelf.add(Path(folder))
 
 
 def devices() -> tuple[DeviceInfo, ...]:

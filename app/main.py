@@ -18,6 +18,7 @@ import numpy as np
 
 from app import listings
 from app.cli_bench import BenchMakers, run_bench
+from app.cli_models import default_shelf
 from app.errors import BadInputError
 from app.history_opening import open_history
 from app.logs import logging_to
@@ -48,6 +49,7 @@ from model.duplex.predictor import FirstDuplexPredictor, PredictorSettings, buil
 from model.errors import ModelError
 from model.events import ModelEvent
 from model.interfaces import DuplexPredictor, VoiceChoice
+from model.local_models import PREFIX, LocalModels
 from model.memory import resident_mb
 from model.weights import WeightStore, default_store
 from model.worker import InlineWorker, ProcessWorker
@@ -94,6 +96,7 @@ def make_parts(store: WeightStore) -> Parts:
         inline_worker=partial(_inline_worker, store),
         synthesize=_Narrator(store).speak,
         resident_mb=resident_mb,
+        is_heavy=partial(_is_heavy, store),
     )
 
 
@@ -134,6 +137,8 @@ def _prediction_cost_s(predictor: DuplexPredictor) -> float:
 def _check_model(name: str) -> None:
     try:
         catalog.entry(name)
+        if name.startswith(PREFIX):
+            _local_models().named(name)
     except ModelError as error:
         raise BadInputError(None, "--model", str(error)) from None
 
@@ -154,10 +159,35 @@ def _has_weights(store: WeightStore, name: str) -> bool:
 def _model_options(settings: Settings) -> dict[str, str | int | float | bool]:
     # One core is left to sound and the window; more than four threads gain little on a small model.
     spare = max(1, min(_MOST_THREADS, (os.cpu_count() or 1) - 1))
-    return {
+    options: dict[str, str | int | float | bool] = {
         "llm_threads": settings.model.threads or spare,
         "language": settings.conversation.language,
     }
+    if settings.model.name != catalog.DEFAULT_MODEL:
+        options["precision"] = settings.model.precision
+    if settings.model.name.startswith(PREFIX):
+        options[catalog.DIRECTORY] = _local_folder(settings.model.name)
+    return options
+
+
+def _local_folder(name: str) -> str:
+    """Of a folder that was forgotten its name, for the model's own complaint."""
+    try:
+        return str(_local_models().named(name).folder)
+    except ModelError as error:
+        logger.warning("%s", error)
+        return name
+
+
+def _local_models() -> LocalModels:
+    return LocalModels(app_paths().local_models_file)
+
+
+def _is_heavy(store: WeightStore, settings: Settings) -> bool:
+    try:
+        return catalog.entry(_model_name(store, settings)).is_heavy
+    except ModelError:
+        return False  # the worker says what is wrong with the name
 
 
 def _process_worker(
@@ -275,7 +305,7 @@ def open_window(*, is_first_run: bool) -> int:
             settings,
             opened.store,
             make_parts(store),
-            listings.session_catalog(store),
+            listings.session_catalog(default_shelf()),
             recorder,
             partial(save_settings, paths.settings_file),
         )

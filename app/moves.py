@@ -193,9 +193,13 @@ class Move(DialogueDraft):
 
     def model_failed(self, message: str) -> None:
         self.effects += [ReportError(message), RestartModel()]
+        self.model_left()
+
+    def model_left(self) -> None:
         self.state = replace(self.state, is_model_ready=False, prepared=None)
         turn = self.state.turn
-        if self._waits_for_words(turn) and self.state.phase not in AUDIBLE:
+        is_by_ear = turn is not None and turn.is_transcribed and turn.text is None
+        if (self._waits_for_words(turn) or is_by_ear) and self.state.phase not in AUDIBLE:
             # The audio died with the worker; the words cannot come any more.
             self.state = replace(self.state, turn=None, owes_reply=False)
             self.effects.append(ReportError("Please say that again."))

@@ -61,6 +61,7 @@ class Parts:
         prediction_cost_s: what one prediction costs in virtual time, given its predictor.
         synthesize: text and voice preset to 16 kHz speech, for scenes that are written.
         resident_mb: memory of this process.
+        is_heavy: the chosen model may fail for want of memory.
     """
 
     phrases: Phrases
@@ -74,3 +75,4 @@ class Parts:
     inline_worker: Callable[[Settings], InlineModelWorker]
     synthesize: Callable[[str, str], Samples]
     resident_mb: Callable[[], float]
+    is_heavy: Callable[[Settings], bool] = lambda _settings: False

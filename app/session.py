@@ -15,6 +15,7 @@ from typing import assert_never
 from app import session_notices as notices
 from app.clock import Clock, MonotonicClock
 from app.commands import (
+    AddModelFolder,
     ApplySettings,
     ChooseDevices,
     ChooseVoice,
@@ -26,6 +27,7 @@ from app.commands import (
     PreviewVoice,
     RemoveWeights,
     RunNoticeAction,
+    SpeechModelInfo,
     StopFetching,
     TestEcho,
     VoiceInfo,
@@ -52,10 +54,10 @@ from app.events import (
     TalkPressed,
     TalkReleased,
     TextSubmitted,
-    named,
 )
 from app.history import HistoryStore
 from app.loudspeaker import LoudspeakerMailbox
+from app.model_keeper import ModelKeeper
 from app.parts import Parts
 from app.recorder import Recorder
 from app.rules import capture_settings, dialogue_rules, playback_rules, stream_request, voice_choice
@@ -69,9 +71,7 @@ from app.timeline import Timeline
 from app.weight_desk import WeightDesk
 from audio_io.capture import CapturePipeline
 from audio_io.playback import Player
-from model.events import ModelEvent
 
-_MAX_FAILURES = 3  # of the model in a row
 _LAST_WORDS_S = 1.0  # a fade and its report; a device that is stuck has 0.4 s
 _PREVIEW_BASE = 1_000_000  # generation numbers of voice previews, apart from the dialogue's
 
@@ -99,7 +99,6 @@ class Session:
         self._weights = WeightDesk(catalog.shelf, self.notify, self._clock)
         self._n_previews = 0
         self._silence = SilenceWatch()
-        self._n_failures = 0  # of the model, since it last made a reply
         self._pending_conversation: Callable[[], None] | None = None
         self._build()
 
@@ -121,11 +120,11 @@ class Session:
             box.put(command)
             self._backend.renderer.wake.ring()
 
-        self._worker = parts.worker(settings, self._from_worker)
+        self._model = ModelKeeper(parts, settings, self._from_model, self.notify)
         ports = DialoguePorts(
             loudspeaker=LoudspeakerMailbox(player, post),
-            send=self._worker.send,
-            restart_model=self._restart_model,
+            send=self._model.send,
+            restart_model=self._model.failed,
             set_microphone=self._set_microphone,
             report_error=lambda text: self.board.notify(notices.warning("error", text)),
         )
@@ -173,7 +172,9 @@ class Session:
         self._recorder.is_on = self._settings.privacy.record_audio
         self.engine.hire("recorder", self._recorder.run, self._recorder.close)
         self.engine.hire("weights", self._weights.run, self._weights.stop)
-        self._worker.start()
+        self.engine.hire("models", self._model.run, self._model.close)
+        self._catalog.apply(self._settings)
+        self._model.start()
         self.engine.hire("devices", self._devices.run, self._devices.stop)
 
     def stop(self) -> tuple[str, ...]:
@@ -183,7 +184,7 @@ class Session:
         """
         self._fall_silent()
         survivors = self.engine.stop()
-        self._worker.stop()
+        self._model.stop()
         self._backend.close()
         return survivors
 
@@ -234,6 +235,9 @@ class Session:
     def models(self) -> tuple[WeightInfo, ...]:
         return self._catalog.models()
 
+    def speech_models(self) -> tuple[SpeechModelInfo, ...]:
+        return self._catalog.speech_models()
+
     def history(self) -> HistoryStore:
         return self._history
 
@@ -275,7 +279,7 @@ class Session:
                 self._apply(settings)
             case RunNoticeAction():
                 self._run_action(command.key, command.action)
-            case FetchWeights() | RemoveWeights() | StopFetching():
+            case FetchWeights() | RemoveWeights() | StopFetching() | AddModelFolder():
                 self._weights.ask(command)
             case TestEcho():
                 self._preview(self._settings.voice.preset, self._settings.voice.rate)
@@ -309,9 +313,9 @@ class Session:
             self.engine.use_predictor(DuplexRunner(self._parts.predictor(settings)))
         if stream_request(settings) != stream_request(before):
             self._devices.change(stream_request(settings))
+        self._catalog.apply(settings)
         if settings.model != before.model:
-            text = "The other model is used from the next start on."
-            self.board.notify(notices.warning("restart", text, "model_later"))
+            self._model.choose(settings)
 
     def _switch_conversation(self, change: Callable[[], None]) -> None:
         """Once the reply that may be sounding was committed where it belongs."""
@@ -339,8 +343,7 @@ class Session:
                 self._devices.change(stream_request(self._settings))
                 return  # it says what came of it
             case "restart_model":
-                self._n_failures = 0
-                self._worker.restart()
+                self._model.retry()
             case _:
                 pass
         self.board.notify(notices.nothing(key))
@@ -357,7 +360,7 @@ class Session:
             case ModelReady():
                 self.board.notify(notices.nothing(notices.MODEL))
             case GenerationEnded(was_cancelled=False):
-                self._n_failures = 0
+                self._model.worked()
             case _:
                 pass
 
@@ -367,6 +370,9 @@ class Session:
             change, self._pending_conversation = self._pending_conversation, None
             self.dialogue.captions.clear()
             change()
+        is_at_rest = self._is_settled() and state.turn is None and not state.is_user_speaking
+        if is_at_rest or not state.is_model_ready:
+            self._model.at_rest()
         self._devices.reply_waits(state.phase is Phase.THINKING)
         is_mute = self._silence.is_mute(now_s, capture.mic_dbfs, is_dead=capture.is_microphone_dead)
         is_wanted = is_mute and state.is_mic_open and state.is_hands_free
@@ -379,17 +385,8 @@ class Session:
         notice = notices.part_over if is_over else notices.part_failed
         self.notify(notice(name, message))
 
-    def _from_worker(self, event: ModelEvent) -> None:
-        self.engine.post(named(event))
-
-    def _restart_model(self) -> None:
-        """Again at once, but not for ever: a model that cannot load needs a person."""
-        self._n_failures += 1
-        if self._n_failures < _MAX_FAILURES:
-            self.board.notify(notices.model_restarting())
-            self._worker.restart()
-        else:
-            self.board.notify(notices.model_failed())
+    def _from_model(self, event: DialogueEvent) -> None:
+        self.engine.post(event)
 
     def _set_microphone(self, is_open: bool) -> None:
         self.engine.capture.is_mic_open = is_open

@@ -8,6 +8,7 @@ from __future__ import annotations
 from app.snapshot import Notice, NoticeKind
 
 DEVICE, MODEL, SILENCE, ECHO = "device", "model", "silence", "echo"
+FALLBACK = "fallback"
 _DISMISS = ("dismiss", "OK")
 
 
@@ -56,6 +57,26 @@ def model_restarting() -> Notice:
 def model_failed() -> Notice:
     text = "The speech model does not start. Its files can be checked: parley models check."
     return Notice(MODEL, NoticeKind.ERROR, text, "restart_model", "Try again", "model_failed")
+
+
+def model_loading(name: str, percent: int) -> Notice:
+    text = f"{name} is loading, {percent} %. Until then the embedded assistant answers."
+    values = (("name", name), ("percent", str(percent)))
+    return Notice(FALLBACK, NoticeKind.INFO, text, message="model_loading", values=values)
+
+
+def model_replaced(name: str, reason: str, is_memory: bool) -> Notice:
+    """The embedded assistant has taken over from a model that cannot be used."""
+    values = (("name", name), ("reason", reason))
+    action = ("restart_model", "Try again")
+    if is_memory:
+        text = (
+            f"The memory did not suffice for {name} ({reason}). "
+            "The embedded assistant goes on; nothing was lost."
+        )
+        return Notice(FALLBACK, NoticeKind.WARNING, text, *action, "model_no_memory", values)
+    text = f"{name} cannot be used: {reason}. The embedded assistant goes on; nothing was lost."
+    return Notice(FALLBACK, NoticeKind.WARNING, text, *action, "model_replaced", values)
 
 
 def part_failed(name: str, reason: str) -> Notice:

@@ -202,7 +202,8 @@ class ModelSettings:
     """What thinks and speaks."""
 
     name: str = _setting(
-        "cascade", Option("Model", "The speech model that is used.", needs_restart=True)
+        "cascade",
+        Option("Model", "A name of `parley models list`, or local:NAME for a folder of your own."),
     )
     answers: str = _setting(
         "standard",
@@ -210,12 +211,7 @@ class ModelSettings:
             "Answers",
             "Quick needs the least memory; better needs more time and an optional download.",
             choices=("quick", "standard", "better"),
-            needs_restart=True,
         ),
-    )
-    local_folder: str = _setting(
-        "",
-        Option("Own folder", "Folder with weights of your own; empty: none.", needs_restart=True),
     )
     threads: int = _setting(
         0,
@@ -225,8 +221,27 @@ class ModelSettings:
             "",
             0,
             64,
-            needs_restart=True,
         ),
+    )
+    precision: str = _setting(
+        "auto",
+        Option(
+            "Precision",
+            "How a large model is stored. Automatic: as many bits as fit into the free memory.",
+            choices=("auto", "bf16", "int8", "int4"),
+        ),
+    )
+    standby: bool = _setting(
+        True,
+        Option(
+            "Embedded assistant in reserve",
+            "Kept loaded beside a large model (1.5 GB of memory), so that it takes over at once "
+            "where that one does not fit.",
+        ),
+    )
+    hub_mirror: str = _setting(
+        "",
+        Option("Mirror", "Address of a mirror that large models come from; empty: the hub itself."),
     )
 
 

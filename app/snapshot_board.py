@@ -15,6 +15,7 @@ from app.events import (
     DeviceReturned,
     DialogueEvent,
     LoadProgress,
+    ModelLeft,
     ModelReady,
     PlaybackEnded,
     WorkerFailed,
@@ -109,7 +110,7 @@ class SnapshotBoard:
                 self._loading = (what, fraction)
             case ModelReady():
                 self._loading = ("", 1.0)
-            case WorkerFailed(name="model"):
+            case WorkerFailed(name="model") | ModelLeft():
                 self._loading = ("model", 0.0)
             case WorkerStats():
                 self._stats = event

@@ -13,7 +13,13 @@ from threading import Lock
 from typing import Protocol
 
 from app.clock import Clock
-from app.commands import FetchWeights, RemoveWeights, StopFetching, WeightCommand
+from app.commands import (
+    AddModelFolder,
+    FetchWeights,
+    RemoveWeights,
+    StopFetching,
+    WeightCommand,
+)
 from app.errors import one_line
 from app.mailbox import Mailbox, Overflow
 from app.snapshot import DownloadInfo, Notice, NoticeKind
@@ -27,7 +33,11 @@ _ORDERS = 64  # more than a person asks for before the first has arrived
 _SPEED_OVER_S = 5.0  # long enough to read, short enough to follow a network that changes
 _LEAST_SPAN_S = 0.5  # a speed over less than this is a guess
 
-Report = Callable[[str, int, str], None]  # (name, bytes so far, note)
+
+class Report(Protocol):
+    def __call__(self, name: str, n_done: int, note: str, n_bytes: int = 0) -> None:
+        """``n_bytes``: size of ``name`` where it turned out to be another than ``missing`` said."""
+        ...
 
 
 class WeightShelf(Protocol):
@@ -42,6 +52,10 @@ class WeightShelf(Protocol):
         ...
 
     def remove(self, name: str) -> None: ...
+
+    def add(self, folder: str) -> None:
+        """A folder that is here already becomes a model."""
+        ...
 
 
 class _Unwanted(Exception):
@@ -68,6 +82,9 @@ class WeightDesk:
 
     def ask(self, command: WeightCommand) -> None:
         """An order that is already being carried out is not repeated."""
+        if isinstance(command, AddModelFolder):
+            self._orders.put(command)
+            return
         names = command.names
         if isinstance(command, StopFetching):
             with self._lock:
@@ -92,6 +109,8 @@ class WeightDesk:
                     return
                 if isinstance(command, RemoveWeights):
                     self._remove(command.names)
+                elif isinstance(command, AddModelFolder):
+                    self._add(command.folder)
                 else:
                     self._fetch(command.names)
 
@@ -104,10 +123,11 @@ class WeightDesk:
             self._check_wanted(names)
             meter = _Meter(names, self._shelf.missing(names), self._clock.now_s())
 
-            def report(name: str, n_done: int, note: str) -> None:
+            def report(name: str, n_done: int, note: str, n_bytes: int = 0) -> None:
                 self._check_wanted(names)
                 if name != meter.info.name:
                     self.n_changes += 1
+                meter.correct(name, n_bytes)
                 self._show(meter.step(name, n_done, note, self._clock.now_s()))
 
             self._shelf.fetch(names, report)
@@ -130,6 +150,14 @@ class WeightDesk:
         except (WeightsError, OSError) as error:
             reason = one_line(str(error))
             self._complain("weights_not_removed", "The files could not be removed", reason)
+        self.n_changes += 1
+
+    def _add(self, folder: str) -> None:
+        try:
+            self._shelf.add(folder)
+        except (WeightsError, OSError) as error:
+            reason = one_line(str(error))
+            self._complain("folder_not_added", "The folder was not added", reason)
         self.n_changes += 1
 
     def _check_wanted(self, names: tuple[str, ...]) -> None:
@@ -171,8 +199,15 @@ class _Meter:
 
     def __init__(self, names: tuple[str, ...], missing: Mapping[str, int], now_s: float) -> None:
         self.info = DownloadInfo(names, n_bytes=sum(missing.values()))
+        self._sizes = dict(missing)
         self._done = dict.fromkeys(missing, 0)
         self._seen: deque[tuple[float, int]] = deque([(now_s, 0)])
+
+    def correct(self, name: str, n_bytes: int) -> None:
+        """The true size of ``name``, where it is known now."""
+        if n_bytes and name in self._sizes:
+            self._sizes[name] = n_bytes
+            self.info = replace(self.info, n_bytes=sum(self._sizes.values()))
 
     def step(self, name: str, n_done: int, note: str, now_s: float) -> DownloadInfo:
         if name in self._done:

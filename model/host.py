@@ -215,11 +215,10 @@ class ModelHost:
             kind = failure_kind(error)
             if kind is FailureKind.CRASHED:
                 log.exception("generation %s failed in %s", active.id, self._model.name)
-            failed = GenerationFailed(active.id, described(error))
-            if kind is not FailureKind.OUT_OF_MEMORY:
-                return [failed]
-            # The next reply would not fit either.
-            return [failed, WorkerFailed(self._model.name, failed.message, kind)]
+            if kind is FailureKind.OUT_OF_MEMORY:
+                # The next reply would not fit either; whoever takes over answers this turn.
+                return [WorkerFailed(self._model.name, described(error), kind)]
+            return [GenerationFailed(active.id, described(error))]
         finally:
             spent = time.perf_counter() - started
             active.compute_s += spent

@@ -28,6 +28,7 @@ from app.ui.controls import empty_layout, make_button, make_hairline, make_label
 from app.ui.devices_page import DeviceChoosers
 from app.ui.echo_test import EchoTest
 from app.ui.look import Look
+from app.ui.model_choice import ModelChoice
 from app.ui.models_page import ModelsPage
 from app.ui.option_fields import OptionRow
 from app.ui.settings_pages import (
@@ -78,6 +79,7 @@ class SettingsDialog(QDialog):
         self._draft = settings
         for row in self.rows.values():
             row.show_value(settings.value(row.info.section, row.info.key))
+        self.model_choice.show_settings(settings)
         self.models.show_settings(settings)
         self.voices.show_settings(settings)
 
@@ -85,6 +87,7 @@ class SettingsDialog(QDialog):
         if self.isVisible():
             self.devices.show_picture(picture, elapsed_s)
             self.echo_test.show_picture(picture)
+            self.model_choice.show_picture(picture)
             self.models.show_picture(picture)
             self.voices.show_picture(picture)
 
@@ -166,7 +169,8 @@ class SettingsDialog(QDialog):
     def _models_extras(self) -> list[QWidget]:
         self.models = ModelsPage(self._look, self._session)
         self.models.remove_asked.connect(self.remove_weights_asked)
-        return [self.models]
+        self.model_choice = ModelChoice(self._look, self._session)
+        return [self.model_choice, make_hairline(), self.models]
 
     def _privacy_extras(self) -> list[QWidget]:
         everything = DeleteEverything(self._look)

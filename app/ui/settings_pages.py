@@ -47,7 +47,7 @@ OPTIONS_OF: dict[str, tuple[str, ...]] = {
         "conversation.language",
         "conversation.persona",
     ),
-    "models": ("model.answers", "model.local_folder"),
+    "models": ("model.answers", "model.precision"),
     "privacy": ("privacy.record_audio", "privacy.keep_history", "privacy.offline"),
     "appearance": (
         "appearance.theme",
@@ -62,6 +62,7 @@ SHOWN_ELSEWHERE = frozenset(
         "audio.input_device",  # the device menus
         "audio.output_device",
         "voice.preset",  # the list of voices
+        "model.name",  # the list of models
         "appearance.show_history",  # the panes' own buttons
         "appearance.show_diagnostics",
     }

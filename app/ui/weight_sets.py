@@ -66,7 +66,7 @@ def sets_for_voices(
 
 def used_by(found: WeightSet, settings: Settings, voices: tuple[VoiceInfo, ...]) -> bool:
     """Whether Parley would miss the set now, or from the next start on."""
-    if SET_OF_ANSWERS.get(settings.model.answers) == found.id:
+    if found.id in (SET_OF_ANSWERS.get(settings.model.answers), settings.model.name):
         return True
     chosen = settings.voice.preset.partition(":")[0].split("+")
     needs = {name for voice in voices if voice.id in chosen for name in voice.needs}

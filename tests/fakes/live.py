@@ -91,6 +91,9 @@ class EmptyShelf:
     def remove(self, name: str) -> None:
         """It was not there."""
 
+    def add(self, folder: str) -> None:
+        """Nobody asks for it."""
+
 
 def fake_catalog() -> SessionCatalog:
     return SessionCatalog(

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from app.commands import (
+    AddModelFolder,
     ApplySettings,
     ChooseDevices,
     ChooseVoice,
@@ -20,6 +21,7 @@ from app.commands import (
     OpenConversation,
     RemoveWeights,
     RunNoticeAction,
+    SpeechModelInfo,
     StopFetching,
     VoiceInfo,
     WeightCommand,
@@ -54,6 +56,19 @@ MODELS = (
 )  # fmt: skip
 
 
+SPEECH_MODELS = (
+    SpeechModelInfo("cascade", "Embedded assistant", 599, "Apache-2.0, MIT", True, "ready"),
+    SpeechModelInfo(
+        "vita-audio-boost", "VITA-Audio Boost", 22_536, "unclear", False,
+        "torch not installed; run: python3 packaging/launch.py --speech-lm",
+    ),
+    SpeechModelInfo(
+        "local:mine", "mine", 0.0, "", True, "16-bit, 24.0 GB are free on the GPU (/models/mine)",
+        is_local=True,
+    ),
+)  # fmt: skip
+
+
 class FakeSession:
     """Passes for a ``SessionPort``. ``script`` feeds one picture a look until it is used up."""
 
@@ -71,6 +86,7 @@ class FakeSession:
         self._history = history or HistoryStore(None)
         self._script = iter(script)
         self._models = MODELS
+        self._speech_models = SPEECH_MODELS
 
     def snapshot(self) -> EngineSnapshot:
         self.n_looks += 1
@@ -106,7 +122,7 @@ class FakeSession:
             case RunNoticeAction(key, _):
                 kept = tuple(n for n in self.picture.notices if n.key != key)
                 self.picture = replace(self.picture, notices=kept)
-            case FetchWeights() | StopFetching() | RemoveWeights():
+            case FetchWeights() | StopFetching() | RemoveWeights() | AddModelFolder():
                 self._order(command)
             case _:
                 pass
@@ -119,7 +135,12 @@ class FakeSession:
             case StopFetching(names):
                 kept = tuple(d for d in self.picture.downloads if d.names != names)
                 self._fetching(kept)
+            case AddModelFolder(folder):
+                added = SpeechModelInfo(f"local:{folder}", folder, 0.0, "", True, "fits", True)
+                self._speech_models = (*self._speech_models, added)
+                self._put((), is_present=True)
             case RemoveWeights(names):
+                self._speech_models = tuple(m for m in self._speech_models if m.name not in names)
                 self._put(names, is_present=False)
 
     def arrive(self, names: tuple[str, ...]) -> None:
@@ -153,6 +174,9 @@ class FakeSession:
 
     def models(self) -> tuple[WeightInfo, ...]:
         return self._models
+
+    def speech_models(self) -> tuple[SpeechModelInfo, ...]:
+        return self._speech_models
 
     def history(self) -> HistoryStore:
         return self._history

@@ -36,6 +36,7 @@ from app.events import (
     GenerationFailed,
     MicrophoneSwitched,
     ModeChosen,
+    ModelLeft,
     ModelReady,
     PlaybackEnded,
     PlaybackProgressed,
@@ -138,7 +139,7 @@ def random_event(world: World, rng: random.Random) -> DialogueEvent:
     )
     choices += [voice] * 6
     if rng.random() < 0.05:
-        choices += [WorkerFailed("model", "gone"), ConversationOpened()]
+        choices += [WorkerFailed("model", "gone"), ConversationOpened(), ModelLeft("full")]
     if world.asked:
         text = rng.choice(["", "stop", "yeah", "what is the time", None])
         choices += [TurnTranscribed(rng.choice(world.asked[-3:]), text, "en", 0.1)] * 5

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 import soundfile
@@ -30,7 +31,9 @@ from app.events import (
 from app.history import HistoryStore
 from app.settings import Settings
 from app.snapshot import NoticeKind, Phase
-from model.events import ModelEvent
+from model.errors import OutOfMemory
+from model.events import ModelEvent, ReplyEvent
+from model.interfaces import CancelToken, ReplyRequest
 from model.scripted import Script, ScriptedModel
 from model.worker import ThreadWorker
 from tests.fakes.live import LiveSession, UnpluggableRoom, notice_keys
@@ -231,13 +234,72 @@ def test_settings_are_saved_and_obeyed() -> None:
     assert live.saved == [changed]
 
 
-def test_another_model_is_announced_for_the_next_start() -> None:
-    with LiveSession() as live:
+def test_another_model_is_used_at_once_and_the_conversation_goes_on() -> None:
+    made: list[str] = []
+
+    def worker(settings: Settings, on_event: Callable[[ModelEvent], object]) -> ThreadWorker:
+        made.append(settings.model.name)
+        answer = {"cascade": SHORT, "other": "I am another one."}[settings.model.name]
+
+        def emit(event: ModelEvent) -> None:
+            on_event(event)
+
+        return ThreadWorker(lambda: ScriptedModel(Script(replies={1: answer, 2: answer})), emit)
+
+    with LiveSession(parts=replace(fake_parts(), worker=worker)) as live:
         live.wait_for_phase(Phase.LISTENING)
+        live.send(HI)
+        live.wait_for_event("assistant_speech_ended")
         live.send(ApplySettings(Settings().with_value("model", "name", "other")))
-        live.wait_for_notice("restart")
-        live.send(RunNoticeAction("restart", "dismiss"))
-        live.wait_for("dismissal", lambda p: "restart" not in notice_keys(p))
+        live.wait_for_event("model_left")
+        live.wait_for_phase(Phase.LISTENING)
+        live.send(TextSubmitted("Again?"))
+        live.wait_for_event("assistant_speech_ended", 2)
+        live.wait_for_phase(Phase.LISTENING)
+        assert [text for _role, text in captions(live)] == [
+            "Is it true?", SHORT, "Again?", "I am another one.",
+        ]  # fmt: skip
+    assert made == ["cascade", "other"]
+
+
+class Hungry(ScriptedModel):
+    """Loads, and finds in its first reply that it does not fit."""
+
+    def reply(self, request: ReplyRequest, cancel: CancelToken) -> Iterator[ReplyEvent]:
+        del request, cancel
+        raise OutOfMemory("CUDA out of memory")
+        yield
+
+
+def test_out_of_memory_in_a_reply_is_answered_by_the_embedded_model_within_three_seconds() -> None:
+    def worker(settings: Settings, on_event: Callable[[ModelEvent], object]) -> ThreadWorker:
+        is_big = settings.model.name == "big"
+
+        def emit(event: ModelEvent) -> None:
+            on_event(event)
+
+        def model() -> ScriptedModel:
+            return Hungry() if is_big else ScriptedModel(Script(replies={1: SHORT, 2: SHORT}))
+
+        return ThreadWorker(model, emit)
+
+    parts = replace(fake_parts(), worker=worker, is_heavy=lambda s: s.model.name == "big")
+    big = Settings().with_value("model", "name", "big")
+    with LiveSession(parts=parts, settings=big) as live:
+        live.wait_for_event("model_left")  # the big one has loaded beside the embedded one
+        live.wait_for_phase(Phase.LISTENING)
+        live.send(HI)
+        asked_s = perf_counter()
+        live.wait_for_event("model_left", 2)
+        live.wait_for_event("assistant_speech_started")
+        assert perf_counter() - asked_s < 3.0
+        picture = live.wait_for_notice("fallback")
+        (notice,) = (n for n in picture.notices if n.key == "fallback")
+        assert "The memory did not suffice for big (CUDA out of memory)" in notice.text
+        live.wait_for_event("assistant_speech_ended")
+        live.wait_for_phase(Phase.LISTENING)
+        assert captions(live) == [("user", "Is it true?"), ("assistant", SHORT)]
+    assert live.survivors == ()
 
 
 def test_settings_that_cannot_be_saved_are_a_notice() -> None:

@@ -9,7 +9,7 @@ from threading import Event, Thread
 import pytest
 
 from app.clock import VirtualClock
-from app.commands import FetchWeights, RemoveWeights, StopFetching
+from app.commands import AddModelFolder, FetchWeights, RemoveWeights, StopFetching
 from app.snapshot import Notice
 from app.weight_desk import Report, WeightDesk
 from model.errors import WeightsError
@@ -43,6 +43,11 @@ class FakeShelf:
                 if self.problem is not None:
                     raise self.problem
             self.here.add(name)
+
+    def add(self, folder: str) -> None:
+        if self.problem is not None:
+            raise self.problem
+        self.here.add(folder)
 
     def remove(self, name: str) -> None:
         if self.problem is not None:
@@ -187,6 +192,31 @@ def test_a_failure_is_one_line_in_a_notice_and_in_the_list(shop: Shop, problem: 
         shop.desk.ask(FetchWeights(("a",)))
     assert shop.shelf.here == {"a"}
     assert shop.desk.downloads == ()
+
+
+def test_a_size_that_turns_out_to_be_another_is_corrected(shop: Shop) -> None:
+    seen = []
+
+    def fetch(names: tuple[str, ...], report: Report) -> None:
+        report("a", MB, "", 5 * MB)
+        seen.extend(shop.desk.downloads)
+
+    shop.shelf.fetch = fetch
+    with shop.open():
+        shop.desk.ask(FetchWeights(("a", "b")))
+    assert (seen[0].n_done, seen[0].n_bytes) == (MB, 9 * MB)
+
+
+def test_a_folder_is_added_and_a_refusal_is_told(shop: Shop) -> None:
+    with shop.open():
+        shop.desk.ask(AddModelFolder("/models/mine"))
+        shop.finish()
+        assert shop.shelf.here == {"/models/mine"}
+        assert shop.desk.n_changes > 0
+        shop.shelf.problem = WeightsError("/models/none is no folder")
+        shop.desk.ask(AddModelFolder("/models/none"))
+    (notice,) = shop.notices
+    assert notice.text == "The folder was not added: /models/none is no folder."
 
 
 def test_files_are_removed_and_a_refusal_is_told(shop: Shop) -> None:
