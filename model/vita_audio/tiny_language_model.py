@@ -19,7 +19,13 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.vita_audio.configuration import BACKBONE_TINY, CONFIG_NAME, VitaAudioConfig, make_config
+from model.vita_audio.configuration import (
+    BACKBONE_TINY,
+    CONFIG_NAME,
+    VitaAudioConfig,
+    VitaAudioPlusConfig,
+    make_config,
+)
 from model.vita_audio.generation_defaults import GENERATION_CONFIG_NAME
 from model.vita_audio.modeling import VitaAudioForCausalLM
 from model.vita_audio.text_tokenizer import write_tiny_text_tokenizer
@@ -156,9 +162,11 @@ def _published_fields(config: VitaAudioConfig) -> dict[str, Any]:
     fields = config.to_dict()
     rotation = fields.pop("rope_parameters")
     fields.pop("layer_types")
+    is_plus = isinstance(config, VitaAudioPlusConfig)
+    name = "Qwen2MTPSenseVoiceForCausalLM" if is_plus else "Qwen2MTPForCausalLM"
     return fields | {
-        "architectures": ["Qwen2MTPForCausalLM"],
-        "auto_map": {"AutoModelForCausalLM": "modeling_qwen2.Qwen2MTPForCausalLM"},
+        "architectures": [name],
+        "auto_map": {"AutoModelForCausalLM": f"modeling_qwen2.{name}"},
         "rope_scaling": None,
         "rope_theta": rotation["rope_theta"],
         "torch_dtype": "bfloat16",
