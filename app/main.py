@@ -167,6 +167,7 @@ def _model_options(settings: Settings) -> dict[str, str | int | float | bool]:
         options["precision"] = settings.model.precision
     if settings.model.name.startswith(PREFIX):
         options[catalog.DIRECTORY] = _local_folder(settings.model.name)
+        options[catalog.NAME] = settings.model.name
     return options
 
 

@@ -17,8 +17,8 @@ from model.vita_audio.precision import ModelSize, memory_span
 
 DEFAULT_MODEL = "cascade"
 LOCAL_MODEL = "local"
-DIRECTORY = "directory"
-"""Option of ``LOCAL_MODEL``: the folder it is read from."""
+DIRECTORY, NAME = "folder", "name"
+"""Options of ``LOCAL_MODEL``: the folder it is read from, and what it goes by."""
 
 _RECOGNISER = tuple(
     f"moonshine-{size}-en-{part}"

@@ -107,7 +107,8 @@ class ModelShelf:
             WeightsError: no folder was added under that name.
         """
         if self._is_local(model):
-            return {catalog.DIRECTORY: str(self.local.named(model).folder)}
+            found = self.local.named(model)
+            return {catalog.DIRECTORY: str(found.folder), catalog.NAME: found.choice}
         return {}
 
     def add(self, folder: Path, name: str = "") -> str:

@@ -86,7 +86,7 @@ def test_a_folder_of_ones_own_needs_its_parts(shelf: ModelShelf, tmp_path: Path)
     folder = write_layout(tmp_path / "mine")
     choice = shelf.add(folder)
     assert choice == "local:VITA-Audio-Boost"
-    assert shelf.options_for(choice) == {catalog.DIRECTORY: str(folder)}
+    assert shelf.options_for(choice) == {"folder": str(folder), "name": choice}
     assert shelf.options_for("cascade") == {}
     assert "config.json: hidden_size" in shelf.readiness(choice, CARD).reason
     (folder / "config.json").unlink()
