@@ -46,6 +46,7 @@ class _Place:
         self.ready: ModelReady | None = None
         self.has_failed = False
         self.shown_percent = -_SHOWN_STEP
+        self.note = ""  # how it was loaded
         self.worker = make(self)
 
     @property
@@ -132,7 +133,7 @@ class ModelKeeper:
                 self._reserve = before
             else:
                 self._retire(before)
-        self._notify(notices.nothing(notices.FALLBACK))
+        self._notify(notices.model_talks(place.name, place.note))
 
     # -- a person's side -----------------------------------------------------------------------
 
@@ -175,7 +176,9 @@ class ModelKeeper:
     def _take(self, place: _Place, event: ModelEvent) -> None:
         """On the thread of the worker."""
         with self._lock:
-            if isinstance(event, ModelReady):
+            if isinstance(event, LoadProgress):
+                place.note = event.note or place.note
+            elif isinstance(event, ModelReady):
                 place.ready = event
                 place.has_failed = False
             elif isinstance(event, WorkerFailed):
@@ -193,6 +196,8 @@ class ModelKeeper:
     def _take_active(self, place: _Place, event: ModelEvent) -> None:
         if not isinstance(event, WorkerFailed):
             self._post(named(event))
+            if isinstance(event, ModelReady) and place.note:
+                self._notify(notices.model_talks(place.name, place.note))
         elif self._parts.is_heavy(place.settings):
             self._fall_back(place, event)
         elif self._loading is not None and event.kind is not FailureKind.CRASHED:

@@ -65,6 +65,13 @@ def model_loading(name: str, percent: int) -> Notice:
     return Notice(FALLBACK, NoticeKind.INFO, text, message="model_loading", values=values)
 
 
+def model_talks(name: str, note: str) -> Notice:
+    """``note``: how it was loaded, one sentence."""
+    text = f"{name} talks now. {note}".rstrip()
+    values = (("name", name), ("note", note))
+    return Notice(FALLBACK, NoticeKind.INFO, text, *_DISMISS, "model_talks", values)
+
+
 def model_replaced(name: str, reason: str, is_memory: bool) -> Notice:
     """The embedded assistant has taken over from a model that cannot be used."""
     values = (("name", name), ("reason", reason))

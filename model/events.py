@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LoadProgress:
-    """``fraction`` in [0, 1] of loading ``what`` is done."""
+    """``fraction`` in [0, 1] of loading ``what`` is done.
+
+    ``note``: a sentence for a person on how the model is loaded, said once; "" for none.
+    """
 
     what: str
     fraction: float
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

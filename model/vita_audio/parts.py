@@ -25,7 +25,7 @@ from model.vita_audio.decoding.schedule import NAMED, VANILLA, Policy, Schedule
 from model.vita_audio.decoding.state import DecodingState
 from model.vita_audio.decoding.step_runner import StepRunner
 from model.vita_audio.directory import ModelDirectory, resolve
-from model.vita_audio.generation_defaults import read_generation_defaults
+from model.vita_audio.generation_defaults import GenerationDefaults, read_generation_defaults
 from model.vita_audio.listening import CodeEar, Ear, FrameEar
 from model.vita_audio.manner import Manner
 from model.vita_audio.modeling import VitaAudioForCausalLM, load_language_model
@@ -47,7 +47,6 @@ RecognizerMaker = Callable[[], Recognizer | None]
 _SYNTHESIS_TEMPERATURE = 1.0  # of the upstream script, which answers greedily
 _MOST_TOKENS = 1024  # of a reply, as in the upstream evaluation: 45 seconds in the usual rhythm
 _LAYER = re.compile(r"model\.layers\.(\d+)")
-_MCTP_PREFIX = "mtp_"
 _LANGUAGE_MODEL_SHARE = 0.85  # of the time that loading takes
 
 
@@ -61,6 +60,7 @@ class VitaAudioOptions:
         device: "auto": the GPU where there is one, or a torch device such as "cuda:1", "cpu".
         precision: "auto", "bf16", "int8", "int4".
         notes_manner: the prompt says how the user sounds; the model was not trained on that.
+        threads: of the CPU; 0: as many as there are cores.
         decoder_steps: flow steps of the first piece and of the others; None: the decoder's own.
     """
 
@@ -68,6 +68,7 @@ class VitaAudioOptions:
     device: str = "auto"
     precision: str = "auto"
     notes_manner: bool = False
+    threads: int = 0
     seed: int = 0
     most_tokens: int = _MOST_TOKENS
     decoder_steps: tuple[int, int] | None = None
@@ -110,9 +111,11 @@ def load_parts(
     """
     found = resolve(folder)
     device = _device(options.device)
+    if options.threads:
+        torch.set_num_threads(options.threads)
     choice = _choice(found, device, options.precision)
     logger.info("%s: %s", found.variant, choice.reason)
-    report(LoadProgress(choice.reason, 0.0))
+    report(LoadProgress("language model", 0.0, choice.reason))
     model = _language_model(found, choice, device, report)
     tokenizer = TextTokenizer.from_directory(found.language_model)
     manner = Manner.from_directory(found.statistics.parent, model) if found.statistics else None
@@ -121,10 +124,8 @@ def load_parts(
     decoder = SpeechDecoder.from_directory(found.speech_decoder, device)
     decoder.warm_up()
     report(LoadProgress("speech decoder", 0.95))
-    spoken, read_aloud = _decode_options(found, choice, options)
-    # Both schedules are the same: the state collects what its modules need.
-    n_modules = spoken.schedule.n_modules(model.num_mctp_modules)
-    state = DecodingState(StepRunner(model), n_modules)
+    spoken, read_aloud = _decode_options(schedule, defaults, options)
+    state = DecodingState(StepRunner(model))
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="transcription")
     return VitaAudioParts(
         tokenizer=tokenizer,
@@ -161,25 +162,30 @@ def _choice(found: ModelDirectory, device: torch.device, wanted: str) -> Precisi
 
 
 def _language_model(
-    found: ModelDirectory, choice: PrecisionChoice, device: torch.device, report: Report
+    found: ModelDirectory,
+    choice: PrecisionChoice,
+    device: torch.device,
+    report: Report,
+    n_modules: int,
 ) -> VitaAudioForCausalLM:
-    """A block is quantised, or dropped, once it is there: the whole is never held in full."""
+    """A layer of the backbone is quantised once it is there: the whole is never held in full."""
     n_backbone = int(str(found.config["num_hidden_layers"])) - found.n_mctp
 
     def finish(name: str, block: nn.Module) -> None:
         layer = _LAYER.fullmatch(name)
         if layer is not None and int(layer[1]) < n_backbone:
-            if choice.quantization is not Quantization.NONE:
-                quantize_layer(block, choice.quantization)
-        elif (layer is not None or name.startswith(_MCTP_PREFIX)) and not choice.uses_mctp:
-            block.to("meta")
+            quantize_layer(block, choice.quantization)
 
     def tell(fraction: float) -> None:
         report(LoadProgress("language model", _LANGUAGE_MODEL_SHARE * fraction))
 
-    dtype = getattr(torch, choice.dtype)
     return load_language_model(
-        found.language_model, dtype, device, finish_block=finish, on_progress=tell
+        found.language_model,
+        getattr(torch, choice.dtype),
+        device,
+        n_modules=n_modules,
+        finish_block=None if choice.quantization is Quantization.NONE else finish,
+        on_progress=tell,
     )
 
 
@@ -191,16 +197,13 @@ def _ear(found: ModelDirectory, device: torch.device) -> Ear:
 
 
 def _decode_options(
-    found: ModelDirectory, choice: PrecisionChoice, options: VitaAudioOptions
+    schedule: Schedule, defaults: GenerationDefaults, options: VitaAudioOptions
 ) -> tuple[DecodeOptions, DecodeOptions]:
     """For answers, which upstream decodes greedily, and for reading aloud, which it samples."""
-    defaults = read_generation_defaults(found.language_model)
-    schedule = _schedule(options.schedule, defaults.pattern, has_modules=choice.uses_mctp)
-    penalty = defaults.repetition_penalty
     spoken, read_aloud = (
         DecodeOptions(
             schedule,
-            SamplingSettings(temperature, repetition_penalty=penalty),
+            SamplingSettings(temperature, repetition_penalty=defaults.repetition_penalty),
             seed=options.seed,
             max_new_tokens=options.most_tokens,
         )

@@ -11,11 +11,13 @@ import pytest
 from app import cli_models
 from model.catalog import catalog
 from model.hub import HubStore
+from model.hub_client import HuggingFaceHub
 from model.hub_manifest import default_hub_manifest, load_hub_manifest
 from model.local_models import LocalModels
 from model.shelf import ModelShelf
 from model.weights import FetchProgress, WeightStore
 from model.weights_manifest import parse_manifest
+from tests.fakes.hub_server import HubRepo, HubServer
 from tests.fakes.vita_layout import write_layout
 
 CONTENT = b"four"
@@ -187,3 +189,30 @@ def test_the_mirror_is_the_words_then_the_environments_then_the_settings(
     monkeypatch.setenv("PARLEY_HUB_MIRROR", "https://env.example/")
     assert address() == "https://env.example"
     assert address("https://word.example") == "https://word.example"
+
+
+def test_a_model_comes_from_a_hub_is_checked_and_removed(
+    store: WeightStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub = pytest.importorskip("huggingface_hub", reason="the speech-lm extra is not installed")
+    shelf = cli_models.default_shelf("")
+    shelf.hub.is_offline = False
+    files = {"config.yaml": b"a: 1", "flow.pt": bytes(5000), "hift.pt": bytes(300)}
+    with HubServer({"THUDM/glm-4-voice-decoder": HubRepo(files)}) as server:
+        shelf.hub.client = HuggingFaceHub(server.address)
+        assert run("get", "glm-4-voice-decoder") == 0
+        hub.close_session()
+        commit = server.repos["THUDM/glm-4-voice-decoder"].commit
+    said = capsys.readouterr()
+    assert "1 weights (0 MB) are in" in said.out
+    assert "glm-4-voice-decoder: 100%" in said.err
+    assert run("list") == 0
+    (row,) = (x for x in capsys.readouterr().out.splitlines() if x.startswith("glm-4-voice-deco"))
+    assert row.split()[2:4] == ["yes", commit[:10]]
+    assert run("check", "glm-4-voice-decoder") == 0
+    flow = tmp_path / "vita-audio" / "glm-4-voice-decoder" / "flow.pt"
+    flow.write_bytes(bytes([1]) + bytes(4999))
+    assert run("check") == 1
+    assert "flow.pt differs from the checksum of commit" in capsys.readouterr().out
+    assert run("remove", "glm-4-voice-decoder") == 0
+    assert not flow.exists()

@@ -131,6 +131,7 @@ def test_the_embedded_model_talks_until_the_heavy_one_has_loaded_and_all_is_quie
     assert bench.log == ["start cascade", "start big"]
     cascade, heavy = bench.workers
     cascade.is_ready()
+    heavy.emit(LoadProgress("language model", 0.0, "16-bit: 40 GB are free."))
     heavy.emit(LoadProgress("language model", 0.42))
     assert "42 %" in bench.notices["fallback"].text
     heavy.is_ready()
@@ -139,7 +140,7 @@ def test_the_embedded_model_talks_until_the_heavy_one_has_loaded_and_all_is_quie
     bench.keeper.at_rest()
     assert bench.talks == "big"
     assert [type(event) for event in bench.take()] == [ModelLeft, ModelReady]
-    assert bench.notices["fallback"].text == ""
+    assert bench.notices["fallback"].text == "big talks now. 16-bit: 40 GB are free."
     bench.keeper.at_rest()
     bench.work()
     assert bench.take() == []
