@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import os
 import sys
 from argparse import _SubParsersAction  # pyright: ignore[reportPrivateUsage]
@@ -29,12 +30,16 @@ from app.tasks.work import Workbench
 from audio_io.interfaces import VoiceActivityDetector
 from model import catalog
 from model.errors import ModelError
+from model.events import FailureKind
+from model.failure import described, failure_kind
 from model.free_memory import free_memory
 from model.interfaces import SpeechModel
 from model.local_models import PREFIX
 from model.readiness import local_readiness
 from model.shelf import ModelShelf
 from model.weights import WeightStore
+
+logger = logging.getLogger(__name__)
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -255,7 +260,7 @@ def chosen(shelf: ModelShelf, asked: str) -> Choice:
             folder = Path(asked).absolute()
             name = f"{PREFIX}{folder.name}"
             state = local_readiness(folder, catalog.entry(name), free_memory())
-            options = {catalog.DIRECTORY: str(folder)}
+            options = {catalog.DIRECTORY: str(folder), catalog.NAME: name}
         else:
             state = shelf.readiness(name, free_memory())
             options = shelf.options_for(name)
@@ -273,17 +278,25 @@ def _loaded(store: WeightStore, choice: Choice, language: str) -> Generator[Spee
     """Every core is the model's: there is no sound that could stutter."""
     n_threads = min(_MOST_THREADS, os.cpu_count() or 1)
     options = {**choice.options, "llm_threads": n_threads, "language": language}
+    model: SpeechModel | None = None
     try:
         model = catalog.build(choice.name, store.folder, options)
-    except ModelError as error:
-        raise ParleyError(one_line(str(error))) from error
-    try:
         model.load(lambda _: None)
         yield model
-    except ModelError as error:
-        raise ParleyError(one_line(str(error))) from error
+    except (ParleyError, BrokenPipeError):
+        raise
+    except Exception as error:
+        raise ParleyError(one_line(f"{choice.name}: {told(error)}")) from error
     finally:
-        model.close()
+        if model is not None:
+            model.close()
+
+
+def told(error: Exception) -> str:
+    """One line about a failure of the model; of a bug, the log hears more."""
+    if failure_kind(error) is FailureKind.CRASHED:
+        logger.error("the model failed", exc_info=error)
+    return described(error)
 
 
 def _detector(store: WeightStore) -> VoiceActivityDetector:
@@ -313,7 +326,7 @@ def _check_voices(order: Order, model: SpeechModel) -> None:
 
 def _run_single(order: Order, entry: Entry, opened: Opener, meter: Meter, *, is_json: bool) -> int:
     meter.begin_one(order.task)
-    row = Batch(order, opened).do(entry, meter)
+    row = Batch(order, opened, told).do(entry, meter)
     meter.ended(entry, row, was_done=False)
     if is_json:
         sys.stdout.write(json.dumps(row, ensure_ascii=False, indent=2) + "\n")
@@ -343,7 +356,7 @@ def _run_many(
     log = ResultLog(args.out) if args.out is not None else None
     try:
         meter.begin_many(len(entries), show)
-        n_failed = Batch(order, opened, log).run(entries, meter)
+        n_failed = Batch(order, opened, told, log).run(entries, meter)
     finally:
         if log is not None:
             log.close()

@@ -5,7 +5,6 @@ Knows no terminal; whoever runs it may watch.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,10 +16,7 @@ from app.tasks.entries import Entry, Task, content_key
 from app.tasks.result_log import ResultLog
 from app.tasks.sound_file import OutputError
 from app.tasks.work import Outcome, Workbench
-from model.errors import ModelError
 from model.interfaces import VoiceChoice
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +55,19 @@ class Batch:
     """Does an order. Every entry begins anew: nothing is carried from one to the next."""
 
     def __init__(
-        self, order: Order, open_workbench: Callable[[], Workbench], log: ResultLog | None = None
+        self,
+        order: Order,
+        open_workbench: Callable[[], Workbench],
+        told: Callable[[Exception], str],
+        log: ResultLog | None = None,
     ) -> None:
-        """Takes the parts; ``open_workbench`` is called once, when there is work for it."""
+        """Takes the parts.
+
+        Args:
+            open_workbench: called once, when there is work for it.
+            told: a line about a failure of the model.
+        """
+        self._told = told
         self._order = order
         self._open_workbench = open_workbench
         self._opened: Workbench | None = None
@@ -99,12 +105,10 @@ class Batch:
             return self._row(entry, key, self._done(workbench, entry, watcher)), False
         except OutputError:
             raise
-        except (ParleyError, ModelError) as error:
-            return self._row(entry, key, None, one_line(str(error))), False
-        except Exception as error:  # a model is a plug-in: one entry must not end all the others
-            logger.exception("an entry failed in %s", self._order.model)
-            reason = one_line(f"{type(error).__name__}: {error}")
-            return self._row(entry, key, None, reason), False
+        except ParleyError as error:
+            return self._row(entry, key, None, str(error)), False
+        except Exception as error:  # noqa: BLE001 - a plug-in: one entry must not end all others
+            return self._row(entry, key, None, one_line(self._told(error))), False
 
     def _workbench(self) -> Workbench:
         if self._opened is None:

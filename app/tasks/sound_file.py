@@ -22,6 +22,8 @@ _FORMATS = {
     ".ogg": ("OGG", "VORBIS"),
     ".mp3": ("MP3", "MPEG_LAYER_III"),
 }
+_SAMPLE_BYTES = 2
+_WAV_BYTES = (1 << 32) - (1 << 12)  # its header counts in 32 bits, and needs some itself
 _FULL_BYTES = 1 << 20  # less than a chunk may take
 _EXACT = (".wav", ".flac")  # the others add some samples of their own
 
@@ -38,6 +40,7 @@ class SoundFileWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._is_wav = path.suffix.lower() == ".wav"
         self._temporary = path.with_name(f".{path.name}.part")
         self._file: soundfile.SoundFile | None = None
         self.n_samples = 0
@@ -51,6 +54,8 @@ class SoundFileWriter:
         """Takes float32 (n,) in [-1, 1]; raises OutputError where the disk does not take it."""
         if self._file is not None and rate_hz != self.rate_hz:
             raise OutputError(self.path, f"the rate changed from {self.rate_hz} to {rate_hz} Hz")
+        if self._is_wav and (self.n_samples + len(samples)) * _SAMPLE_BYTES > _WAV_BYTES:
+            raise OutputError(self.path, "a WAV file ends at 4 GB; choose a .flac file")
         with _written(self.path):
             if self._file is None:
                 kind, subtype = _FORMATS[self.path.suffix.lower()]

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import soundfile
@@ -231,6 +232,37 @@ def test_ctrl_c_is_one_line_and_keeps_what_is_done(
     (row,) = Path("out.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(row)["id"] == "one.wav"
     assert {path.name for path in tmp_path.iterdir()} == {"one.wav", "two.flac", "out.jsonl"}
+
+
+class _FullModel(ScriptedModel):
+    """The device has no memory left."""
+
+    def finish_turn(self, key: object) -> NoReturn:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+class _BuggyModel(ScriptedModel):
+    def load(self, report: object) -> NoReturn:
+        raise IndexError("a bug")
+
+
+def test_a_model_out_of_memory_is_one_line(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "build", lambda *_: _FullModel())
+    status, out, err = call("answer", "one.wav")
+    assert (status, out, err) == (1, "", "parley: scripted: CUDA out of memory\n")
+    status, out, err = call("answer", "one.wav", "two.flac", "--quiet")
+    assert (status, out) == (1, "")
+    assert err.splitlines()[0] == "parley: one.wav: CUDA out of memory"
+
+
+@pytest.mark.allow_warnings
+def test_a_model_that_cannot_be_loaded_is_one_line(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "build", lambda *_: _BuggyModel())
+    status, out, err = call("transcribe", "one.wav", "two.flac", "--quiet")
+    assert (status, out) == (1, "")
+    assert err.splitlines()[-1] == "parley: scripted: IndexError: a bug"
 
 
 @pytest.mark.parametrize("command", ["transcribe", "answer", "speak"])

@@ -114,3 +114,16 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         writing(tmp_path / "file" / "a.wav") as writer,
     ):
         writer.write(tone(0.1), 16_000)
+
+
+def test_a_wav_file_that_would_outgrow_its_header_is_ended_in_time(tmp_path: Path) -> None:
+    def written(ending: str) -> None:
+        with writing(tmp_path / f"a{ending}") as writer:
+            writer.write(tone(0.1), 16_000)
+            writer.n_samples += 2**31  # a day of speech
+            writer.write(tone(0.1), 16_000)
+
+    with pytest.raises(OutputError, match=r"choose a \.flac file"):
+        written(".wav")
+    with pytest.raises(OutputError, match=r"only 3200 of"):
+        written(".flac")  # no limit there; it is the count that was tampered with
