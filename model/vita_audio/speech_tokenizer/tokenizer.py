@@ -1,0 +1,131 @@
+"""The GLM-4-Voice speech tokenizer: recordings to codes, and streams of the user's speech.
+
+The architecture and the names of the weights follow upstream's source; the published checkpoint was
+not verified.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from audio_io.frames import Samples
+from model.vita_audio.speech_tokenizer.configuration import FRAME_SAMPLES, SpeechTokenizerConfig
+from model.vita_audio.speech_tokenizer.features import REACH, LogMel, normalised
+from model.vita_audio.speech_tokenizer.network import BlockCausalEncoder, Codes, SegmentState
+from model.vita_audio.speech_tokenizer.stream import SpeechTokenStream, checked
+from model.vita_audio.weight_files import Shape, WeightFiles
+
+# Positions of the quantised frames and statistics of the codebook's training: of no use for codes.
+_UNUSED = re.compile(r"embed_positions2\.weight|ema_count|ema_weight|layers\.(?P<layer>\d+)\..+")
+
+
+class SpeechTokenizer:
+    """Codes of speech. Holds weights only: any number of streams may be open."""
+
+    def __init__(self, network: BlockCausalEncoder) -> None:
+        self._network = network.eval().requires_grad_(requires_grad=False)
+        self._codes = Codes(network.codebook.weight, network.config.n_pooled)
+        weight = network.conv1.weight
+        is_double = weight.dtype is torch.float64
+        self._mel = LogMel(
+            network.config.n_bands, weight.device, torch.float64 if is_double else torch.float32
+        )
+
+    @classmethod
+    def from_directory(
+        cls,
+        directory: Path,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> SpeechTokenizer:
+        """Reads config.json and model.safetensors.
+
+        Args:
+            dtype: of the encoder; the codebook stays in float32. Upstream runs in float32.
+
+        Raises:
+            WeightsError: a file is missing or damaged, or holds other weights.
+        """
+        config = SpeechTokenizerConfig.from_directory(directory)
+        with torch.device("meta"):
+            network = BlockCausalEncoder(config)
+        files = WeightFiles.from_directory(directory)
+        wanted = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+        files.require(wanted | _unused(files.shapes, config.n_layers))
+        wide = torch.promote_types(dtype, torch.float32)
+        with files.reading() as reader:
+            weights = {
+                key: reader.tensor(key).to(device, wide if key == "codebook.weight" else dtype)
+                for key in wanted
+            }
+        network.load_state_dict(weights, assign=True)
+        return cls(network)
+
+    @property
+    def config(self) -> SpeechTokenizerConfig:
+        return self._network.config
+
+    @torch.inference_mode()
+    def encode(self, samples: Samples) -> list[int]:
+        """Codes of a whole recording (n,) at 16 kHz: ceil(n / 1280) at the published size.
+
+        As upstream does, each segment of 30 s is normalised by its own maximum, so that late loud
+        audio changes early codes; a stream cannot do that.
+
+        Raises:
+            ModelError: ``samples`` are no mono float audio.
+        """
+        whole = self._mel.tensor(torch.tensor(checked(samples)))
+        state = self._new_state()
+        parts: list[Tensor] = []
+        for segment in whole.split(self.config.segment_samples) if len(whole) else ():
+            state.restart()
+            parts += self._segment_codes(segment, len(whole) > len(segment), state)
+        return torch.cat(parts).tolist() if parts else []
+
+    def open_stream(self) -> SpeechTokenStream:
+        """Codes of speech while it is spoken."""
+        return SpeechTokenStream(self._network, self._codes, self._mel, self._new_state())
+
+    def _new_state(self) -> SegmentState:
+        weight = self._network.conv1.weight
+        return SegmentState(self.config, weight.device, weight.dtype)
+
+    def _segment_codes(
+        self, segment: Tensor, is_one_of_many: bool, state: SegmentState
+    ) -> list[Tensor]:
+        config = self.config
+        n_codes = math.ceil(len(segment) / config.code_samples)
+        # Upstream pads the last segment of many to the length of the others. Only the maximum can
+        # tell the difference: the network does not see the mel frames that the padding reaches.
+        n_padded = config.segment_samples if is_one_of_many else n_codes * config.code_samples
+        padded = functional.pad(segment, (0, n_padded - len(segment)))
+        signal = functional.pad(padded[None], (REACH, REACH), mode="reflect")[0]
+        log_mel = self._mel.frames(signal)[:-1]  # Whisper drops the frame around the very end
+        features = normalised(log_mel, log_mel.max())
+        heard = features[: 2 * n_codes * config.n_pooled - 1]
+        codes: list[Tensor] = []
+        while state.n_frames < n_codes * config.n_pooled:
+            start = max(0, 2 * state.n_frames - 1)
+            block = heard[start : 2 * (state.n_frames + config.n_block) - 1]
+            n_left = math.ceil(len(segment) / FRAME_SAMPLES) - state.n_frames
+            hidden = self._network(block, min(n_left, config.n_block), state, keep=True)
+            codes.append(self._codes.nearest(hidden))
+        return codes
+
+
+def _unused(shapes: Mapping[str, Shape], n_layers: int) -> dict[str, Shape]:
+    """Of the tensors in a file, those that may be there and are not read."""
+    found = ((key, _UNUSED.fullmatch(key)) for key in shapes)
+    return {
+        key: shapes[key]
+        for key, match in found
+        if match and (match["layer"] is None or int(match["layer"]) >= n_layers)
+    }
