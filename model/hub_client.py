@@ -75,7 +75,7 @@ class HuggingFaceHub:
 
     def tree(self, repo: str, revision: str) -> RemoteTree:
         hub = _library()
-        with _explained(hub, f"{repo}@{revision}"):
+        with _explained(f"{repo}@{revision}"):
             api = hub.HfApi(endpoint=self._endpoint, token=False)
             info = api.model_info(repo, revision=revision, files_metadata=True)
         if not info.sha:
@@ -97,12 +97,13 @@ class HuggingFaceHub:
         hub = _library()
         transfer = importlib.import_module("huggingface_hub.file_download")
         url = hub.hf_hub_url(repo, file.path, revision=commit, endpoint=self._endpoint)
-        with part.open("ab") as stream, _explained(hub, f"{repo}: {file.path}"):
+        headers = importlib.import_module("huggingface_hub.utils").build_hf_headers(token=False)
+        with part.open("ab") as stream, _explained(f"{repo}: {file.path}"):
             transfer.http_get(
                 url,
                 stream,
                 resume_size=stream.tell(),
-                headers=hub.utils.build_hf_headers(token=False),
+                headers=headers,
                 expected_size=file.n_bytes,
                 displayed_filename=file.path,
                 tqdm_class=_silent_bar(report),
@@ -142,9 +143,9 @@ def _silent_bar(report: PartReport) -> type[Any]:
 
 
 @contextmanager
-def _explained(hub: Any, what: str) -> Generator[None]:  # noqa: ANN401  see _library
+def _explained(what: str) -> Generator[None]:
     """Turns the library's errors into one line with the remedy."""
-    errors = hub.errors
+    errors = importlib.import_module("huggingface_hub.errors")
     network = importlib.import_module("httpx2")
     try:
         yield

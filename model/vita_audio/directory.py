@@ -45,7 +45,8 @@ _HEADER_LIMIT = 100 << 20  # bytes; the format's own limit
 _MOST_SHOWN = 3  # keys named in one line
 # What a publisher's folder may hold besides what is read: texts, pictures, marks of a download.
 _WELCOME = re.compile(
-    r"\.|README|LICENSE|.*\.(md|txt|json|jinja|png|jpg|yaml|safetensors|mvn|lock)$", re.IGNORECASE
+    r"\.|README|LICENSE|.*\.(md|txt|json|jinja|png|jpg|yaml|safetensors|mvn|lock|bpe\.model)$",
+    re.IGNORECASE,
 )
 _NEVER_READ = re.compile(r".*\.(py|bin|pth|pkl|pt|ckpt)$", re.IGNORECASE)
 

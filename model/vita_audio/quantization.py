@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from model.errors import ModelError
+from model.vita_audio.int8_linear import Int8Linear
 from model.vita_audio.precision import Quantization
 
 _BLOCK = 64  # weights that share one scale in 4-bit storage
@@ -46,7 +47,7 @@ def quantize_backbone(
         Number of linear layers that were replaced.
 
     Raises:
-        ModelError: bitsandbytes is not installed.
+        ModelError: 4 bits are asked for and bitsandbytes is not installed.
     """
     n_replaced = 0
     for layer in list(owner.model.layers)[: owner.num_backbone_layers]:
@@ -57,41 +58,35 @@ def quantize_backbone(
 
 
 def quantize_linear(linear: nn.Linear, quantization: Quantization) -> nn.Module:
-    """A layer that is called like ``linear``; its weight is packed by its first move to a device.
+    """A layer that is called like ``linear``; ``linear`` itself where nothing is asked.
 
-    8-bit: rows by their largest absolute value, without a search for outliers, so that a step has
-    no data-dependent shape. 4-bit: NF4 in blocks of 64. ``linear`` itself where nothing is asked.
+    Weights only: 8-bit by rows (``Int8Linear``), 4-bit NF4 in blocks of 64 (bitsandbytes).
 
     Raises:
-        ModelError: bitsandbytes is not installed.
+        ModelError: 4 bits are asked for and bitsandbytes is not installed.
     """
     if quantization is Quantization.NONE:
         return linear
+    if quantization is Quantization.INT8:
+        return Int8Linear(linear)
     library = _library()
     has_bias = isinstance(linear.bias, nn.Parameter)  # pyright: ignore[reportUnnecessaryIsInstance]
-    shape = (linear.in_features, linear.out_features, has_bias)
-    if quantization is Quantization.INT8:
-        stored = library.nn.Linear8bitLt(
-            *shape, has_fp16_weights=False, threshold=0.0, device="meta"
-        )
-        stored.weight = library.nn.Int8Params(
-            linear.weight.data, requires_grad=False, has_fp16_weights=False
-        )
-    else:
-        stored = library.nn.Linear4bit(
-            *shape,
-            compute_dtype=linear.weight.dtype,
-            compress_statistics=False,
-            quant_type="nf4",
-            device="meta",
-        )
-        stored.weight = library.nn.Params4bit(
-            linear.weight.data,
-            requires_grad=False,
-            blocksize=_BLOCK,
-            compress_statistics=False,
-            quant_type="nf4",
-        )
+    stored = library.nn.Linear4bit(
+        linear.in_features,
+        linear.out_features,
+        has_bias,
+        compute_dtype=linear.weight.dtype,
+        compress_statistics=False,
+        quant_type="nf4",
+        device="meta",
+    )
+    stored.weight = library.nn.Params4bit(
+        linear.weight.data,
+        requires_grad=False,
+        blocksize=_BLOCK,
+        compress_statistics=False,
+        quant_type="nf4",
+    )
     stored.bias = linear.bias
     return stored.to(linear.weight.device)
 
@@ -106,7 +101,7 @@ def quantize_layer(layer: nn.Module, quantization: Quantization) -> int:
     """Replaces the linear layers inside ``layer``, which keeps its device; returns how many.
 
     Raises:
-        ModelError: bitsandbytes is not installed.
+        ModelError: 4 bits are asked for and bitsandbytes is not installed.
     """
     found = [
         (parent, name, child)
@@ -127,5 +122,5 @@ def _library() -> Any:  # noqa: ANN401  an optional package without types
             return importlib.import_module("bitsandbytes")
     except ImportError as error:
         raise ModelError(
-            f"8-bit and 4-bit weights need bitsandbytes: run {_REMEDY}, or choose 16-bit"
+            f"4-bit weights need bitsandbytes: run {_REMEDY}, or choose 8 bits"
         ) from error

@@ -11,6 +11,7 @@ pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
 from model.errors import ModelError  # noqa: E402
 from model.vita_audio import quantization  # noqa: E402
 from model.vita_audio.configuration import BACKBONE_TINY, make_config  # noqa: E402
+from model.vita_audio.int8_linear import Int8Linear  # noqa: E402
 from model.vita_audio.modeling import VitaAudioForCausalLM  # noqa: E402
 from model.vita_audio.precision import Quantization  # noqa: E402
 from model.vita_audio.quantization import (  # noqa: E402
@@ -33,7 +34,7 @@ def tiny_model() -> VitaAudioForCausalLM:
 
 
 def linears(module: torch.nn.Module) -> list[torch.nn.Module]:
-    return [m for m in module.modules() if isinstance(m, torch.nn.Linear)]
+    return [m for m in module.modules() if isinstance(m, (torch.nn.Linear, Int8Linear))]
 
 
 @pytest.mark.parametrize("bits", BITS)
@@ -85,6 +86,32 @@ def test_the_weight_takes_fewer_bytes() -> None:
     assert four.numel() * four.element_size() == 256 * 256 // 2
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_few_rows_and_many_rows_give_the_same(dtype: torch.dtype) -> None:
+    torch.manual_seed(4)
+    packed = Int8Linear(torch.nn.Linear(64, 48).to(dtype))
+    x = torch.randn(100, 64, dtype=dtype)
+    many = packed(x)
+    few = torch.cat([packed(x[i : i + 10]) for i in range(0, 100, 10)])
+    assert torch.allclose(few, many, atol=0.05 if dtype is torch.bfloat16 else 1e-6)
+
+
+def test_a_rare_large_value_does_not_blur_the_others() -> None:
+    torch.manual_seed(5)
+    linear = torch.nn.Linear(64, 32, bias=False).to(torch.bfloat16)
+    x = torch.randn(1, 64, dtype=torch.bfloat16)
+    x[0, 3] = 3000.0
+    expected = linear.weight.float() @ x.float()[0]
+    got = Int8Linear(linear)(x)[0].float()
+    assert (got - expected).abs().max() < 0.02 * expected.abs().max()
+
+
+def test_a_row_of_zeros_stays_zero() -> None:
+    linear = torch.nn.Linear(8, 4)
+    torch.nn.init.zeros_(linear.weight)
+    assert torch.equal(Int8Linear(linear)(torch.ones(2, 8)), linear.bias.expand(2, 4))
+
+
 def test_nothing_asked_is_nothing_done() -> None:
     model = tiny_model()
     assert quantize_backbone(model, Quantization.NONE, "cpu") == 0
@@ -98,4 +125,4 @@ def test_a_missing_package_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quantization.importlib, "import_module", absent)
     linear = torch.nn.Linear(8, 8)
     with pytest.raises(ModelError, match="bitsandbytes: run"):
-        quantize_linear(linear, Quantization.INT8)
+        quantize_linear(linear, Quantization.INT4)
