@@ -1,4 +1,4 @@
-"""The user's open turn as the language model reads it: codes while they speak, or frames at its end.
+"""The user's open turn as the language model reads it: codes as it is spoken, frames at its end.
 
 Knows no prompt, no conversation and no device.
 """

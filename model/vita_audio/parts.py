@@ -116,7 +116,10 @@ def load_parts(
     choice = _choice(found, device, options.precision)
     logger.info("%s: %s", found.variant, choice.reason)
     report(LoadProgress("language model", 0.0, choice.reason))
-    model = _language_model(found, choice, device, report)
+    defaults = read_generation_defaults(found.language_model)
+    schedule = _schedule(options.schedule, defaults.pattern, has_modules=choice.uses_mctp)
+    n_modules = schedule.n_modules(found.n_mctp)
+    model = _language_model(found, choice, device, report, n_modules)
     tokenizer = TextTokenizer.from_directory(found.language_model)
     manner = Manner.from_directory(found.statistics.parent, model) if found.statistics else None
     ear = _ear(found, device)

@@ -55,6 +55,7 @@ def _made(name: str, folder: Path, weights_dir: Path, options: Options) -> VitaA
         device=str(options.get("device", default.device)),
         precision=str(options.get("precision", default.precision)),
         notes_manner=bool(options.get("notes_manner", default.notes_manner)),
+        threads=int(options.get("threads", default.threads)),
         seed=int(options.get("seed", default.seed)),
         most_tokens=int(options.get("most_tokens", default.most_tokens)),
     )

@@ -1,0 +1,34 @@
+"""Writes a whole model folder of a few megabytes in the published layout, with random weights.
+
+It says nothing of sense, but mixes text and sound as a trained one does: what can be tried with it
+is everything but the words.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from model.vita_audio.directory import SPEECH_DECODER, SPEECH_TOKENIZER
+from model.vita_audio.sense_voice.tiny import write_tiny_sense_voice_files
+from model.vita_audio.speech_decoder.tiny import write_tiny_speech_decoder
+from model.vita_audio.speech_tokenizer.tiny import write_tiny_speech_tokenizer
+from model.vita_audio.tiny_language_model import write_tiny_language_model
+
+_PLAIN, _PLUS = "VITA-Audio-Tiny", "VITA-Audio-Plus-Tiny"
+
+
+def write_tiny_model(root: Path, *, plus: bool = False, k: int = 10, seed: int = 0) -> Path:
+    """Writes the parts beside each other below ``root``; returns the language model's folder.
+
+    Args:
+        plus: the variant that hears SenseVoice features.
+        k: MCTP modules.
+    """
+    folder = root / (_PLUS if plus else _PLAIN)
+    write_tiny_language_model(folder, plus=plus, k=k, seed=seed)
+    if plus:
+        write_tiny_sense_voice_files(folder, seed)
+    else:
+        write_tiny_speech_tokenizer(root / SPEECH_TOKENIZER, seed)
+    write_tiny_speech_decoder(root / SPEECH_DECODER, seed)
+    return folder

@@ -1,0 +1,55 @@
+"""A VITA-Audio model small enough for tests, and a recogniser that needs no weights."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, level_dbfs
+from model.vita_audio.parts import VitaAudioOptions, load_parts
+from model.vita_audio.speech_model import VitaAudioModel
+
+_WORD_S = 0.35
+_SPEECH_DBFS = -55.0
+
+
+class LoudWords:
+    """Hears the next word of ``words`` in every 0.35 s of loud audio."""
+
+    language = "en"
+
+    def __init__(
+        self, words: str = "what is the weather like today in the north of it all"
+    ) -> None:
+        self._words = words.split()
+        self.begin()
+
+    def begin(self) -> None:
+        self._loud_s = 0.0
+        self.end_s = 0.0
+
+    @property
+    def partial_text(self) -> str:
+        n_words = min(len(self._words), round(self._loud_s / _WORD_S))
+        return " ".join(self._words[:n_words])
+
+    def hear(self, frame: AudioFrame) -> bool:
+        before = self.partial_text
+        for window in np.array_split(frame.samples, max(1, len(frame.samples) // 160)):
+            if level_dbfs(window) >= _SPEECH_DBFS:
+                self._loud_s += len(window) / ENGINE_RATE_HZ
+        self.end_s = frame.end / ENGINE_RATE_HZ
+        return self.partial_text != before
+
+    def finish(self) -> str:
+        return self.partial_text
+
+
+def tiny_vita_audio(folder: Path, recognizer: LoudWords | None, **options: Any) -> VitaAudioModel:
+    """The model in ``folder``, not yet loaded."""
+    quick = {"device": "cpu", "threads": 1, "decoder_steps": (1, 2)}
+    chosen = VitaAudioOptions(**(quick | options))
+    return VitaAudioModel("vita-tiny", partial(load_parts, folder, chosen, lambda: recognizer))

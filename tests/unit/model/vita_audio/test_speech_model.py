@@ -1,0 +1,231 @@
+"""A whole tiny model through the protocol; its words mean nothing, its order of events does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+import pytest
+
+from audio_io.frames import AudioFrame, Samples, frozen
+from model.events import LoadProgress, ReplyEvent, SpeechChunk, TextDelta, TurnTranscribed
+from model.interfaces import (
+    CancelReason,
+    CancelToken,
+    Message,
+    ReplyContext,
+    ReplyRequest,
+    TurnKey,
+    VoiceChoice,
+)
+
+torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
+pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
+
+from model.vita_audio.speech_model import VitaAudioModel  # noqa: E402
+from model.vita_audio.tiny_model import write_tiny_model  # noqa: E402
+from tests.fakes.audio import speech_like  # noqa: E402
+from tests.fakes.vita_audio import LoudWords, tiny_vita_audio  # noqa: E402
+
+# The model of the module keeps its recogniser's thread until it is closed.
+pytestmark = pytest.mark.allow_threads("transcription")
+
+STEP = 640
+HISTORY = (Message("user", "Who are you?"), Message("assistant", "A voice."))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("models")
+    return {
+        "plain": write_tiny_model(root, plus=False),
+        "plus": write_tiny_model(root, plus=True),
+    }
+
+
+@pytest.fixture(scope="module", params=["plain", "plus"])
+def model(request: pytest.FixtureRequest, folders: dict[str, Path]) -> Iterator[VitaAudioModel]:
+    made = tiny_vita_audio(folders[request.param], LoudWords(), most_tokens=100)
+    progress: list[LoadProgress] = []
+    made.load(progress.append)
+    assert progress[-1].fraction == 1.0
+    assert "CPU" in progress[0].note, "the reason for the number format is told"
+    yield made
+    made.close()
+
+
+def frames(samples: Samples, start: int = 0) -> Iterator[AudioFrame]:
+    for at in range(0, len(samples) - STEP + 1, STEP):
+        yield AudioFrame(frozen(samples[at : at + STEP].copy()), start + at)
+
+
+def say_to(model: VitaAudioModel, key: TurnKey, seconds: float = 5.0) -> TurnTranscribed:
+    """The user speaks and pauses."""
+    model.begin_turn(key, ReplyContext(HISTORY))
+    for frame in frames(speech_like(seconds, key.turn)):
+        list(model.hear(frame))
+    (heard,) = model.finish_turn(key)
+    return heard
+
+
+def answer(
+    model: VitaAudioModel, key: TurnKey, generation: int = 1, text: str | None = None
+) -> tuple[Iterator[ReplyEvent], CancelToken]:
+    cancel = CancelToken()
+    request = ReplyRequest(generation, key, ReplyContext(HISTORY, text))
+    return model.reply(request, cancel), cancel
+
+
+def outcome(events: list[ReplyEvent]) -> tuple[str, Samples]:
+    text = "".join(event.text for event in events if isinstance(event, TextDelta))
+    chunks = [event.samples for event in events if isinstance(event, SpeechChunk)]
+    return text, np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
+
+
+def test_what_is_heard_is_answered_with_text_and_sound(model: VitaAudioModel) -> None:
+    say_to(model, TurnKey(1))
+    text, sound = outcome(list(answer(model, TurnKey(1))[0]))
+    assert text
+    assert len(sound) > model.sample_rate_hz / 2
+    assert 0.001 < float(np.abs(sound).max()) <= 1.0
+
+
+def test_the_same_turn_gets_the_same_answer_again(model: VitaAudioModel) -> None:
+    say_to(model, TurnKey(2))
+    first = outcome(list(answer(model, TurnKey(2), 1)[0]))
+    second = outcome(list(answer(model, TurnKey(2), 2)[0]))
+    assert first[0] == second[0]
+    assert np.array_equal(first[1], second[1])
+
+
+def test_a_cancelled_answer_leaves_no_trace(model: VitaAudioModel) -> None:
+    say_to(model, TurnKey(3))
+    whole = outcome(list(answer(model, TurnKey(3), 1)[0]))
+    events, cancel = answer(model, TurnKey(3), 2)
+    for _ in range(30):
+        next(events)
+    cancel.cancel(CancelReason.BARGE_IN)
+    assert len(list(events)) <= 1
+    again = outcome(list(answer(model, TurnKey(3), 3)[0]))
+    assert again[0] == whole[0]
+    assert np.array_equal(again[1], whole[1])
+
+
+def test_audio_prefilled_while_spoken_answers_like_audio_read_at_once(
+    model: VitaAudioModel,
+) -> None:
+    say_to(model, TurnKey(4), 9.0)
+    streamed = outcome(list(answer(model, TurnKey(4))[0]))
+    model.forget_turn(TurnKey(4))
+    list(answer(model, TurnKey(90), 2, "something else altogether")[0])  # empties what was computed
+    model.begin_turn(TurnKey(5), ReplyContext())
+    for frame in frames(speech_like(9.0, 4)):
+        list(model.hear(frame))
+    list(model.finish_turn(TurnKey(5)))
+    again = outcome(list(answer(model, TurnKey(5), 3)[0]))
+    assert streamed[0] == again[0]
+
+
+def test_a_user_who_goes_on_after_a_pause_is_heard_whole(model: VitaAudioModel) -> None:
+    sound = speech_like(6.0, 6)
+    half = len(sound) // 2 // STEP * STEP
+    model.begin_turn(TurnKey(6), ReplyContext(HISTORY))
+    for frame in frames(sound[:half]):
+        list(model.hear(frame))
+    list(model.finish_turn(TurnKey(6)))
+    model.begin_turn(TurnKey(6, 1), ReplyContext(HISTORY))
+    for frame in frames(sound[half:], half):
+        list(model.hear(frame))
+    list(model.finish_turn(TurnKey(6, 1)))
+    in_two = outcome(list(answer(model, TurnKey(6, 1))[0]))
+    say_to(model, TurnKey(7), 0.1)
+    model.begin_turn(TurnKey(8), ReplyContext(HISTORY))
+    for frame in frames(sound):
+        list(model.hear(frame))
+    list(model.finish_turn(TurnKey(8)))
+    assert outcome(list(answer(model, TurnKey(8))[0]))[0] == in_two[0]
+
+
+def test_speech_over_an_answer_does_not_disturb_it(model: VitaAudioModel) -> None:
+    say_to(model, TurnKey(9))
+    alone = outcome(list(answer(model, TurnKey(9), 1)[0]))
+    events, _ = answer(model, TurnKey(9), 2)
+    heard = [next(events) for _ in range(10)]
+    say_to(model, TurnKey(10))
+    heard += list(events)
+    assert outcome(heard)[0] == alone[0]
+    assert outcome(list(answer(model, TurnKey(10), 3)[0]))[0]
+
+
+def test_a_typed_question_is_answered_too(model: VitaAudioModel) -> None:
+    model.begin_turn(TurnKey(11), ReplyContext())
+    model.forget_turn(TurnKey(11))
+    text, sound = outcome(list(answer(model, TurnKey(12), 1, "How are you?")[0]))
+    assert text
+    assert len(sound)
+
+
+def test_nothing_heard_and_nothing_typed_is_not_answered(model: VitaAudioModel) -> None:
+    model.begin_turn(TurnKey(13), ReplyContext())
+    (heard,) = model.finish_turn(TurnKey(13))
+    assert heard.text == ""
+    assert list(answer(model, TurnKey(13), 1, "")[0]) == []
+
+
+def test_say_tells_the_very_text(model: VitaAudioModel) -> None:
+    text, sound = outcome(list(model.say("Read this aloud.", VoiceChoice(), 5)))
+    assert text == "Read this aloud."
+    assert len(sound)
+
+
+def test_a_short_turn_comes_with_its_words(model: VitaAudioModel) -> None:
+    assert say_to(model, TurnKey(14), 0.9).text == "what is"
+
+
+def test_a_turn_that_was_forgotten_is_not_transcribed(model: VitaAudioModel) -> None:
+    model.begin_turn(TurnKey(15), ReplyContext())
+    model.forget_turn(TurnKey(15))
+    assert list(model.finish_turn(TurnKey(15))) == []
+
+
+def test_without_a_recogniser_turns_are_answered_by_ear(folders: dict[str, Path]) -> None:
+    deaf = tiny_vita_audio(folders["plain"], None, most_tokens=40)
+    deaf.load(lambda _progress: None)
+    assert say_to(deaf, TurnKey(1)).text is None
+    assert outcome(list(answer(deaf, TurnKey(1))[0]))[0]
+    deaf.close()
+
+
+class WritesSlowly(LoudWords):
+    """Its final pass waits until it may go on."""
+
+    def __init__(self) -> None:
+        super().__init__("many words in a row")
+        self.may_finish = Event()
+
+    def finish(self) -> str:
+        assert self.may_finish.wait(20.0)
+        return super().finish()
+
+
+def test_words_come_late_where_the_turn_is_long(folders: dict[str, Path]) -> None:
+    recognizer = WritesSlowly()
+    model = tiny_vita_audio(folders["plain"], recognizer, most_tokens=60)
+    model.load(lambda _progress: None)
+    model.begin_turn(TurnKey(1), ReplyContext())
+    partial = ""
+    for frame in frames(speech_like(20.0, 1)):
+        partial = next((p.text for p in model.hear(frame)), partial)
+        if len(partial.split()) == 5:
+            break
+    (heard,) = model.finish_turn(TurnKey(1))
+    assert heard.text is None
+    events, _ = answer(model, TurnKey(1))
+    before = [next(events) for _ in range(5)]
+    assert not any(isinstance(event, TurnTranscribed) for event in before)
+    recognizer.may_finish.set()
+    written = [event for event in events if isinstance(event, TurnTranscribed)]
+    model.close()
+    assert [(event.key, event.text) for event in written] == [(TurnKey(1), "many words in a row")]
