@@ -43,10 +43,13 @@ class WorkError(ParleyError):
 
 @runtime_checkable
 class WritesDown(Protocol):
-    """What a model that answers audio without a transcript may offer besides."""
+    """What a model that answers by ear may offer besides: its own words for what it heard.
+
+    They go before those of ``finish_turn``, which come from a recogniser beside it, if in time.
+    """
 
     def write_down(self, key: TurnKey) -> TurnTranscribed:
-        """Transcribes the turn that was finished last."""
+        """Transcribes the turn that was finished last; takes the time that takes."""
         ...
 
 
@@ -229,7 +232,7 @@ class Workbench:
         key = self._next_key()
         try:
             turn = self._turn(key, frames([stretch.samples]))
-            if turn.text is None and isinstance(self._model, WritesDown):
+            if isinstance(self._model, WritesDown) and turn.text != "":
                 turn = self._model.write_down(key)
         finally:
             self._model.forget_turn(key)
