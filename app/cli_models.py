@@ -203,7 +203,7 @@ def _check(shelf: ModelShelf, names: list[str]) -> int:
 
 
 def _remove(shelf: ModelShelf, names: list[str]) -> int:
-    for name in shelf.expand(names):
+    for name in shelf.expand_for_removal(names):
         done = "forgotten; the folder stays" if name.startswith(PREFIX) else "removed"
         state = done if shelf.remove(name) else "was not there"
         sys.stdout.write(f"{name}: {state}\n")

@@ -48,6 +48,23 @@ class ModelShelf:
                 chosen[self.weights.manifest.named(name).name] = None
         return list(chosen)
 
+    def expand_for_removal(self, names: Iterable[str]) -> list[str]:
+        """Like ``expand``, but what another model that is here shares with these stays."""
+        listed = list(names)
+        chosen = self.expand(listed)
+        staying = {
+            found.name
+            for group in self.hub.manifest.groups
+            if group not in listed and self._is_group_here(group)
+            for found in self.hub.manifest.in_group(group)
+        }
+        return [name for name in chosen if name in listed or name not in staying]
+
+    def _is_group_here(self, group: str) -> bool:
+        """What only this model needs has been fetched."""
+        own = [found for found in self.hub.manifest.in_group(group) if found.groups == (group,)]
+        return any(self.hub.is_present(found.name) for found in own)
+
     def is_present(self, name: str) -> bool:
         if self._is_local(name):
             return self.local.named(name).folder.is_dir()

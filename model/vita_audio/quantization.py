@@ -1,6 +1,6 @@
-"""Stores the backbone's linear layers with 8 or 4 bits; all other parts keep their dtype.
+"""Stores the linear layers of a block with 8 or 4 bits; its norms keep their dtype.
 
-MCTP blocks, their projections, the embeddings, the head and every norm stay as they were. Knows no
+Meant for the backbone's blocks alone: MCTP modules, embeddings and head stay as they are. Knows no
 memory and no reason (``precision``) and nothing of how layers are run: a stored layer is a module
 that is called like the ``nn.Linear`` it replaces.
 
@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from typing import Any, Protocol
+from typing import Any
 
-import torch
 from torch import nn
 
 from model.errors import ModelError
@@ -23,38 +22,6 @@ from model.vita_audio.precision import Quantization
 
 _BLOCK = 64  # weights that share one scale in 4-bit storage
 _REMEDY = "python3 packaging/launch.py --speech-lm"
-
-
-class BackboneOwner(Protocol):
-    """Of a language model, what is quantised: the first layers of ``model.layers``."""
-
-    @property
-    def num_backbone_layers(self) -> int: ...
-
-    @property
-    def model(self) -> Any: ...  # noqa: ANN401  torch types the members of a module as unions
-
-
-def quantize_backbone(
-    owner: BackboneOwner, quantization: Quantization, device: torch.device | str
-) -> int:
-    """Moves the backbone's layers to ``device``, one at a time, stored as ``quantization`` says.
-
-    The peak on the device is the stored layers and one layer in full. The rest of the model is
-    left where it is.
-
-    Returns:
-        Number of linear layers that were replaced.
-
-    Raises:
-        ModelError: 4 bits are asked for and bitsandbytes is not installed.
-    """
-    n_replaced = 0
-    for layer in list(owner.model.layers)[: owner.num_backbone_layers]:
-        if quantization is not Quantization.NONE:
-            n_replaced += quantize_layer(layer, quantization)
-        layer.to(device)
-    return n_replaced
 
 
 def quantize_linear(linear: nn.Linear, quantization: Quantization) -> nn.Module:
@@ -89,12 +56,6 @@ def quantize_linear(linear: nn.Linear, quantization: Quantization) -> nn.Module:
     )
     stored.bias = linear.bias
     return stored.to(linear.weight.device)
-
-
-def is_quantized(module: nn.Module) -> bool:
-    """Whether the weight of a linear layer is packed: it must be called, never read."""
-    weight = getattr(module, "weight", None)
-    return isinstance(weight, torch.Tensor) and not weight.dtype.is_floating_point
 
 
 def quantize_layer(layer: nn.Module, quantization: Quantization) -> int:

@@ -81,6 +81,19 @@ def test_without_a_card_it_runs_slowly_and_says_so(shelf: ModelShelf) -> None:
     assert "too slow for a conversation" in found.reason
 
 
+def test_parts_that_another_model_here_needs_are_not_removed_with_a_model(
+    shelf: ModelShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = {"boost-language-model", "glm-4-voice-decoder", "glm-4-voice-tokenizer"}
+    monkeypatch.setattr(shelf.hub, "is_present", lambda name: name in here)
+    assert set(shelf.expand_for_removal([BOOST])) == here
+    here.add("plus-vanilla-language-model")
+    assert set(shelf.expand_for_removal([BOOST])) == here - {
+        "glm-4-voice-decoder", "plus-vanilla-language-model",
+    }  # fmt: skip
+    assert shelf.expand_for_removal(["glm-4-voice-decoder"]) == ["glm-4-voice-decoder"]
+
+
 @pytest.mark.usefixtures("installed")
 def test_a_folder_of_ones_own_needs_its_parts(shelf: ModelShelf, tmp_path: Path) -> None:
     folder = write_layout(tmp_path / "mine")
