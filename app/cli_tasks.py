@@ -123,9 +123,11 @@ def _add_arguments(parser: argparse.ArgumentParser, task: Task) -> None:
             "--rate", type=_rate, default=1.0, metavar="X", help="speaking rate, 0.7-1.5"
         )
     parser.add_argument("--model", default="", metavar="NAME|DIR", help="default: the embedded one")
-    parser.add_argument(
-        "--language", choices=("auto", "en", "zh"), default="auto", help="what is spoken"
-    )
+    parser.set_defaults(language="auto")
+    if task is not Task.SPEAK:  # of a text the letters say it
+        parser.add_argument(
+            "--language", choices=("auto", "en", "zh"), help="what is spoken (default: auto)"
+        )
     parser.add_argument("--manifest", type=Path, metavar="FILE.jsonl", help="many entries")
     parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="results, one a line")
     parser.add_argument("--json", action="store_true", help="print whole results instead of words")
