@@ -1,0 +1,159 @@
+"""An exact output head at a fraction of the memory traffic: scan a 4-bit copy, rescore the few.
+
+Every row's score is bounded by its scan plus the error that its 4 bits can make; rows whose bound
+reaches the best exact score are scored again with the real weights. Greedy and top-k draws are
+those of the full head. Knows no sampling rule but what the sampler asks for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from model.vita_audio.decoding.output_head import AllowedTokens, FullHead, places_in
+from model.vita_audio.decoding.sampler import Sampler
+
+GROUP = 32  # weights that share a scale: the smallest the kernel takes, for the tightest bound
+
+_ROW_BLOCK = 64  # rows that the packed layout keeps together
+_ROWS_AT_ONCE = 8192  # quantized in parts: the kernel's packer wants 4 bytes per weight
+_STEPS = 15  # of 4 bits
+_ZERO = 8  # the kernel subtracts it from every 4-bit number
+_SEEDS = 16  # best of the scan, scored exactly to know what must be beaten
+_MOST_RESCORED = 1 / 8  # of all rows; beyond, the full product is cheaper
+# Relative errors inside the kernel: weights and state rounded to 16 bits, and the score again.
+_ROUNDING = 2.0**-7
+_SCORE_ROUNDING = 2.0**-8
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """4-bit copy of some rows.
+
+    Attributes:
+        scales: (groups, padded rows, 2) bfloat16, steps and middles.
+        errors: (rows,) float32, most by which a score can be off for a state of length 1.
+    """
+
+    first: int
+    n_rows: int
+    packed: Tensor
+    scales: Tensor
+    errors: Tensor
+
+    def scores(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        """(rows,) approximate scores and (rows,) most that the exact ones can be."""
+        approximate = torch.ops.aten._weight_int4pack_mm_for_cpu(  # noqa: SLF001
+            state.bfloat16()[None], self.packed, GROUP, self.scales
+        )[0, : self.n_rows].float()
+        length = torch.linalg.vector_norm(state.float())
+        most = torch.addcmul(approximate, self.errors, length)
+        return approximate, most.add_(approximate.abs(), alpha=_SCORE_ROUNDING)
+
+
+class ShortlistHead:
+    """Draws as ``FullHead`` does, up to the rounding of one dot product.
+
+    For weights on a CPU. The copy takes a quarter of the memory of bfloat16 weights and an eighth
+    more for its scales.
+
+    Args:
+        weight: (vocabulary, width), not copied.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        self._full = FullHead(weight)
+        self._weight = weight
+        self._scans = {(0, weight.shape[0]): _quantized(weight, 0, weight.shape[0])}
+        self.n_choices = 0
+        self.n_rescored = 0
+        self.n_full = 0
+
+    @staticmethod
+    def fits(weight: Tensor) -> bool:
+        """Whether there is a kernel for ``weight`` and something to gain."""
+        is_small = weight.shape[0] < _ROWS_AT_ONCE
+        return weight.device.type == "cpu" and weight.shape[1] % GROUP == 0 and not is_small
+
+    @torch.inference_mode()
+    def choose(
+        self, state: Tensor, seen: Tensor, sampler: Sampler, allowed: AllowedTokens | None
+    ) -> int:
+        """See ``OutputHead``."""
+        n_best = sampler.n_best
+        # A penalty below 1 raises scores above their bounds.
+        if n_best is None or sampler.settings.repetition_penalty < 1.0:
+            return self._by_full(state, seen, sampler, allowed)
+        span = allowed or AllowedTokens(0, self._weight.shape[0])
+        scan = self._scan_of(span)
+        approximate, most = scan.scores(state)
+        if span.excluded:
+            gone = [token_id - span.first for token_id in span.excluded]
+            approximate[gone] = most[gone] = -torch.inf
+        places = places_in(seen, span)
+        seeds = approximate.topk(min(n_best + _SEEDS, scan.n_rows)).indices
+        reached = self._exact(state, seeds, scan, places, sampler).topk(n_best).values[-1]
+        shortlist = (most >= reached).nonzero()[:, 0]
+        self.n_choices += 1
+        self.n_rescored += shortlist.numel()
+        if shortlist.numel() > _MOST_RESCORED * scan.n_rows:
+            return self._by_full(state, seen, sampler, allowed)
+        scores = self._exact(state, shortlist, scan, places, sampler)
+        return span.first + int(shortlist[sampler.pick(scores)])
+
+    def _by_full(
+        self, state: Tensor, seen: Tensor, sampler: Sampler, allowed: AllowedTokens | None
+    ) -> int:
+        self.n_full += 1
+        return self._full.choose(state, seen, sampler, allowed)
+
+    def _exact(
+        self, state: Tensor, rows: Tensor, scan: _Scan, seen: Tensor, sampler: Sampler
+    ) -> Tensor:
+        """Penalised scores (n,) of ``rows`` (n,) with the real weights."""
+        weight = self._weight[scan.first : scan.first + scan.n_rows][rows]
+        scores = functional.linear(state[None], weight)[0]
+        scores = scores.float() if scores.itemsize < torch.float32.itemsize else scores
+        return sampler.penalised(scores, torch.isin(rows, seen).nonzero()[:, 0])
+
+    def _scan_of(self, span: AllowedTokens) -> _Scan:
+        scan = self._scans.get((span.first, span.end))
+        if scan is None:
+            scan = _quantized(self._weight, span.first, span.end)
+            self._scans[span.first, span.end] = scan
+        return scan
+
+
+def _quantized(weight: Tensor, first: int, end: int) -> _Scan:
+    parts = [
+        _quantized_part(weight[at : min(at + _ROWS_AT_ONCE, end)])
+        for at in range(first, end, _ROWS_AT_ONCE)
+    ]
+    packed, scales, errors = zip(*parts, strict=True)
+    return _Scan(first, end - first, torch.cat(packed), torch.cat(scales, dim=1), torch.cat(errors))
+
+
+def _quantized_part(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Packed 4-bit numbers, scales, and error bounds of up to ``_ROWS_AT_ONCE`` rows."""
+    n_rows, width = weight.shape
+    exact = weight.float()
+    padded = functional.pad(exact, (0, 0, 0, -n_rows % _ROW_BLOCK))
+    groups = padded.view(padded.shape[0], width // GROUP, GROUP)
+    low, high = groups.aminmax(dim=-1)
+    step = ((high - low) / _STEPS).bfloat16()
+    middle = (low + _ZERO * step.float()).bfloat16()
+    # Quantized against the rounded scales, so that their rounding costs nothing.
+    step_of, middle_of = step.float()[..., None], middle.float()[..., None]
+    numbers = ((groups - middle_of) / step_of.clamp(min=1e-30)).round_().add_(_ZERO)
+    numbers = numbers.clamp_(0, _STEPS)
+    restored = ((numbers - _ZERO) * step_of + middle_of).view_as(padded)[:n_rows]
+    packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(  # noqa: SLF001
+        numbers.view_as(padded).int(), 1
+    )
+    scales = torch.stack((step, middle), dim=-1).transpose(0, 1).contiguous()
+    error = torch.linalg.vector_norm(exact - restored, dim=1)
+    error += _ROUNDING * torch.linalg.vector_norm(restored, dim=1)
+    return packed, scales, error

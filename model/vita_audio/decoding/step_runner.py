@@ -1,0 +1,219 @@
+"""One step of the backbone or of one MCTP module, on caches that the caller owns.
+
+Holds weights only and may serve many conversations, one step at a time. Knows no token's meaning
+and no schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from model.vita_audio.decoding.attention import FixedAttention, SlicedAttention, StepAttention
+from model.vita_audio.decoding.captured_steps import CapturedSteps, Recorder, recorder_for
+from model.vita_audio.decoding.layer_weights import (
+    LayerWeights,
+    backbone_weights,
+    module_weights,
+)
+from model.vita_audio.decoding.level_cache import GROWTH, CacheShape, LevelCache
+from model.vita_audio.decoding.output_head import FullHead, OutputHead
+from model.vita_audio.modeling import VitaAudioForCausalLM
+
+LONGEST_RECORDED = 16  # tokens; a pattern's steps have at most 15, a prompt is run as it is
+
+
+@dataclass(slots=True)
+class Level:
+    """What a conversation keeps of one level.
+
+    Attributes:
+        index: 0 is the backbone, k + 1 is module k.
+        padding: (rows,) int64 entries at the left that hold nothing; None: none.
+        recorded: steps recorded on this cache; None where steps are not recorded.
+    """
+
+    index: int
+    cache: LevelCache
+    padding: Tensor | None
+    recorded: CapturedSteps | None
+
+    def reserve(self, n_more: int) -> None:
+        before = self.cache.keys.data_ptr()
+        self.cache.reserve(n_more)
+        if self.recorded is not None and self.cache.keys.data_ptr() != before:
+            self.recorded.forget()
+
+
+class StepRunner:
+    """The network, ready for decoding.
+
+    Args:
+        model: its q/k/v and gate/up parameters become views of fused tensors.
+        head: how tokens are chosen from states; default: the whole vocabulary.
+        record: records steps of fixed shape; default: CUDA graphs on a GPU, else nothing.
+        growth: entries by which a cache grows.
+    """
+
+    def __init__(
+        self,
+        model: VitaAudioForCausalLM,
+        head: OutputHead | None = None,
+        record: Recorder | None = None,
+        growth: int = GROWTH,
+    ) -> None:
+        config = model.config
+        self.longest = config.max_position_embeddings  # tokens that a conversation can hold
+        self.embeddings = model.model.embed_tokens.weight.detach()
+        self.head: OutputHead = head or FullHead(model.lm_head.weight.detach())
+        self._backbone = backbone_weights(model)
+        self._modules = module_weights(model)
+        self._norm = model.model.norm.weight.detach()
+        self._epsilon: float = config.rms_norm_eps
+        self._rotary = model.model.rotary_emb
+        self._n_heads = config.num_attention_heads
+        self._n_shared = cast(int, config.num_key_value_heads)
+        self._head_size = config.hidden_size // config.num_attention_heads
+        self._growth = growth
+        self._record = record or recorder_for(self.embeddings.device)
+        self._turns = self._turned(torch.arange(config.max_position_embeddings))
+
+    @property
+    def n_modules(self) -> int:
+        return len(self._modules)
+
+    @property
+    def width(self) -> int:
+        return self.embeddings.shape[1]
+
+    @property
+    def device(self) -> torch.device:
+        return self.embeddings.device
+
+    def cache_shape(self, n_rows: int) -> CacheShape:
+        return CacheShape(
+            n_rows, self._n_shared, self._head_size, self.embeddings.dtype, self.device
+        )
+
+    def new_level(self, index: int, shape: CacheShape, padding: Tensor | None) -> Level:
+        n_layers = len(self._backbone) if index == 0 else 1
+        recorded = CapturedSteps(self._record) if self._record is not None else None
+        return Level(index, LevelCache(n_layers, shape, self._growth), padding, recorded)
+
+    @torch.inference_mode()
+    def embed(self, ids: Tensor) -> Tensor:
+        """``ids`` (rows, n) int64 to (rows, n, width)."""
+        return functional.embedding(ids, self.embeddings)
+
+    @torch.inference_mode()
+    def backbone_step(self, level: Level, embedded: Tensor) -> Tensor:
+        """Appends ``embedded`` (rows, n, width); returns their states behind the final norm."""
+        return self._step(level, (embedded,))
+
+    @torch.inference_mode()
+    def module_step(self, level: Level, embedded: Tensor, states: Tensor) -> Tensor:
+        """Appends entries of module ``level.index - 1``; returns their states, (rows, n, width).
+
+        Args:
+            embedded: (rows, n, width) embeddings of the tokens at p + k + 1.
+            states: (rows, n, width) states of the level before at p.
+        """
+        return self._step(level, (embedded, states))
+
+    def _step(self, level: Level, inputs: tuple[Tensor, ...]) -> Tensor:
+        n_new = inputs[0].shape[1]
+        level.reserve(n_new)
+        start = level.cache.n_entries
+        if level.recorded is not None and n_new <= LONGEST_RECORDED:
+            places = torch.arange(start, start + n_new, device=self.device)
+
+            def fixed(places: Tensor, *tensors: Tensor) -> Tensor:
+                attention = FixedAttention(level.cache, places, level.padding)
+                return self._layers(level, attention, places, tensors)
+
+            states = level.recorded.run(n_new, fixed, (places, *inputs))
+        else:
+            attention = SlicedAttention(level.cache, n_new, level.padding)
+            places = slice(start, start + n_new)
+            states = self._layers(level, attention, places, inputs)
+        level.cache.n_entries = start + n_new
+        return states
+
+    def _layers(
+        self,
+        level: Level,
+        attention: StepAttention,
+        places: Tensor | slice,
+        inputs: Sequence[Tensor],
+    ) -> Tensor:
+        turns = self._turns_at(places, level)
+        if level.index == 0:
+            states = inputs[0]
+            for layer, weights in enumerate(self._backbone):
+                states = self._layer(layer, weights, attention, turns, states)
+        else:
+            module = self._modules[level.index - 1]
+            both = (
+                self._normed(inputs[0], module.embed_norm),
+                self._normed(inputs[1], module.hidden_norm),
+            )
+            states = module.projection(torch.cat(both, dim=-1))
+            states = self._layer(0, module.layer, attention, turns, states)
+        return self._normed(states, self._norm)
+
+    def _layer(
+        self,
+        index: int,
+        weights: LayerWeights,
+        attention: StepAttention,
+        turns: tuple[Tensor, Tensor],
+        states: Tensor,
+    ) -> Tensor:
+        n_rows, n, _ = states.shape
+        cos, sin = turns
+        n_turned = self._n_heads + self._n_shared
+        qkv = weights.qkv(self._normed(states, weights.input_norm))
+        heads = qkv.view(n_rows, n, n_turned + self._n_shared, self._head_size)
+        turned = heads[:, :, :n_turned]
+        turned = turned * cos + turned.roll(self._head_size // 2, -1) * sin
+        attended = attention.attend(
+            index,
+            turned[:, :, : self._n_heads],
+            turned[:, :, self._n_heads :],
+            heads[:, :, n_turned:],
+        )
+        states = states + weights.output(attended)
+        gate, up = weights.gate_up(self._normed(states, weights.mlp_norm)).chunk(2, dim=-1)
+        return states + weights.down(functional.silu(gate).mul_(up))
+
+    def _normed(self, states: Tensor, weight: Tensor) -> Tensor:
+        return functional.rms_norm(states, weight.shape, weight, self._epsilon)
+
+    def _turns_at(self, places: Tensor | slice, level: Level) -> tuple[Tensor, Tensor]:
+        """Rotary factors of entries: entry p of module k embeds the token at p + k + 1."""
+        cos, sin = self._turns
+        if level.padding is None and isinstance(places, slice):
+            here = slice(places.start + level.index, places.stop + level.index)
+            return cos[here], sin[here]
+        if isinstance(places, slice):
+            places = torch.arange(places.start, places.stop, device=self.device)
+        positions = places[None]
+        if level.padding is not None:
+            positions = (positions - level.padding[:, None]).clamp(min=0)
+        positions = positions + level.index
+        return cos[positions], sin[positions]
+
+    @torch.inference_mode()
+    def _turned(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """(positions, 1, head_size) cosines, and sines with the sign of a half turn folded in."""
+        like = self.embeddings[:1, None]
+        cos, sin = self._rotary(like, positions[None].to(self.device))
+        half = self._head_size // 2
+        sign = torch.ones(self._head_size, dtype=sin.dtype, device=sin.device)
+        sign[:half] = -1.0
+        return cos[0, :, None], (sin * sign)[0, :, None]

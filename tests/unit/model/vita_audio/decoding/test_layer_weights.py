@@ -1,0 +1,52 @@
+"""Fused weights share their memory with the published parameters."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
+pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
+
+from torch import nn  # noqa: E402
+
+from model.vita_audio.decoding.layer_weights import DenseProjection, SplitProjection, fused  # noqa: E402
+
+
+class Quantized(nn.Module):
+    """A layer whose weight is no plain tensor."""
+
+    def __init__(self, linear):
+        super().__init__()
+        self.linear = linear
+
+    def forward(self, states):
+        return self.linear(states)
+
+
+def test_parameters_become_views_of_the_fused_tensor():
+    layers = [nn.Linear(4, n) for n in (6, 2, 2)]
+    states = torch.randn(3, 4)
+    expected = torch.cat([layer(states) for layer in layers], dim=-1)
+    projection = fused(layers)
+    assert isinstance(projection, DenseProjection)
+    torch.testing.assert_close(projection(states), expected)
+    storages = {layer.weight.untyped_storage().data_ptr() for layer in layers}
+    assert storages == {projection.weight.untyped_storage().data_ptr()}
+    assert projection.weight.untyped_storage().nbytes() == 10 * 4 * 4
+
+
+def test_weights_are_fused_once():
+    layers = [nn.Linear(4, n, bias=False) for n in (6, 2)]
+    first, second = fused(layers), fused(layers)
+    assert isinstance(first, DenseProjection)
+    assert isinstance(second, DenseProjection)
+    assert first.weight.data_ptr() == second.weight.data_ptr()
+
+
+def test_layers_that_cannot_be_fused_are_called_as_they_are():
+    layers = [Quantized(nn.Linear(4, n)) for n in (6, 2)]
+    states = torch.randn(3, 4)
+    projection = fused(layers)
+    assert isinstance(projection, SplitProjection)
+    expected = torch.cat([layer(states) for layer in layers], dim=-1)
+    torch.testing.assert_close(projection(states), expected)
