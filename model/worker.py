@@ -121,9 +121,10 @@ class ProcessWorker:
             return
         self._outbox.put(Shutdown())
         self._outbox.close()
-        process.join(_STOP_S if self._has_loaded else _STOP_LOADING_S)
+        has_loaded = self._has_loaded  # it may still be loading now and ready a moment later
+        process.join(_STOP_S if has_loaded else _STOP_LOADING_S)
         if process.is_alive():
-            if self._has_loaded:
+            if has_loaded:
                 log.warning("the model's process did not end in %s s and is ended", _STOP_S)
             process.kill()
             process.join()
