@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,12 @@ _SPEECH_DBFS = -55.0
 
 
 class LoudWords:
-    """Hears the next word of ``words`` in every 0.35 s of loud audio."""
+    """Hears the next of ``words`` in every 0.35 s of loud audio."""
 
     language = "en"
 
-    def __init__(
-        self, words: str = "what is the weather like today in the north of it all"
-    ) -> None:
-        self._words = words.split()
+    def __init__(self, words: Sequence[str] = ("what", "is", "the", "weather", "today")) -> None:
+        self._words = words
         self.begin()
 
     def begin(self) -> None:

@@ -29,7 +29,7 @@ Play = Callable[..., SceneResult]
 
 # Their noise is long enough to be interrupted, whatever the schedule.
 _SEEDS = {"plain": 9, "plus": 3}
-_WORDS = "coffee " * 40  # a turn that could be over at any word
+_WORDS = ("more coffee",) * 40  # a turn that could be over, or an interruption, at any time
 
 
 @pytest.fixture(scope="module", params=list(_SEEDS))

@@ -202,7 +202,7 @@ class WritesSlowly(LoudWords):
     """Its final pass waits until it may go on."""
 
     def __init__(self) -> None:
-        super().__init__("many words in a row")
+        super().__init__(("many", "words", "in", "a", "row"))
         self.may_finish = Event()
 
     def finish(self) -> str:
