@@ -7,7 +7,6 @@ verified. Knows no tensor and no file.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fractions import Fraction
 from math import prod
 
 
@@ -107,7 +106,5 @@ class DecoderConfig:
 
     def n_frames(self, n_codes: int) -> int:
         """Mel frames of the first ``n_codes`` codes: int(n / 12.5 · 22050 / 256), truncated."""
-        per_code = Fraction(self.hift.rate_hz, self.hift.samples_per_frame) / Fraction(
-            self.flow.code_rate_hz
-        )
-        return int(n_codes * per_code)
+        config = self.hift
+        return int(n_codes / self.flow.code_rate_hz * config.rate_hz / config.samples_per_frame)

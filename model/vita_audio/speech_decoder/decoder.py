@@ -34,18 +34,22 @@ class SpeechDecoder:
     Holds weights only: any number of streams may be open at once.
     """
 
-    def __init__(self, flow: Flow, hift: Hift, config: DecoderConfig, dtype: torch.dtype) -> None:
-        """Takes loaded float32 networks; runs the estimator and the vocoder's filter in ``dtype``.
+    def __init__(
+        self, flow: Flow, hift: Hift, config: DecoderConfig, dtype: torch.dtype | None = None
+    ) -> None:
+        """Takes loaded float32 networks; the estimator and the vocoder's filter run in ``dtype``.
 
-        The encoder, the pitch and the source's weights stay float32.
+        The encoder, the pitch and the source's weights stay float32. Without a ``dtype`` the
+        device decides.
         """
+        self.device = flow.input_embedding.weight.device
+        dtype = dtype or best_dtype(self.device)
         flow.estimator.to(dtype)
         pitch, merge = hift.f0_predictor, hift.merge_harmonics
         hift.to(dtype)
         pitch.float()
         merge.float()
         self.config = config
-        self.device = flow.input_embedding.weight.device
         self.dtype = dtype
         self._flow = flow
         self._hift = hift
@@ -70,7 +74,7 @@ class SpeechDecoder:
         flow, hift = networks(config)
         load_into(flow, directory / FLOW_FILE, device)
         load_into(hift, directory / HIFT_FILE, device)
-        return cls(flow, hift, config, dtype or best_dtype(device))
+        return cls(flow, hift, config, dtype)
 
     @property
     def rate_hz(self) -> int:

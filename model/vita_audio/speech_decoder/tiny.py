@@ -44,7 +44,7 @@ def write_tiny_speech_decoder(directory: Path, seed: int, config: DecoderConfig 
     generator = torch.Generator().manual_seed(seed)
     (directory / CONFIG_FILE).write_text(_config_text(config), encoding="utf-8")
     torch.save(random_state(flow, generator), directory / FLOW_FILE)
-    torch.save(_with_weight_norm(hift, random_state(hift, generator)), directory / HIFT_FILE)
+    torch.save(with_weight_norm(hift, random_state(hift, generator)), directory / HIFT_FILE)
 
 
 def random_state(network: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
@@ -64,7 +64,7 @@ def random_state(network: nn.Module, generator: torch.Generator) -> dict[str, Te
     return state
 
 
-def _with_weight_norm(hift: Hift, state: dict[str, Tensor]) -> dict[str, Tensor]:
+def with_weight_norm(hift: Hift, state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Splits each convolution that the published file stores with weight norm."""
     split = dict(state)
     for name, module in hift.named_modules():
