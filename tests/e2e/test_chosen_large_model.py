@@ -1,0 +1,91 @@
+"""A VITA-Audio folder is added, chosen while talking, interrupted, and replaced when it is killed.
+
+The folder is tiny and says noise; processes and times are real.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+pytest.importorskip("torch", reason="the speech-lm extra is not installed")
+pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
+
+from app.commands import ApplySettings
+from app.events import StopRequested, TextSubmitted
+from app.parts import Worker
+from app.settings import Settings
+from app.snapshot import Phase
+from model.catalog import entry
+from model.events import ModelEvent
+from model.hub import HubStore
+from model.hub_manifest import default_hub_manifest, load_hub_manifest
+from model.local_models import LocalModels
+from model.scripted import Script, ScriptedModel
+from model.shelf import ModelShelf
+from model.vita_audio.tiny_model import write_tiny_model
+from model.weights import WeightStore, default_manifest, load_manifest
+from model.worker import ProcessWorker, ThreadWorker
+from tests.fakes import live as live_session
+from tests.fakes.live import LiveSession, UnpluggableRoom
+from tests.fakes.parts import fake_parts
+
+ANSWER = "I go on."
+PATIENCE_S = 90.0  # for a process that imports torch on a busy machine
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no process is killed for its memory there")
+def test_a_folder_is_chosen_talks_is_interrupted_and_is_replaced_when_it_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_session, "PATIENCE_S", PATIENCE_S)
+    weights = WeightStore(tmp_path, load_manifest(default_manifest()))
+    hub = HubStore(tmp_path, load_hub_manifest(default_hub_manifest()))
+    shelf = ModelShelf(weights, hub, LocalModels(tmp_path / "local.json"))
+    choice = shelf.add(write_tiny_model(tmp_path / "mine"), "tiny")
+    large: list[ProcessWorker] = []
+
+    def worker(settings: Settings, on_event: Callable[[ModelEvent], object]) -> Worker:
+        def emit(event: ModelEvent) -> None:
+            on_event(event)
+
+        if settings.model.name != choice:
+            script = Script(replies=dict.fromkeys(range(9), ANSWER))
+            return ThreadWorker(lambda: ScriptedModel(script), emit)
+        large.append(ProcessWorker(choice, tmp_path, emit, shelf.options_for(choice)))
+        return large[-1]
+
+    parts = replace(fake_parts(), worker=worker, is_heavy=lambda s: entry(s.model.name).is_heavy)
+    with LiveSession(parts=parts, room=UnpluggableRoom()) as live:
+        live.wait_for_phase(Phase.LISTENING)
+        live.send(ApplySettings(Settings().with_value("model", "name", choice)))
+        live.wait_for("the large model", lambda p: any("talks now" in n.text for n in p.notices))
+        live.wait_for_phase(Phase.LISTENING)
+        live.send(TextSubmitted("Hello."))
+        live.wait_for("words", lambda p: any(line.heard_chars > 2 for line in p.captions))
+        live.send(StopRequested())
+        assert live.wait_for_event("assistant_speech_ended")["was_cut"]
+        live.wait_for_phase(Phase.LISTENING)
+        live.send(TextSubmitted("And again?"))
+        live.wait_for_event("assistant_speech_started", 2)
+        assert large[0].pid is not None
+        killed_s = perf_counter()
+        os.kill(large[0].pid, signal.SIGKILL)
+        live.wait_for_event("model_left", 2)
+        live.wait_for("another model", lambda _p: live.session.dialogue.state.is_model_ready)
+        assert perf_counter() - killed_s < 3.0
+        live.wait_for_phase(Phase.LISTENING)
+        live.send(TextSubmitted("Are you there?"))
+        live.wait_for("its answer", lambda p: any(line.text == ANSWER for line in p.captions))
+        said = [line.text for line in live.now.captions if line.role == "user"]
+        assert said == ["Hello.", "And again?", "Are you there?"]
+        assert any("memory did not suffice" in n.text for n in live.now.notices)
+    assert live.survivors == ()
