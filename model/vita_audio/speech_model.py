@@ -6,6 +6,7 @@ is cropped from it. History is text. Knows nothing of processes, devices or the 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
@@ -21,13 +22,16 @@ from model.interfaces import (
     VoicePreset,
 )
 from model.vita_audio import prompts
+from model.vita_audio.decoding.schedule import VANILLA
 from model.vita_audio.parts import LoadParts, VitaAudioParts
 from model.vita_audio.prompts import OpenTurn, Prompt
 from model.vita_audio.sense_voice.tags import SpeechTags
 from model.vita_audio.speaking import SpokenReply
+from model.vita_audio.tokens import TokenKind
 
 _RATE_HZ = 22_050  # of the published decoder, until one is loaded
 _LANGUAGES = ("en", "zh")
+_MOST_WORDS_TOKENS = 400  # of a transcript: two minutes of fast speech
 
 # The decoder is never told who speaks: there is one voice, whatever is asked for.
 _VOICES = (
@@ -106,12 +110,35 @@ class VitaAudioModel:
             return (TurnTranscribed(key, "", self._context.language, 0.0),)
         tags = self._tags()
         self._prepare(self._context, is_over=True)
-        language = self._context.language
-        if tags is not None and tags.language in _LANGUAGES:
-            language = str(tags.language)
+        language = self._language()
         written = parts.transcription.judged_by_words() if parts.transcription is not None else None
         heard = written or TurnTranscribed(key, None, language, 0.0)
         return (replace(heard, manner=tags.note()) if tags is not None else heard,)
+
+    def write_down(self, key: TurnKey) -> TurnTranscribed:
+        """Asks the language model itself for the words of the turn that was finished last.
+
+        Greedy and without MCTP, the best it can do; blocks until they are there: for recordings.
+        """
+        parts = self._loaded()
+        began_s = time.perf_counter()
+        audio = parts.ear.audio
+        if audio is None:
+            return TurnTranscribed(key, "", self._context.language, 0.0)
+        options = replace(parts.spoken, schedule=VANILLA, max_new_tokens=_MOST_WORDS_TOKENS)
+        stream = parts.tokenizer.open_stream()
+        text = ""
+        parts.memory.align(prompts.recognition(parts.tokenizer, audio), parts.ear.features)
+        try:
+            for token in parts.memory.decode(options, CancelToken()):
+                if token.kind is TokenKind.BEGIN_AUDIO:
+                    break
+                if token.kind is TokenKind.TEXT:
+                    text += stream.push(token.id)
+        finally:
+            parts.memory.roll_back()
+        text = (text + stream.finish()).strip()
+        return TurnTranscribed(key, text, self._language(), time.perf_counter() - began_s)
 
     def reply(self, request: ReplyRequest, cancel: CancelToken) -> Iterator[ReplyEvent]:
         parts = self._loaded()
@@ -177,6 +204,12 @@ class VitaAudioModel:
         elif parts.ear.features is None:
             inside = prompts.ids_of_audio(parts.tokenizer.table, audio)
             parts.memory.align(Prompt((*turn.before_audio, *inside)), None)
+
+    def _language(self) -> str:
+        """Of the turn that was heard, where the model can tell; else of the conversation."""
+        tags = self._tags()
+        is_told = tags is not None and tags.language in _LANGUAGES
+        return str(tags.language) if tags is not None and is_told else self._context.language
 
     def _tags(self) -> SpeechTags | None:
         """How the turn that was heard was said."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -182,6 +183,15 @@ def test_say_tells_the_very_text(model: VitaAudioModel) -> None:
 
 def test_a_short_turn_comes_with_its_words(model: VitaAudioModel) -> None:
     assert say_to(model, TurnKey(14), 0.9).text == "what is"
+
+
+def test_the_model_itself_writes_down_what_it_heard(model: VitaAudioModel) -> None:
+    say_to(model, TurnKey(16), 2.0)
+    before = outcome(list(answer(model, TurnKey(16))[0]))
+    written = model.write_down(TurnKey(16))
+    assert written.key == TurnKey(16)
+    assert written == replace(model.write_down(TurnKey(16)), compute_s=written.compute_s)
+    assert outcome(list(answer(model, TurnKey(16), 2)[0]))[0] == before[0]
 
 
 def test_a_turn_that_was_forgotten_is_not_transcribed(model: VitaAudioModel) -> None:
