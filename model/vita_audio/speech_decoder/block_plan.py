@@ -48,7 +48,8 @@ class BlockPlan:
         return max(0, n_decoded - self.prompt_codes) // encoder_block * encoder_block
 
 
-# Attention costs grow with the square of the window: two cores lose more by a block of 200 codes
-# than they gain by giving the prompt less often.
-CPU_PLAN = BlockPlan(growth=(25, 50, 100), prompt_codes=30)
+# Measured on two cores: larger blocks with a longer prompt are no cheaper per second of speech,
+# because attention grows with the square of the window, and one step of them takes three times as
+# long, which is how long a cancelled reply would go on working.
+CPU_PLAN = BlockPlan(growth=(25,), prompt_codes=15, slice_frames=86)
 ACCELERATOR_PLAN = BlockPlan()

@@ -26,6 +26,9 @@ HIFT_FILE = "hift.pt"
 
 FIRST_STEPS = 2
 STEPS = 10  # of the published decoder
+# Ten would take longer on two cores than the speech lasts.
+CPU_FIRST_STEPS = 1
+CPU_STEPS = 3
 
 
 class SpeechDecoder:
@@ -83,19 +86,29 @@ class SpeechDecoder:
     def open_stream(
         self,
         seed: int,
-        first_steps: int = FIRST_STEPS,
-        steps: int = STEPS,
+        first_steps: int | None = None,
+        steps: int | None = None,
         plan: BlockPlan | None = None,
     ) -> SpeechDecodeStream:
         """State of one reply; the same seed, plan and codes give the same samples.
 
+        Args:
+            first_steps: flow steps of the first block; by default 1 on a CPU, else 2.
+            steps: flow steps of the others; by default 3 on a CPU, else 10.
+            plan: by default the one for the device.
+
         Raises:
             ModelError: a number of steps is below one.
         """
+        on_cpu = self.device.type == "cpu"
+        if first_steps is None:
+            first_steps = CPU_FIRST_STEPS if on_cpu else FIRST_STEPS
+        if steps is None:
+            steps = CPU_STEPS if on_cpu else STEPS
         if min(first_steps, steps) < 1:
             raise ModelError(f"flow steps must be 1 or more, not {first_steps} and {steps}")
-        default = CPU_PLAN if self.device.type == "cpu" else ACCELERATOR_PLAN
-        options = DecodeOptions(seed, first_steps, steps, plan or default)
+        plan = plan or (CPU_PLAN if on_cpu else ACCELERATOR_PLAN)
+        options = DecodeOptions(seed, first_steps, steps, plan)
         return SpeechDecodeStream(self._flow, self._hift, self.config, options)
 
     def warm_up(self) -> None:

@@ -208,4 +208,4 @@ def test_codes_after_the_end_are_refused(decoder):
 
 def test_zero_steps_are_refused(decoder):
     with pytest.raises(ModelError, match="1 or more, not 0 and 10"):
-        decoder.open_stream(1, first_steps=0)
+        decoder.open_stream(1, first_steps=0, steps=10)
