@@ -6,6 +6,7 @@ Knows files and devices; no turn, no prompt, no reply.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 from collections.abc import Callable
@@ -60,7 +61,7 @@ class VitaAudioOptions:
         device: "auto": the GPU where there is one, or a torch device such as "cuda:1", "cpu".
         precision: "auto", "bf16", "int8", "int4".
         notes_manner: the prompt says how the user sounds; the model was not trained on that.
-        threads: of the CPU; 0: as many as there are cores.
+        threads: of the CPU; 0: all cores but one, which sound and recogniser need.
         decoder_steps: flow steps of the first piece and of the others; None: the decoder's own.
     """
 
@@ -111,8 +112,7 @@ def load_parts(
     """
     found = resolve(folder)
     device = _device(options.device)
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    torch.set_num_threads(options.threads or max(1, (os.cpu_count() or 1) - 1))
     choice = _choice(found, device, options.precision)
     logger.info("%s: %s", found.variant, choice.reason)
     report(LoadProgress("language model", 0.0, choice.reason))
