@@ -43,7 +43,7 @@ class SpeechTokenStream:
         self._n_open = 0
         self._open_codes: list[int] = []
         self._n_final = 0
-        self._begin_segment()
+        self._loudest: Tensor | None = None  # log power of this segment's complete blocks
 
     @property
     def n_final(self) -> int:
@@ -81,22 +81,19 @@ class SpeechTokenStream:
             self._open_codes = self._encode_open(is_complete=False)
         return list(self._open_codes)
 
-    def _begin_segment(self) -> None:
-        self._state.restart()
-        self._loudest: Tensor | None = None
-        self._n_block = min(
-            self._network.config.block_samples, self._network.config.segment_samples
-        )
+    @property
+    def _n_block(self) -> int:
+        """Samples of the open block when it is complete; a segment's last one may be shorter."""
+        config = self._network.config
+        n_left = config.segment_samples - self._state.n_frames * FRAME_SAMPLES
+        return min(config.block_samples, n_left)
 
     def _begin_block(self) -> None:
-        config = self._network.config
         self._signal[:_CONTEXT] = self._signal[self._n_open :][:_CONTEXT]
         self._n_open = 0
-        n_left = config.segment_samples - self._state.n_frames * FRAME_SAMPLES
-        if n_left:
-            self._n_block = min(config.block_samples, n_left)
-        else:
-            self._begin_segment()
+        if self._state.n_frames == self._network.config.n_positions:
+            self._state.restart()
+            self._loudest = None
 
     @torch.inference_mode()
     def _encode_open(self, is_complete: bool) -> list[int]:
