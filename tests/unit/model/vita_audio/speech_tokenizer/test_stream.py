@@ -60,6 +60,17 @@ def test_pausing_changes_nothing_of_what_follows(small_tokenizer, voice):
     assert pausing.finish() == straight.finish()
 
 
+def test_earlier_sound_does_not_fill_the_end_of_an_open_block(small_tokenizer, one_pass, voice):
+    samples = voice(BLOCK + 1340, 4)
+    samples[:BLOCK] = 0.5 * np.sign(samples[:BLOCK])
+    stream = small_tokenizer.open_stream()
+
+    heard = stream.hear(samples[:BLOCK])
+    for start, n_open in itertools.pairwise((0, 100, 650, 1340)):
+        stream.hear(samples[BLOCK:][start:n_open])
+        assert heard + stream.finish() == one_pass(samples[: BLOCK + n_open], running=True)
+
+
 def test_codes_of_a_block_come_with_its_last_sample(small_tokenizer, voice):
     samples = voice(SEGMENT + BLOCK)
     stream = small_tokenizer.open_stream()
