@@ -96,6 +96,10 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         if name == "scenes":
             kind.add_argument("--freewheel", action="store_true", help="virtual time")
             kind.add_argument("--seed", type=int, default=0, metavar="N")
+    speech = kinds.add_parser("vita-audio", help="decoding speed of VITA-Audio, random weights")
+    speech.add_argument("--size", default="0.5b", metavar="tiny|0.5b|7b")
+    speech.add_argument("--device", default="", metavar="NAME", help="cpu, cuda; default: the best")
+    speech.add_argument("--json", type=Path, default=None, metavar="FILE")
     parser.set_defaults(run=_run_bench)
 
 

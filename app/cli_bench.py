@@ -19,6 +19,7 @@ from app.bench.scenes import run_scenes
 from app.bench.scorecard import Scorecard
 from app.bench.table import render
 from app.bench.turns import PredictorFactory, run_turns
+from app.bench.vita_audio import run_vita_audio
 from app.errors import BadInputError
 from app.parts import Parts
 from app.scene import SceneOptions, SceneResult, run_scene
@@ -74,6 +75,8 @@ def run_bench(
             card = _overlap(args, makers())
         case "scenes":
             card = _scenes(args, scene_parts)
+        case "vita-audio":
+            card = run_vita_audio(args.size, args.device, args.command_line)
         case _:
             card = _latency(args, scene_parts)
     sys.stdout.write(render(card))

@@ -22,11 +22,11 @@ _ROW_BLOCK = 64  # rows that the packed layout keeps together
 _ROWS_AT_ONCE = 8192  # quantized in parts: the kernel's packer wants 4 bytes per weight
 _STEPS = 15  # of 4 bits
 _ZERO = 8  # the kernel subtracts it from every 4-bit number
-_SEEDS = 16  # best of the scan, scored exactly to know what must be beaten
 _MOST_RESCORED = 1 / 8  # of all rows; beyond, the full product is cheaper
-# Relative errors inside the kernel: weights and state rounded to 16 bits, and the score again.
-_ROUNDING = 2.0**-7
-_SCORE_ROUNDING = 2.0**-8
+# The kernel rounds weights, state and score to 8 significant bits each: half a step is 2^-9. The
+# rest covers its float32 sums.
+_ROUNDING = 2.0**-9 + 2.0**-12
+_CLIPS = (1.0, 0.94, 0.88)  # parts of a group's range tried: an outlier need not cost all others
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class _Scan:
     Attributes:
         scales: (groups, padded rows, 2) bfloat16, steps and middles.
         errors: (rows,) float32, most by which a score can be off for a state of length 1.
+        lengths: (rows,) float32, of the 4-bit rows.
     """
 
     first: int
@@ -43,6 +44,7 @@ class _Scan:
     packed: Tensor
     scales: Tensor
     errors: Tensor
+    lengths: Tensor
 
     def scores(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """(rows,) approximate scores and (rows,) most that the exact ones can be."""
@@ -50,8 +52,10 @@ class _Scan:
             state.bfloat16()[None], self.packed, GROUP, self.scales
         )[0, : self.n_rows].float()
         length = torch.linalg.vector_norm(state.float())
-        most = torch.addcmul(approximate, self.errors, length)
-        return approximate, most.add_(approximate.abs(), alpha=_SCORE_ROUNDING)
+        is_rounded = state.dtype is not torch.bfloat16
+        errors = self.errors + _ROUNDING * self.lengths if is_rounded else self.errors
+        most = torch.addcmul(approximate, errors, length)
+        return approximate, most.add_(approximate.abs(), alpha=_ROUNDING)
 
 
 class ShortlistHead:
@@ -68,6 +72,7 @@ class ShortlistHead:
         self._full = FullHead(weight)
         self._weight = weight
         self._scans = {(0, weight.shape[0]): _quantized(weight, 0, weight.shape[0])}
+        self._is_seen = torch.zeros(weight.shape[0], dtype=torch.bool)  # all false between calls
         self.n_choices = 0
         self.n_rescored = 0
         self.n_full = 0
@@ -94,8 +99,10 @@ class ShortlistHead:
             gone = [token_id - span.first for token_id in span.excluded]
             approximate[gone] = most[gone] = -torch.inf
         places = places_in(seen, span)
-        seeds = approximate.topk(min(n_best + _SEEDS, scan.n_rows)).indices
-        reached = self._exact(state, seeds, scan, places, sampler).topk(n_best).values[-1]
+        n_best = min(n_best, scan.n_rows)
+        # The best of the scan, scored exactly, are what every other row must beat.
+        seeds = approximate.argmax()[None] if n_best == 1 else approximate.topk(n_best).indices
+        reached = self._exact(state, seeds, scan, places, sampler).min()
         shortlist = (most >= reached).nonzero()[:, 0]
         self.n_choices += 1
         self.n_rescored += shortlist.numel()
@@ -117,7 +124,12 @@ class ShortlistHead:
         weight = self._weight[scan.first : scan.first + scan.n_rows][rows]
         scores = functional.linear(state[None], weight)[0]
         scores = scores.float() if scores.itemsize < torch.float32.itemsize else scores
-        return sampler.penalised(scores, torch.isin(rows, seen).nonzero()[:, 0])
+        if sampler.settings.repetition_penalty == 1.0:
+            return scores
+        self._is_seen[seen] = True
+        among = self._is_seen[rows].nonzero()[:, 0]
+        self._is_seen[seen] = False
+        return sampler.penalised(scores, among)
 
     def _scan_of(self, span: AllowedTokens) -> _Scan:
         scan = self._scans.get((span.first, span.end))
@@ -132,28 +144,61 @@ def _quantized(weight: Tensor, first: int, end: int) -> _Scan:
         _quantized_part(weight[at : min(at + _ROWS_AT_ONCE, end)])
         for at in range(first, end, _ROWS_AT_ONCE)
     ]
-    packed, scales, errors = zip(*parts, strict=True)
-    return _Scan(first, end - first, torch.cat(packed), torch.cat(scales, dim=1), torch.cat(errors))
+    packed, scales, errors, lengths = zip(*parts, strict=True)
+    return _Scan(
+        first,
+        end - first,
+        torch.cat(packed),
+        torch.cat(scales, dim=1),
+        torch.cat(errors),
+        torch.cat(lengths),
+    )
 
 
-def _quantized_part(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Packed 4-bit numbers, scales, and error bounds of up to ``_ROWS_AT_ONCE`` rows."""
+def _quantized_part(weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Packed 4-bit numbers, scales, errors and lengths of up to ``_ROWS_AT_ONCE`` rows."""
     n_rows, width = weight.shape
     exact = weight.float()
     padded = functional.pad(exact, (0, 0, 0, -n_rows % _ROW_BLOCK))
     groups = padded.view(padded.shape[0], width // GROUP, GROUP)
+    best = _rounded(groups, _CLIPS[0])
+    for clip in _CLIPS[1:]:
+        other = _rounded(groups, clip)
+        is_closer = (other.errors < best.errors)[..., None]
+        best = _Rounded(
+            torch.where(is_closer, other.numbers, best.numbers),
+            torch.where(is_closer, other.scales, best.scales),
+            torch.minimum(other.errors, best.errors),
+        )
+    step, middle = best.scales.float().unbind(-1)
+    restored = (best.numbers - _ZERO) * step[..., None] + middle[..., None]
+    restored = restored.view_as(padded)[:n_rows]
+    packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(  # noqa: SLF001
+        best.numbers.view_as(padded).int(), 1
+    )
+    length = torch.linalg.vector_norm(restored, dim=1)
+    error = torch.linalg.vector_norm(exact - restored, dim=1) + _ROUNDING * length
+    return packed, best.scales.transpose(0, 1).contiguous(), error, length
+
+
+@dataclass(frozen=True, slots=True)
+class _Rounded:
+    """Groups in 4 bits: numbers (rows, groups, n), scales (…, 2), squared errors (rows, groups)."""
+
+    numbers: Tensor
+    scales: Tensor
+    errors: Tensor
+
+
+def _rounded(groups: Tensor, clip: float) -> _Rounded:
     low, high = groups.aminmax(dim=-1)
-    step = ((high - low) / _STEPS).bfloat16()
-    middle = (low + _ZERO * step.float()).bfloat16()
-    # Quantized against the rounded scales, so that their rounding costs nothing.
+    centre, half = (low + high) / 2, (high - low) / 2 * clip
+    step = (2 * half / _STEPS).bfloat16()
+    middle = (centre - half + _ZERO * step.float()).bfloat16()
+    # Rounded against the scales as they are stored, so that their own rounding costs nothing.
     step_of, middle_of = step.float()[..., None], middle.float()[..., None]
     numbers = ((groups - middle_of) / step_of.clamp(min=1e-30)).round_().add_(_ZERO)
     numbers = numbers.clamp_(0, _STEPS)
-    restored = ((numbers - _ZERO) * step_of + middle_of).view_as(padded)[:n_rows]
-    packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(  # noqa: SLF001
-        numbers.view_as(padded).int(), 1
-    )
-    scales = torch.stack((step, middle), dim=-1).transpose(0, 1).contiguous()
-    error = torch.linalg.vector_norm(exact - restored, dim=1)
-    error += _ROUNDING * torch.linalg.vector_norm(restored, dim=1)
-    return packed, scales, error
+    restored = (numbers - _ZERO) * step_of + middle_of
+    errors = (restored - groups).square_().sum(dim=-1)
+    return _Rounded(numbers, torch.stack((step, middle), dim=-1), errors)

@@ -1,0 +1,435 @@
+"""Speed of decoding with random weights of a published shape: every mode in one run.
+
+Random weights do not follow the rhythm of text and audio, so the tokens of the training data's
+rhythm are forced after every choice; the choice is computed all the same. Verified decoding is not
+forced: its acceptance is what random weights give. Prints nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
+from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
+
+from model.errors import ModelError
+from model.free_memory import free_memory
+from model.vita_audio.configuration import (
+    BACKBONE_05B,
+    BACKBONE_7B,
+    BACKBONE_TINY,
+    BackboneSize,
+    make_config,
+)
+from model.vita_audio.decoding.generator import DecodeOptions, decode
+from model.vita_audio.decoding.output_head import AllowedTokens, FullHead, OutputHead
+from model.vita_audio.decoding.sampler import Sampler, SamplingSettings
+from model.vita_audio.decoding.schedule import BALANCE, BOOST, TURBO, VANILLA, Policy, Schedule
+from model.vita_audio.decoding.shortlist import ShortlistHead
+from model.vita_audio.decoding.state import DecodingState
+from model.vita_audio.decoding.step_runner import Level, StepRunner
+from model.vita_audio.modeling import VitaAudioForCausalLM
+from model.vita_audio.speech_decoder import benchmark as decoder_benchmark
+from model.vita_audio.speech_decoder.tiny import TINY
+from model.vita_audio.tokens import N_CODES, TokenTable
+
+SIZES: dict[str, BackboneSize] = {
+    "tiny": BACKBONE_TINY,
+    "0.5b": BACKBONE_05B,
+    "7b": BACKBONE_7B,
+}
+N_MODULES = 10
+N_PROMPT = 32  # tokens, as in the published measurement (VITA-Audio, Table E7)
+N_FIRST = 10  # tokens up to the eighth code: one of text, the begin tag, eight codes
+N_TOKENS = 11 + 4 * 14  # the first segment, then four rounds of the steady rhythm
+N_ROUNDS = 3
+
+# Ids of the plain variant; a measurement has no tokenizer to ask.
+_TABLE = TokenTable(
+    audio=151_684,
+    begin_of_audio=151_674,
+    end_of_audio=151_675,
+    context_of_audio=None,
+    first_code=151_685,
+    n_codes=N_CODES,
+    end_ids=frozenset({151_645, 151_643}),
+    n_used=168_069,
+)
+_N_TEXT_IDS = 151_000
+_BYTES_PER_GB = 1e9
+_SPARE = 1.2  # of the weights' size: caches, the head's copy and workspaces
+
+_NOTES = (
+    "the rhythm of the training data is forced on every mode but verified, for random weights do "
+    "not follow it; every choice is computed all the same; verified gives Vanilla's own tokens and "
+    "hardly a draft of random weights is accepted\n"
+    "ratio_to_vanilla: against Vanilla with the same head; ratio_to_full_vanilla: against Vanilla "
+    "that reads the whole head for every token, as upstream does\n"
+    "head: full reads every row; shortlist draws the same tokens from a 4-bit scan and exact "
+    "scores of the few rows that can win; strict is shortlist, and inside an open audio segment "
+    "only codes and its end may follow (a deviation from upstream)\n"
+    "first_codes_ms: an unread prompt, then 1 text token, the begin tag and 8 codes"
+)
+
+Report = Callable[[str], None]
+Row = dict[str, str | float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class BenchResult:
+    """Rows of one table and what a reader must know about them."""
+
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """One line of the table.
+
+    Attributes:
+        head: "full" reads all rows of the head; "shortlist" gives the same tokens from a 4-bit
+            scan; "strict" is the shortlist, and codes only inside an open audio segment.
+    """
+
+    mode: str
+    schedule: Schedule
+    head: str
+    is_forced: bool = True
+
+    @property
+    def n_tokens(self) -> int:
+        """Fewer where nearly every token takes a backbone step and ten drafts."""
+        return N_TOKENS if self.is_forced else N_TOKENS // 4
+
+
+@dataclass(slots=True)
+class _Times:
+    """Seconds of one setting over all rounds."""
+
+    runs: list[float] = field(default_factory=list)
+    firsts: list[float] = field(default_factory=list)
+    steps: list[float] = field(default_factory=list)
+    parts: dict[str, float] = field(
+        default_factory=lambda: {"backbone": 0.0, "modules": 0.0, "head": 0.0}
+    )
+    n_confirmed: int = 0  # drafts among the tokens made
+
+
+def rhythm(n: int) -> list[int]:
+    """Ids in the rhythm of the Boost training data: 1 text, segment of 10, then 4 and 10."""
+    drawn = np.random.default_rng(0)
+    ids: list[int] = []
+    n_text = 1
+    while len(ids) < n:
+        ids += [int(drawn.integers(_N_TEXT_IDS)) for _ in range(n_text)]
+        codes = [_TABLE.id_of(int(drawn.integers(N_CODES))) for _ in range(8)]
+        ids += [_TABLE.begin_of_audio, *codes, _TABLE.end_of_audio]
+        n_text = 4
+    return ids[:n]
+
+
+class _MeasuredHead:
+    """Chooses like ``inner`` and keeps the time; then a forced token takes the choice's place."""
+
+    def __init__(self, inner: OutputHead, times: _Times, forced: list[int] | None) -> None:
+        self._inner = inner
+        self._times = times
+        self._forced: Iterator[int] | None = None if forced is None else iter(forced)
+
+    def choose(
+        self, state: Tensor, seen: Tensor, sampler: Sampler, allowed: AllowedTokens | None
+    ) -> int:
+        """See ``OutputHead``."""
+        start = time.perf_counter()
+        chosen = self._inner.choose(state, seen, sampler, allowed)
+        self._times.parts["head"] += time.perf_counter() - start
+        return chosen if self._forced is None else next(self._forced)
+
+
+class _MeasuredRunner(StepRunner):
+    """Keeps the time of its steps."""
+
+    def __init__(self, model: VitaAudioForCausalLM) -> None:
+        super().__init__(model)
+        self.times = _Times()
+
+    def backbone_step(self, level: Level, embedded: Tensor) -> Tensor:
+        with self._timed("backbone"):
+            return super().backbone_step(level, embedded)
+
+    def module_step(self, level: Level, embedded: Tensor, states: Tensor) -> Tensor:
+        with self._timed("modules"):
+            return super().module_step(level, embedded, states)
+
+    @contextmanager
+    def _timed(self, part: str) -> Generator[None]:
+        start = time.perf_counter()
+        yield
+        _settle(self.device)
+        self.times.parts[part] += time.perf_counter() - start
+
+
+def measure(size: str, device: str, report: Report, n_rounds: int = N_ROUNDS) -> BenchResult:
+    """Measures every mode in alternation.
+
+    Args:
+        size: a key of ``SIZES``.
+        device: "cpu", "cuda", …; "" chooses.
+        report: told what is being done.
+
+    Raises:
+        ModelError: an unknown size or device, or too little memory.
+    """
+    if size not in SIZES:
+        raise ModelError(f"there is no size {size!r}; choose one of {', '.join(SIZES)}")
+    place = _device(device)
+    dtype = _dtype(place)
+    _require_memory(size, place, dtype)
+    report(f"making a random model of size {size} in {dtype}".replace("torch.", ""))
+    model = random_model(SIZES[size], dtype, place)
+    runner = _MeasuredRunner(model)
+    heads: dict[str, OutputHead] = {"full": FullHead(model.lm_head.weight.detach())}
+    if ShortlistHead.fits(model.lm_head.weight):
+        report("quantizing a copy of the output head")
+        heads["shortlist"] = heads["strict"] = ShortlistHead(model.lm_head.weight.detach())
+    settings = _settings(tuple(heads))
+    library = _library_model(model)
+    all_times = {setting: _Times() for setting in settings}
+    generate_runs: list[float] = []
+    for number in range(n_rounds + 1):
+        report(f"round {number} of {n_rounds}" if number else "warming up")
+        generated = _generate(library)
+        if number:
+            generate_runs.append(generated)
+        for setting, times in all_times.items():
+            _run(runner, heads[setting.head], setting, times if number else _Times())
+    rows = _rows(all_times, generate_runs)
+    report("measuring the speech decoder")
+    decoder = decoder_benchmark.random_decoder(place, config=TINY if size == "tiny" else None)
+    rows += tuple(_decoder_row(row) for row in decoder_benchmark.measure(decoder))
+    return BenchResult(rows, _notes(size, place, dtype, model, n_rounds))
+
+
+def random_model(
+    size: BackboneSize, dtype: torch.dtype, device: torch.device
+) -> VitaAudioForCausalLM:
+    """Ten modules and the published vocabulary; the seed is fixed."""
+    before = torch.get_default_dtype()
+    torch.manual_seed(0)
+    torch.set_default_dtype(dtype)
+    try:
+        with device:
+            return VitaAudioForCausalLM(make_config(size, k=N_MODULES)).eval()
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _settings(heads: tuple[str, ...]) -> tuple[_Setting, ...]:
+    modes = {"vanilla": VANILLA, "boost": BOOST, "balance": BALANCE, "turbo": TURBO}
+    settings = [
+        _Setting(mode, schedule, head)
+        for head in heads
+        for mode, schedule in modes.items()
+        # Turbo's modules also write text, so they cannot be held to codes.
+        if not (head == "strict" and mode == "turbo")
+    ]
+    best = "shortlist" if "shortlist" in heads else "full"
+    gated = BOOST.with_policy(Policy.GATED)
+    settings.append(_Setting("gated", gated, "strict" if "strict" in heads else "full"))
+    verified = TURBO.with_policy(Policy.VERIFIED)
+    settings.append(_Setting("verified", verified, best, is_forced=False))
+    return tuple(settings)
+
+
+def _run(runner: _MeasuredRunner, head: OutputHead, setting: _Setting, times: _Times) -> None:
+    options = DecodeOptions(
+        setting.schedule,
+        SamplingSettings(),
+        is_audio_strict=setting.head == "strict",
+        max_new_tokens=setting.n_tokens,
+    )
+    prompt = [*rhythm(N_PROMPT - 1), _TABLE.end_of_audio]
+    forced = rhythm(N_TOKENS) if setting.is_forced else None
+    n_modules = setting.schedule.n_modules(runner.n_modules)
+    # Random choices must not end the reply.
+    table = replace(_TABLE, end_ids=frozenset())
+
+    runner.times, runner.head = _Times(), _MeasuredHead(head, _Times(), forced)
+    state = DecodingState(runner, n_modules)
+    state.extend(prompt)
+    start = time.perf_counter()
+    for _ in decode(state, table, replace(options, max_new_tokens=N_FIRST)):
+        pass
+    times.firsts.append(time.perf_counter() - start)
+
+    state = DecodingState(runner, n_modules)
+    state.prefill(prompt)
+    runner.times, runner.head = times, _MeasuredHead(head, times, forced)
+    began = before = time.perf_counter()
+    for token in decode(state, table, options):
+        now = time.perf_counter()
+        times.steps.append(now - before)
+        before = now
+        times.n_confirmed += setting.schedule.policy is Policy.VERIFIED and token.level > 0
+    times.runs.append(before - began)
+
+
+def _generate(library: Qwen2ForCausalLM) -> float:
+    """Seconds of transformers' own loop for the same number of tokens, prompt read before."""
+    prompt = torch.tensor([rhythm(N_PROMPT)], device=library.device)
+    options = {
+        "do_sample": False,
+        "repetition_penalty": SamplingSettings().repetition_penalty,
+        "eos_token_id": None,
+        "pad_token_id": 0,
+    }
+    mask = torch.ones_like(prompt)
+    seconds: list[float] = []
+    # The difference leaves the prompt and the set-up out, as for our own modes.
+    for n_new in (1, N_TOKENS + 1):
+        start = time.perf_counter()
+        with torch.inference_mode():
+            library.generate(  # pyright: ignore[reportAttributeAccessIssue]
+                prompt, attention_mask=mask, max_new_tokens=n_new, **options
+            )
+        _settle(library.device)
+        seconds.append(time.perf_counter() - start)
+    return seconds[1] - seconds[0]
+
+
+def _library_model(model: VitaAudioForCausalLM) -> Qwen2ForCausalLM:
+    """The same backbone as the library runs it, on the same memory."""
+    fields = model.config.to_dict()
+    for name in ("model_type", "architectures", "layer_types", "dtype"):
+        fields.pop(name, None)
+    fields["num_hidden_layers"] = model.num_backbone_layers
+    with torch.device("meta"):
+        library = Qwen2ForCausalLM(Qwen2Config(**fields))
+    ours = model.state_dict()
+    library.load_state_dict({name: ours[name] for name in library.state_dict()}, assign=True)
+    # Its rotary table is no parameter and was made on the meta device.
+    library.model.rotary_emb = model.model.rotary_emb
+    return library.eval()
+
+
+def _rows(all_times: dict[_Setting, _Times], generate_runs: list[float]) -> tuple[Row, ...]:
+    speeds = {
+        setting: setting.n_tokens / _median(times.runs) for setting, times in all_times.items()
+    }
+    vanilla = {setting.head: speeds[setting] for setting in speeds if setting.mode == "vanilla"}
+    generate = N_TOKENS / _median(generate_runs)
+    first = _row("transformers generate", "full", generate, vanilla, generate)
+    rows: list[Row] = [first]
+    for setting, times in all_times.items():
+        row = _row(setting.mode, setting.head, speeds[setting], vanilla, generate)
+        whole = sum(times.runs)
+        row |= {
+            "first_codes_ms": 1e3 * _median(times.firsts) if setting.is_forced else None,
+            "step_p50_ms": 1e3 * float(np.percentile(times.steps, 50)),
+            "step_p95_ms": 1e3 * float(np.percentile(times.steps, 95)),
+            **{f"{part}_percent": 100.0 * s / whole for part, s in times.parts.items()},
+            "other_percent": 100.0 * (whole - sum(times.parts.values())) / whole,
+        }
+        if not setting.is_forced:
+            row["accepted_percent"] = (
+                100.0 * times.n_confirmed / (setting.n_tokens * len(times.runs))
+            )
+        rows.append(row)
+    return tuple(rows)
+
+
+def _row(mode: str, head: str, speed: float, vanilla: dict[str, float], generate: float) -> Row:
+    return {
+        "mode": mode,
+        "head": head,
+        "tokens_per_s": speed,
+        "ratio_to_vanilla": speed / vanilla[head],
+        "ratio_to_full_vanilla": speed / vanilla["full"],
+        "ratio_to_generate": speed / generate,
+        "first_codes_ms": None,
+        "step_p50_ms": None,
+        "step_p95_ms": None,
+        "backbone_percent": None,
+        "modules_percent": None,
+        "head_percent": None,
+        "other_percent": None,
+        "accepted_percent": None,
+        "realtime_factor": None,
+        "first_piece_ms": None,
+    }
+
+
+def _decoder_row(measured: decoder_benchmark.DecoderRow) -> Row:
+    """Steps of the decoder are those of its flow; the columns of tokens stay empty."""
+    empty: Row = dict.fromkeys(_row("", "full", 1.0, {"full": 1.0}, 1.0))
+    return empty | {
+        "mode": measured.mode,
+        "step_p50_ms": measured.step_ms,
+        "step_p95_ms": measured.step_p95_ms,
+        "realtime_factor": measured.realtime_factor,
+        "first_piece_ms": measured.first_piece_ms,
+    }
+
+
+def _notes(
+    size: str, device: torch.device, dtype: torch.dtype, model: VitaAudioForCausalLM, n_rounds: int
+) -> tuple[str, ...]:
+    weights_gb = _weight_bytes(model) / _BYTES_PER_GB
+    measured = (
+        f"size {size}, random weights {weights_gb:.2f} GB in {str(dtype).removeprefix('torch.')}, "
+        f"device {device}, {torch.get_num_threads()} threads, greedy, repetition penalty "
+        f"{SamplingSettings().repetition_penalty}; median of {n_rounds} alternating rounds of "
+        f"{N_TOKENS} tokens after a prompt of {N_PROMPT} that was read before"
+    )
+    return (measured, *_NOTES.splitlines())
+
+
+def _device(name: str) -> torch.device:
+    try:
+        place = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.empty(1, device=place)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"the device {name!r} cannot be used: {reason}") from None
+    return place
+
+
+def _dtype(device: torch.device) -> torch.dtype:
+    """16 bits where the processor multiplies them itself; elsewhere they would be emulated."""
+    if device.type != "cpu":
+        return torch.bfloat16
+    is_native = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001
+    return torch.bfloat16 if is_native else torch.float32
+
+
+def _require_memory(size: str, device: torch.device, dtype: torch.dtype) -> None:
+    with torch.device("meta"):
+        model = VitaAudioForCausalLM(make_config(SIZES[size], k=N_MODULES))
+    n_weights = sum(parameter.numel() for parameter in model.parameters())
+    needed = _SPARE * n_weights * torch.empty(0, dtype=dtype).element_size()
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory().ram
+    if free < needed:
+        raise ModelError(
+            f"size {size} needs {needed / _BYTES_PER_GB:.1f} GB on {device} and "
+            f"{free / _BYTES_PER_GB:.1f} GB are free; choose a smaller --size"
+        )
+
+
+def _weight_bytes(model: VitaAudioForCausalLM) -> int:
+    return sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+
+
+def _median(values: list[float]) -> float:
+    return float(np.median(values))
+
+
+def _settle(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

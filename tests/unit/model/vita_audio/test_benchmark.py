@@ -1,0 +1,75 @@
+"""The speed table's own rules; the speeds are what ``parley bench vita-audio`` prints."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
+pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
+
+from model.errors import ModelError  # noqa: E402
+from model.vita_audio import benchmark  # noqa: E402
+from model.vita_audio.configuration import BackboneSize  # noqa: E402
+
+SMALL = BackboneSize(hidden=32, mlp=48, layers=2, heads=2, kv_heads=1, max_positions=256)
+
+
+def test_the_forced_rhythm_is_that_of_the_training_data():
+    table = benchmark._TABLE
+    letters = "".join(
+        {"text": "t", "begin_audio": "<", "code": "c", "end_audio": ">"}[table.kind_of(token_id)]
+        for token_id in benchmark.rhythm(39)
+    )
+    segment = "<cccccccc>"
+    assert letters == "t" + segment + 2 * ("tttt" + segment)
+
+
+def test_every_mode_has_a_vanilla_of_its_own_head():
+    settings = benchmark._settings(("full", "shortlist", "strict"))
+    for head in ("full", "shortlist", "strict"):
+        modes = [setting.mode for setting in settings if setting.head == head]
+        assert modes[0] == "vanilla"
+        assert "boost" in modes
+
+
+def test_a_size_that_is_not_there_is_refused_by_name():
+    with pytest.raises(ModelError, match="no size '3b'"):
+        benchmark.measure("3b", "cpu", lambda _: None)
+
+
+def test_a_device_that_is_not_there_is_refused_by_name():
+    with pytest.raises(ModelError, match="'nowhere' cannot be used"):
+        benchmark.measure("tiny", "nowhere", lambda _: None)
+
+
+def test_a_model_larger_than_the_memory_is_refused_before_it_is_made(monkeypatch):
+    # A petabyte at 16 bits.
+    vast = BackboneSize(hidden=2**20, mlp=2**22, layers=20, heads=16, kv_heads=16)
+    monkeypatch.setitem(benchmark.SIZES, "7b", vast)
+    with pytest.raises(ModelError, match="choose a smaller --size"):
+        benchmark.measure("7b", "cpu", lambda _: None)
+
+
+def test_the_librarys_model_shares_our_weights_and_chooses_the_same_tokens():
+    model = benchmark.random_model(SMALL, torch.float32, torch.device("cpu"))
+    library = benchmark._library_model(model)
+    assert library.lm_head.weight.data_ptr() == model.lm_head.weight.data_ptr()
+    from model.vita_audio.decoding.generator import DecodeOptions, decode  # noqa: PLC0415
+    from model.vita_audio.decoding.state import DecodingState  # noqa: PLC0415
+    from model.vita_audio.decoding.step_runner import StepRunner  # noqa: PLC0415
+
+    prompt = benchmark.rhythm(12)
+    with torch.inference_mode():
+        theirs = library.generate(
+            torch.tensor([prompt]),
+            attention_mask=torch.ones((1, 12), dtype=torch.int64),
+            max_new_tokens=8,
+            do_sample=False,
+            repetition_penalty=1.05,
+            eos_token_id=None,
+            pad_token_id=0,
+        )[0, 12:].tolist()
+    state = DecodingState(StepRunner(model), 0)
+    state.extend(prompt)
+    ours = [t.id for t in decode(state, benchmark._TABLE, DecodeOptions(max_new_tokens=8))]
+    assert ours == theirs
