@@ -15,17 +15,18 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from torch import Tensor
-from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
 from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
 
 from model.errors import ModelError
-from model.free_memory import free_memory
-from model.vita_audio.configuration import (
-    BACKBONE_05B,
-    BACKBONE_7B,
-    BACKBONE_TINY,
-    BackboneSize,
-    make_config,
+from model.vita_audio.benchmark_models import (
+    BYTES_PER_GB,
+    SIZES,
+    device_named,
+    dtype_for,
+    library_model,
+    random_model,
+    require_memory,
+    weight_bytes,
 )
 from model.vita_audio.decoding.generator import DecodeOptions, decode
 from model.vita_audio.decoding.output_head import AllowedTokens, FullHead, OutputHead
@@ -39,12 +40,6 @@ from model.vita_audio.speech_decoder import benchmark as decoder_benchmark
 from model.vita_audio.speech_decoder.tiny import TINY
 from model.vita_audio.tokens import N_CODES, TokenTable
 
-SIZES: dict[str, BackboneSize] = {
-    "tiny": BACKBONE_TINY,
-    "0.5b": BACKBONE_05B,
-    "7b": BACKBONE_7B,
-}
-N_MODULES = 10
 N_PROMPT = 32  # tokens, as in the published measurement (VITA-Audio, Table E7)
 N_FIRST = 10  # tokens up to the eighth code: one of text, the begin tag, eight codes
 N_TOKENS = 11 + 4 * 14  # the first segment, then four rounds of the steady rhythm
@@ -62,8 +57,6 @@ _TABLE = TokenTable(
     n_used=168_069,
 )
 _N_TEXT_IDS = 151_000
-_BYTES_PER_GB = 1e9
-_SPARE = 1.2  # of the weights' size: caches, the head's copy and workspaces
 
 _NOTES = (
     "the rhythm of the training data is forced on every mode but verified, for random weights do "
@@ -189,9 +182,9 @@ def measure(size: str, device: str, report: Report, n_rounds: int = N_ROUNDS) ->
     """
     if size not in SIZES:
         raise ModelError(f"there is no size {size!r}; choose one of {', '.join(SIZES)}")
-    place = _device(device)
-    dtype = _dtype(place)
-    _require_memory(size, place, dtype)
+    place = device_named(device)
+    dtype = dtype_for(place)
+    require_memory(size, place, dtype)
     report(f"making a random model of size {size} in {dtype}".replace("torch.", ""))
     model = random_model(SIZES[size], dtype, place)
     runner = _MeasuredRunner(model)
@@ -200,7 +193,7 @@ def measure(size: str, device: str, report: Report, n_rounds: int = N_ROUNDS) ->
         report("quantizing a copy of the output head")
         heads["shortlist"] = heads["strict"] = ShortlistHead(model.lm_head.weight.detach())
     settings = _settings(tuple(heads))
-    library = _library_model(model)
+    library = library_model(model)
     all_times = {setting: _Times() for setting in settings}
     generate_runs: list[float] = []
     for number in range(n_rounds + 1):
@@ -215,20 +208,6 @@ def measure(size: str, device: str, report: Report, n_rounds: int = N_ROUNDS) ->
     decoder = decoder_benchmark.random_decoder(place, config=TINY if size == "tiny" else None)
     rows += tuple(_decoder_row(row) for row in decoder_benchmark.measure(decoder))
     return BenchResult(rows, _notes(size, place, dtype, model, n_rounds))
-
-
-def random_model(
-    size: BackboneSize, dtype: torch.dtype, device: torch.device
-) -> VitaAudioForCausalLM:
-    """Ten modules and the published vocabulary; the seed is fixed."""
-    before = torch.get_default_dtype()
-    torch.manual_seed(0)
-    torch.set_default_dtype(dtype)
-    try:
-        with device:
-            return VitaAudioForCausalLM(make_config(size, k=N_MODULES)).eval()
-    finally:
-        torch.set_default_dtype(before)
 
 
 def _settings(heads: tuple[str, ...]) -> tuple[_Setting, ...]:
@@ -304,21 +283,6 @@ def _generate(library: Qwen2ForCausalLM) -> float:
     return seconds[1] - seconds[0]
 
 
-def _library_model(model: VitaAudioForCausalLM) -> Qwen2ForCausalLM:
-    """The same backbone as the library runs it, on the same memory."""
-    fields = model.config.to_dict()
-    for name in ("model_type", "architectures", "layer_types", "dtype"):
-        fields.pop(name, None)
-    fields["num_hidden_layers"] = model.num_backbone_layers
-    with torch.device("meta"):
-        library = Qwen2ForCausalLM(Qwen2Config(**fields))
-    ours = model.state_dict()
-    library.load_state_dict({name: ours[name] for name in library.state_dict()}, assign=True)
-    # Its rotary table is no parameter and was made on the meta device.
-    library.model.rotary_emb = model.model.rotary_emb
-    return library.eval()
-
-
 def _rows(all_times: dict[_Setting, _Times], generate_runs: list[float]) -> tuple[Row, ...]:
     speeds = {
         setting: setting.n_tokens / _median(times.runs) for setting, times in all_times.items()
@@ -381,7 +345,7 @@ def _decoder_row(measured: decoder_benchmark.DecoderRow) -> Row:
 def _notes(
     size: str, device: torch.device, dtype: torch.dtype, model: VitaAudioForCausalLM, n_rounds: int
 ) -> tuple[str, ...]:
-    weights_gb = _weight_bytes(model) / _BYTES_PER_GB
+    weights_gb = weight_bytes(model) / BYTES_PER_GB
     measured = (
         f"size {size}, random weights {weights_gb:.2f} GB in {str(dtype).removeprefix('torch.')}, "
         f"device {device}, {torch.get_num_threads()} threads, greedy, repetition penalty "
@@ -389,41 +353,6 @@ def _notes(
         f"{N_TOKENS} tokens after a prompt of {N_PROMPT} that was read before"
     )
     return (measured, *_NOTES.splitlines())
-
-
-def _device(name: str) -> torch.device:
-    try:
-        place = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.empty(1, device=place)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"the device {name!r} cannot be used: {reason}") from None
-    return place
-
-
-def _dtype(device: torch.device) -> torch.dtype:
-    """16 bits where the processor multiplies them itself; elsewhere they would be emulated."""
-    if device.type != "cpu":
-        return torch.bfloat16
-    is_native = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001
-    return torch.bfloat16 if is_native else torch.float32
-
-
-def _require_memory(size: str, device: torch.device, dtype: torch.dtype) -> None:
-    with torch.device("meta"):
-        model = VitaAudioForCausalLM(make_config(SIZES[size], k=N_MODULES))
-    n_weights = sum(parameter.numel() for parameter in model.parameters())
-    needed = _SPARE * n_weights * torch.empty(0, dtype=dtype).element_size()
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory().ram
-    if free < needed:
-        raise ModelError(
-            f"size {size} needs {needed / _BYTES_PER_GB:.1f} GB on {device} and "
-            f"{free / _BYTES_PER_GB:.1f} GB are free; choose a smaller --size"
-        )
-
-
-def _weight_bytes(model: VitaAudioForCausalLM) -> int:
-    return sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
 
 
 def _median(values: list[float]) -> float:

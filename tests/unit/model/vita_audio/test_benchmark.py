@@ -9,6 +9,7 @@ pytest.importorskip("transformers", reason="the speech-lm extra is not installed
 
 from model.errors import ModelError  # noqa: E402
 from model.vita_audio import benchmark  # noqa: E402
+from model.vita_audio.benchmark_models import SIZES, library_model, random_model  # noqa: E402
 from model.vita_audio.configuration import BackboneSize  # noqa: E402
 
 SMALL = BackboneSize(hidden=32, mlp=48, layers=2, heads=2, kv_heads=1, max_positions=256)
@@ -45,14 +46,14 @@ def test_a_device_that_is_not_there_is_refused_by_name():
 def test_a_model_larger_than_the_memory_is_refused_before_it_is_made(monkeypatch):
     # A petabyte at 16 bits.
     vast = BackboneSize(hidden=2**20, mlp=2**22, layers=20, heads=16, kv_heads=16)
-    monkeypatch.setitem(benchmark.SIZES, "7b", vast)
+    monkeypatch.setitem(SIZES, "7b", vast)
     with pytest.raises(ModelError, match="choose a smaller --size"):
         benchmark.measure("7b", "cpu", lambda _: None)
 
 
 def test_the_librarys_model_shares_our_weights_and_chooses_the_same_tokens():
-    model = benchmark.random_model(SMALL, torch.float32, torch.device("cpu"))
-    library = benchmark._library_model(model)
+    model = random_model(SMALL, torch.float32, torch.device("cpu"))
+    library = library_model(model)
     assert library.lm_head.weight.data_ptr() == model.lm_head.weight.data_ptr()
     from model.vita_audio.decoding.generator import DecodeOptions, decode  # noqa: PLC0415
     from model.vita_audio.decoding.state import DecodingState  # noqa: PLC0415
