@@ -158,6 +158,7 @@ class EngineSnapshot:
         trace: last 60 s, oldest first.
         downloads: of model files: running, waiting and failed ones.
         n_weight_changes: grows when a file arrived or was removed.
+        only_voice: name of the voice of a model that has just one; "" where there is a choice.
     """
 
     now_s: float = 0.0
@@ -181,3 +182,4 @@ class EngineSnapshot:
     n_history_changes: int = 0
     downloads: tuple[DownloadInfo, ...] = ()
     n_weight_changes: int = 0
+    only_voice: str = ""

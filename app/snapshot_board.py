@@ -74,6 +74,7 @@ class SnapshotBoard:
         self._is_device_lost = False
         self._interrupted_at_s: float | None = None
         self._stats = WorkerStats(0.0, 0.0, 0.0)
+        self._only_voice = ""
         self._audio: UserAudio | None = None
         self._next_frame_s = 0.0
         self._next_trace_s = 0.0
@@ -108,8 +109,9 @@ class SnapshotBoard:
         match event:
             case LoadProgress(what=what, fraction=fraction):
                 self._loading = (what, fraction)
-            case ModelReady():
+            case ModelReady(voices=voices):
                 self._loading = ("", 1.0)
+                self._only_voice = voices[0].name if len(voices) == 1 else ""
             case WorkerFailed(name="model") | ModelLeft():
                 self._loading = ("model", 0.0)
             case WorkerStats():
@@ -163,6 +165,7 @@ class SnapshotBoard:
             n_history_changes=self._history_changes(),
             downloads=self.weights.downloads if self.weights is not None else (),
             n_weight_changes=self.weights.n_changes if self.weights is not None else 0,
+            only_voice=self._only_voice,
         )
 
     def _diagnostics(self) -> Diagnostics:

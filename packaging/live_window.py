@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # in place of this folder, which is no import root
 
 from app import listings  # noqa: E402 - after the import root
+from app.cli_models import default_shelf  # noqa: E402
 from app.history import HistoryStore  # noqa: E402
 from app.main import make_parts  # noqa: E402
 from app.recorder import Recorder  # noqa: E402
@@ -116,7 +117,7 @@ def main(out: Path, theme: str, language: str, ask: list[str]) -> int:
             settings,
             history,
             make_parts(store),
-            listings.session_catalog(store),
+            listings.session_catalog(default_shelf()),
             Recorder(Path(folder), "unused"),
             lambda _: None,
         )

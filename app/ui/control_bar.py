@@ -101,10 +101,13 @@ class ControlBar(QWidget):
         old, self._picture = self._picture, picture
         if _switches(old) != _switches(picture):
             self._refresh()
+        if old.only_voice != picture.only_voice:
+            self.show_voice(self._voice, self._voices)
 
     def show_voice(self, voice: VoiceSettings, voices: tuple[VoiceInfo, ...]) -> None:
         self._voice, self._voices = voice, voices
-        title = voice_title(voice.preset, voices)
+        title = self._picture.only_voice or voice_title(voice.preset, voices)
+        self.voice_button.setEnabled(not self._picture.only_voice)
         self.voice_button.setText(self._look.words("control.voice", name=title) + "  ▾")
         self.voice_button.setAccessibleName(self._look.words("control.voice", name=title))
         if not self.speed.isSliderDown():

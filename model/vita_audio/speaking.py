@@ -43,6 +43,8 @@ class TextStream(Protocol):
 class SpeechStream(Protocol):
     """Turns audio codes into float32 (n,) pieces; None where nothing is ready after a step."""
 
+    def speak_at(self, rate: float) -> None: ...
+
     def push(self, codes: Sequence[int]) -> Iterator[Samples | None]: ...
 
     def finish(self) -> Iterator[Samples | None]: ...
@@ -69,6 +71,11 @@ class SpokenReply:
         self._n_samples = 0
         self._began_s = time.perf_counter()
         self._spans: dict[str, float] = {}
+
+    def speak_at(self, rate: float) -> None:
+        """Sound that is not decoded yet comes at ``rate``; 1.0 is the voice's own."""
+        self._speech.speak_at(rate)
+        self._timing.rate = rate
 
     def from_tokens(self, tokens: Iterable[Decoded], cancel: CancelToken) -> Iterator[ReplyEvent]:
         """Text and sound the way the model mixes them."""

@@ -57,6 +57,7 @@ class VitaAudioModel:
         self._turn: TurnKey | None = None
         self._context = ReplyContext()
         self._is_replying = False
+        self._spoken: SpokenReply | None = None  # the latest reply, running or over
 
     @property
     def name(self) -> str:
@@ -145,7 +146,7 @@ class VitaAudioModel:
         prompt = self._prompt_for(request)
         if prompt is None:
             return
-        spoken = self._spoken_reply(request.generation)
+        spoken = self._spoken_reply(request.generation, request.voice)
         self._is_replying = True
         try:
             parts.memory.align(prompt, parts.ear.features if prompt.audio else None)
@@ -159,9 +160,8 @@ class VitaAudioModel:
         yield from self._written_meanwhile(request.key)
 
     def say(self, text: str, voice: VoiceChoice, generation: int) -> Iterator[ReplyEvent]:
-        del voice  # there is one
         parts = self._loaded()
-        spoken = self._spoken_reply(generation)
+        spoken = self._spoken_reply(generation, voice)
         self._is_replying = True
         cancel = CancelToken()  # a closed iterator is the only way to end it
         try:
@@ -173,7 +173,9 @@ class VitaAudioModel:
             parts.memory.roll_back()
 
     def use_voice(self, voice: VoiceChoice) -> None:
-        """There is one voice."""
+        """There is one voice; its rate changes with the next piece that is decoded."""
+        if self._spoken is not None:
+            self._spoken.speak_at(voice.rate)
 
     def forget_turn(self, key: TurnKey) -> None:
         if self._turn is not None and key.turn == self._turn.turn:
@@ -239,15 +241,17 @@ class VitaAudioModel:
         history = prompts.trimmed_history(parts.tokenizer, request.context.messages)
         return prompts.text_chat(parts.tokenizer, text, history, prompts.LUKE)
 
-    def _spoken_reply(self, generation: int) -> SpokenReply:
+    def _spoken_reply(self, generation: int, voice: VoiceChoice) -> SpokenReply:
         parts = self._loaded()
-        return SpokenReply(
+        self._spoken = SpokenReply(
             generation,
             parts.tokenizer.table,
             parts.tokenizer.open_stream(),
             parts.open_speech(),
             parts.rate_hz,
         )
+        self._spoken.speak_at(voice.rate)
+        return self._spoken
 
     def _written_meanwhile(self, key: TurnKey) -> Iterator[TurnTranscribed]:
         transcription = self._loaded().transcription

@@ -31,9 +31,14 @@ class _Word:
 
 
 class WordTiming:
-    """Hands out the marks of one reply; every word gets one, in order, none before its text."""
+    """Hands out the marks of one reply; every word gets one, in order, none before its text.
+
+    Attributes:
+        rate: speaking rate; 1.0 is the voice's own.
+    """
 
     def __init__(self, rate_hz: int) -> None:
+        self.rate = 1.0
         self._rate_hz = rate_hz
         self._text = ""
         self._known_to = 0  # offset up to which words are complete
@@ -59,7 +64,7 @@ class WordTiming:
         at = max(start, self._sounds_from)
         while self._words and at < end:
             word = self._words.popleft()
-            until = at + round(word.seconds * self._rate_hz)
+            until = at + round(word.seconds / self.rate * self._rate_hz)
             marks.append(Mark(word.text_start, word.text_end, at, min(end, until)))
             at = until
         self._sounds_from = at

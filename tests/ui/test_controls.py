@@ -92,6 +92,17 @@ def test_voices_are_previewed_and_chosen(make_desk: Callable[..., Desk]) -> None
     assert "Emma" in desk.window.middle.controls.voice_button.text()
 
 
+def test_a_model_with_one_voice_leaves_no_choice(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(LISTENING)
+    button = desk.window.middle.controls.voice_button
+    desk.show(only_voice="VITA")
+    assert "VITA" in button.text()
+    assert not button.isEnabled()
+    desk.show(only_voice="")
+    assert "VITA" not in button.text()
+    assert button.isEnabled()
+
+
 def test_a_voice_that_is_not_there_cannot_be_chosen(make_desk: Callable[..., Desk]) -> None:
     voices = make_desk(LISTENING).window.open_voice_menu().voices
     assert not voices.choices["puck"].isEnabled()

@@ -21,6 +21,7 @@ from model.vita_audio.speech_decoder.configuration import DecoderConfig
 from model.vita_audio.speech_decoder.flow import Flow
 from model.vita_audio.speech_decoder.hift import Hift
 from model.vita_audio.speech_decoder.noise import NoiseTape
+from model.vita_audio.speech_decoder.pace import MelPace
 from model.vita_audio.speech_decoder.vocoder_stream import VocoderStream
 
 
@@ -56,6 +57,7 @@ class SpeechDecodeStream:
         self._device = flow.input_embedding.weight.device
         self._noise = NoiseTape(options.seed, config.flow.n_mels)
         self._vocoder = VocoderStream(hift, options.seed, options.plan.slice_frames)
+        self._pace = MelPace()
         self._codes: list[int] = []
         self._n_decoded = 0  # codes
         self._n_blocks = 0
@@ -73,6 +75,10 @@ class SpeechDecodeStream:
     def n_emitted(self) -> int:
         """Samples returned so far."""
         return self._vocoder.n_emitted * self._config.hift.samples_per_frame
+
+    def speak_at(self, rate: float) -> None:
+        """Blocks that are not decoded yet are spoken at ``rate``, 1.0 being the voice's own."""
+        self._pace.rate = rate
 
     def push(self, codes: Sequence[int]) -> Iterator[NDArray[np.float32] | None]:
         """Takes codes at once; the iterator decodes the blocks that became full.
@@ -110,6 +116,9 @@ class SpeechDecodeStream:
             yield from self._decode(len(self._codes), n_keep_back=0)
         self._fix(self._kept_back)
         self._kept_back = self._kept_back[..., :0]
+        last = self._pace.finish()
+        if last is not None:
+            self._vocoder.feed(last)
         self._vocoder.complete()
         yield from self._vocoder.due()
 
@@ -138,7 +147,7 @@ class SpeechDecodeStream:
     def _fix(self, mel: Tensor) -> None:
         """These frames will not change any more."""
         self._mel = torch.cat((self._mel, mel), dim=-1)
-        self._vocoder.feed(mel)
+        self._vocoder.feed(self._pace.feed(mel))
 
     def _forget(self) -> None:
         """Drops mel and noise that no later block is given."""

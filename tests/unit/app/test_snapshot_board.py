@@ -15,6 +15,7 @@ from app.snapshot_board import SnapshotBoard
 from app.stream_time import StreamTime
 from audio_io.aec import NullEchoCanceller
 from audio_io.virtual_room import VirtualRoom
+from model.interfaces import VoicePreset
 from tests.fakes.dialogue_desk import READY, DialogueDesk
 
 
@@ -108,6 +109,14 @@ def test_loading_is_shown_until_the_model_is_ready(desk: Desk) -> None:
     desk.talk.do(READY)
     assert desk.tick().loading == ""
     assert isinstance(READY, ModelReady)
+
+
+def test_the_voice_of_a_model_that_has_just_one_is_told(desk: Desk) -> None:
+    voices = [VoicePreset(name.lower(), name, "en", "", "", "", "") for name in ("One", "Two")]
+    desk.board.on_event(ModelReady("single", 24_000, tuple(voices[:1]), 0.1), 0.0)
+    assert desk.tick().only_voice == "One"
+    desk.board.on_event(ModelReady("several", 24_000, tuple(voices), 0.1), 0.0)
+    assert desk.tick().only_voice == ""
 
 
 def test_a_lost_device_is_in_the_picture_until_it_returns(desk: Desk) -> None:

@@ -60,6 +60,10 @@ class Tones:
     def __init__(self) -> None:
         self.pushed: list[list[int]] = []
         self.kept: list[int] = []
+        self.rate = 1.0
+
+    def speak_at(self, rate: float) -> None:
+        self.rate = rate
 
     def push(self, codes: Sequence[int]) -> Iterator[Samples | None]:
         self.pushed.append(list(codes))

@@ -181,6 +181,25 @@ def test_say_tells_the_very_text(model: VitaAudioModel) -> None:
     assert len(sound)
 
 
+def test_a_faster_voice_says_the_same_in_less_time(model: VitaAudioModel) -> None:
+    say_to(model, TurnKey(17))
+
+    def said(rate: float, later: float) -> tuple[str, Samples]:
+        voice = VoiceChoice(rate=rate)
+        request = ReplyRequest(1, TurnKey(17), ReplyContext(HISTORY), voice)
+        events: list[ReplyEvent] = []
+        for event in model.reply(request, CancelToken()):
+            events.append(event)
+            if isinstance(event, SpeechChunk):
+                model.use_voice(replace(voice, rate=later))
+        return outcome(events)
+
+    own, fast, faster_later = said(1.0, 1.0), said(1.25, 1.25), said(1.0, 1.25)
+    assert own[0] == fast[0] == faster_later[0]
+    assert len(fast[1]) == pytest.approx(len(own[1]) / 1.25, rel=0.02)
+    assert len(fast[1]) < len(faster_later[1]) < len(own[1])
+
+
 def test_a_short_turn_comes_with_its_words(model: VitaAudioModel) -> None:
     assert say_to(model, TurnKey(14), 0.9).text == "what is"
 
