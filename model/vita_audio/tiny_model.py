@@ -1,11 +1,15 @@
 """Writes a whole model folder of a few megabytes in the published layout, with random weights.
 
+    python -m model.vita_audio.tiny_model DIR [--plus]
+
 It says nothing of sense, but mixes text and sound as a trained one does: what can be tried with it
 is everything but the words.
 """
 
 from __future__ import annotations
 
+import argparse
+import sys
 from pathlib import Path
 
 from model.vita_audio.directory import SPEECH_DECODER, SPEECH_TOKENIZER
@@ -14,6 +18,7 @@ from model.vita_audio.speech_decoder.tiny import write_tiny_speech_decoder
 from model.vita_audio.speech_tokenizer.tiny import write_tiny_speech_tokenizer
 from model.vita_audio.tiny_language_model import write_tiny_language_model
 
+_LIVELY_SEED = 9  # answers with many seconds of noise
 _PLAIN, _PLUS = "VITA-Audio-Tiny", "VITA-Audio-Plus-Tiny"
 
 
@@ -32,3 +37,19 @@ def write_tiny_model(root: Path, *, plus: bool = False, k: int = 10, seed: int =
         write_tiny_speech_tokenizer(root / SPEECH_TOKENIZER, seed)
     write_tiny_speech_decoder(root / SPEECH_DECODER, seed)
     return folder
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Writes one and says where."""
+    parser = argparse.ArgumentParser(prog="python -m model.vita_audio.tiny_model")
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--plus", action="store_true", help="the variant that hears features")
+    parser.add_argument("--seed", type=int, default=_LIVELY_SEED)
+    args = parser.parse_args(arguments)
+    folder = write_tiny_model(args.directory, plus=args.plus, seed=args.seed)
+    sys.stdout.write(f"{folder}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,13 +1,15 @@
 """The network's weights as a step needs them: q/k/v one product, gate/up one product.
 
-Memory is not doubled: the published parameters become views of the fused tensors. Quantized layers
-are called as they are. Knows no cache.
+Memory is not doubled: the published parameters become views of the fused tensors, or are given up
+for a layout that the processor reads faster. Quantized layers are called as they are. Knows no
+cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol, cast
 
 import torch
@@ -16,6 +18,22 @@ from torch.nn import functional
 from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer
 
 from model.vita_audio.modeling import VitaAudioForCausalLM
+
+_PACKED_FOR_ROWS = 16  # a step has 1 to 15 tokens; other numbers work, a little slower
+
+
+class Packing(StrEnum):
+    """Where the weights of the layers live.
+
+    Attributes:
+        NONE: the model's own tensors; its parameters become views of the fused ones.
+        COPY: a packed copy; the model stays usable.
+        RELEASE: a packed copy, and the model's own tensors are emptied one layer at a time.
+    """
+
+    NONE = "none"
+    COPY = "copy"
+    RELEASE = "release"
 
 
 class Projection(Protocol):
@@ -33,6 +51,23 @@ class DenseProjection:
 
     def __call__(self, states: Tensor, /) -> Tensor:
         return functional.linear(states, self.weight, self.bias)
+
+
+class PackedProjection:
+    """One matrix product in the layout of oneDNN: half the time of ``DenseProjection`` for a few
+    rows of 16-bit numbers.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self._bias = bias
+        self._weight = torch.ops.mkldnn._reorder_linear_weight(  # noqa: SLF001
+            weight, _PACKED_FOR_ROWS
+        )
+
+    def __call__(self, states: Tensor, /) -> Tensor:
+        return torch.ops.mkldnn._linear_pointwise(  # noqa: SLF001
+            states, self._weight, self._bias, "none", [], ""
+        )
 
 
 class SplitProjection:
@@ -67,45 +102,60 @@ class ModuleWeights:
     layer: LayerWeights
 
 
-def fused(layers: Sequence[nn.Module]) -> Projection:
+def can_pack(weight: Tensor) -> bool:
+    """Whether the packed layout exists for ``weight`` and is faster."""
+    is_native = torch.backends.mkldnn.is_available() and (
+        torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001
+    )
+    return weight.device.type == "cpu" and weight.dtype is torch.bfloat16 and is_native
+
+
+def fused(layers: Sequence[nn.Module], packing: Packing = Packing.NONE) -> Projection:
     """One product of ``layers`` that read the same states.
 
-    The parameters of dense layers are moved into one tensor and become views of it; fused again,
-    the same tensor is found. One layer at a time is held twice.
+    Not packed, the parameters of dense layers are moved into one tensor and become views of it;
+    fused again, the same tensor is found. One layer at a time is held twice.
     """
     if not all(_is_dense(layer) for layer in layers):
         return layers[0] if len(layers) == 1 else SplitProjection(layers)
-    weight = _joined([cast(nn.Parameter, layer.weight) for layer in layers])
+    weights = [cast(nn.Parameter, layer.weight) for layer in layers]
     biases = [cast(nn.Parameter | None, layer.bias) for layer in layers]
     with_bias = [bias for bias in biases if bias is not None]
-    return DenseProjection(weight, _joined(with_bias) if with_bias else None)
+    bias = _joined(with_bias) if with_bias else None
+    if packing is Packing.NONE:
+        return DenseProjection(_joined(weights), bias)
+    packed = PackedProjection(torch.cat([weight.data for weight in weights]), bias)
+    if packing is Packing.RELEASE:
+        for weight in weights:
+            weight.data = weight.data.new_empty(0)
+    return packed
 
 
-def layer_weights(layer: Qwen2DecoderLayer) -> LayerWeights:
+def layer_weights(layer: Qwen2DecoderLayer, packing: Packing) -> LayerWeights:
     attention, mlp = layer.self_attn, layer.mlp
     return LayerWeights(
         input_norm=layer.input_layernorm.weight.detach(),
-        qkv=fused((attention.q_proj, attention.k_proj, attention.v_proj)),
-        output=fused((attention.o_proj,)),
+        qkv=fused((attention.q_proj, attention.k_proj, attention.v_proj), packing),
+        output=fused((attention.o_proj,), packing),
         mlp_norm=layer.post_attention_layernorm.weight.detach(),
-        gate_up=fused((mlp.gate_proj, mlp.up_proj)),
-        down=fused((mlp.down_proj,)),
+        gate_up=fused((mlp.gate_proj, mlp.up_proj), packing),
+        down=fused((mlp.down_proj,), packing),
     )
 
 
-def backbone_weights(model: VitaAudioForCausalLM) -> tuple[LayerWeights, ...]:
+def backbone_weights(model: VitaAudioForCausalLM, packing: Packing) -> tuple[LayerWeights, ...]:
     layers = model.model.layers[: model.num_backbone_layers]
-    return tuple(layer_weights(cast(Qwen2DecoderLayer, layer)) for layer in layers)
+    return tuple(layer_weights(cast(Qwen2DecoderLayer, layer), packing) for layer in layers)
 
 
-def module_weights(model: VitaAudioForCausalLM) -> tuple[ModuleWeights, ...]:
+def module_weights(model: VitaAudioForCausalLM, packing: Packing) -> tuple[ModuleWeights, ...]:
     blocks = model.model.layers[model.num_backbone_layers :]
     return tuple(
         ModuleWeights(
             embed_norm=cast(Tensor, model.mtp_embed_norms[k].weight).detach(),
             hidden_norm=cast(Tensor, model.mtp_hidden_norms[k].weight).detach(),
-            projection=fused((model.mtp_projs[k],)),
-            layer=layer_weights(cast(Qwen2DecoderLayer, blocks[k])),
+            projection=fused((model.mtp_projs[k],), packing),
+            layer=layer_weights(cast(Qwen2DecoderLayer, blocks[k]), packing),
         )
         for k in range(model.num_mctp_modules)
     )

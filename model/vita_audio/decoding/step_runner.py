@@ -18,7 +18,9 @@ from model.vita_audio.decoding.attention import FixedAttention, SlicedAttention,
 from model.vita_audio.decoding.captured_steps import CapturedSteps, Recorder, recorder_for
 from model.vita_audio.decoding.layer_weights import (
     LayerWeights,
+    Packing,
     backbone_weights,
+    can_pack,
     module_weights,
 )
 from model.vita_audio.decoding.level_cache import GROWTH, CacheShape, LevelCache
@@ -54,10 +56,12 @@ class StepRunner:
     """The network, ready for decoding.
 
     Args:
-        model: its q/k/v and gate/up parameters become views of fused tensors.
+        model: where nothing is packed, its parameters become views of fused tensors.
         head: how tokens are chosen from states; default: the whole vocabulary.
         record: records steps of fixed shape; default: CUDA graphs on a GPU, else nothing.
         growth: entries by which a cache grows.
+        packing: default: a packed copy where that is faster; pass RELEASE where ``model`` is not
+            run in any other way, so that its layers are not held twice.
     """
 
     def __init__(
@@ -66,13 +70,16 @@ class StepRunner:
         head: OutputHead | None = None,
         record: Recorder | None = None,
         growth: int = GROWTH,
+        packing: Packing | None = None,
     ) -> None:
         config = model.config
         self.longest = config.max_position_embeddings  # tokens that a conversation can hold
         self.embeddings = model.model.embed_tokens.weight.detach()
         self.head: OutputHead = head or FullHead(model.lm_head.weight.detach())
-        self._backbone = backbone_weights(model)
-        self._modules = module_weights(model)
+        if not can_pack(self.embeddings):
+            packing = Packing.NONE
+        self._backbone = backbone_weights(model, packing or Packing.COPY)
+        self._modules = module_weights(model, packing or Packing.COPY)
         self._norm = model.model.norm.weight.detach()
         self._epsilon: float = config.rms_norm_eps
         self._rotary = model.model.rotary_emb
