@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.vita_audio.decoding.output_head import AllowedTokens, FullHead, places_in
+from model.vita_audio.decoding.output_head import AllowedTokens, FullHead, OutputHead, places_in
 from model.vita_audio.decoding.sampler import Sampler
 
 GROUP = 32  # weights that share a scale: the smallest the kernel takes, for the tightest bound
@@ -121,13 +121,13 @@ class ShortlistHead:
         self, state: Tensor, rows: Tensor, scan: _Scan, seen: Tensor, sampler: Sampler
     ) -> Tensor:
         """Penalised scores (n,) of ``rows`` (n,) with the real weights."""
-        weight = self._weight[scan.first : scan.first + scan.n_rows][rows]
+        weight = self._weight.index_select(0, rows + scan.first)
         scores = functional.linear(state[None], weight)[0]
         scores = scores.float() if scores.itemsize < torch.float32.itemsize else scores
         if sampler.settings.repetition_penalty == 1.0:
             return scores
         self._is_seen[seen] = True
-        among = self._is_seen[rows].nonzero()[:, 0]
+        among = self._is_seen.index_select(0, rows).nonzero()[:, 0]
         self._is_seen[seen] = False
         return sampler.penalised(scores, among)
 
@@ -137,6 +137,11 @@ class ShortlistHead:
             scan = _quantized(self._weight, span.first, span.end)
             self._scans[span.first, span.end] = scan
         return scan
+
+
+def head_for(weight: Tensor) -> OutputHead:
+    """The fastest head that draws what the full one draws; takes seconds for a full vocabulary."""
+    return ShortlistHead(weight) if ShortlistHead.fits(weight) else FullHead(weight)
 
 
 def _quantized(weight: Tensor, first: int, end: int) -> _Scan:

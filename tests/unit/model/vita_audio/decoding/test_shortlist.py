@@ -9,7 +9,7 @@ pytest.importorskip("transformers", reason="the speech-lm extra is not installed
 
 from model.vita_audio.decoding.output_head import AllowedTokens, FullHead  # noqa: E402
 from model.vita_audio.decoding.sampler import Sampler, SamplingSettings  # noqa: E402
-from model.vita_audio.decoding.shortlist import ShortlistHead  # noqa: E402
+from model.vita_audio.decoding.shortlist import ShortlistHead, head_for  # noqa: E402
 
 N_ROWS, WIDTH = 9001, 256
 ALLOWED = AllowedTokens(70, 4001, (71, 100))
@@ -85,5 +85,7 @@ def test_a_state_that_decides_nothing_falls_back_to_all_rows():
 def test_only_a_large_vocabulary_in_main_memory_is_worth_a_copy():
     assert ShortlistHead.fits(torch.empty(20_000, 64))
     assert not ShortlistHead.fits(torch.empty(100, 64))
+    assert isinstance(head_for(torch.zeros(100, 64)), FullHead)
+    assert isinstance(head_for(torch.zeros(9000, 64)), ShortlistHead)
     assert not ShortlistHead.fits(torch.empty(20_000, 50))
     assert not ShortlistHead.fits(torch.empty(20_000, 64, device="meta"))
