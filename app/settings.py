@@ -231,6 +231,22 @@ class ModelSettings:
             choices=("auto", "bf16", "int8", "int4"),
         ),
     )
+    rhythm: str = _setting(
+        "auto",
+        Option(
+            "Rhythm",
+            "How many tokens VITA-Audio writes at once. Automatic: as it was trained; exact: checked "
+            "by the whole model.",
+            choices=("auto", "vanilla", "boost", "balance", "turbo", "gated", "verified"),
+        ),
+    )
+    notes_mood: bool = _setting(
+        False,
+        Option(
+            "Tell how I sound",
+            "The Plus variants are told your mood in words; they were not trained on that.",
+        ),
+    )
     standby: bool = _setting(
         True,
         Option(

@@ -47,7 +47,7 @@ OPTIONS_OF: dict[str, tuple[str, ...]] = {
         "conversation.language",
         "conversation.persona",
     ),
-    "models": ("model.answers", "model.precision"),
+    "models": ("model.answers", "model.precision", "model.rhythm"),
     "privacy": ("privacy.record_audio", "privacy.keep_history", "privacy.offline"),
     "appearance": (
         "appearance.theme",

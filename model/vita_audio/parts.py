@@ -21,8 +21,10 @@ from model.errors import ModelError
 from model.events import LoadProgress
 from model.free_memory import free_memory
 from model.vita_audio.decoding.generator import DecodeOptions
+from model.vita_audio.decoding.layer_weights import Packing
 from model.vita_audio.decoding.sampler import SamplingSettings
 from model.vita_audio.decoding.schedule import NAMED, VANILLA, Policy, Schedule
+from model.vita_audio.decoding.shortlist import head_for
 from model.vita_audio.decoding.state import DecodingState
 from model.vita_audio.decoding.step_runner import StepRunner
 from model.vita_audio.directory import ModelDirectory, resolve
@@ -128,7 +130,7 @@ def load_parts(
     decoder.warm_up()
     report(LoadProgress("speech decoder", 0.95))
     spoken, read_aloud = _decode_options(schedule, defaults, options)
-    state = DecodingState(StepRunner(model))
+    state = DecodingState(_runner(model))
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="transcription")
     return VitaAudioParts(
         tokenizer=tokenizer,
@@ -190,6 +192,12 @@ def _language_model(
         finish_block=None if choice.quantization is Quantization.NONE else finish,
         on_progress=tell,
     )
+
+
+def _runner(model: VitaAudioForCausalLM) -> StepRunner:
+    """Nothing else runs this network: a packed copy of its layers may take their place."""
+    head = head_for(model.lm_head.weight.detach())
+    return StepRunner(model, head, packing=Packing.RELEASE)
 
 
 def _ear(found: ModelDirectory, device: torch.device) -> Ear:

@@ -11,6 +11,7 @@ from model.errors import ModelError  # noqa: E402
 from model.vita_audio import benchmark  # noqa: E402
 from model.vita_audio.benchmark_models import SIZES, library_model, random_model  # noqa: E402
 from model.vita_audio.configuration import BackboneSize  # noqa: E402
+from model.vita_audio.decoding.schedule import BALANCE, BOOST, TURBO, VANILLA  # noqa: E402
 
 SMALL = BackboneSize(hidden=32, mlp=48, layers=2, heads=2, kv_heads=1, max_positions=256)
 
@@ -28,9 +29,11 @@ def test_the_forced_rhythm_is_that_of_the_training_data():
 def test_every_mode_has_a_vanilla_of_its_own_head():
     settings = benchmark._settings(("full", "shortlist", "strict"))
     for head in ("full", "shortlist", "strict"):
-        modes = [setting.mode for setting in settings if setting.head == head]
-        assert modes[0] == "vanilla"
-        assert "boost" in modes
+        schedules = [setting.schedule for setting in settings if setting.head == head]
+        assert {VANILLA, BOOST, BALANCE, TURBO} <= set(schedules)
+    assert [s.mode for s in settings][:4] == ["vanilla", "boost", "balance", "turbo"]
+    assert settings[0].head == "full", "as upstream runs it"
+    assert len({setting.mode for setting in settings}) == len(settings)
 
 
 def test_a_size_that_is_not_there_is_refused_by_name():
