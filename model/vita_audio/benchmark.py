@@ -29,6 +29,7 @@ from model.vita_audio.benchmark_models import (
     require_memory,
     weight_bytes,
 )
+from model.vita_audio.benchmark_speech import Row, speech_rows
 from model.vita_audio.decoding.generator import DecodeOptions, decode
 from model.vita_audio.decoding.output_head import AllowedTokens, FullHead, OutputHead
 from model.vita_audio.decoding.sampler import Sampler, SamplingSettings
@@ -37,8 +38,6 @@ from model.vita_audio.decoding.shortlist import ShortlistHead
 from model.vita_audio.decoding.state import DecodingState
 from model.vita_audio.decoding.step_runner import Level, StepRunner
 from model.vita_audio.modeling import VitaAudioForCausalLM
-from model.vita_audio.speech_decoder import benchmark as decoder_benchmark
-from model.vita_audio.speech_decoder.tiny import TINY
 from model.vita_audio.tokens import N_CODES, TokenTable
 
 N_PROMPT = 32  # tokens, as in the published measurement (VITA-Audio, Table E7)
@@ -68,11 +67,13 @@ _NOTES = (
     "head: full reads every row; shortlist draws the same tokens from a 4-bit scan and exact "
     "scores of the few rows that can win; strict is shortlist, and inside an open audio segment "
     "only codes and its end may follow (a deviation from upstream)\n"
-    "first_codes_ms: an unread prompt, then 1 text token, the begin tag and 8 codes"
+    "first_codes_ms: an unread prompt, then 1 text token, the begin tag and 8 codes\n"
+    "first_piece_ms: of the decoder, 8 codes to sound with 1, 3 or 10 flow steps; of first sound, "
+    "the encoder at the end of speech, the first codes and the decoder with 1 step, one after the "
+    "other"
 )
 
 Report = Callable[[str], None]
-Row = dict[str, str | float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +206,14 @@ def measure(size: str, device: str, report: Report, n_rounds: int = N_ROUNDS) ->
         for setting, times in all_times.items():
             _run(runner, heads[setting.head], setting, times if number else _Times())
     rows = _rows(all_times, generate_runs)
-    report("measuring the speech decoder")
-    decoder = decoder_benchmark.random_decoder(place, config=TINY if size == "tiny" else None)
-    rows += tuple(_decoder_row(row) for row in decoder_benchmark.measure(decoder))
+    report("measuring the speech encoder and decoder")
+    firsts = {
+        setting.mode: 1e3 * _median(all_times[setting].firsts)
+        for setting in settings
+        if setting.mode in ("vanilla", "boost")
+    }
+    empty: Row = dict.fromkeys(rows[0])
+    rows += speech_rows(place, firsts, empty, is_tiny=size == "tiny")
     return BenchResult(rows, _notes(size, place, dtype, model, n_rounds))
 
 
@@ -332,18 +338,6 @@ def _row(mode: str, head: str, speed: float, vanilla: dict[str, float], generate
         "accepted_percent": None,
         "realtime_factor": None,
         "first_piece_ms": None,
-    }
-
-
-def _decoder_row(measured: decoder_benchmark.DecoderRow) -> Row:
-    """Steps of the decoder are those of its flow; the columns of tokens stay empty."""
-    empty: Row = dict.fromkeys(_row("", "full", 1.0, {"full": 1.0}, 1.0))
-    return empty | {
-        "mode": measured.mode,
-        "step_mean_ms": measured.step_ms,
-        "step_p95_ms": measured.step_p95_ms,
-        "realtime_factor": measured.realtime_factor,
-        "first_piece_ms": measured.first_piece_ms,
     }
 
 
