@@ -56,6 +56,7 @@ class DialogueState:
     Attributes:
         prepared: speculative reply to ``turn``; nothing of it has sounded.
         live: the generation of THINKING, SPEAKING, OVERLAP and YIELDING; None otherwise.
+        unwritten: turns that were answered by ear and whose words have not come yet.
         uncommitted: replies released to the loudspeaker whose end was not reported yet.
         is_overlap_extended: the overlap's deadline passed once, waiting for its words.
         owes_reply: the user has said something that was not answered yet.
@@ -67,6 +68,7 @@ class DialogueState:
     turn: Turn | None = None
     prepared: Reply | None = None
     live: Reply | None = None
+    unwritten: tuple[TurnKey, ...] = ()
     uncommitted: tuple[Reply, ...] = ()
     is_user_speaking: bool = False
     is_mic_open: bool = True

@@ -32,6 +32,7 @@ from app.text_match import is_backchannel, sounds_like_stop_word, words
 from audio_io.events import PlayoutReport
 from model.interfaces import CancelReason, DuplexPrediction, TurnKey
 
+_MOST_UNWRITTEN = 8  # without a recogniser the words never come
 _SURELY_VOICE_S = 0.2  # a voice has lasted about this long when it may be an interruption
 AUDIBLE = (Phase.SPEAKING, Phase.OVERLAP)
 
@@ -133,6 +134,9 @@ class DialogueDraft:
     def _release(self, reply: Reply, turn: Turn) -> None:
         if turn.text is not None:
             self.effects.append(CommitUserTurn(turn.key, turn.text))
+        else:
+            unwritten = (*self.state.unwritten, turn.key)[-_MOST_UNWRITTEN:]
+            self.state = replace(self.state, unwritten=unwritten)
         self.effects.append(PlayReply(reply.generation, turn.key))
         self.state = replace(self.state, uncommitted=(*self.state.uncommitted, reply))
 
@@ -140,6 +144,8 @@ class DialogueDraft:
         """THINKING only: nothing was heard, so the turn is simply open again."""
         live = self.state.live
         if live is not None and live.is_requested:
+            unwritten = tuple(key for key in self.state.unwritten if key != live.key)
+            self.state = replace(self.state, unwritten=unwritten)
             self.effects.append(CancelGeneration(live.generation, reason))
             # A first sample may be on its way to the ear; its report decides whether it was heard.
             self.effects.append(FadeAndFlush(live.generation))

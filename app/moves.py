@@ -100,7 +100,9 @@ class Move(DialogueDraft):
             if is_stop_phrase(event.text, self._rules.stop_phrases):
                 self._obey_stop_phrase()
                 return
-        if any(reply.key == event.key for reply in self.state.uncommitted):
+        if event.key in self.state.unwritten:
+            rest = tuple(key for key in self.state.unwritten if key != event.key)
+            self.state = replace(self.state, unwritten=rest)
             self.effects.append(CommitUserTurn(event.key, event.text))
 
     # -- deadlines -----------------------------------------------------------------------------

@@ -235,8 +235,8 @@ class ModelSettings:
         "auto",
         Option(
             "Rhythm",
-            "How many tokens VITA-Audio writes at once. Automatic: as it was trained; exact: checked "
-            "by the whole model.",
+            "How many tokens VITA-Audio writes at once. Automatic: as it was trained; exact: "
+            "checked by the whole model.",
             choices=("auto", "vanilla", "boost", "balance", "turbo", "gated", "verified"),
         ),
     )

@@ -158,7 +158,10 @@ class SpeechModel(Protocol):
         ...
 
     def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed]:
-        """The user paused: transcribe what was heard so far. The turn may still be reopened."""
+        """The user paused: transcribe what was heard so far. The turn may still be reopened.
+
+        Words of the turn before, which was answered by ear, may come first if they were late.
+        """
         ...
 
     def reply(self, request: ReplyRequest, cancel: CancelToken) -> Iterator[ReplyEvent]:

@@ -11,10 +11,10 @@ import torch
 
 from model.vita_audio.speech_decoder import benchmark as decoder_benchmark
 from model.vita_audio.speech_decoder import tiny as tiny_decoder
-from model.vita_audio.speech_decoder.precision import best_dtype
 from model.vita_audio.speech_tokenizer import benchmark as tokenizer_benchmark
 from model.vita_audio.speech_tokenizer import tiny as tiny_tokenizer
 from model.vita_audio.speech_tokenizer.configuration import SpeechTokenizerConfig
+from model.vita_audio.speech_tokenizer.tokenizer import encoder_dtype
 
 Row = dict[str, str | float | None]
 _OFFLINE_S = 4.0
@@ -32,7 +32,7 @@ def speech_rows(
         is_tiny: with the networks of the tiny checkpoint.
     """
     config = tiny_tokenizer.TINY if is_tiny else SpeechTokenizerConfig()
-    tokenizer = tokenizer_benchmark.random_tokenizer(config, device, best_dtype(device))
+    tokenizer = tokenizer_benchmark.random_tokenizer(config, device, encoder_dtype(device))
     costs = tokenizer_benchmark.measure(tokenizer, _OFFLINE_S, _N_RUNS)
     rows: list[Row] = [
         empty

@@ -114,7 +114,10 @@ class VitaAudioModel:
         language = self._language()
         written = parts.transcription.judged_by_words() if parts.transcription is not None else None
         heard = written or TurnTranscribed(key, None, language, 0.0)
-        return (replace(heard, manner=tags.note()) if tags is not None else heard,)
+        if tags is not None:
+            heard = replace(heard, manner=tags.note())
+        older = parts.transcription.of_turn_before() if parts.transcription is not None else None
+        return (heard,) if older is None else (older, heard)
 
     def write_down(self, key: TurnKey) -> TurnTranscribed:
         """Asks the language model itself for the words of the turn that was finished last.
@@ -157,7 +160,9 @@ class VitaAudioModel:
         finally:
             self._is_replying = False
             parts.memory.roll_back()
-        yield from self._written_meanwhile(request.key)
+        last = parts.transcription.last_chance() if parts.transcription is not None else None
+        if last is not None and last.key == request.key:
+            yield last
 
     def say(self, text: str, voice: VoiceChoice, generation: int) -> Iterator[ReplyEvent]:
         parts = self._loaded()

@@ -68,16 +68,18 @@ class Transcription:
         self._turn = 0
         self._waiting: list[Future[TranscriptPartial | None]] = []
         self._final: Future[_Written] | None = None
+        self._older: Future[_Written] | None = None  # of the turn before, not told yet
         self._asked_at = 0.0
         self._partial = ""
 
     def begin(self, turn: int) -> None:
-        """Another turn: what was heard of the one before is forgotten."""
+        """Another turn: what was heard of the one before is forgotten, unless words are owed."""
         self._turn = turn
         self._partial = ""
-        self._final = None
-        for job in self._waiting:
-            job.cancel()
+        self._older, self._final = self._final, None
+        if self._older is None:
+            for job in self._waiting:
+                job.cancel()
         self._waiting.clear()
         self._pool.submit(self._recognizer.begin)
 
@@ -91,6 +93,11 @@ class Transcription:
             return ()
         self._partial = news.text
         return (news,)
+
+    def of_turn_before(self) -> TurnTranscribed | None:
+        """Words of a turn whose answer was cut before they came; told once."""
+        older, self._older = self._older, None
+        return self._written(older.result()) if older is not None and older.done() else None
 
     def finish(self, key: TurnKey) -> None:
         """The user paused: begins the final pass."""
@@ -114,11 +121,22 @@ class Transcription:
         """The final words, told once, as soon as they are there."""
         return self._told(0.0) if self._final is not None and self._final.done() else None
 
+    def last_chance(self) -> TurnTranscribed | None:
+        """Waits for the final words a little: the reply is over, nobody will ask again."""
+        try:
+            return self._told(_SHORT_WAIT_S)
+        except FutureTimeout:
+            logger.info("the words of a turn came later than its answer and are not kept")
+            return None
+
     def _told(self, wait_s: float) -> TurnTranscribed | None:
         if self._final is None:
             return None
         written = self._final.result(timeout=wait_s)
         self._final = None
+        return self._written(written)
+
+    def _written(self, written: _Written) -> TurnTranscribed:
         spent_s = self._clock() - self._asked_at
         return TurnTranscribed(written.key, written.text, written.language, spent_s)
 

@@ -182,7 +182,7 @@ def test_silence_is_transcribed_as_nothing(model: SpeechModel) -> None:
     model.begin_turn(key, ReplyContext())
     for frame in frames(np.zeros(ENGINE_RATE_HZ, np.float32)):
         assert list(model.hear(frame)) == []
-    (transcribed,) = model.finish_turn(key)
+    *_, transcribed = model.finish_turn(key)
     assert transcribed.text == ""
 
 
@@ -196,12 +196,12 @@ def test_a_reopened_turn_keeps_what_was_heard(
     for frame in heard:
         if frame.end <= half:
             list(model.hear(frame))
-    (first,) = model.finish_turn(TurnKey(41, 0))
+    *_, first = model.finish_turn(TurnKey(41, 0))
     model.begin_turn(TurnKey(41, 1), ReplyContext())
     for frame in heard:
         if frame.end > half:
             list(model.hear(frame))
-    (second,) = model.finish_turn(TurnKey(41, 1))
+    *_, second = model.finish_turn(TurnKey(41, 1))
     assert isinstance(first, TurnTranscribed)
     assert second.key == TurnKey(41, 1)
     assert len(second.text or "") >= len(first.text or "")
@@ -215,7 +215,7 @@ def test_another_turn_forgets_what_was_heard(
     for frame in frames(speech()):
         list(model.hear(frame))
     model.begin_turn(TurnKey(51), ReplyContext())
-    (transcribed,) = model.finish_turn(TurnKey(51))
+    *_, transcribed = model.finish_turn(TurnKey(51))
     assert transcribed.text == ""
 
 

@@ -549,6 +549,21 @@ def test_words_that_come_while_the_answer_is_heard_are_kept_too() -> None:
     assert talk.state.phase is Phase.SPEAKING
 
 
+def test_words_that_come_after_the_answer_are_kept_too() -> None:
+    talk = _asked_by_ear()
+    report = PlayoutReport(1, 4_000, 5, False, False, 2.2)
+    talk.feed(PlaybackStarted(1, 2.0), PlaybackEnded(report, 2.3))
+    effects = talk.feed(TurnTranscribed(TurnKey(1), "how are you", "en", 0.2))
+    assert effects == [CommitUserTurn(TurnKey(1), "how are you")]
+    assert talk.feed(TurnTranscribed(TurnKey(1), "how are you", "en", 0.2)) == []
+
+
+def test_words_of_a_turn_that_was_taken_back_are_not_kept() -> None:
+    talk = _asked_by_ear()
+    talk.feed(SpeechStarted(1.8, 1.9))
+    assert talk.feed(TurnTranscribed(TurnKey(1), "how are", "en", 0.2)) == []
+
+
 def test_words_that_come_before_the_turn_is_over_are_kept_with_it() -> None:
     talk = Talk()
     talk.feed(SpeechStarted(0.5, 0.6), SpeechEnded(1.5, 1.7))

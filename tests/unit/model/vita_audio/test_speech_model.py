@@ -67,7 +67,7 @@ def say_to(model: VitaAudioModel, key: TurnKey, seconds: float = 5.0) -> TurnTra
     model.begin_turn(key, ReplyContext(HISTORY))
     for frame in frames(speech_like(seconds, key.turn)):
         list(model.hear(frame))
-    (heard,) = model.finish_turn(key)
+    *_, heard = model.finish_turn(key)
     return heard
 
 
@@ -170,7 +170,7 @@ def test_a_typed_question_is_answered_too(model: VitaAudioModel) -> None:
 
 def test_nothing_heard_and_nothing_typed_is_not_answered(model: VitaAudioModel) -> None:
     model.begin_turn(TurnKey(13), ReplyContext())
-    (heard,) = model.finish_turn(TurnKey(13))
+    *_, heard = model.finish_turn(TurnKey(13))
     assert heard.text == ""
     assert list(answer(model, TurnKey(13), 1, "")[0]) == []
 
@@ -227,6 +227,15 @@ def test_without_a_recogniser_turns_are_answered_by_ear(folders: dict[str, Path]
     deaf.close()
 
 
+@pytest.mark.parametrize("variant", ["plain", "plus"])
+def test_an_8_bit_backbone_answers_too(folders: dict[str, Path], variant: str) -> None:
+    small = tiny_vita_audio(folders[variant], None, precision="int8", most_tokens=40)
+    small.load(lambda _progress: None)
+    say_to(small, TurnKey(1))
+    assert outcome(list(answer(small, TurnKey(1))[0]))[0]
+    small.close()
+
+
 class WritesSlowly(LoudWords):
     """Its final pass waits until it may go on."""
 
@@ -249,7 +258,7 @@ def test_words_come_late_where_the_turn_is_long(folders: dict[str, Path]) -> Non
         partial = next((p.text for p in model.hear(frame)), partial)
         if len(partial.split()) == 5:
             break
-    (heard,) = model.finish_turn(TurnKey(1))
+    *_, heard = model.finish_turn(TurnKey(1))
     assert heard.text is None
     events, _ = answer(model, TurnKey(1))
     before = [next(events) for _ in range(5)]

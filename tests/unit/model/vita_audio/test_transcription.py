@@ -98,6 +98,30 @@ def test_a_long_turn_is_answered_before_it_is_written_down(pool: ThreadPoolExecu
     assert written.text == " ".join(["word"] * 7)
 
 
+def test_words_that_come_after_the_answer_are_waited_for(pool: ThreadPoolExecutor) -> None:
+    transcription = Transcription(WordPerFrame(), pool, lambda: 0.0)
+    transcription.begin(1)
+    transcription.hear(frame(0))
+    transcription.finish(TurnKey(1))
+    written = transcription.last_chance()
+    assert written is not None
+    assert written.text == "word"
+    assert transcription.last_chance() is None, "told once"
+
+
+def test_words_that_were_not_told_come_with_the_next_turn(pool: ThreadPoolExecutor) -> None:
+    transcription = Transcription(WordPerFrame(), pool, lambda: 0.0)
+    transcription.begin(1)
+    transcription.hear(frame(0))
+    transcription.finish(TurnKey(1))
+    transcription.begin(2)
+    settle(pool)
+    older = transcription.of_turn_before()
+    assert older is not None
+    assert (older.key, older.text) == (TurnKey(1), "word")
+    assert transcription.of_turn_before() is None, "told once"
+
+
 def test_another_turn_begins_with_nothing(pool: ThreadPoolExecutor) -> None:
     transcription = Transcription(WordPerFrame(), pool, lambda: 0.0)
     transcription.begin(1)
