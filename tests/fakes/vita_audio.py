@@ -15,6 +15,7 @@ from model.vita_audio.speech_model import VitaAudioModel
 
 _WORD_S = 0.35
 _SPEECH_DBFS = -55.0
+_STEP_COST_S = 0.01  # of a token or of a flow step, as on a GPU
 
 
 class LoudWords:
@@ -47,8 +48,20 @@ class LoudWords:
         return self.partial_text
 
 
+class SteadyVitaAudio(VitaAudioModel):
+    """In virtual time every step costs the same, however busy the machine is."""
+
+    @property
+    def step_cost_s(self) -> float:
+        return _STEP_COST_S
+
+    @step_cost_s.setter
+    def step_cost_s(self, cost_s: float) -> None:
+        """The worker resets it before each call."""
+
+
 def tiny_vita_audio(folder: Path, recognizer: LoudWords | None, **options: Any) -> VitaAudioModel:
     """The model in ``folder``, not yet loaded."""
     quick = {"device": "cpu", "threads": 1, "decoder_steps": (1, 2)}
     chosen = VitaAudioOptions(**(quick | options))
-    return VitaAudioModel("vita-tiny", partial(load_parts, folder, chosen, lambda: recognizer))
+    return SteadyVitaAudio("vita-tiny", partial(load_parts, folder, chosen, lambda: recognizer))
