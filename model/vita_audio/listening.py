@@ -47,7 +47,9 @@ class Ear(Protocol):
 
     def begin(self) -> None: ...
 
-    def hear(self, samples: Samples) -> None: ...
+    def hear(self, samples: Samples) -> bool:
+        """Returns whether ``audio`` may have changed; asking it for every frame would cost more."""
+        ...
 
     def pause(self) -> None:
         """Everything heard so far counts, for now."""
@@ -80,10 +82,12 @@ class CodeEar:
         self._open: list[int] = []
         self._n_heard = 0
 
-    def hear(self, samples: Samples) -> None:
+    def hear(self, samples: Samples) -> bool:
         self._n_heard += len(samples)
-        self._open = []
-        self._final += self._stream.hear(samples)
+        was_paused, self._open = bool(self._open), []
+        new = self._stream.hear(samples)
+        self._final += new
+        return was_paused or bool(new)
 
     def pause(self) -> None:
         self._open = self._stream.finish()
@@ -116,10 +120,11 @@ class FrameEar:
         self._features: Samples | None = None
         self._n_heard = 0
 
-    def hear(self, samples: Samples) -> None:
+    def hear(self, samples: Samples) -> bool:
         self._n_heard += len(samples)
         self._parts.append(samples)
-        self._features = None
+        was_paused, self._features = self._features is not None, None
+        return was_paused
 
     def pause(self) -> None:
         if not self._parts or self._features is not None:

@@ -35,11 +35,6 @@ class PromptMemory:
         self._encode = encode
         self._n_prompt = 0
 
-    @property
-    def n_tokens(self) -> int:
-        """Tokens read or made so far."""
-        return self._state.n_tokens
-
     def align(self, prompt: Prompt, features: Samples | None) -> int:
         """Reads ``prompt``; returns how many of its tokens had to be computed.
 

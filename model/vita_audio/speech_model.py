@@ -89,9 +89,7 @@ class VitaAudioModel:
         parts = self._loaded()
         if self._turn is None:
             return ()
-        known = parts.ear.audio
-        parts.ear.hear(frame.samples)
-        if parts.ear.audio != known:
+        if parts.ear.hear(frame.samples):
             self._prepare(self._context)
         return parts.transcription.hear(frame) if parts.transcription is not None else ()
 

@@ -85,6 +85,17 @@ def test_of_an_endless_turn_the_end_is_heard() -> None:
     assert ear.audio == ContinuousAudio(2033)
 
 
+@pytest.mark.parametrize(("ear", "block_s"), [(CodeEar(Counting), 4.0), (FrameEar(stacked), None)])
+def test_news_are_told_when_a_block_ends_or_a_pause_did(
+    ear: CodeEar | FrameEar, block_s: float | None
+) -> None:
+    assert not ear.hear(quiet(1.0))
+    ear.pause()
+    assert ear.hear(quiet(1.0))
+    assert not ear.hear(quiet(1.0))
+    assert ear.hear(quiet(1.5)) == (block_s is not None)
+
+
 @pytest.mark.parametrize("ear", [CodeEar(Counting), FrameEar(stacked)])
 def test_nothing_heard_is_nothing(ear: CodeEar | FrameEar) -> None:
     ear.pause()
