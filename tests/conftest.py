@@ -18,6 +18,8 @@ JOIN_TIMEOUT_S = 2.0
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# Only with this do warnings of transformers reach the tests; without, they would differ by place.
+os.environ["CI"] = "true"
 
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=60)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)

@@ -122,10 +122,15 @@ def make_config(
         "tie_word_embeddings": size.are_embeddings_tied,
         "num_nextn_predict_layers": k,
         "vocab_size": vocabulary_rows,
-        "bos_token_id": _END_OF_TEXT,
-        "eos_token_id": _IM_END,
+        "bos_token_id": _within(vocabulary_rows, _END_OF_TEXT),
+        "eos_token_id": _within(vocabulary_rows, _IM_END),
     }
     return config_class(**of_size | fields)
+
+
+def _within(vocabulary_rows: int, token_id: int) -> int | None:
+    """``token_id``, or None where a small vocabulary has no such row."""
+    return token_id if token_id < vocabulary_rows else None
 
 
 def read_config(directory: Path) -> VitaAudioConfig:
