@@ -1,0 +1,34 @@
+"""The five things a step of the conversation can be, and which of them compete when.
+
+Knows no sound, no network, no threshold.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+NOT_SCORED = -1
+"""Stands for "no outcome" in stored label arrays."""
+
+
+class Outcome(IntEnum):
+    """What the user is doing now; the value is the class's row in the network's output.
+
+    ``NOISE`` while the assistant speaks means that nothing there is meant for it: echo, noise,
+    other people. While it is silent it means the same of a sound that opened a turn.
+    """
+
+    CONTINUE = 0
+    END_OF_TURN = 1
+    INTERRUPTION = 2
+    BACKCHANNEL = 3
+    NOISE = 4
+
+
+N_OUTCOMES = len(Outcome)
+
+USER_FLOOR = (Outcome.CONTINUE, Outcome.END_OF_TURN, Outcome.NOISE)
+"""Compete while the assistant is silent."""
+
+OVERLAP = (Outcome.INTERRUPTION, Outcome.BACKCHANNEL, Outcome.NOISE)
+"""Compete while the assistant speaks."""
