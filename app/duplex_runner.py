@@ -45,5 +45,10 @@ class DuplexRunner:
             partial_at_s=view.partial_at_s,
             aec_has_converged=view.has_echo_converged,
         )
-        agent = AgentState(view.is_agent_speaking, audio.far_dbfs, view.agent_text)
+        agent = AgentState(
+            is_speaking=view.is_agent_speaking,
+            far_dbfs=audio.far_dbfs,
+            text_so_far=view.agent_text,
+            far=audio.far,
+        )
         return self._predictor.step(user, agent)

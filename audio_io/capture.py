@@ -138,6 +138,7 @@ class CapturePipeline:
                 clean_dbfs=level_dbfs(frame.samples),
                 far_dbfs=far_dbfs,
                 is_speech=self.segmenter.is_speech,
+                far=AudioFrame(frozen(far), frame.start),
             )
         )
         if self._tap is not None:

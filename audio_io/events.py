@@ -43,6 +43,7 @@ class UserAudio:
         clean_dbfs: level of ``clean``.
         far_dbfs: level of what the loudspeaker was given.
         is_speech: the segmenter's state is SPEAKING or STOPPING.
+        far: what the loudspeaker was given, aligned with ``clean`` but for the device's delay.
     """
 
     clean: AudioFrame
@@ -50,6 +51,7 @@ class UserAudio:
     clean_dbfs: float
     far_dbfs: float
     is_speech: bool
+    far: AudioFrame
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,11 +196,13 @@ class AgentState:
         is_speaking: a reply is audible (or held for a decision).
         far_dbfs: level of the loudspeaker's signal now.
         text_so_far: what has been said of the reply.
+        far: what the loudspeaker was given with the user's frame; None: nothing is played.
     """
 
     is_speaking: bool = False
     far_dbfs: float = -120.0
     text_so_far: str = ""
+    far: AudioFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +234,7 @@ class DuplexPrediction:
     Attributes:
         at_s: end of the audio it saw, on the microphone's clock.
         p_end_of_turn: the user has finished.
+        p_continue: the user pauses and will go on.
         p_interruption: the user wants the floor while the assistant speaks.
         p_backchannel: the user only acknowledges.
         p_noise: this is no speech at all.
@@ -239,10 +242,12 @@ class DuplexPrediction:
         wait_ms: silence after which the turn is over even if p_end_of_turn stays low.
         is_stop_word: "stop", "wait": ends the reply whatever else is true.
         reason: one short human-readable cause, without the user's words.
+        inputs: the evidence in numbers, by name; never words.
     """
 
     at_s: float
     p_end_of_turn: float = 0.0
+    p_continue: float = 0.0
     p_interruption: float = 0.0
     p_backchannel: float = 0.0
     p_noise: float = 0.0
@@ -250,6 +255,7 @@ class DuplexPrediction:
     wait_ms: float = 1600.0
     is_stop_word: bool = False
     reason: str = ""
+    inputs: tuple[tuple[str, float], ...] = ()
 
 
 class DuplexPredictor(Protocol):
