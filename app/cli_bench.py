@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.bench.latency import N_QUESTIONS, asked, run_latency
-from app.bench.open_loop import CancellerFactory, RecognizerFactory, VadFactory
 from app.bench.overlap import run_overlap
 from app.bench.scenes import run_scenes
 from app.bench.scorecard import Scorecard
@@ -25,6 +24,7 @@ from app.parts import Parts
 from app.scene import SceneOptions, SceneResult, run_scene
 from app.scene_file import Scene
 from app.settings import Settings
+from model.duplex.listening import CancellerFactory, RecognizerFactory, VadFactory
 
 _SHORTEST_REQUEST_S = 2.0
 

@@ -13,20 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from app.bench.labels import OverlapEvent, OverlapScene, read_channels, read_overlaps
-from app.bench.open_loop import (
+from app.bench.predictor_run import Predictor, PredictorCost, PredictorRun
+from app.bench.progress import with_progress
+from app.bench.scorecard import Row, Scorecard, Value, merged, percentile, share_percent
+from model.duplex.listening import (
     SILENT_DBFS,
     CancellerFactory,
     HeardFrame,
     Listener,
     Listening,
-    Predictor,
-    PredictorCost,
-    PredictorRun,
     RecognizerFactory,
     VadFactory,
 )
-from app.bench.progress import with_progress
-from app.bench.scorecard import Row, Scorecard, Value, merged, percentile, share_percent
 
 HOLD_P = 0.5  # p_interruption from which the reply is held...
 CUT_P = 0.8  # ...and from which it is cut

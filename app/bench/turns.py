@@ -10,18 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.bench.labels import TurnClip, read_channels, read_turns
-from app.bench.open_loop import (
-    HeardFrame,
-    Listener,
-    Listening,
-    Predictor,
-    PredictorCost,
-    PredictorRun,
-    RecognizerFactory,
-    VadFactory,
-)
+from app.bench.predictor_run import Predictor, PredictorCost, PredictorRun
 from app.bench.progress import with_progress
 from app.bench.scorecard import Row, Scorecard, merged, percentile, share_percent
+from model.duplex.listening import HeardFrame, Listener, Listening, RecognizerFactory, VadFactory
 
 TIMERS_S = (0.5, 0.8, 1.2, 1.6)
 END_OF_TURN_P = 0.5  # a predictor's decision

@@ -1,7 +1,8 @@
 """A recording as the engine hears it: canceller, detector, segmenter, recogniser in virtual time.
 
-The recogniser's and the predictor's answers arrive when their measured computing time is over.
-Knows neither labels nor scores, and no implementation of a model.
+Words arrive when the recogniser's computing time is over, so that whoever learns from recordings or
+is scored on them meets the delays of a conversation. Knows neither labels nor scores, and no
+implementation of a model.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import Protocol
 
 import numpy as np
 
+from audio_io.echo_gate import EchoGate
 from audio_io.events import SpeechEnded, SpeechStarted
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, frozen, level_dbfs
 from audio_io.interfaces import EchoCanceller, VoiceActivityDetector
-from audio_io.vad import SegmenterSettings, SpeechSegmenter
-from model.interfaces import AgentState, DuplexPrediction, DuplexPredictor, UserState
+from audio_io.vad import SegmenterSettings, SegmenterState, SpeechSegmenter
+from model.interfaces import UserState
 
 FRAME = ENGINE_RATE_HZ // 100  # samples, 10 ms
 N_BATCH = 4  # frames a message to the recogniser, 40 ms
@@ -38,13 +40,6 @@ class WordFollower(Protocol):
     def finish(self) -> str: ...
 
 
-class Predictor(DuplexPredictor, Protocol):
-    """A predictor that says how long its network just took."""
-
-    @property
-    def last_inference_s(self) -> float: ...
-
-
 CancellerFactory = Callable[[], EchoCanceller]
 VadFactory = Callable[[], VoiceActivityDetector]
 RecognizerFactory = Callable[[], WordFollower]
@@ -52,9 +47,14 @@ RecognizerFactory = Callable[[], WordFollower]
 
 @dataclass(frozen=True, slots=True)
 class HeardFrame:
-    """10 ms after cancellation and detection, with the words known at that moment."""
+    """10 ms after cancellation and detection, with the words known at that moment.
+
+    Attributes:
+        far: what the loudspeaker was given, on the microphone's clock.
+    """
 
     user: UserState
+    far: AudioFrame
     far_dbfs: float
     mic_dbfs: float
     event: SpeechStarted | SpeechEnded | None
@@ -77,7 +77,11 @@ class Listening:
 
 
 class Listener:
-    """Turns recordings into what the engine hears, one after the other with the same models."""
+    """Turns recordings into what the engine hears, one after the other with the same models.
+
+    ``canceller_factory`` None: the microphone as it is, echo and all. ``pass_s`` None: words are
+    late by what the recogniser really took; else by this much, so that runs repeat exactly.
+    """
 
     def __init__(
         self,
@@ -85,24 +89,29 @@ class Listener:
         canceller_factory: CancellerFactory | None = None,
         recognizer_factory: RecognizerFactory | None = None,
         segmenter: SegmenterSettings | None = None,
+        pass_s: float | None = None,
     ) -> None:
         self._vad = vad_factory()
         self._canceller_factory = canceller_factory
         self._recognizer = recognizer_factory() if recognizer_factory else None
         self._segmenter = segmenter
+        self._pass_s = pass_s
 
     def hear(self, mic: Samples, far: Samples | None = None, *, one_turn: bool = True) -> Listening:
         """``one_turn``: all speech of the recording goes on with one transcript."""
         canceller = self._canceller_factory() if self._canceller_factory else None
-        words = _Words(self._recognizer, one_turn=one_turn)
-        segments = _Segments(self._vad, SpeechSegmenter(self._segmenter))
+        words = _Words(self._recognizer, one_turn=one_turn, pass_s=self._pass_s)
+        gate = EchoGate() if canceller else None
+        segments = _Segments(self._vad, SpeechSegmenter(self._segmenter), gate)
         frames: list[HeardFrame] = []
-        silence = np.zeros(FRAME, np.float32)
+        silence = frozen(np.zeros(FRAME, np.float32))
         for at in range(0, len(mic) - FRAME + 1, FRAME):
             near = mic[at : at + FRAME]
-            played = silence if far is None else far[at : at + FRAME]
+            played = silence if far is None else frozen(far[at : at + FRAME])
             clean = near if canceller is None else canceller.process(near, played)
             frame = AudioFrame(frozen(clean), at)
+            far_dbfs = level_dbfs(played)
+            segments.follow_echo(near, far_dbfs, frame.samples)
             event = segments.take(frame)
             words.take(frame, event)
             user = UserState(
@@ -114,23 +123,32 @@ class Listener:
                 partial_at_s=words.at_s,
                 aec_has_converged=canceller is None or canceller.has_converged,
             )
-            frames.append(HeardFrame(user, level_dbfs(played), level_dbfs(near), event))
+            heard_far = AudioFrame(played, at)
+            frames.append(HeardFrame(user, heard_far, far_dbfs, level_dbfs(near), event))
         return Listening(tuple(frames), words.spent_s)
 
 
 class _Segments:
-    """Detector and segmenter over 10 ms frames."""
+    """Detector and segmenter over 10 ms frames; ``gate`` None: nothing cancels the echo."""
 
-    def __init__(self, vad: VoiceActivityDetector, segmenter: SpeechSegmenter) -> None:
+    def __init__(
+        self, vad: VoiceActivityDetector, segmenter: SpeechSegmenter, gate: EchoGate | None
+    ) -> None:
         vad.reset()
         self._vad = vad
         self._segmenter = segmenter
+        self._gate = gate
         self._pending = np.zeros(0, np.float32)
         self.p_speech = 0.0
 
     @property
     def is_speech(self) -> bool:
         return self._segmenter.is_speech
+
+    def follow_echo(self, near: Samples, far_dbfs: float, clean: Samples) -> None:
+        if self._gate is not None:
+            is_quiet = self._segmenter.state is SegmenterState.QUIET
+            self._gate.update(near, far_dbfs, clean, is_quiet=is_quiet)
 
     def take(self, frame: AudioFrame) -> SpeechStarted | SpeechEnded | None:
         self._pending = np.concatenate([self._pending, frame.samples])
@@ -140,9 +158,12 @@ class _Segments:
         window, self._pending = self._pending[:size], self._pending[size:]
         self.p_speech = self._vad.probability(window)
         end = frame.end - len(self._pending)
+        level = level_dbfs(window)
+        if self._gate is not None and self._gate.is_echo(level, is_speech=self.is_speech):
+            level = SILENT_DBFS
         return self._segmenter.step(
             self.p_speech,
-            level_dbfs(window),
+            level,
             (end - size) / ENGINE_RATE_HZ,
             end / ENGINE_RATE_HZ,
         )
@@ -151,9 +172,12 @@ class _Segments:
 class _Words:
     """The recogniser in virtual time: one pass after another, each result late by its cost."""
 
-    def __init__(self, follower: WordFollower | None, *, one_turn: bool) -> None:
+    def __init__(
+        self, follower: WordFollower | None, *, one_turn: bool, pass_s: float | None
+    ) -> None:
         self._follower = follower
         self._one_turn = one_turn
+        self._pass_s = pass_s
         self._memory: deque[AudioFrame] = deque(maxlen=round(LEAD_IN_S * 100) + 20)
         self._unsent: list[AudioFrame] = []
         self._is_open = False
@@ -207,58 +231,8 @@ class _Words:
         text = work()
         cost_s = time.thread_time() - begun_s
         self.spent_s += cost_s
+        if self._pass_s is not None:
+            cost_s = 0.0 if text is None else self._pass_s
         self._free_at_s = max(self._free_at_s, now_s) + cost_s
         if text is not None:
             self._coming.append((self._free_at_s, text, follower.end_s))
-
-
-@dataclass(frozen=True, slots=True)
-class Predicted:
-    """A prediction and when it was there, computing time included."""
-
-    prediction: DuplexPrediction
-    available_s: float
-
-
-@dataclass(slots=True)
-class PredictorCost:
-    """What a predictor cost over some recordings; ``busy_s`` in CPU seconds."""
-
-    busy_s: float = 0.0
-    slowest_step_s: float = 0.0
-    n_steps: int = 0
-
-    @property
-    def core_percent(self) -> float | None:
-        heard_s = self.n_steps * FRAME / ENGINE_RATE_HZ
-        return 100.0 * self.busy_s / heard_s if heard_s else None
-
-    @property
-    def mean_step_ms(self) -> float | None:
-        return 1000.0 * self.busy_s / self.n_steps if self.n_steps else None
-
-
-class PredictorRun:
-    """One predictor over one recording; its inference delays what it says next."""
-
-    def __init__(self, predictor: Predictor, cost: PredictorCost) -> None:
-        self._predictor = predictor
-        self._cost = cost
-        self._free_at_s = 0.0
-
-    def step(self, heard: HeardFrame, *, is_agent_speaking: bool = False) -> Predicted | None:
-        begun_s = time.thread_time()
-        agent = AgentState(is_agent_speaking, heard.far_dbfs)
-        prediction = self._predictor.step(heard.user, agent)
-        spent_s = time.thread_time() - begun_s
-        self._cost.busy_s += spent_s
-        self._cost.slowest_step_s = max(self._cost.slowest_step_s, spent_s)
-        self._cost.n_steps += 1
-        now_s = heard.user.frame.end_s
-        self._free_at_s = max(self._free_at_s, now_s) + self._predictor.last_inference_s
-        if prediction is None:
-            return None
-        return Predicted(prediction, max(now_s, self._free_at_s))
-
-    def reset(self) -> None:
-        self._predictor.reset()
