@@ -1,0 +1,180 @@
+"""One llama.cpp runtime in this process, and the private door through which it is asked.
+
+Knows no prompt and no task: whoever opens it says how large it is and what it shall answer.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import os
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import xllamacpp
+
+from model.errors import ModelError, WeightsError
+
+log = logging.getLogger(__name__)
+
+_xllamacpp: Any = xllamacpp  # a compiled module without types
+
+_QUIET = -1  # llama.cpp's verbosity: nothing
+_SOCKET_TIMEOUT_S = 10.0
+_FOLDER_PREFIX = "parley-llm-"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSize:
+    """What a runtime may hold and use.
+
+    Attributes:
+        n_context: tokens.
+        n_batch: tokens computed at once; work is given up between two batches.
+    """
+
+    n_context: int
+    n_batch: int
+    n_threads: int = 1
+
+
+class LlamaServer:
+    """The runtime with one model's weights. ``ask`` may be called from any thread."""
+
+    def __init__(
+        self, path: Path, size: ServerSize, adjust: Callable[[Any], None] | None = None
+    ) -> None:
+        """Loads the weights.
+
+        Args:
+            adjust: sets what else the runtime's parameters need.
+
+        Raises:
+            WeightsError: the file is missing or is not a model.
+        """
+        if not path.is_file():
+            raise WeightsError(f"{path}: file is missing; fetch it with `parley models get`")
+        params = _xllamacpp.CommonParams()
+        params.model.path = str(path)
+        params.n_ctx = size.n_context
+        params.n_parallel = 1
+        params.n_batch = size.n_batch
+        params.n_ubatch = size.n_batch
+        params.cpuparams.n_threads = size.n_threads
+        params.cpuparams_batch.n_threads = size.n_threads
+        params.cache_ram_mib = 0  # its default keeps up to 8 GB of old prompts
+        params.verbosity = _QUIET
+        params.offline = True
+        params.n_threads_http = 1
+        if adjust is not None:
+            adjust(params)
+        self._door = _PrivateDoor()
+        self._door.configure(params)
+        try:
+            self._server = cast(_Server, _xllamacpp.Server(params))
+        except (RuntimeError, ValueError) as error:
+            self._door.close()
+            raise WeightsError(f"{path}: not a model llama.cpp can load: {error}") from error
+        self._door.address = str(self._server.listening_address)
+
+    def complete(self, request: dict[str, Any], on_chunk: Callable[[object], bool]) -> None:
+        """Generates until done or ``on_chunk`` returns True. Raises whatever the runtime raises."""
+        self._server.handle_completions(request, on_chunk)
+
+    def ask(self, path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - parsed JSON
+        """Posts ``body``; raises ModelError when the runtime refuses."""
+        return self._door.ask(path, body)
+
+    def close(self) -> None:
+        """Frees the weights."""
+        del self._server
+        self._door.close()
+
+
+class _Server(Protocol):
+    listening_address: str
+
+    def handle_completions(
+        self, request: dict[str, Any], on_chunk: Callable[[object], bool]
+    ) -> None: ...
+
+
+class _Params(Protocol):
+    api_keys: list[str]
+    hostnames: list[str]
+
+
+class _PrivateDoor:
+    """The runtime insists on a listening address; this keeps it off the network.
+
+    Where the system has them it is a socket file in a folder only this user may enter, elsewhere
+    a loopback port behind a random key.
+    """
+
+    def __init__(self) -> None:
+        self.address = ""
+        self._key = secrets.token_urlsafe(24)
+        self._folder: Path | None = None
+
+    def configure(self, params: _Params) -> None:
+        params.api_keys = [self._key]
+        if sys.platform != "win32":
+            _remove_orphans()
+            self._folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
+            params.hostnames = [str(self._folder / "llm.sock")]
+
+    def ask(self, path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - parsed JSON
+        connection = self._connect()
+        try:
+            headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
+            connection.request("POST", path, json.dumps(body), headers)
+            answer = connection.getresponse()
+            raw = answer.read()
+        except OSError as error:
+            raise ModelError(f"the language model does not answer: {error}") from error
+        finally:
+            connection.close()
+        if answer.status != http.client.OK:
+            raise ModelError(f"the language model refused {path}: status {answer.status}")
+        return json.loads(raw)
+
+    def close(self) -> None:
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if self._folder is None:
+            host = self.address.removeprefix("http://")
+            return http.client.HTTPConnection(host, timeout=_SOCKET_TIMEOUT_S)
+        return _SocketFileConnection(str(self._folder / "llm.sock"))
+
+
+def _remove_orphans() -> None:
+    """Removes socket folders of processes that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
+        pid_text = folder.name.removeprefix(_FOLDER_PREFIX).partition("-")[0]
+        try:
+            os.kill(int(pid_text), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (ValueError, PermissionError):
+            log.debug("%s belongs to somebody else", folder.name)
+
+
+class _SocketFileConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=_SOCKET_TIMEOUT_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(_SOCKET_TIMEOUT_S)
+        self.sock.connect(self._path)
