@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.cascade.onnx_session import open_session
+from model.duplex.log_mel import hann, mel_filters
 from model.errors import WeightsError
 
 WEIGHTS_NAME = "smart-turn-v3.2-cpu.onnx"
@@ -29,14 +30,6 @@ POWER_FLOOR = 1e-10
 DYNAMIC_RANGE_LOG10 = 8.0
 VARIANCE_FLOOR = 1e-7
 
-# Slaney's mel scale: linear below 1 kHz (200/3 Hz a mel), then logarithmic (27 mels a factor 6.4)
-SLANEY_HZ_PER_MEL = 200.0 / 3.0
-SLANEY_BREAK_HZ = 1000.0
-SLANEY_BREAK_MEL = SLANEY_BREAK_HZ / SLANEY_HZ_PER_MEL
-SLANEY_LOG_STEP = float(np.log(6.4)) / 27.0
-
-FloatArray = npt.NDArray[np.float64]
-
 
 class TurnClassifier(Protocol):
     """Acoustic opinion on a pause."""
@@ -51,37 +44,12 @@ class TurnClassifier(Protocol):
         ...
 
 
-def _hz_to_mel(hz: float) -> float:
-    if hz < SLANEY_BREAK_HZ:
-        return hz / SLANEY_HZ_PER_MEL
-    return SLANEY_BREAK_MEL + float(np.log(hz / SLANEY_BREAK_HZ)) / SLANEY_LOG_STEP
-
-
-def _mel_to_hz(mels: FloatArray) -> FloatArray:
-    above = SLANEY_BREAK_HZ * np.exp(SLANEY_LOG_STEP * (mels - SLANEY_BREAK_MEL))
-    return np.where(mels < SLANEY_BREAK_MEL, mels * SLANEY_HZ_PER_MEL, above)
-
-
-def mel_filters() -> npt.NDArray[np.float32]:
-    """Triangular filters of equal area, (80, 201): mel bands x FFT bins, 0-8 kHz."""
-    top_mel = _hz_to_mel(ENGINE_RATE_HZ / 2)
-    edges_hz = _mel_to_hz(np.linspace(0.0, top_mel, N_MELS + 2))
-    bins_hz = np.linspace(0.0, ENGINE_RATE_HZ / 2, N_FFT // 2 + 1)
-    widths_hz = np.diff(edges_hz)
-    distance_hz = edges_hz[:, None] - bins_hz[None, :]  # (82, 201)
-    rising = -distance_hz[:-2] / widths_hz[:-1, None]
-    falling = distance_hz[2:] / widths_hz[1:, None]
-    triangles = np.maximum(0.0, np.minimum(rising, falling))
-    area = 2.0 / (edges_hz[2:] - edges_hz[:-2])
-    return (triangles * area[:, None]).astype(np.float32)
-
-
 class WhisperLogMel:
     """Log-mel features of an 8 s window, as the network was trained on."""
 
     def __init__(self) -> None:
-        self._filters = mel_filters()
-        self._hann = np.hanning(N_FFT + 1)[:-1].astype(np.float32)
+        self._filters = mel_filters(N_MELS, N_FFT)  # (80, 201)
+        self._hann = hann(N_FFT)
 
     def __call__(self, samples: Samples) -> npt.NDArray[np.float32]:
         """Returns float32 (80, 800). Short audio is padded in front, long loses its beginning."""

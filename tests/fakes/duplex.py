@@ -27,6 +27,19 @@ class FakeTurnClassifier:
         return self.p
 
 
+class FakeUtteranceReader:
+    """Says ``logit`` of every text and remembers what it read."""
+
+    def __init__(self, logit: float | None) -> None:
+        self._logit = logit
+        self.read: list[str] = []
+        self.last_inference_s = 0.02
+
+    def logit(self, text: str) -> float | None:
+        self.read.append(text)
+        return self._logit
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """``ms`` of the same voice, level, words and state of the assistant."""
