@@ -8,29 +8,22 @@ it is loaded.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
-from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.vita_audio.configuration import (
-    BACKBONE_TINY,
-    CONFIG_NAME,
-    VitaAudioConfig,
-    VitaAudioPlusConfig,
-    make_config,
-)
-from model.vita_audio.generation_defaults import GENERATION_CONFIG_NAME
+from model.vita_audio.configuration import BACKBONE_TINY, make_config
+from model.vita_audio.decoding.schedule import BOOST, VANILLA
 from model.vita_audio.modeling import VitaAudioForCausalLM
-from model.vita_audio.text_tokenizer import write_tiny_text_tokenizer
+from model.vita_audio.published_layout import write_configuration, write_shards
+from model.vita_audio.text_tokenizer import TextTokenizer, write_tiny_text_tokenizer
 from model.vita_audio.tokens import N_CODES
-from model.vita_audio.weight_files import INDEX_NAME
 
 _N_SHARDS = 3
 _ROWS_MULTIPLE = 8  # the published tables are padded to a multiple of it
@@ -88,9 +81,12 @@ def write_tiny_language_model(
         torch.manual_seed(seed)
         model = VitaAudioForCausalLM(config)
         _teach_rhythm(model, names)
-    _write_json(directory / CONFIG_NAME, _published_fields(config))
-    _write_json(directory / GENERATION_CONFIG_NAME, _generation_fields(names, k))
-    _write_shards(directory, model)
+    pattern = (BOOST if k else VANILLA).pattern
+    write_configuration(directory, config, TextTokenizer.from_directory(directory), pattern)
+    tensors = model.state_dict()
+    keys = list(tensors)
+    borders = [shard * len(keys) // _N_SHARDS for shard in range(_N_SHARDS + 1)]
+    write_shards(directory, tensors, [keys[a:b] for a, b in pairwise(borders)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,53 +151,3 @@ def _teach_rhythm(model: VitaAudioForCausalLM, names: _Names) -> None:
         reads_token = torch.cat((torch.eye(hidden) / length, torch.zeros(hidden, hidden)), dim=1)
         for projection in model.mtp_projs:
             cast(nn.Linear, projection).weight.copy_(reads_token)
-
-
-def _published_fields(config: VitaAudioConfig) -> dict[str, Any]:
-    """As transformers 4.48 wrote them: rotation as one number, no list of layer types."""
-    fields = config.to_dict()
-    rotation = fields.pop("rope_parameters")
-    fields.pop("layer_types")
-    is_plus = isinstance(config, VitaAudioPlusConfig)
-    name = "Qwen2MTPSenseVoiceForCausalLM" if is_plus else "Qwen2MTPForCausalLM"
-    return fields | {
-        "architectures": [name],
-        "auto_map": {"AutoModelForCausalLM": f"modeling_qwen2.{name}"},
-        "rope_scaling": None,
-        "rope_theta": rotation["rope_theta"],
-        "torch_dtype": "bfloat16",
-        "transformers_version": "4.48.3",
-    }
-
-
-def _generation_fields(names: _Names, k: int) -> dict[str, Any]:
-    return {
-        "bos_token_id": names.pad,
-        "do_sample": True,
-        "eos_token_id": [names.stop, names.pad],
-        "mtp_inference_mode": [1, 10, 4, 10] if k else [8192, 0],
-        "pad_token_id": names.pad,
-        "repetition_penalty": 1.05,
-        "temperature": 0.7,
-        "top_k": 20,
-        "top_p": 0.8,
-    }
-
-
-def _write_shards(directory: Path, model: VitaAudioForCausalLM) -> None:
-    tensors = {key: value.to(torch.bfloat16) for key, value in model.state_dict().items()}
-    keys = list(tensors)
-    weight_map: dict[str, str] = {}
-    for shard in range(_N_SHARDS):
-        name = f"model-{shard + 1:05d}-of-{_N_SHARDS:05d}.safetensors"
-        part = keys[shard * len(keys) // _N_SHARDS : (shard + 1) * len(keys) // _N_SHARDS]
-        save_file({key: tensors[key] for key in part}, directory / name, {"format": "pt"})
-        weight_map.update(dict.fromkeys(part, name))
-    n_bytes = sum(tensor.nbytes for tensor in tensors.values())
-    _write_json(
-        directory / INDEX_NAME, {"metadata": {"total_size": n_bytes}, "weight_map": weight_map}
-    )
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
