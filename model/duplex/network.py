@@ -1,0 +1,167 @@
+"""The duplex network: a vector of evidence every 80 ms, five scores of what the user is doing.
+
+Two encoders (spectra; single numbers), one gated recurrent layer (Cho et al. 2014, in the variant
+of cuDNN: the reset gate acts after the matrix), a small head that also sees the encoders. All state
+is in an explicit object, a sequence is nothing but steps: streaming equals offline. Knows neither
+what the features mean nor any threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import safetensors
+import safetensors.numpy
+
+from model.duplex.classes import N_OUTCOMES, OVERLAP, USER_FLOOR, Outcome
+from model.duplex.predictor_card import NetworkShape
+from model.errors import WeightsError
+
+Array = npt.NDArray[np.float32]
+_AGAIN = "restore the file or train again"
+_FEATURE_LIMIT = 8.0  # standard deviations; a broken device must not blow up the recurrent state
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkState:
+    """What the network remembers; ``hidden``: float32 (hidden,), read-only."""
+
+    hidden: Array
+
+
+def weight_shapes(shape: NetworkShape) -> dict[str, tuple[int, ...]]:
+    """Names of the tensors and their sizes, as torch's Linear and GRUCell lay them out."""
+    encoded = shape.sound_width + shape.evidence_width
+    n_sound = len(shape.columns(of_sound=True))
+    n_evidence = len(shape.columns(of_sound=False))
+    gates = 3 * shape.hidden  # reset, update, new
+    return {
+        "mean": (shape.n_features,),
+        "std": (shape.n_features,),
+        "sound.weight": (shape.sound_width, n_sound),
+        "sound.bias": (shape.sound_width,),
+        "evidence.weight": (shape.evidence_width, n_evidence),
+        "evidence.bias": (shape.evidence_width,),
+        "recurrent.weight_ih": (gates, encoded),
+        "recurrent.weight_hh": (gates, shape.hidden),
+        "recurrent.bias_ih": (gates,),
+        "recurrent.bias_hh": (gates,),
+        "head.weight": (shape.head_width, shape.hidden + encoded),
+        "head.bias": (shape.head_width,),
+        "output.weight": (N_OUTCOMES, shape.head_width),
+        "output.bias": (N_OUTCOMES,),
+    }
+
+
+class DuplexNetwork:
+    """See the module. ``weights``: as ``weight_shapes`` says, float32."""
+
+    def __init__(self, shape: NetworkShape, weights: Mapping[str, Array]) -> None:
+        self.shape = shape
+        self.n_parameters = sum(weight.size for weight in weights.values())
+        self._mean = weights["mean"]
+        self._scale = np.float32(1.0) / weights["std"]
+        self._sound = np.asarray(shape.columns(of_sound=True))
+        self._evidence = np.asarray(shape.columns(of_sound=False))
+        self._weights = dict(weights)
+
+    def initial_state(self) -> NetworkState:
+        return NetworkState(_read_only(np.zeros(self.shape.hidden, np.float32)))
+
+    def step(self, features: Array, state: NetworkState) -> tuple[Array, NetworkState]:
+        """``features``: float32 (n_features,). Returns logits, float32 (5,), and the next state."""
+        encoded = self._encode(features)
+        hidden = self._recur(encoded, state.hidden)
+        weights = self._weights
+        seen = np.concatenate([hidden, encoded])
+        head = np.maximum(weights["head.weight"] @ seen + weights["head.bias"], 0.0)
+        logits = weights["output.weight"] @ head + weights["output.bias"]
+        return logits, NetworkState(_read_only(hidden))
+
+    def sequence(self, features: Array) -> Array:
+        """``features``: float32 (t, n_features), from the beginning. Returns logits (t, 5)."""
+        state = self.initial_state()
+        rows: list[Array] = []
+        for vector in features:
+            logits, state = self.step(vector, state)
+            rows.append(logits)
+        return np.stack(rows) if rows else np.zeros((0, N_OUTCOMES), np.float32)
+
+    def _encode(self, features: Array) -> Array:
+        weights = self._weights
+        normal = (features - self._mean) * self._scale
+        normal = np.clip(normal, -_FEATURE_LIMIT, _FEATURE_LIMIT)
+        sound = weights["sound.weight"] @ normal[self._sound] + weights["sound.bias"]
+        evidence = weights["evidence.weight"] @ normal[self._evidence] + weights["evidence.bias"]
+        return np.maximum(np.concatenate([sound, evidence]), 0.0)
+
+    def _recur(self, encoded: Array, hidden: Array) -> Array:
+        weights, n = self._weights, self.shape.hidden
+        of_input: Array = weights["recurrent.weight_ih"] @ encoded + weights["recurrent.bias_ih"]
+        of_state: Array = weights["recurrent.weight_hh"] @ hidden + weights["recurrent.bias_hh"]
+        gates = _sigmoid(of_input[: 2 * n] + of_state[: 2 * n])
+        reset, update = gates[:n], gates[n:]
+        new = np.tanh(of_input[2 * n :] + reset * of_state[2 * n :])
+        return new + update * (hidden - new)
+
+
+def probabilities(logits: Array, temperature: float, *, is_overlap: bool) -> Array:
+    """Softmax over the outcomes that compete now; the others are 0. float32 (5,)."""
+    rows = list(OVERLAP if is_overlap else USER_FLOOR)
+    scaled = logits[rows] / np.float32(temperature)
+    powers = np.exp(scaled - scaled.max())
+    p = np.zeros(len(Outcome), np.float32)
+    p[rows] = powers / powers.sum()
+    return p
+
+
+def _sigmoid(x: Array) -> Array:
+    half = np.float32(0.5)
+    return half * np.tanh(half * x) + half
+
+
+def _read_only(array: Array) -> Array:
+    array.flags.writeable = False
+    return array
+
+
+def _load(data: bytes) -> dict[str, npt.NDArray[np.generic]]:
+    return safetensors.numpy.load(data)
+
+
+def read_network(path: Path, shape: NetworkShape) -> DuplexNetwork:
+    """Raises WeightsError with one line that names the file, the tensor and the remedy."""
+    try:
+        found = _load(path.read_bytes())
+    except FileNotFoundError:
+        raise WeightsError(f"{path} is missing; {_AGAIN}") from None
+    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(f"{path} cannot be read ({reason}); {_AGAIN}") from error
+    return DuplexNetwork(shape, _checked(path, shape, found))
+
+
+def _checked(
+    path: Path, shape: NetworkShape, found: Mapping[str, npt.NDArray[np.generic]]
+) -> dict[str, Array]:
+    wanted = weight_shapes(shape)
+    if strange := sorted(set(found) ^ set(wanted)):
+        what = "is missing" if strange[0] in wanted else "does not belong here"
+        raise WeightsError(f"{path}: {strange[0]} {what}; {_AGAIN}")
+    weights = {name: np.asarray(weight, np.float32) for name, weight in found.items()}
+    for name, sizes in wanted.items():
+        weight = found[name]
+        if weight.shape != sizes or weight.dtype != np.float32:
+            raise WeightsError(
+                f"{path}: {name} is {weight.dtype} {weight.shape}, its card asks for float32 "
+                f"{sizes}; {_AGAIN}"
+            )
+        if not np.isfinite(weights[name]).all():
+            raise WeightsError(f"{path}: {name} holds a value that is no number; {_AGAIN}")
+    if not (weights["std"] > 0.0).all():
+        raise WeightsError(f"{path}: std: must be above 0 everywhere; {_AGAIN}")
+    return weights
