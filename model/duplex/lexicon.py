@@ -36,6 +36,9 @@ class Lexicon:
         stop_word_negations: a stop word right after one of these does not count.
         particles: end a phrase about as often as they open one.
         final_particles: close a sentence (Mandarin).
+        number_openers: announce a number that will be dictated ("my number is").
+        address_openers: announce an address, of a house or for letters.
+        spelling_openers: announce a word letter by letter.
     """
 
     language: str
@@ -57,6 +60,9 @@ class Lexicon:
     complete_phrases: Phrases = EMPTY
     final_particles: Phrases = EMPTY
     number_words: Phrases = EMPTY
+    number_openers: Phrases = EMPTY
+    address_openers: Phrases = EMPTY
+    spelling_openers: Phrases = EMPTY
 
 
 LIST_KEYS = tuple(f.name for f in fields(Lexicon) if f.name != "language")
@@ -152,6 +158,15 @@ def n_backchannel_words(lexicon: Lexicon, words: tuple[str, ...]) -> int:
     while at < len(words) and (n := _longest(words, at, lexicon.backchannels, longest)):
         at += n
     return at
+
+
+def n_words_after(words: tuple[str, ...], phrases: Phrases) -> int | None:
+    """How many words follow the last of ``phrases``; None where none of them occurs."""
+    longest = _n_longest(phrases)
+    for at in range(len(words) - 1, -1, -1):
+        if n := _longest(words, at, phrases, longest):
+            return len(words) - at - n
+    return None
 
 
 def is_backchannel(lexicon: Lexicon, text: str) -> bool:

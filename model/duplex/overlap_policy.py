@@ -1,0 +1,65 @@
+"""A voice over the assistant's: the network's probabilities on the dialogue's scale.
+
+The dialogue holds, cuts and resumes at fixed probabilities; the network's own thresholds, found on
+other speakers, are moved there. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from model.duplex.predictor_card import OverlapPoint
+
+HOLD_P, CUT_P, RESUME_P = 0.5, 0.8, 0.6
+"""p_interruption that holds and cuts, p_backchannel or p_noise that resumes, by default."""
+
+_STEP = 0.01  # this much below a threshold is clearly below it
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Probabilities as the dialogue understands them; their sum is at most 1.
+
+    Attributes:
+        reason: why, for people.
+    """
+
+    p_interruption: float
+    p_backchannel: float
+    p_noise: float
+    reason: str
+
+
+def rescaled(p: float, knots: tuple[tuple[float, float], ...]) -> float:
+    """Piecewise linear from (0, 0) over ``knots``, which rise strictly, to (1, 1)."""
+    low = (0.0, 0.0)
+    for high in (*knots, (1.0, 1.0)):
+        if p <= high[0]:
+            part = (p - low[0]) / (high[0] - low[0]) if high[0] > low[0] else 1.0
+            return low[1] + part * (high[1] - low[1])
+        low = high
+    return 1.0
+
+
+def judged(
+    point: OverlapPoint, *, p_interruption: float, p_backchannel: float, p_noise: float
+) -> Overlap:
+    """Args are calibrated and sum to 1."""
+    p = rescaled(p_interruption, ((point.hold_p, HOLD_P), (point.cut_p, CUT_P)))
+    is_acknowledged = p_backchannel >= p_noise
+    if p_backchannel + p_noise >= point.resume_p:
+        p = min(p, 1.0 - RESUME_P - _STEP)
+        likely = max(RESUME_P, (1.0 - p) * max(p_backchannel, p_noise))
+        reason = "sounds like an acknowledgement" if is_acknowledged else "no voice meant for it"
+    else:
+        likely = min((1.0 - p) * max(p_backchannel, p_noise), RESUME_P - _STEP)
+        reason = _reason(p)
+    other = min(1.0 - p - likely, RESUME_P - _STEP)
+    backchannel, noise = (likely, other) if is_acknowledged else (other, likely)
+    return Overlap(p, backchannel, noise, reason)
+
+
+def _reason(p: float) -> str:
+    if p >= CUT_P:
+        return "somebody wants the floor"
+    return "perhaps somebody wants the floor" if p >= HOLD_P else "somebody makes a sound"

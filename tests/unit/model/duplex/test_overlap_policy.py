@@ -1,0 +1,54 @@
+"""The network's thresholds land where the dialogue's are."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.duplex.overlap_policy import CUT_P, HOLD_P, RESUME_P, Overlap, judged, rescaled
+from model.duplex.predictor_card import OverlapPoint
+
+POINT = OverlapPoint(hold_p=0.3, cut_p=0.65, resume_p=0.75)
+
+
+def of(p_interruption: float, p_backchannel: float) -> Overlap:
+    return judged(
+        POINT,
+        p_interruption=p_interruption,
+        p_backchannel=p_backchannel,
+        p_noise=1.0 - p_interruption - p_backchannel,
+    )
+
+
+def test_the_networks_thresholds_hold_and_cut() -> None:
+    assert of(0.29, 0.3).p_interruption < HOLD_P <= of(0.31, 0.3).p_interruption
+    assert of(0.64, 0.1).p_interruption < CUT_P <= of(0.66, 0.1).p_interruption
+
+
+def test_what_is_harmless_lets_the_reply_go_on_and_never_cuts() -> None:
+    word, noise = of(0.2, 0.7), of(0.2, 0.1)
+    assert word.p_backchannel >= RESUME_P > word.p_noise
+    assert noise.p_noise >= RESUME_P > noise.p_backchannel
+    assert max(word.p_interruption, noise.p_interruption) < HOLD_P
+
+
+def test_half_and_half_it_is_still_harmless() -> None:
+    unsure = of(0.2, 0.4)
+    assert max(unsure.p_backchannel, unsure.p_noise) >= RESUME_P
+
+
+@given(st.floats(0.0, 1.0), st.floats(0.0, 1.0))
+def test_they_are_probabilities_and_agree_with_the_thresholds(a: float, b: float) -> None:
+    p_interruption, p_backchannel = min(a, b), abs(a - b)
+    found = of(p_interruption, p_backchannel)
+    assert found.p_interruption + found.p_backchannel + found.p_noise <= 1.0 + 1e-9
+    assert min(found.p_interruption, found.p_backchannel, found.p_noise) >= -1e-9
+    is_resumed = max(found.p_backchannel, found.p_noise) >= RESUME_P
+    assert is_resumed == (1.0 - p_interruption >= POINT.resume_p)
+
+
+def test_rescaling_keeps_order_and_ends() -> None:
+    knots = ((0.3, 0.5), (0.65, 0.8))
+    values = [rescaled(p / 100.0, knots) for p in range(101)]
+    assert values == sorted(values)
+    assert (values[0], values[30], values[65], values[100]) == (0.0, 0.5, 0.8, 1.0)
