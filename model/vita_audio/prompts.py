@@ -25,8 +25,8 @@ N_QUERY_POSITIONS = 4  # SenseVoice puts the states of its queries before those 
 HISTORY_TOKENS = 1536
 _DROPPED_PARTS = 4  # history is dropped a quarter of its budget at a time
 
-_RECOGNITION = "Convert the speech to text."
-_SYNTHESIS = "Convert the text to speech."
+RECOGNITION = "Convert the speech to text."
+SYNTHESIS = "Convert the text to speech."
 _VOICE = "Your Voice: "
 
 
@@ -128,7 +128,7 @@ def recognition_turn(tokenizer: TextTokenizer) -> OpenTurn:
     """``recognition`` of audio that is still being spoken."""
     before = _Draft(tokenizer)
     before.open("user")
-    before.write(f"{_RECOGNITION}\n")
+    before.write(f"{RECOGNITION}\n")
     return _around_audio(before)
 
 
@@ -145,7 +145,7 @@ def synthesis(tokenizer: TextTokenizer, text: str, voice: Audio | None = None) -
         draft.put_audio(voice)
         draft.write("\n")
         draft.close()
-    draft.add("user", f"{_SYNTHESIS}\n{text}")
+    draft.add("user", f"{SYNTHESIS}\n{text}")
     return draft.ask()
 
 

@@ -1,0 +1,1 @@
+"""Speech and text data for training VITA-Audio: from JSONL files to packed rows of token ids."""

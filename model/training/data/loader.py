@@ -1,0 +1,299 @@
+"""Rows for training, in an order that a seed decides and that a run can take up again anywhere.
+
+The samples of a mixture are dealt out to as many streams as one optimizer step has rows; each
+stream packs its own. A process serves some of the streams, so the rows of a step are the same
+however many processes share the work. Knows no network.
+
+Source of the greedy packing: VITA-Audio, data pipeline.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+from model.training.data.batch import PackedBatch
+from model.training.data.mixture import Entry, Mixture, read_mixture
+from model.training.data.parts import DataParts
+from model.training.data.problems import BadSample, DataError, Fault, SkipLog
+from model.training.data.rows import PackedRow, Packing, pack
+from model.training.data.sample_encoder import EncodedSample, SampleEncoder
+from model.training.data.samples import parse_sample
+from model.vita_audio.decoding.schedule import BOOST
+
+logger = logging.getLogger(__name__)
+
+_STATE_FORMAT = 1
+_KEPT_ORDERS = 4  # streams differ by an epoch at most; a buffer may hold samples of one before
+_AHEAD = 4  # samples of a stream that workers read before they are asked for
+
+
+@dataclass(frozen=True, slots=True)
+class RowOptions:
+    """How rows are made.
+
+    Attributes:
+        row_tokens: longest row; a sample that is longer is skipped.
+        pattern: counts of text tokens and of tokens of an audio segment, in turn.
+        packing: which samples share a row.
+        n_streams: rows of one optimizer step, over all processes.
+        rank, n_processes: this process serves the streams rank, rank + n_processes, …
+        n_workers: threads that read ahead; 0: none.
+        is_padded: every row is ``row_tokens`` long.
+        n_epochs: a stream ends when the mixture was dealt out so often; None: never.
+    """
+
+    row_tokens: int = 8192
+    pattern: tuple[int, ...] = BOOST.pattern
+    packing: Packing = Packing.SOURCE
+    n_streams: int = 1
+    rank: int = 0
+    n_processes: int = 1
+    n_workers: int = 0
+    is_padded: bool = False
+    n_epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.row_tokens < 1:
+            raise DataError(f"row_tokens must be 1 or more, got {self.row_tokens}")
+        if self.n_streams < 1 or self.n_streams % self.n_processes:
+            raise DataError(
+                f"{self.n_streams} rows of a step cannot be shared by {self.n_processes} "
+                "processes; make it a multiple"
+            )
+        if not 0 <= self.rank < self.n_processes:
+            raise DataError(f"rank {self.rank} is none of {self.n_processes} processes")
+
+
+def open_mixture(path: Path, parts: DataParts, options: RowOptions | None = None) -> PackedRows:
+    """Rows of a mixture (TOML), or of a single JSONL file.
+
+    Raises:
+        DataError: the mixture or an option cannot be used.
+    """
+    return PackedRows(read_mixture(path), parts, options or RowOptions())
+
+
+class PackedRows:
+    """An iterator of batches of one row. For one thread; ``close`` ends the workers."""
+
+    def __init__(self, mixture: Mixture, parts: DataParts, options: RowOptions) -> None:
+        self.mixture = mixture
+        self.options = options
+        self.skipped = SkipLog()
+        self.encoder = parts.encoder(options.pattern)
+        self._pad_id = parts.pad_id
+        self._order = lru_cache(maxsize=_KEPT_ORDERS)(mixture.order)
+        n_workers = options.n_workers
+        self._pool = ThreadPoolExecutor(n_workers, "training-data") if n_workers else None
+        served = range(options.rank, options.n_streams, options.n_processes)
+        self._streams = [_Stream(self, number) for number in served]
+        self._turn = 0  # index of the stream that gives the next row
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[PackedBatch]:
+        return self
+
+    def __next__(self) -> PackedBatch:
+        """The next row.
+
+        Raises:
+            DataError: no sample can be used, or codes cannot be written.
+        """
+        for _ in self._streams:
+            stream = self._streams[self._turn]
+            self._turn = (self._turn + 1) % len(self._streams)
+            row = stream.next_row()
+            if row is not None:
+                return PackedBatch.of([row])
+        raise StopIteration
+
+    @property
+    def n_epochs_begun(self) -> int:
+        """How often the mixture was begun."""
+        return max(stream.next_deal for stream in self._streams) // len(self.mixture) + 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where this process is, in plain numbers: the next row comes first after loading it."""
+        return {
+            "format": _STATE_FORMAT,
+            "data": self._fingerprint,
+            "turn": self._turn,
+            "streams": {str(stream.number): stream.state() for stream in self._streams},
+        }
+
+    def load_state_dict(self, *states: Mapping[str, Any]) -> None:
+        """Goes on where ``states`` were taken: that of this process, or those of all processes.
+
+        With all of them the number of processes may have changed, between two optimizer steps.
+
+        Raises:
+            DataError: they are of other data or options, or lack a stream.
+        """
+        streams: dict[str, Any] = {}
+        for state in states:
+            if state.get("format") != _STATE_FORMAT or state.get("data") != self._fingerprint:
+                raise DataError(
+                    f"{self.mixture.path}: the run was begun with other data, another mixture or "
+                    "other rows; give it what it began with, or begin a new one"
+                )
+            streams |= state["streams"]
+        missing = [stream.number for stream in self._streams if str(stream.number) not in streams]
+        if missing:
+            raise DataError(
+                f"the state of the data lacks stream {missing[0]}; the run had another number of "
+                "processes, so the states of all of them are needed"
+            )
+        for stream in self._streams:
+            stream.load(streams[str(stream.number)])
+        self._turn = int(states[0]["turn"]) % len(self._streams)
+
+    def close(self) -> None:
+        """Ends the workers, and says how many samples were skipped."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+        logger.info("%s: %s", self.mixture.path, self.skipped.summary())
+
+    def deal(self, number: int) -> Entry | None:
+        """The sample with this number of all epochs; None behind the last."""
+        epoch, index = divmod(number, len(self.mixture))
+        if self.options.n_epochs is not None and epoch >= self.options.n_epochs:
+            return None
+        return self.mixture.entry(int(self._order(epoch)[index]))
+
+    def read(self, entry: Entry) -> EncodedSample | BadSample:
+        """Runs on any thread."""
+        try:
+            return _encoded(self.encoder, entry, self.options.row_tokens)
+        except BadSample as error:
+            return error
+
+    def submit(self, entry: Entry) -> Callable[[], EncodedSample | BadSample]:
+        """Begins to read ``entry`` where there are workers."""
+        if self._pool is None:
+            return lambda: self.read(entry)
+        future: Future[EncodedSample | BadSample] = self._pool.submit(self.read, entry)
+        return future.result
+
+    def packed(self, samples: Sequence[EncodedSample]) -> PackedRow:
+        options = self.options
+        return pack(samples, self._pad_id, options.row_tokens if options.is_padded else None)
+
+    @property
+    def _fingerprint(self) -> str:
+        options = self.options
+        pattern = " ".join(map(str, options.pattern))
+        return (
+            f"{self.mixture.fingerprint} {options.row_tokens} [{pattern}] {options.packing} "
+            f"{options.n_streams}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Dealt:
+    """A sample and its number in the order of all epochs."""
+
+    number: int
+    sample: EncodedSample
+
+
+class _Stream:
+    """Every n-th sample, packed; rows that are not full wait in a buffer for each source."""
+
+    def __init__(self, rows: PackedRows, number: int) -> None:
+        self.number = number
+        self.next_deal = number  # of the sample that is taken next
+        self._rows = rows
+        self._ahead: deque[tuple[int, Entry, Callable[[], EncodedSample | BadSample]]] = deque()
+        self._buffers: dict[str, list[_Dealt]] = {}
+
+    def next_row(self) -> PackedRow | None:
+        """None when the last epoch is over."""
+        packing = self._rows.options.packing
+        while (taken := self._take()) is not None:
+            source, dealt = taken
+            if packing is Packing.SINGLE:
+                return self._rows.packed([dealt.sample])
+            key = source if packing is Packing.SOURCE else ""
+            buffer = self._buffers.setdefault(key, [])
+            n_tokens = sum(len(waiting.sample) for waiting in buffer)
+            if n_tokens + len(dealt.sample) > self._rows.options.row_tokens:
+                self._buffers[key] = [dealt]
+                return self._packed(buffer)
+            buffer.append(dealt)
+        for key in list(self._buffers):
+            if buffer := self._buffers.pop(key):
+                return self._packed(buffer)
+        return None
+
+    def state(self) -> dict[str, Any]:
+        buffers = {key: [dealt.number for dealt in buffer] for key, buffer in self._buffers.items()}
+        return {"next": self.next_deal, "waiting": buffers}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Reads the samples that were waiting again."""
+        self._ahead.clear()
+        self.next_deal = int(state["next"])
+        self._buffers = {}
+        for key, numbers in state["waiting"].items():
+            self._buffers[str(key)] = [self._again(int(number)) for number in numbers]
+
+    def _packed(self, buffer: list[_Dealt]) -> PackedRow:
+        return self._rows.packed([dealt.sample for dealt in buffer])
+
+    def _take(self) -> tuple[str, _Dealt] | None:
+        """The next good sample and its source's name."""
+        n_streams, n_samples = self._rows.options.n_streams, len(self._rows.mixture)
+        for _ in range(n_samples + 1):
+            self._read_ahead()
+            if not self._ahead:
+                return None
+            number, entry, result = self._ahead.popleft()
+            self.next_deal = number + n_streams
+            sample = result()
+            if isinstance(sample, EncodedSample):
+                return entry.source.name, _Dealt(number, sample)
+            self._rows.skipped.add(entry.place, sample)
+        raise DataError(
+            f"{self._rows.mixture.path}: no sample can be used: {self._rows.skipped.summary()}"
+        )
+
+    def _read_ahead(self) -> None:
+        """Keeps some samples in work; one where there are no workers."""
+        n_wanted = _AHEAD if self._rows.options.n_workers else 1
+        while len(self._ahead) < n_wanted:
+            last = self._ahead[-1][0] if self._ahead else None
+            number = self.next_deal if last is None else last + self._rows.options.n_streams
+            entry = self._rows.deal(number)
+            if entry is None:
+                return
+            self._ahead.append((number, entry, self._rows.submit(entry)))
+
+    def _again(self, number: int) -> _Dealt:
+        entry = self._rows.deal(number)
+        if entry is None:
+            raise DataError(f"the state of the data names sample {number}, which does not exist")
+        sample = self._rows.read(entry)
+        if isinstance(sample, BadSample):
+            raise DataError(f"{entry.place}: could be read before and cannot now: {sample}")
+        return _Dealt(number, sample)
+
+
+def _encoded(encoder: SampleEncoder, entry: Entry, longest: int) -> EncodedSample:
+    sample = parse_sample(entry.file.line(entry.index), entry.file.path.parent)
+    encoded = encoder.encode(sample, entry.source.system)
+    if len(encoded) > longest:
+        raise BadSample(Fault.TOO_LONG, f"has {len(encoded)} tokens and a row {longest}")
+    return encoded

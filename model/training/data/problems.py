@@ -1,0 +1,107 @@
+"""What can be wrong with training data, and the record of samples that were passed over.
+
+Knows no format: whoever finds a fault names it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from model.errors import ModelError
+
+logger = logging.getLogger(__name__)
+
+_MOST_TOLD = 50  # lines of one fault; the rest is counted
+
+
+class DataError(ModelError):
+    """Nothing can be read, or nothing can be written: no single sample's fault."""
+
+
+class Fault(StrEnum):
+    """Why a sample cannot be used."""
+
+    BROKEN_LINE = "broken line"
+    WRONG_SHAPE = "wrong shape"
+    UNKNOWN = "unknown token"
+    MISSING_AUDIO = "missing audio"
+    UNREADABLE_AUDIO = "unreadable audio"
+    TOO_LONG = "too long"
+
+
+class BadSample(ModelError):
+    """One sample cannot be used; the others can."""
+
+    def __init__(self, fault: Fault, what: str) -> None:
+        super().__init__(" ".join(what.split()))
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a file, counted from 1."""
+
+    file: Path
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A sample that was passed over."""
+
+    place: Place
+    fault: Fault
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: skipped: {self.reason}"
+
+
+class SkipLog:
+    """Every sample that was passed over, once, however often it is read. Threads may share one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._skipped: dict[Place, Skipped] = {}
+        self._counts: Counter[Fault] = Counter()
+
+    def add(self, place: Place, error: BadSample) -> None:
+        """Says line and reason in the log, unless that was said before."""
+        entry = Skipped(place, error.fault, str(error))
+        with self._lock:
+            if place in self._skipped:
+                return
+            self._skipped[place] = entry
+            self._counts[error.fault] += 1
+            n_of_fault = self._counts[error.fault]
+        if n_of_fault <= _MOST_TOLD:
+            logger.warning("%s", entry)
+        if n_of_fault == _MOST_TOLD:
+            logger.warning("further samples with the fault %r are only counted", str(error.fault))
+
+    def __len__(self) -> int:
+        return len(self._skipped)
+
+    @property
+    def counts(self) -> dict[Fault, int]:
+        """How many samples, by fault, the most frequent first."""
+        return dict(self._counts.most_common())
+
+    @property
+    def entries(self) -> tuple[Skipped, ...]:
+        return tuple(self._skipped.values())
+
+    def summary(self) -> str:
+        """One line."""
+        if not self._skipped:
+            return "no sample was skipped"
+        reasons = ", ".join(f"{n} {fault}" for fault, n in self.counts.items())
+        return f"{len(self)} samples were skipped: {reasons}"

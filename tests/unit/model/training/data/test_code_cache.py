@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from audio_io.frames import Samples
+from model.training.data.code_cache import CodeCache
+from model.training.data.problems import BadSample, DataError
+from tests.fakes.training_data import record
+
+
+class CountingTokenizer:
+    """Two codes of a recording: its length, and how it begins."""
+
+    def __init__(self) -> None:
+        self.n_calls = 0
+
+    def encode(self, samples: Samples) -> list[int]:
+        self.n_calls += 1
+        return [len(samples) // 1280, int(abs(samples[0]) * 1000)]
+
+
+class Shelf:
+    """A cache whose tokenizer counts what it is asked."""
+
+    def __init__(self, folder: Path, weights: bytes = b"one", beside: Path | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "model.safetensors").write_bytes(weights)
+        self.tokenizer = CountingTokenizer()
+        self.cache = CodeCache(folder, lambda: self.tokenizer, beside)
+
+
+def test_codes_are_made_once_and_found_by_the_next_run(tmp_path: Path) -> None:
+    talk = record(tmp_path / "talk.wav")
+    first, second = Shelf(tmp_path / "tokenizer"), Shelf(tmp_path / "tokenizer")
+    codes = first.cache.codes_of(talk)
+    assert first.cache.codes_of(talk) == second.cache.codes_of(talk) == codes
+    assert (first.tokenizer.n_calls, second.tokenizer.n_calls) == (1, 0)
+
+
+def test_another_tokenizer_makes_codes_of_its_own(tmp_path: Path) -> None:
+    talk = record(tmp_path / "talk.wav")
+    one, two = Shelf(tmp_path / "one"), Shelf(tmp_path / "two", b"other weights")
+    one.cache.codes_of(talk)
+    two.cache.codes_of(talk)
+    assert two.tokenizer.n_calls == 1
+    assert one.cache.path_of(talk) != two.cache.path_of(talk)
+    assert {path.name for path in tmp_path.glob("talk.wav.codes-*")} == {
+        one.cache.path_of(talk).name,
+        two.cache.path_of(talk).name,
+    }
+
+
+def test_a_recording_that_changed_is_read_again(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "tokenizer")
+    talk = record(tmp_path / "talk.wav")
+    before = shelf.cache.codes_of(talk)
+    shutil.copy(record(tmp_path / "other.wav", seconds=2.0), talk)
+    assert shelf.cache.codes_of(talk) != before
+    assert shelf.tokenizer.n_calls == 2
+
+
+def test_a_recording_that_was_only_touched_is_not(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "tokenizer")
+    talk = record(tmp_path / "talk.wav")
+    before = shelf.cache.codes_of(talk)
+    os.utime(talk, ns=(1, 1))
+    assert shelf.cache.codes_of(talk) == before
+    assert shelf.tokenizer.n_calls == 1
+
+
+def test_damaged_codes_are_made_again(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "tokenizer")
+    talk = record(tmp_path / "talk.wav")
+    codes = shelf.cache.codes_of(talk)
+    shelf.cache.path_of(talk).write_text('{"format": 1, "codes": [1, ')
+    assert shelf.cache.codes_of(talk) == codes
+    assert shelf.cache.codes_of(talk) == codes
+    assert shelf.tokenizer.n_calls == 2
+
+
+def test_codes_may_be_kept_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "tokenizer", beside=tmp_path / "codes")
+    talk = record(tmp_path / "in" / "talk.wav")
+    shelf.cache.codes_of(talk)
+    assert [path.name for path in talk.parent.iterdir()] == ["talk.wav"]
+    assert shelf.cache.path_of(talk).is_file()
+
+
+def test_many_threads_leave_whole_codes_and_nothing_else(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "tokenizer")
+    talk = record(tmp_path / "in" / "talk.wav")
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(shelf.cache.codes_of, [talk] * 32))
+    assert all(codes == found[0] for codes in found)
+    assert sorted(path.name for path in talk.parent.iterdir()) == [
+        "talk.wav",
+        shelf.cache.path_of(talk).name,
+    ]
+
+
+def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path) -> None:
+    cache = CodeCache(tmp_path / "none", CountingTokenizer)
+    with pytest.raises(DataError, match=r"none: holds no speech tokenizer"):
+        cache.codes_of(record(tmp_path / "talk.wav"))
+
+
+def test_a_missing_recording_is_that_samples_fault(tmp_path: Path) -> None:
+    with pytest.raises(BadSample, match=r"talk\.wav is missing"):
+        Shelf(tmp_path / "tokenizer").cache.codes_of(tmp_path / "talk.wav")
+
+
+def test_codes_that_cannot_be_written_leave_nothing(tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file where a folder would be")
+    shelf = Shelf(tmp_path / "tokenizer", beside=blocked)
+    with pytest.raises(DataError, match=r"codes cannot be written .*make room, or choose"):
+        shelf.cache.codes_of(record(tmp_path / "in" / "talk.wav"))
+    assert blocked.read_text() == "a file where a folder would be"

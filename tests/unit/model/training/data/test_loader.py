@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="the speech-lm extra is not installed")
+
+import torch
+
+from model.training.data.batch import PackedBatch
+from model.training.data.loader import PackedRows, RowOptions, open_mixture
+from model.training.data.parts import DataParts
+from model.training.data.problems import DataError, Fault
+from model.training.data.rows import Packing
+from model.vita_audio.modeling import load_language_model
+from tests.fakes.training_data import (
+    read_aloud,
+    recognised,
+    record,
+    spoken,
+    write_jsonl,
+    written,
+)
+
+TOML = """
+[sources.speech]
+files = ["speech.jsonl"]
+ratio = 2.0
+[sources.text]
+files = ["text.jsonl"]
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve spoken samples of three kinds and nine written ones."""
+    made = tmp_path_factory.mktemp("data")
+    lines: list[Any] = []
+    for i in range(4):
+        record(made / f"q{i}.wav", 0.3 + 0.2 * i)
+        record(made / f"a{i}.wav", 0.5 + 0.1 * i)
+        lines.append(spoken(f"q{i}.wav", f"a{i}.wav", f"Answer {i}."))
+        lines.append(recognised(f"q{i}.wav", f"question {i}"))
+        lines.append(read_aloud(f"a{i}.wav", f"Answer {i}."))
+    write_jsonl(made / "speech.jsonl", lines)
+    write_jsonl(made / "text.jsonl", [written("Hi" * (i + 1), "Yes. " * i + "x") for i in range(9)])
+    (made / "mixture.toml").write_text(TOML)
+    return made
+
+
+@pytest.fixture(scope="module")
+def parts(tiny_plain: Path) -> DataParts:
+    return DataParts.from_directory(tiny_plain)
+
+
+def rows(folder: Path, parts: DataParts, **options: Any) -> PackedRows:
+    return open_mixture(folder / "mixture.toml", parts, RowOptions(row_tokens=400, **options))
+
+
+def taken(loader: PackedRows, n: int) -> list[list[int]]:
+    with loader:
+        return [next(loader).input_ids[0].tolist() for _ in range(n)]
+
+
+def samples_of(batches: list[PackedBatch]) -> list[tuple[int, ...]]:
+    return [
+        tuple(batch.input_ids[0, begin:end].tolist())
+        for batch in batches
+        for begin, end in zip(batch.borders[0], batch.borders[0][1:], strict=False)
+    ]
+
+
+@pytest.mark.parametrize("packing", list(Packing))
+def test_an_epoch_has_every_sample_once_and_no_row_is_too_long(
+    folder: Path, parts: DataParts, packing: Packing
+) -> None:
+    with rows(folder, parts, packing=packing, n_epochs=1) as loader:
+        batches = list(loader)
+        assert len(samples_of(batches)) == len(loader.mixture) == 2 * 12 + 9
+    assert max(batch.input_ids.shape[1] for batch in batches) <= 400
+    if packing is Packing.SINGLE:
+        assert len(batches) == 33
+    else:
+        assert len(batches) < 33
+
+
+def test_samples_of_two_sources_share_a_row_only_where_that_is_asked_for(
+    folder: Path, parts: DataParts
+) -> None:
+    def is_mixed(batch: PackedBatch) -> bool:
+        found = [has_codes(sample) for sample in samples_of([batch])]
+        return any(found) and not all(found)
+
+    def has_codes(sample: tuple[int, ...]) -> bool:
+        return any(map(parts.tokenizer.table.is_code, sample))
+
+    for packing, is_expected in ((Packing.SOURCE, False), (Packing.JOINT, True)):
+        with rows(folder, parts, packing=packing, n_epochs=1) as loader:
+            assert any(map(is_mixed, loader)) is is_expected
+
+
+def test_padded_rows_are_all_of_one_length_and_can_be_stacked(
+    folder: Path, parts: DataParts
+) -> None:
+    with rows(folder, parts, is_padded=True) as loader:
+        assert {next(loader).input_ids.shape for _ in range(6)} == {(1, 400)}
+
+
+def test_the_same_seed_gives_the_same_rows_with_any_number_of_workers(
+    folder: Path, parts: DataParts
+) -> None:
+    alone = taken(rows(folder, parts), 12)
+    assert taken(rows(folder, parts), 12) == alone
+    assert taken(rows(folder, parts, n_workers=3), 12) == alone
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_a_run_that_was_killed_goes_on_with_the_same_rows(
+    folder: Path, parts: DataParts, n_workers: int
+) -> None:
+    with rows(folder, parts, n_streams=2, n_workers=n_workers) as loader:
+        for _ in range(7):
+            next(loader)
+        state = json.loads(json.dumps(loader.state_dict()))
+        expected = [next(loader).input_ids.tolist() for _ in range(15)]
+    with rows(folder, parts, n_streams=2, n_workers=n_workers) as again:
+        again.load_state_dict(state)
+        assert [next(again).input_ids.tolist() for _ in range(15)] == expected
+
+
+def test_two_processes_share_the_rows_that_one_would_have(folder: Path, parts: DataParts) -> None:
+    n_steps, n_streams = 3, 4
+    alone = taken(rows(folder, parts, n_streams=n_streams), n_steps * n_streams)
+    shared = [
+        taken(
+            rows(folder, parts, n_streams=n_streams, rank=rank, n_processes=2),
+            n_steps * n_streams // 2,
+        )
+        for rank in range(2)
+    ]
+    for step in range(n_steps):
+        of_step = alone[step * n_streams : (step + 1) * n_streams]
+        assert shared[0][2 * step : 2 * step + 2] == of_step[::2]
+        assert shared[1][2 * step : 2 * step + 2] == of_step[1::2]
+
+
+def test_a_run_of_two_processes_goes_on_as_one(folder: Path, parts: DataParts) -> None:
+    states: list[dict[str, Any]] = []
+    for rank in range(2):
+        with rows(folder, parts, n_streams=2, rank=rank, n_processes=2) as loader:
+            for _ in range(3):
+                next(loader)
+            states.append(loader.state_dict())
+    expected = taken(rows(folder, parts, n_streams=2), 10)[6:]
+    with rows(folder, parts, n_streams=2) as alone:
+        alone.load_state_dict(*states)
+        assert [next(alone).input_ids[0].tolist() for _ in range(4)] == expected
+        with pytest.raises(DataError, match="lacks stream 1"):
+            alone.load_state_dict(states[0])
+
+
+def test_a_state_of_other_data_is_refused(folder: Path, parts: DataParts) -> None:
+    with rows(folder, parts) as loader:
+        state = loader.state_dict()
+    with (
+        rows(folder, parts, packing=Packing.JOINT) as other,
+        pytest.raises(DataError, match="begun with other data"),
+    ):
+        other.load_state_dict(state)
+
+
+@pytest.mark.allow_warnings
+def test_bad_samples_are_named_once_counted_and_passed_over(
+    folder: Path, parts: DataParts, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_jsonl(
+        tmp_path / "bad.jsonl",
+        [
+            written("Hi.", "Hello."),
+            '{"messages": [',
+            recognised("gone.wav", "hello"),
+            written("Hi.", "<|nonsense|>"),
+            written("Hi.", "long " * 200),
+            written("Hi.", "Bye."),
+        ],
+    )
+    with open_mixture(path, parts, RowOptions(row_tokens=200, n_epochs=2)) as loader:
+        assert len(samples_of(list(loader))) == 4
+        assert loader.skipped.counts == {
+            Fault.BROKEN_LINE: 1,
+            Fault.MISSING_AUDIO: 1,
+            Fault.UNKNOWN: 1,
+            Fault.TOO_LONG: 1,
+        }
+        assert loader.skipped.summary().startswith("4 samples were skipped: ")
+    said = [message for message in caplog.messages if "skipped: " in message]
+    places = {message.partition(": ")[0] for message in said if "bad.jsonl:" in message}
+    assert places == {f"{path}:{line}" for line in (2, 3, 4, 5)}
+
+
+@pytest.mark.allow_warnings
+def test_a_mixture_without_a_good_sample_is_an_error_and_no_endless_search(
+    parts: DataParts, tmp_path: Path
+) -> None:
+    path = write_jsonl(tmp_path / "bad.jsonl", ["{}", "[]"])
+    with (
+        open_mixture(path, parts) as loader,
+        pytest.raises(DataError, match=r"no sample can be used: 2 samples were skipped"),
+    ):
+        next(loader)
+
+
+def test_rows_that_processes_cannot_share_are_refused() -> None:
+    with pytest.raises(DataError, match="3 rows of a step cannot be shared by 2 processes"):
+        RowOptions(n_streams=3, n_processes=2)
+
+
+def test_a_packed_row_has_the_losses_of_its_samples_alone(
+    folder: Path, parts: DataParts, tiny_plain: Path
+) -> None:
+    model = load_language_model(tiny_plain, torch.float64).train().requires_grad_()
+    with rows(folder, parts, is_padded=True) as loader:
+        packed = next(loader)
+    total, n_targets = 0.0, 0
+    for begin, end in zip(packed.borders[0], packed.borders[0][1:], strict=False):
+        alone = model(
+            packed.input_ids[:, begin:end],
+            packed.position_ids[:, begin:end],
+            packed.labels[:, begin:end],
+        )
+        n_here = int((packed.labels[:, begin:end] != -100).sum())
+        total += alone.main_loss.item() * n_here
+        n_targets += n_here
+    assert len(packed.borders[0]) > 2
+    assert packed.n_targets == n_targets
+    assert model(**packed.inputs()).main_loss.item() == pytest.approx(total / n_targets)
+
+
+def test_a_row_of_heard_frames_goes_through_the_network(
+    folder: Path, tiny_plus: Path, tmp_path: Path
+) -> None:
+    model = load_language_model(tiny_plus, torch.float32).train().requires_grad_()
+    options = RowOptions(row_tokens=600, n_epochs=1)
+    path = folder / "speech.jsonl"
+    heard = 0
+    with open_mixture(path, DataParts.from_directory(tiny_plus), options) as loader:
+        for batch in loader:
+            table = loader.encoder.tokenizer.table
+            places = torch.cat([index[1, 0] for index in batch.audio_indices])
+            assert (batch.input_ids[0, places] == table.context_of_audio).all()
+            assert int((batch.input_ids == table.context_of_audio).sum()) == len(places)
+            assert torch.isfinite(model(**batch.inputs()).loss)
+            heard += len(batch.audios)
+    assert heard == 8
