@@ -62,5 +62,7 @@ def wait_for(
     wait_ms = shortest_ms if p_end >= point.end_p else max(unlikely_ms, shortest_ms)
     wait_ms = min(wait_ms, longest_ms, LONGEST_WAIT_MS)
     p = 1.0 / (1.0 + math.exp(_odds_log(point.end_p) - _odds_log(p_end)))
-    is_over = silence_ms > 0.0 and silence_ms >= wait_ms - 1e-6
+    if silence_ms <= 0.0:
+        return Wait(wait_ms, 0.0)
+    is_over = silence_ms >= wait_ms - 1e-6
     return Wait(wait_ms, max(p, END_P) if is_over else min(p, _NOT_YET_P))

@@ -126,6 +126,7 @@ class FeatureStream:
         tracker: voice, turn and overlap as of the latest frame.
         opinions: the slow judges' view of the present pause.
         words: evidence of the transcript as of the latest frame.
+        has_restarted: the latest frame was the first of a stream.
     """
 
     def __init__(
@@ -141,7 +142,8 @@ class FeatureStream:
         self._near_mel = LogMelStream()
         self._far_mel = LogMelStream()
         self._silence = np.zeros(FRAME, np.float32)
-        self.words: WordEvidence
+        self.words = self._reader.nothing
+        self.has_restarted = False
         self._restart()
 
     @property
@@ -153,13 +155,15 @@ class FeatureStream:
         """The turn was taken or given up: the next voice opens another. The room stays known."""
         self.tracker.forget()
         self.opinions.forget()
+        self.words = self._reader.nothing
 
     def step(self, user: UserState, agent: AgentState) -> Vector | None:
         """Takes 10 ms (160 samples); every eighth time returns float32 (N_FEATURES,).
 
         May run the slow judges; see ``last_inference_s``.
         """
-        if user.frame.start != self._next:
+        self.has_restarted = user.frame.start != self._next
+        if self.has_restarted:
             self._restart()
         self._next = user.frame.end
         self.tracker.hear(user, agent)

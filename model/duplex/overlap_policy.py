@@ -6,7 +6,7 @@ other speakers, are moved there. Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model.duplex.predictor_card import OverlapPoint
 
@@ -63,3 +63,30 @@ def _reason(p: float) -> str:
     if p >= CUT_P:
         return "somebody wants the floor"
     return "perhaps somebody wants the floor" if p >= HOLD_P else "somebody makes a sound"
+
+
+def held_back(overlap: Overlap) -> Overlap:
+    """It may be our own echo: neither held nor cut."""
+    p = min(overlap.p_interruption, HOLD_P - _STEP)
+    return replace(overlap, p_interruption=p, reason="perhaps its own echo")
+
+
+def undecided(overlap: Overlap) -> Overlap:
+    """It has only begun: whatever is held or quieter stays so."""
+    return replace(
+        overlap,
+        p_backchannel=min(overlap.p_backchannel, RESUME_P - _STEP),
+        p_noise=min(overlap.p_noise, RESUME_P - _STEP),
+    )
+
+
+def let_go(overlap: Overlap) -> Overlap:
+    """Quiet again, and nothing came of it: the reply goes on."""
+    if overlap.p_interruption >= CUT_P or _is_harmless(overlap):
+        return overlap
+    p = min(overlap.p_interruption, 1.0 - RESUME_P - _STEP)
+    return Overlap(p, RESUME_P, 1.0 - RESUME_P - p, "quiet again")
+
+
+def _is_harmless(overlap: Overlap) -> bool:
+    return max(overlap.p_backchannel, overlap.p_noise) >= RESUME_P

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from model.duplex.dictation import Dictation, dictated
 from model.duplex.lexicon import (
     Lexicon,
     has_stop_word,
@@ -35,6 +36,7 @@ class WordEvidence:
         text: the words; "" where there are none of this turn.
         covers: they reach up to the last voice.
         n_words: of the whole transcript.
+        dictation: what is being dictated, if anything.
         is_acknowledgement: said over the assistant, nothing but backchannels.
         is_sentence: said over it, several words and something else.
         is_stop: said over it, with a stop word that is not negated.
@@ -45,6 +47,7 @@ class WordEvidence:
     n_words: int
     language: str
     grammar: TextEvidence
+    dictation: Dictation | None = None
     is_acknowledgement: bool = False
     is_sentence: bool = False
     is_stop: bool = False
@@ -63,25 +66,30 @@ class _Reading:
     n_words: int
     language: str
     grammar: TextEvidence
+    dictation: Dictation | None
     is_acknowledgement: bool
     has_stop: bool
 
 
 class WordReader:
-    """Judges the partial transcript of every frame; a text is read once."""
+    """Judges the partial transcript of every frame; a text is read once.
+
+    Attributes:
+        nothing: evidence of no words at all.
+    """
 
     def __init__(self, lexicons: Mapping[str, Lexicon]) -> None:
         self._lexicons = dict(lexicons)
         self._judge = TextJudge(self._lexicons)
-        self._reading = self._read("")
-        self._nothing = self._reading
+        self._empty = self._reading = self._read("")
+        self.nothing = WordEvidence("", False, 0, "en", self._empty.grammar)
 
     def read(self, user: UserState, turn: Stretch | None, overlap: Stretch | None) -> WordEvidence:
         """``turn``: None while nobody has said anything that is owed an answer."""
         is_own = turn is not None and user.partial_at_s > turn.onset_s
         text = user.partial_text if is_own else ""
         if text != self._reading.text:
-            self._reading = self._read(text) if text else self._nothing
+            self._reading = self._read(text) if text else self._empty
         reading = self._reading
         covers = is_own and user.partial_at_s >= turn.last_voice_s - LAG_MS / MS if turn else False
         heard_ms = 0.0 if overlap is None else MS * (user.partial_at_s - overlap.onset_s)
@@ -93,6 +101,7 @@ class WordReader:
             n_words=reading.n_words,
             language=reading.language,
             grammar=reading.grammar,
+            dictation=reading.dictation,
             is_acknowledgement=acknowledges,
             is_sentence=is_heard and not acknowledges and reading.n_words > 1,
             is_stop=is_heard and heard_ms >= _WORD_MS and reading.has_stop,
@@ -105,6 +114,7 @@ class WordReader:
             n_words=len(tokens(text)),
             language="zh" if is_mandarin(text) else "en",
             grammar=self._judge.judge(text),
+            dictation=dictated(self._lexicons, text),
             is_acknowledgement=is_backchannel(lexicon, text),
             has_stop=has_stop_word(lexicon, text),
         )

@@ -8,6 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from audio_io.frames import AudioFrame, Samples, frozen, level_dbfs
+from model.duplex.classes import N_OUTCOMES, Outcome
+from model.duplex.features import FEATURES, feature_slices, table_hash
+from model.duplex.network import Array, NetworkState
+from model.duplex.predictor_card import EndPoint, NetworkShape, OverlapPoint, PredictorCard
 from model.interfaces import AgentState, DuplexPrediction, DuplexPredictor, UserState
 
 FRAME = 160  # samples, 10 ms
@@ -38,6 +42,64 @@ class FakeUtteranceReader:
     def logit(self, text: str) -> float | None:
         self.read.append(text)
         return self._logit
+
+
+CARD = PredictorCard(
+    features_hash=table_hash(),
+    shape=NetworkShape(tuple((group.name, group.size) for group in FEATURES), ("mel", "far_mel")),
+    floor_temperature=1.0,
+    overlap_temperature=1.0,
+    paces={
+        "eager": EndPoint(end_p=0.4, shortest_ms=240.0, longest_ms=1400.0),
+        "balanced": EndPoint(end_p=0.6, shortest_ms=320.0, longest_ms=2000.0),
+        "patient": EndPoint(end_p=0.8, shortest_ms=700.0, longest_ms=2800.0),
+    },
+    overlap=OverlapPoint(hold_p=0.5, cut_p=0.8, resume_p=0.6),
+)
+"""Points of a network that was never trained."""
+
+
+class RuleNetwork:
+    """Reads words and sound at the end of a turn, and how long a voice over the reply has lasted.
+
+    Sums what was voiced over the reply in its state, as a recurrent network may.
+    """
+
+    def __init__(self) -> None:
+        self._at = feature_slices()
+        self.n_forgotten = 0
+
+    def initial_state(self) -> NetworkState:
+        self.n_forgotten += 1
+        return NetworkState(np.zeros(1, np.float32))
+
+    def step(self, features: Array, state: NetworkState) -> tuple[Array, NetworkState]:
+        group = {name: features[at] for name, at in self._at.items()}
+        logits = np.zeros(N_OUTCOMES, np.float32)
+        sound = group["smart_turn"][0::2]
+        n_asked = max(1.0, float(group["smart_turn"][1::2].sum()))
+        finished = (
+            1.5 * float(sound.sum()) / n_asked
+            + 1.5 * float(group["text_head"][0])
+            + 3.0 * float(group["grammar"][0])
+        )
+        logits[Outcome.END_OF_TURN] = finished
+        logits[Outcome.CONTINUE] = -finished
+        logits[Outcome.NOISE] = -4.0
+        is_open, _, voiced = (float(value) for value in group["overlap"][:3])
+        is_quiet = float(group["overlap"][4]) > 0.25  # about 110 ms
+        is_word = bool(group["overlap_words"][0])
+        if not agent_speaks(features):
+            is_open = 0.0
+        logits[Outcome.INTERRUPTION] = (
+            8.0 * (voiced - 0.4) if is_open and not is_quiet and not is_word else -3.0
+        )
+        logits[Outcome.BACKCHANNEL] = 2.0 if is_word or (is_quiet and voiced > 0.25) else -1.0
+        return logits, NetworkState(state.hidden + np.float32(is_open))
+
+
+def agent_speaks(features: Array) -> bool:
+    return bool(features[feature_slices()["agent"]][0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.duplex.overlap_policy import CUT_P, HOLD_P, RESUME_P, Overlap, judged, rescaled
+from model.duplex.overlap_policy import (
+    CUT_P,
+    HOLD_P,
+    RESUME_P,
+    Overlap,
+    held_back,
+    judged,
+    let_go,
+    rescaled,
+    undecided,
+)
 from model.duplex.predictor_card import OverlapPoint
 
 POINT = OverlapPoint(hold_p=0.3, cut_p=0.65, resume_p=0.75)
@@ -52,3 +62,18 @@ def test_rescaling_keeps_order_and_ends() -> None:
     values = [rescaled(p / 100.0, knots) for p in range(101)]
     assert values == sorted(values)
     assert (values[0], values[30], values[65], values[100]) == (0.0, 0.5, 0.8, 1.0)
+
+
+def test_what_may_be_an_echo_neither_holds_nor_cuts() -> None:
+    assert held_back(of(0.9, 0.05)).p_interruption < HOLD_P
+
+
+def test_quiet_again_the_reply_goes_on_unless_it_was_cut() -> None:
+    assert let_go(of(0.5, 0.3)).p_backchannel >= RESUME_P
+    assert let_go(of(0.9, 0.05)) == of(0.9, 0.05)
+    assert let_go(of(0.1, 0.1)) == of(0.1, 0.1)
+
+
+def test_what_has_only_begun_does_not_resume_yet() -> None:
+    early = undecided(of(0.05, 0.9))
+    assert max(early.p_backchannel, early.p_noise) < RESUME_P
