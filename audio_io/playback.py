@@ -100,6 +100,7 @@ class Player:
         self._has_started = False
         self._is_open = False
         self._resume_at = 0
+        self._ducked_at = None
         if not self._must_flush:
             self._renderer.release(1.0, self.settings.declick_ms)
 
@@ -134,25 +135,30 @@ class Player:
 
     def duck(self, gain_db: float, ramp_ms: float) -> None:
         """Goes on more softly (``gain_db`` < 0)."""
-        if self._reply is not None and self._phase is _Phase.PLAYING:
-            self._renderer.ramp_to(10.0 ** (gain_db / 20.0), ramp_ms)
+        if self._reply is None or self._phase is not _Phase.PLAYING:
+            return
+        if self._ducked_at is None:
+            self._ducked_at = self._ledger.reply_sample(self._position())
+        self._renderer.ramp_to(10.0 ** (gain_db / 20.0), ramp_ms)
 
     def hold(self, ramp_ms: float) -> None:
         """Fades out and stops there."""
         if self._reply is None or self._phase is not _Phase.PLAYING:
             return
         self._phase = _Phase.HELD
-        self._held_at = self._ledger.reply_sample(self._position())
+        if self._ducked_at is None:
+            self._ducked_at = self._ledger.reply_sample(self._position())
         self._renderer.hold(max(ramp_ms, self.settings.declick_ms))
 
     def resume(self, ramp_ms: float) -> None:
-        """Full level again; a held reply goes back to the start of the word it was holding."""
+        """Full level again; a held reply goes back to the word in which it grew softer."""
         if self._reply is None or self._phase not in (_Phase.PLAYING, _Phase.HELD):
             return
         ramp_ms = max(ramp_ms, self.settings.declick_ms)
         if self._phase is _Phase.HELD and self._is_open and self._renderer.is_silent:
             self._rewind(self._reply)
         self._phase = _Phase.PLAYING
+        self._ducked_at = None
         if self._must_flush:
             return
         self._top_up(self._reply)
@@ -270,7 +276,7 @@ class Player:
         self._is_open = False  # the ring carries (or carried) some of the reply
         self._resume_at = 0  # where the reply begins when it is opened
         self._must_flush = False  # the ring holds sound that nobody is to hear
-        self._held_at = 0  # sample of the reply that was sounding when it was held
+        self._ducked_at: int | None = None  # sample of the reply that was sounding then
         self._cut_at = 0  # ring position where the last flush took effect
         self._flushed_to = 0  # ring position up to which it dropped
 
@@ -304,7 +310,8 @@ class Player:
     def _rewind(self, reply: ReplyAudio) -> None:
         stopped_at = self._ledger.reply_sample(self._renderer.ring.n_read)
         self._ledger.close(self._flush_ring())
-        begin = max(self._ledger.word_start(self._held_at), stopped_at - self._max_repeat(reply))
+        softer_at = stopped_at if self._ducked_at is None else self._ducked_at
+        begin = max(self._ledger.word_start(softer_at), stopped_at - self._max_repeat(reply))
         self._write_from(reply, min(begin, stopped_at))
 
     def _time_heard(self, reply_sample: int) -> float:

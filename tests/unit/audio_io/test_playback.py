@@ -181,6 +181,26 @@ def test_a_held_reply_goes_on_from_the_start_of_its_word() -> None:
     assert report.heard_text_end == 8 * TEXT_PER_WORD
 
 
+def test_a_reply_that_was_softer_first_goes_on_from_the_word_in_which_it_became_so() -> None:
+    ramp = np.linspace(0.1, 0.9, round(8 * WORD_S * REPLY_RATE), dtype=np.float32)
+    room = Loudspeaker(out_rate_hz=24_000)
+    room.say(8, samples=ramp)
+    room.run(0.78)  # 0.71 s are heard: the end of the third word
+    room.player.duck(-14.0, 20.0)
+    room.run(0.06)
+    room.player.hold(20.0)  # in the fourth
+    room.run(0.5)
+    stopped = room.renderer.ring.n_read
+    room.player.resume(10.0)
+    n_before = len(room.played())
+    room.run(0.1)
+    sample = int(np.argmin(np.abs(ramp - room.played()[n_before + 480]))) - 480
+    third_word = 2 * WORD_S * REPLY_RATE
+    fourth_word = 3 * WORD_S * REPLY_RATE
+    assert third_word <= sample < fourth_word
+    assert abs(sample - max(third_word, stopped - 0.3 * REPLY_RATE)) < 30
+
+
 def test_no_word_is_reported_twice_after_a_resume() -> None:
     room = Loudspeaker()
     room.say(8)
