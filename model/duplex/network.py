@@ -23,7 +23,7 @@ from model.errors import WeightsError
 
 Array = npt.NDArray[np.float32]
 _AGAIN = "restore the file or train again"
-_FEATURE_LIMIT = 8.0  # standard deviations; a broken device must not blow up the recurrent state
+FEATURE_LIMIT = 8.0  # standard deviations; a broken device must not blow up the recurrent state
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,10 @@ class DuplexNetwork:
         self._evidence = np.asarray(shape.columns(of_sound=False))
         self._weights = dict(weights)
 
+    @property
+    def weights(self) -> dict[str, Array]:
+        return dict(self._weights)
+
     def initial_state(self) -> NetworkState:
         return NetworkState(_read_only(np.zeros(self.shape.hidden, np.float32)))
 
@@ -94,7 +98,7 @@ class DuplexNetwork:
     def _encode(self, features: Array) -> Array:
         weights = self._weights
         normal = (features - self._mean) * self._scale
-        normal = np.clip(normal, -_FEATURE_LIMIT, _FEATURE_LIMIT)
+        normal = np.clip(normal, -FEATURE_LIMIT, FEATURE_LIMIT)
         sound = weights["sound.weight"] @ normal[self._sound] + weights["sound.bias"]
         evidence = weights["evidence.weight"] @ normal[self._evidence] + weights["evidence.bias"]
         return np.maximum(np.concatenate([sound, evidence]), 0.0)

@@ -19,7 +19,7 @@ import safetensors.numpy
 
 from model.duplex.classes import N_OUTCOMES, NOT_SCORED
 from model.duplex.features import N_FEATURES, table_hash
-from model.errors import ModelError
+from model.training.duplex.data_error import DataError
 
 CLIPS = "clips.jsonl"
 TABLE = "features.json"
@@ -27,10 +27,6 @@ SHARDS = "shard-*.safetensors"
 SPLITS = ("train", "val", "test")
 MARKED = "marked"
 _AGAIN = "make the data again with python -m model.training.make_duplex_data"
-
-
-class DatasetError(ModelError):
-    """The labelled clips cannot be used; one line names the file and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +64,7 @@ def read_clips(folder: Path, splits: Sequence[str] = SPLITS[:2]) -> list[Clip]:
     """All clips of ``splits`` in the order of their list, which does not depend on the shards.
 
     Raises:
-        DatasetError: the folder is stale, damaged or empty.
+        DataError: the folder is stale, damaged or empty.
     """
     _check_table(folder / TABLE)
     rows = [row for row in _rows(folder / CLIPS) if row["split"] in splits]
@@ -77,7 +73,7 @@ def read_clips(folder: Path, splits: Sequence[str] = SPLITS[:2]) -> list[Clip]:
     clips = [_clip(folder, row, tensors) for row in rows]
     for split in splits:
         if not any(clip.split == split for clip in clips):
-            raise DatasetError(f"{folder / CLIPS}: no clip is {split}; {_AGAIN}")
+            raise DataError(f"{folder / CLIPS}: no clip is {split}; {_AGAIN}")
     return clips
 
 
@@ -85,12 +81,12 @@ def _check_table(path: Path) -> None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DatasetError(f"{path} is missing; {_AGAIN}") from None
+        raise DataError(f"{path} is missing; {_AGAIN}") from None
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} cannot be read ({error}); {_AGAIN}") from error
+        raise DataError(f"{path} cannot be read ({error}); {_AGAIN}") from error
     found = cast("dict[str, object]", content).get("hash") if isinstance(content, dict) else None
     if found != table_hash():
-        raise DatasetError(
+        raise DataError(
             f"{path}: hash: the clips have the features of table {found!r}, the present one is "
             f"{table_hash()!r}; {_AGAIN}"
         )
@@ -100,17 +96,17 @@ def _rows(path: Path) -> Iterator[Mapping[str, object]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise DatasetError(f"{path} cannot be read ({error.strerror}); {_AGAIN}") from error
+        raise DataError(f"{path} cannot be read ({error.strerror}); {_AGAIN}") from error
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise DatasetError(f"{path}:{number}: {error}; {_AGAIN}") from error
+            raise DataError(f"{path}:{number}: {error}; {_AGAIN}") from error
         for key in ("id", "split", "kind", "language", "source"):
             if not isinstance(row, dict) or not isinstance(row.get(key), str):
-                raise DatasetError(f"{path}:{number}: {key}: must be a text; {_AGAIN}")
+                raise DataError(f"{path}:{number}: {key}: must be a text; {_AGAIN}")
         if row["split"] not in SPLITS:
-            raise DatasetError(
+            raise DataError(
                 f"{path}:{number}: split: must be one of {', '.join(SPLITS)}, got "
                 f"{row['split']!r}; {_AGAIN}"
             )
@@ -125,7 +121,7 @@ def _tensors(shards: Iterable[Path], wanted: set[str]) -> dict[str, npt.NDArray[
                 keys = [key for key in stored.keys() if key.rpartition(".")[0] in wanted]  # noqa: SIM118  a handle, no mapping
                 found |= {key: stored.get_tensor(key) for key in keys}
         except (OSError, safetensors.SafetensorError) as error:
-            raise DatasetError(f"{shard} cannot be read ({error}); {_AGAIN}") from error
+            raise DataError(f"{shard} cannot be read ({error}); {_AGAIN}") from error
     return found
 
 
@@ -138,17 +134,17 @@ def _clip(
         outcomes = np.asarray(tensors[f"{name}.outcomes"], np.int8)
         is_overlap = np.asarray(tensors[f"{name}.is_overlap"], np.bool_)
     except KeyError as error:
-        raise DatasetError(f"{folder}: {error.args[0]} is in no shard; {_AGAIN}") from None
+        raise DataError(f"{folder}: {error.args[0]} is in no shard; {_AGAIN}") from None
     n_steps = len(outcomes)
     stored = tensors.get(f"{name}.weights")
     weights = np.ones(n_steps, np.float32) if stored is None else np.asarray(stored, np.float32)
     sizes = (features.shape, outcomes.shape, is_overlap.shape, weights.shape)
     if sizes != ((n_steps, N_FEATURES), (n_steps,), (n_steps,), (n_steps,)):
-        raise DatasetError(f"{folder}: {name}: has tensors of sizes {sizes}; {_AGAIN}")
+        raise DataError(f"{folder}: {name}: has tensors of sizes {sizes}; {_AGAIN}")
     if n_steps and not (outcomes.min() >= NOT_SCORED and outcomes.max() < N_OUTCOMES):
-        raise DatasetError(f"{folder}: {name}.outcomes: holds unknown outcomes; {_AGAIN}")
+        raise DataError(f"{folder}: {name}.outcomes: holds unknown outcomes; {_AGAIN}")
     if not np.isfinite(features).all():
-        raise DatasetError(f"{folder}: {name}.features: a value is no number; {_AGAIN}")
+        raise DataError(f"{folder}: {name}.features: a value is no number; {_AGAIN}")
     texts = {key: str(row[key]) for key in ("split", "kind", "language", "source")}
     return Clip(
         id=name, **texts, features=features, outcomes=outcomes, is_overlap=is_overlap,

@@ -1,0 +1,216 @@
+"""What probabilities are worth once somebody acts on them: cut-offs, latencies, false stops.
+
+Pauses are scored by the rule of eot-bench: the sweep over threshold, delay and timeout, least mean
+latency within a budget of false cut-offs. Overlaps are scored by event (TurnBench's rule: recall,
+false positives, median latency). Knows no network; times are on the detector's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.duplex.classes import Outcome
+from model.duplex.predictor_card import EndPoint, OverlapPoint
+from model.training.duplex.dataset import Clip
+from model.training.duplex.moments import STEP_MS, Floats, is_followed, runs, silence_ms
+
+THRESHOLDS = np.concatenate([np.linspace(0.02, 0.96, 48), [0.97, 0.98, 0.985, 0.99, 0.995]])
+DELAYS_MS = (80.0, 160.0, 240.0, 320.0, 400.0, 480.0, 640.0, 800.0)
+TIMEOUTS_MS = (800.0, 1000.0, 1200.0, 1600.0, 2000.0, 2500.0, 3000.0)
+LEAST_HOLD_MS = 200.0  # shorter gaps belong to fluent speech
+TIMER_MS = tuple(np.arange(200.0, 3001.0, 40.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A silence of the user's turn.
+
+    Attributes:
+        silence_ms: (n,) at every step of it.
+        p_end: (n,) what the network said.
+    """
+
+    is_end: bool
+    silence_ms: Floats
+    p_end: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Sound while the assistant speaks; arrays are (n,), a step each, from its onset."""
+
+    outcome: Outcome
+    p_interruption: Floats
+
+    @property
+    def seconds(self) -> float:
+        return len(self.p_interruption) * STEP_MS / 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class EndScore:
+    """Of one operating point; ``false_cut_offs`` is a share of the holds."""
+
+    point: EndPoint
+    false_cut_offs: float
+    latency_ms: float
+
+
+def pauses_of(clip: Clip, p: Floats) -> Iterable[Pause]:
+    """``p``: (t, 5). A pause is an end if its last step is one."""
+    quiet_ms = silence_ms(clip.features)
+    asked = np.isin(clip.outcomes, (Outcome.CONTINUE, Outcome.END_OF_TURN))
+    for run in runs((quiet_ms > 0.0) & asked & ~clip.is_overlap):
+        is_end = bool(clip.outcomes[run.stop - 1] == Outcome.END_OF_TURN)
+        if is_end or quiet_ms[run].max() >= LEAST_HOLD_MS:
+            yield Pause(is_end, quiet_ms[run], p[run, Outcome.END_OF_TURN])
+
+
+def overlaps_of(clip: Clip, p: Floats) -> Iterable[Overlap]:
+    """Stretches of one outcome while the assistant speaks. ``p``: (t, 5).
+
+    p_interruption counts only while a voice is followed, as it does in a conversation.
+    """
+    p_stop = np.where(is_followed(clip.features), p[:, Outcome.INTERRUPTION], 0.0)
+    for outcome in (Outcome.INTERRUPTION, Outcome.BACKCHANNEL, Outcome.NOISE):
+        for run in runs((clip.outcomes == outcome) & clip.is_overlap):
+            yield Overlap(outcome, p_stop[run])
+
+
+def sweep(pauses: Sequence[Pause]) -> list[EndScore]:
+    """All operating points; empty without both holds and ends."""
+    holds = [pause for pause in pauses if not pause.is_end]
+    ends = [pause for pause in pauses if pause.is_end]
+    if not holds or not ends:
+        return []
+    scores: list[EndScore] = []
+    longest_ms = np.array([pause.silence_ms.max() for pause in holds])
+    for delay_ms in DELAYS_MS:
+        hold_peaks, end_peaks = _Peaks(holds, delay_ms), _Peaks(ends, delay_ms)
+        for threshold in THRESHOLDS:
+            in_holds = np.isfinite(hold_peaks.first_ms(threshold))
+            in_ends_ms = end_peaks.first_ms(threshold)
+            for timeout_ms in TIMEOUTS_MS:
+                point = EndPoint(float(threshold), delay_ms, timeout_ms)
+                cut = float(np.mean(in_holds | (longest_ms >= timeout_ms)))
+                latency_ms = float(np.mean(np.minimum(in_ends_ms, timeout_ms)))
+                scores.append(EndScore(point, cut, latency_ms))
+    return scores
+
+
+class _Peaks:
+    """Highest p so far at every step of some pauses, so that a threshold is one comparison."""
+
+    def __init__(self, pauses: Sequence[Pause], delay_ms: float) -> None:
+        n_steps = max(len(pause.p_end) for pause in pauses)
+        self._p = np.full((len(pauses), n_steps), -1.0, np.float32)
+        self._silence_ms = np.full((len(pauses), n_steps), np.inf, np.float32)
+        for row, pause in enumerate(pauses):
+            asked = np.where(pause.silence_ms >= delay_ms, pause.p_end, -1.0)
+            self._p[row, : len(asked)] = asked
+            self._silence_ms[row, : len(asked)] = pause.silence_ms
+
+    def first_ms(self, threshold: float) -> Floats:
+        """Silence at which p first reaches ``threshold``; inf: never."""
+        return np.where(self._p >= threshold, self._silence_ms, np.inf).min(axis=1)
+
+
+def best_within(scores: Sequence[EndScore], budget: float) -> EndScore | None:
+    """Least latency with at most ``budget`` false cut-offs; where none is, the fewest."""
+    if not scores:
+        return None
+    allowed = [score for score in scores if score.false_cut_offs <= budget]
+    if allowed:
+        return min(allowed, key=lambda score: (score.latency_ms, score.false_cut_offs))
+    return min(scores, key=lambda score: (score.false_cut_offs, score.latency_ms))
+
+
+def timer_latency_ms(pauses: Sequence[Pause], budget: float) -> float | None:
+    """The same for a plain silence timer; None: no timer of up to 3 s keeps the budget."""
+    longest_ms = np.array([pause.silence_ms.max() for pause in pauses if not pause.is_end])
+    if not len(longest_ms):
+        return None
+    kept = [ms for ms in TIMER_MS if np.mean(longest_ms >= ms) <= budget]
+    return float(min(kept)) if kept else None
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapScore:
+    """Of one threshold on p_interruption.
+
+    Attributes:
+        recall: share of interruptions that stopped the assistant.
+        false_positives: share of backchannels that did.
+        stops_per_minute: by noise, echo and other people.
+        p50_ms: from onset to stop.
+    """
+
+    threshold: float
+    recall: float
+    false_positives: float
+    stops_per_minute: float
+    p50_ms: float
+
+
+def overlap_score(overlaps: Sequence[Overlap], threshold: float) -> OverlapScore:
+    """What acting at ``threshold`` comes to."""
+    stops: dict[Outcome, list[float | None]] = {}
+    noise_s = 0.0
+    for overlap in overlaps:
+        reached = np.flatnonzero(overlap.p_interruption >= threshold)
+        stop_ms = STEP_MS * float(reached[0] + 1) if len(reached) else None
+        stops.setdefault(overlap.outcome, []).append(stop_ms)
+        noise_s += overlap.seconds if overlap.outcome is Outcome.NOISE else 0.0
+    hits = [ms for ms in stops.get(Outcome.INTERRUPTION, []) if ms is not None]
+    n_noise = sum(ms is not None for ms in stops.get(Outcome.NOISE, []))
+    return OverlapScore(
+        threshold=threshold,
+        recall=_share(stops.get(Outcome.INTERRUPTION, [])),
+        false_positives=_share(stops.get(Outcome.BACKCHANNEL, [])),
+        stops_per_minute=60.0 * n_noise / noise_s if noise_s else 0.0,
+        p50_ms=float(np.median(hits)) if hits else float("nan"),
+    )
+
+
+def _share(stops: Sequence[float | None]) -> float:
+    return sum(ms is not None for ms in stops) / len(stops) if stops else 0.0
+
+
+def overlap_point(
+    overlaps: Sequence[Overlap],
+    *,
+    hold_budget: float = 0.2,
+    cut_budget: float = 0.05,
+    lost: float = 0.02,
+) -> OverlapPoint:
+    """Thresholds from budgets.
+
+    Args:
+        hold_budget: share of backchannels that may hold the reply for a moment.
+        cut_budget: share of them that may cut it.
+        lost: share of held interruptions that may be taken for harmless before they cut.
+    """
+    hold_p = _least_threshold(overlaps, hold_budget)
+    cut_p = max(_least_threshold(overlaps, cut_budget), hold_p)
+    lows: list[float] = []
+    for overlap in overlaps:
+        p = overlap.p_interruption
+        held = np.flatnonzero(p >= hold_p)
+        if overlap.outcome is not Outcome.INTERRUPTION or not len(held):
+            continue
+        cuts = np.flatnonzero(p >= cut_p)
+        end = int(cuts[0]) if len(cuts) else len(p)
+        between = p[int(held[0]) : end]
+        lows.append(float(between.min()) if len(between) else 1.0)
+    resume_p = 1.0 - float(np.quantile(lows, lost)) if lows else 1.0 - hold_p
+    return OverlapPoint(hold_p, cut_p, min(max(resume_p, 1.0 - hold_p), 0.95))
+
+
+def _least_threshold(overlaps: Sequence[Overlap], budget: float) -> float:
+    for threshold in THRESHOLDS:
+        if overlap_score(overlaps, float(threshold)).false_positives <= budget:
+            return float(threshold)
+    return float(THRESHOLDS[-1])
