@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from app import __version__, cli_models, cli_tasks
+from app import __version__, cli_models, cli_replay, cli_tasks
 from app.errors import BadInputError, ParleyError
 
 EXIT_OK = 0
@@ -50,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_bench(commands.add_parser("bench", help="measure"))
     cli_models.add_models_parser(commands)
     commands.choices["models"].set_defaults(run=cli_models.run_models)
+    cli_replay.add_replay_parser(commands)
+    commands.choices["replay"].set_defaults(run=_run_replay)
     cli_tasks.add_task_parsers(commands)
     devices = commands.add_parser("devices", help="list microphones and loudspeakers")
     devices.set_defaults(run=_run_devices)
@@ -82,8 +84,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(dest="bench", required=True, metavar="WHAT")
     for name, text in (
         ("scenes", "every scene below DIR, closed loop"),
-        ("turns", "end of turn on DIR/turns/labels.jsonl, open loop"),
-        ("overlap", "interruptions on DIR/bargein/labels.jsonl, open loop"),
+        ("duplex", "ends of turns and interruptions on labelled recordings, open loop"),
         ("latency", "recorded questions through the whole engine in real time"),
     ):
         kind = kinds.add_parser(name, help=text)
@@ -93,6 +94,14 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
             kind.add_argument("dir", type=Path, metavar="DIR")
         kind.add_argument("--model", default="", metavar="NAME")
         kind.add_argument("--json", type=Path, default=None, metavar="FILE")
+        if name == "duplex":
+            kind.add_argument("--pace", action="append", metavar="NAME", help="default: all")
+            kind.add_argument(
+                "--split",
+                choices=("test", "all"),
+                default="test",
+                help="test: without noises that may have been trained on",
+            )
         if name == "scenes":
             kind.add_argument("--freewheel", action="store_true", help="virtual time")
             kind.add_argument("--seed", type=int, default=0, metavar="N")
@@ -115,7 +124,7 @@ def _run_scene(args: argparse.Namespace) -> int:
     from app.scene_file import read_scene
 
     scene = read_scene(args.file)
-    options = SceneOptions(args.freewheel, args.model, args.seed)
+    options = SceneOptions(args.freewheel, args.model, args.seed, keeps_replay=True)
     settings, parts = composition.scene_parts(args.model)
     result = run_scene(scene, parts, settings, options)
     write_result(result, args.out)
@@ -133,6 +142,12 @@ def _run_bench(args: argparse.Namespace) -> int:
     from app import main as composition
 
     return composition.run_bench_command(args)
+
+
+def _run_replay(args: argparse.Namespace) -> int:
+    from app import main as composition
+
+    return cli_replay.run_replay(args, lambda: composition.scene_parts("")[1])
 
 
 def _run_devices(args: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ def run_demo(out: Path, model: str, screen: TextIO) -> int:
     def watch(stage: Stage) -> None:
         stage.timeline.listen(lambda entry: _print(entry, screen))
 
-    result = run_scene(scene, parts, settings, SceneOptions(model=model), watch)
+    result = run_scene(scene, parts, settings, SceneOptions(model=model, keeps_replay=True), watch)
     write_result(result, out)
     screen.write(f"The recording and the timeline are in {out}/.\n")
     return 0

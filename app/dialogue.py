@@ -55,6 +55,7 @@ from app.events import (
 )
 from app.hearing import Hearing
 from app.loudspeaker import Loudspeaker
+from app.replay_tap import DialogueStepped
 from app.reply_desk import ReplyDesk
 from app.snapshot import Phase
 from audio_io.frames import AudioFrame
@@ -144,6 +145,7 @@ class Dialogue:
         self._take_in(event)
         self.record.event(event, now_s, before, self.desk)
         self.state, effects = step(before, event, self.rules)
+        self.record.stepped(DialogueStepped(now_s, event, before, self.rules, effects))
         if self.state.phase is not before.phase:
             logger.info("phase %s -> %s", before.phase.value, self.state.phase.value)
         for effect in effects:

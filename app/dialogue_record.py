@@ -5,8 +5,11 @@ Decides nothing. Holds what was said only where the timeline is kept for a scene
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from app.decisions import Pause, decisions_of
 from app.dialogue_state import DialogueState
-from app.effects import Duck, Effect, FinishHearing, Hold, NoteDecision, StartGeneration
+from app.effects import Duck, Effect, FinishHearing, NoteDecision, StartGeneration
 from app.events import (
     DeviceLost,
     DeviceReturned,
@@ -25,6 +28,7 @@ from app.events import (
     WorkerFailed,
 )
 from app.latency import LatencyMeter
+from app.replay_tap import DialogueStepped
 from app.reply_desk import ReplyDesk
 from app.snapshot import Phase
 from app.timeline import Timeline
@@ -37,12 +41,15 @@ class DialogueRecord:
 
     Attributes:
         prediction: the latest one, for the window's plot.
+        step_listeners: called with every step of the controller, on the dialogue's thread.
     """
 
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
         self.latency = LatencyMeter()
         self.prediction = DuplexPrediction(0.0)
+        self.step_listeners: list[Callable[[DialogueStepped], None]] = []
+        self._pause = Pause()
         self._next_prediction_s = 0.0
 
     def event(
@@ -120,13 +127,22 @@ class DialogueRecord:
             heard_samples=report.heard_samples,
         )
 
+    def stepped(self, step: DialogueStepped) -> None:
+        """The controller has answered an event: what it decided goes down with all its inputs."""
+        self._pause = self._pause.after(step.event)
+        for decision in decisions_of(step, self.prediction, self._pause):
+            self.timeline.record(
+                decision.what, step.now_s, reason=decision.reason, cause=decision.cause,
+                generation=decision.generation, why=dict(decision.numbers),
+            )  # fmt: skip
+        for listener in self.step_listeners:
+            listener(step)
+
     def effect(self, effect: Effect, now_s: float) -> None:
         record = self.timeline.record
         match effect:
-            case NoteDecision(what=what, reason=reason, generation=generation):
-                if what == "end_of_turn":
-                    self.latency.decided(now_s)
-                record(what, now_s, reason=reason, generation=generation)
+            case NoteDecision(what="end_of_turn"):
+                self.latency.decided(now_s)
             case StartGeneration(generation=generation, key=key):
                 record(
                     "generation_started", now_s, generation=generation, turn=key.turn,
@@ -136,8 +152,6 @@ class DialogueRecord:
                 self.latency.words_asked(now_s)
             case Duck(generation=generation):
                 record("ducked", now_s, generation=generation)
-            case Hold(generation=generation):
-                record("held", now_s, generation=generation)
             case _:
                 pass
 
@@ -157,9 +171,11 @@ class DialogueRecord:
             "duplex_prediction",
             prediction.at_s,
             p_end_of_turn=prediction.p_end_of_turn,
+            p_continue=prediction.p_continue,
             p_interruption=prediction.p_interruption,
             p_backchannel=prediction.p_backchannel,
             p_noise=prediction.p_noise,
             silence_ms=prediction.silence_ms,
+            wait_ms=prediction.wait_ms,
             reason=prediction.reason,
         )

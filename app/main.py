@@ -6,6 +6,7 @@ Hands makers of each role to those who build an engine from them. No logic of it
 from __future__ import annotations
 
 import argparse
+import hashlib
 import logging
 import os
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from app import listings
-from app.cli_bench import BenchMakers, run_bench
+from app.bench.duplex import DuplexMakers
+from app.cli_bench import run_bench
 from app.cli_models import default_shelf
 from app.errors import BadInputError
 from app.history_opening import open_history
@@ -46,6 +48,8 @@ from model.cascade.synthesizer import Synthesizer
 from model.duplex.end_of_turn import BALANCED, EAGER, PATIENT
 from model.duplex.lexicon import read_lexicons
 from model.duplex.predictor import FirstDuplexPredictor, PredictorSettings, build_predictor
+from model.duplex.smart_turn import WEIGHTS_NAME as SMART_TURN_WEIGHTS
+from model.duplex.smart_turn import SmartTurn
 from model.errors import ModelError
 from model.events import ModelEvent
 from model.interfaces import DuplexPredictor, VoiceChoice
@@ -60,8 +64,10 @@ _PATIENCE = {"eager": EAGER, "balanced": BALANCED, "patient": PATIENT}
 _MOST_THREADS = 4
 _QUICK = "cascade-quick"
 _VAD_WEIGHTS = "silero-vad"
+_PREDICTOR_WEIGHTS = ("smart-turn", "smollm2-135m")
+_PREDICTOR_FILES = (".toml", ".json", ".safetensors")
 # What one decision of the end-of-turn network takes on an idle core; charged in virtual time so
-# that scenes repeat exactly. `parley bench turns` prints the measured value.
+# that scenes repeat exactly. `parley bench duplex` prints the measured value.
 _PREDICTION_S = 0.06
 
 
@@ -97,6 +103,7 @@ def make_parts(store: WeightStore) -> Parts:
         synthesize=_Narrator(store).speak,
         resident_mb=resident_mb,
         is_heavy=partial(_is_heavy, store),
+        predictor_weights=partial(_predictor_weights, store),
     )
 
 
@@ -132,6 +139,18 @@ def _predictor(store: WeightStore, settings: Settings) -> DuplexPredictor:
 def _prediction_cost_s(predictor: DuplexPredictor) -> float:
     ran = getattr(predictor, "last_inference_s", 0.0) > 0.0
     return _PREDICTION_S if ran else 0.0
+
+
+def _predictor_weights(store: WeightStore) -> dict[str, str]:
+    """Checksums of what predictors read; "" for a weight that is missing."""
+    known = store.manifest.weights
+    weights = {
+        name: known[name].sha256 if store.is_present(name) else "" for name in _PREDICTOR_WEIGHTS
+    }
+    own = (resources_folder() / "duplex").iterdir()
+    files = {path.name: path for path in own if path.suffix in _PREDICTOR_FILES}
+    digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    return dict(sorted((weights | digests).items()))
 
 
 def _check_model(name: str) -> None:
@@ -252,19 +271,24 @@ def _sentences(text: str) -> list[str]:
 # -- benches -----------------------------------------------------------------------------------
 
 
-def bench_makers() -> BenchMakers:
-    """What the open-loop scorers measure."""
+def bench_makers() -> DuplexMakers:
+    """What the open-loop scorer measures; predictors share what is heavy in them."""
     store = default_store()
     folder = store.folder
+    lexicons = read_lexicons()
+    smart_turn = folder / SMART_TURN_WEIGHTS
+    classifier = SmartTurn(smart_turn) if smart_turn.is_file() else None
 
     def predictor(patience: str) -> FirstDuplexPredictor:
-        return build_predictor(folder, PredictorSettings(end_of_turn=_PATIENCE[patience]))
+        settings = PredictorSettings(end_of_turn=_PATIENCE[patience])
+        return FirstDuplexPredictor(classifier, lexicons, settings)
 
-    return BenchMakers(
+    return DuplexMakers(
         predictors={name: partial(predictor, name) for name in _PATIENCE},
         canceller=lambda: WebRtcEchoCanceller(CancellerSettings()),
         detector=lambda: SileroVad(store.require(_VAD_WEIGHTS)),
         recognizer=partial(open_recognizer, folder),
+        classifier=classifier,
     )
 
 

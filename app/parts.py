@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,6 +62,7 @@ class Parts:
         synthesize: text and voice preset to 16 kHz speech, for scenes that are written.
         resident_mb: memory of this process.
         is_heavy: the chosen model may fail for want of memory.
+        predictor_weights: what predictors are made of, by name: a checksum, "" where it is missing.
     """
 
     phrases: Phrases
@@ -76,3 +77,4 @@ class Parts:
     synthesize: Callable[[str, str], Samples]
     resident_mb: Callable[[], float]
     is_heavy: Callable[[Settings], bool] = lambda _settings: False
+    predictor_weights: Callable[[], Mapping[str, str]] = dict[str, str]

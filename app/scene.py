@@ -1,13 +1,14 @@
 """Runs a scripted conversation through the engine and writes what happened.
 
-``recording.flac`` (microphone | loudspeaker), ``clean_user.flac``, ``timeline.jsonl`` and
-``summary.json``; nothing is written when the scene cannot be run.
+``recording.flac`` (microphone | loudspeaker), ``clean_user.flac``, ``timeline.jsonl``,
+``summary.json`` and a replay bundle; nothing is written when the scene cannot be run.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import soxr
 
 from app.errors import BadInputError
 from app.parts import Parts
+from app.replay_bundle import INNER
+from app.replay_writer import MANIFEST, BundleWriter
 from app.safe_file import write_atomically
 from app.scene_director import Line, line_of
 from app.scene_file import Scene, Utterance
@@ -30,20 +33,22 @@ from audio_io.virtual_room import RoomSettings, speech_level
 
 @dataclass(frozen=True, slots=True)
 class SceneOptions:
-    """How a scene is run."""
+    """How a scene is run; ``keeps_replay`` costs 130 kB of memory a second."""
 
     is_freewheel: bool = False
     model: str = ""
     seed: int = 0
+    keeps_replay: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SceneResult:
-    """A finished scene."""
+    """A finished scene; ``weights`` are the predictor's."""
 
     scene: Scene
     score: SceneScore
     run: StageResult
+    weights: Mapping[str, str]
 
     def summary(self) -> dict[str, Any]:
         """The content of ``summary.json``."""
@@ -80,17 +85,17 @@ def run_scene(
         settings = replace(settings, model=replace(settings.model, name=options.model))
     lines = tuple(_line(scene, i, user, parts) for i, user in enumerate(scene.users))
     room = _room(scene, lines)
-    plan = StagePlan(scene, lines, room, parts, settings, options.seed)
+    plan = StagePlan(scene, lines, room, parts, settings, options.seed, options.keeps_replay)
     stage = build_stage(plan, is_freewheel=options.is_freewheel)
     if on_stage is not None:
         on_stage(stage)
     run = stage.run()
     scorer = SceneScorer(run.spoken, run.timeline, run.loudspeaker)
-    return SceneResult(scene, scorer.score(), run)
+    return SceneResult(scene, scorer.score(), run, parts.predictor_weights())
 
 
 def write_result(result: SceneResult, out: Path) -> None:
-    """Writes the four files. Raises BadInputError when ``out`` cannot be written."""
+    """Writes the files and the replay. Raises BadInputError when ``out`` cannot be written."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         n = min(len(result.run.microphone), len(result.run.loudspeaker))
@@ -101,10 +106,21 @@ def write_result(result: SceneResult, out: Path) -> None:
         write_atomically(out / "timeline.jsonl", "".join(f"{line}\n" for line in lines))
         summary = json.dumps(result.summary(), ensure_ascii=False, indent=2)
         write_atomically(out / "summary.json", summary + "\n")
+        _write_replay(result, out / INNER)
     except OSError as error:
         raise BadInputError(
             out, "", f"cannot be written: {error}", "choose another folder"
         ) from None
+
+
+def _write_replay(result: SceneResult, folder: Path) -> None:
+    """One that an earlier run left there is replaced."""
+    if (folder / MANIFEST).is_file():
+        shutil.rmtree(folder)
+    writer = BundleWriter(folder, "scene", result.weights)
+    for moment in result.run.moments:
+        writer.take(moment)
+    writer.close()
 
 
 def read_audio(path: Path, scene: Path, key: str) -> Samples:

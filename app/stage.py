@@ -26,6 +26,7 @@ from app.freewheel import FreewheelEngine
 from app.history import HistoryStore
 from app.loudspeaker import Loudspeaker, LoudspeakerMailbox
 from app.parts import Parts, Worker
+from app.replay_tap import Moment, WatchedPredictor
 from app.rules import capture_settings, dialogue_rules, playback_rules, stream_request, voice_choice
 from app.scene_director import Line, SceneDirector, SpokenLine
 from app.scene_file import Scene
@@ -38,12 +39,13 @@ from audio_io.frames import Samples
 from audio_io.playback import Player
 from audio_io.virtual_room import RoomSettings, VirtualRoom
 from model.events import ModelEvent
+from model.interfaces import DuplexPredictor
 from model.requests import ModelRequest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StageResult:
-    """Raw outcome of a scene; sound is 16 kHz, sample-aligned."""
+    """Raw outcome of a scene; sound is 16 kHz, sample-aligned. ``moments`` are for a replay."""
 
     model: str
     is_freewheel: bool
@@ -61,6 +63,7 @@ class StageResult:
     peak_memory_mb: float
     load_s: float
     echo_return_loss_db: float | None
+    moments: tuple[Moment, ...] = ()
 
 
 class Stage(Protocol):
@@ -81,6 +84,7 @@ class StagePlan:
     parts: Parts
     settings: Settings
     seed: int = 0
+    keeps_replay: bool = False
 
 
 def build_stage(plan: StagePlan, *, is_freewheel: bool) -> Stage:
@@ -97,6 +101,8 @@ class _Base:
         self._settings = settings
         self._parts = parts
         self._clean: list[Samples] = []
+        self._keeps_replay = plan.keeps_replay
+        self._moments: list[Moment] = []  # appending is safe from any thread
         self._load_s = 0.0
         self._worker_peak_mb = 0.0
         self.room = VirtualRoom(plan.room, plan.seed, is_realtime=is_realtime)
@@ -110,7 +116,13 @@ class _Base:
         )
         self._player = Player(self.room.renderer, self.room.format.output_latency_s)
         self._predictor = parts.predictor(settings)
+        self._runner = DuplexRunner(self._watched())
         self._director = SceneDirector(plan.scene, plan.lines, self.room.say, self.timeline.record)
+
+    def _watched(self) -> DuplexPredictor:
+        if not self._keeps_replay:
+            return self._predictor
+        return WatchedPredictor(self._predictor, self._settings, self._moments.append)
 
     def _dialogue(
         self,
@@ -134,6 +146,8 @@ class _Base:
             playback_rules(self._settings),
         )
         dialogue.voice = voice_choice(self._settings)
+        if self._keeps_replay:
+            dialogue.record.step_listeners.append(self._moments.append)
         return dialogue
 
     def _set_microphone(self, is_open: bool) -> None:
@@ -171,6 +185,7 @@ class _Base:
             peak_memory_mb=peak_memory_mb() + (0.0 if is_freewheel else self._worker_peak_mb),
             load_s=self._load_s,
             echo_return_loss_db=self._capture.canceller.echo_return_loss_db,
+            moments=tuple(self._moments),
         )
 
 
@@ -186,7 +201,7 @@ class FreewheelStage(_Base):
             self.room,
             self._capture,
             self._player,
-            DuplexRunner(self._predictor),
+            self._runner,
             self._worker,
             dialogue,
             lambda: parts.prediction_cost_s(self._predictor),
@@ -231,7 +246,7 @@ class RealtimeStage(_Base):
             self.room,
             self._capture,
             self._player,
-            DuplexRunner(self._predictor),
+            self._runner,
             dialogue,
             StreamTime(MonotonicClock()),
             box,
