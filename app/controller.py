@@ -98,7 +98,7 @@ def _dispatch(move: Move, event: DialogueEvent) -> None:
         case SpeechStarted():
             move.speech_started(event)
         case SpeechEnded():
-            move.speech_ended()
+            move.speech_ended(event)
         case DuplexPrediction():
             move.predicted(event)
         case TurnTranscribed():

@@ -16,7 +16,7 @@ from app.effects import (
     RestartModel,
     SetMicrophone,
 )
-from app.events import DeadlineKind, SpeechStarted
+from app.events import DeadlineKind, SpeechEnded, SpeechStarted
 from app.snapshot import Phase
 from app.text_match import is_stop_phrase
 from audio_io.events import PlayoutReport
@@ -44,7 +44,7 @@ class Move(DialogueDraft):
             case Phase.OVERLAP:
                 self._open_turn(event.onset_s)
 
-    def speech_ended(self) -> None:
+    def speech_ended(self, event: SpeechEnded) -> None:
         if self._is_by_hand:
             return
         self.state = replace(self.state, is_user_speaking=False)
@@ -54,7 +54,8 @@ class Move(DialogueDraft):
         if self.state.phase not in AUDIBLE:
             self.state = replace(self.state, owes_reply=True)
         if self.state.phase is Phase.LISTENING:
-            self._arm(DeadlineKind.ENDPOINT, self._rules.endpoint_max_wait_ms)
+            passed_ms = 1000.0 * (event.at_s - event.offset_s)
+            self._arm(DeadlineKind.ENDPOINT, max(0.0, self._rules.endpoint_max_wait_ms - passed_ms))
 
     def predicted(self, prediction: DuplexPrediction) -> None:
         if self._is_by_hand:

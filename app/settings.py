@@ -123,7 +123,7 @@ class ConversationSettings:
     )
     endpoint_max_wait_ms: int = _setting(
         3000,
-        Option("Longest wait", "Silence after which your turn is over anyway.", "ms", 500, 10_000),
+        Option("Longest wait", "Silence after which your turn is over anyway.", "ms", 500, 3000),
     )
     language: str = _setting(
         "auto",

@@ -163,6 +163,14 @@ def test_silence_for_long_enough_ends_the_turn_without_any_prediction() -> None:
     assert talk.state.phase is Phase.THINKING
 
 
+def test_the_silence_limit_counts_from_the_last_voice() -> None:
+    talk = Talk()
+    effects = talk.feed(SpeechStarted(1.0, 1.1), SpeechEnded(2.0, 2.2))
+    (armed,) = (effect for effect in effects if isinstance(effect, ArmDeadline))
+    assert armed.kind is DeadlineKind.ENDPOINT
+    assert abs(armed.after_ms - 2800.0) < 1e-6, "200 of 3000 ms have passed"
+
+
 def test_a_deadline_that_was_disarmed_does_nothing() -> None:
     talk = Talk()
     talk.until_prepared()
