@@ -149,7 +149,7 @@ class FeatureStream:
     @property
     def last_inference_s(self) -> float:
         """Wall seconds the slow judges took inside the latest step."""
-        return self.opinions.last_inference_s
+        return self.opinions.last_sound_s + self.opinions.last_text_s
 
     def reset(self) -> None:
         """The turn was taken or given up: the next voice opens another. The room stays known."""

@@ -77,7 +77,8 @@ class PauseOpinions:
     Attributes:
         of_sound: a logit for each of ``ASK_AFTER_MS``; None where not asked (yet).
         of_text: the text head's logit; None where there are no words to judge.
-        last_inference_s: wall seconds the judges took in the latest step.
+        last_sound_s: wall seconds that judging the sound took in the latest step...
+        last_text_s: ...and reading the words.
         n_asked: how often one of them was asked.
     """
 
@@ -93,7 +94,7 @@ class PauseOpinions:
         """Another stream."""
         self._audio.restart()
         self._sound = None
-        self.last_inference_s = 0.0
+        self.last_sound_s = self.last_text_s = 0.0
         self.forget()
 
     def forget(self) -> None:
@@ -104,7 +105,7 @@ class PauseOpinions:
 
     def hear(self, frame: AudioFrame, sound: Stretch | None, *, is_voice: bool) -> None:
         """Takes 10 ms; ``sound`` is the turn from its first voice on."""
-        self.last_inference_s = 0.0
+        self.last_sound_s = self.last_text_s = 0.0
         self._audio.push(frame.samples)
         if sound is not None and sound is not self._sound:
             self._audio.begin_turn()
@@ -118,7 +119,7 @@ class PauseOpinions:
         if self._classifier is None or due == 0 or self.of_sound[due - 1] is not None:
             return
         self.of_sound[due - 1] = logit(self._classifier.p_complete(self._audio.turn()))
-        self.last_inference_s += self._classifier.last_inference_s
+        self.last_sound_s = self._classifier.last_inference_s
         self.n_asked += 1
 
     def read_text(self, silence_ms: float, text: str) -> None:
@@ -127,5 +128,5 @@ class PauseOpinions:
             return
         self._read_text = text
         self.of_text = self._reader.logit(text)
-        self.last_inference_s += self._reader.last_inference_s
+        self.last_text_s = self._reader.last_inference_s
         self.n_asked += 1
