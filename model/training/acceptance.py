@@ -1,0 +1,145 @@
+"""How often each MCTP module chooses the token that the backbone chooses.
+
+Teacher-forced over held-out samples, at every place that is a training target. Agreement decides
+how many drafts verified decoding accepts, and how far the unverified patterns depart from the
+backbone. In a reply of its own the drafts follow each other's mistakes; that is not measured here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from model.vita_audio.mctp import IGNORED, run_backbone, run_module
+
+if TYPE_CHECKING:
+    from model.training.data.batch import PackedBatch
+    from model.vita_audio.modeling import VitaAudioForCausalLM
+
+_TOKENS_PER_HEAD_CALL = 1024
+_UNKNOWN = -1  # no choice at this place
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleAcceptance:
+    """Of one module; parts of 1.
+
+    Attributes:
+        n_places: places where the module has a target.
+        agrees: it chooses what the backbone chooses there.
+        chain: after one backbone step it and all modules before it do: its draft is accepted.
+        is_right: it chooses the token of the data.
+    """
+
+    n_places: int
+    agrees: float
+    chain: float
+    is_right: float
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Of a model on some samples.
+
+    Attributes:
+        backbone_right: part of the targets that the backbone chooses as the data has them.
+    """
+
+    backbone_right: float
+    modules: tuple[ModuleAcceptance, ...]
+
+    @property
+    def agreement(self) -> float:
+        """Mean over the modules; 0.0 where there are none."""
+        return sum(one.agrees for one in self.modules) / max(1, len(self.modules))
+
+    @property
+    def accepted_drafts(self) -> float:
+        """Drafts that verified decoding would keep after a backbone step, at these places."""
+        return sum(one.chain for one in self.modules)
+
+    def as_record(self) -> dict[str, Any]:
+        return {"agreement": self.agreement, "accepted": self.accepted_drafts} | asdict(self)
+
+
+@torch.no_grad()
+def measure_acceptance(model: VitaAudioForCausalLM, batches: Iterable[PackedBatch]) -> Acceptance:
+    """Runs every sample of ``batches`` alone; ``model`` keeps its mode."""
+    was_training = model.training
+    model.eval()
+    n_modules = model.num_mctp_modules
+    counts = _Counts(n_modules)
+    for batch in batches:
+        embeddings = model.embed(batch.input_ids, batch.audios, batch.audio_indices)
+        for row, borders in enumerate(batch.borders):
+            for begin, end in pairwise(borders):
+                ids, labels = batch.input_ids[row, begin:end], batch.labels[row, begin:end]
+                heard = embeddings[row, begin:end]
+                counts.add(labels, _choices(model, ids, heard, labels != IGNORED))
+    model.train(was_training)
+    return counts.acceptance()
+
+
+class _Counts:
+    """Columns: places, agreeing, right, places of the chain, whole chains."""
+
+    def __init__(self, n_modules: int) -> None:
+        self._of_modules = torch.zeros(n_modules, 5, dtype=torch.int64)
+        self._n_targets = self._n_right = 0
+
+    def add(self, labels: Tensor, choices: Iterator[Tensor]) -> None:
+        """Counts one sample; ``choices`` (n,) of each level, the backbone's first."""
+        backbone = next(choices)
+        is_target = (labels != IGNORED) & (backbone != _UNKNOWN)
+        self._n_targets += int(is_target.sum())
+        self._n_right += int((is_target & (backbone == labels)).sum())
+        whole = in_chain = None
+        for k, chosen in enumerate(choices):
+            counted = is_target & (chosen != _UNKNOWN)
+            agrees = counted & (chosen == backbone)
+            right = counted & (chosen == labels)
+            # A chain starts at one backbone state p, whose draft k is for the token at p + k + 2.
+            at_p, agrees_at_p = counted[k + 2 :], agrees[k + 2 :]
+            in_chain = at_p if in_chain is None else in_chain[: len(at_p)] & at_p
+            whole = agrees_at_p if whole is None else whole[: len(at_p)] & agrees_at_p
+            sums = [mask.sum() for mask in (counted, agrees, right, in_chain, whole & in_chain)]
+            self._of_modules[k] += torch.stack(sums).cpu()
+
+    def acceptance(self) -> Acceptance:
+        modules = tuple(
+            ModuleAcceptance(n, agrees / max(1, n), chain / max(1, n_chain), right / max(1, n))
+            for n, agrees, right, n_chain, chain in self._of_modules.tolist()
+        )
+        return Acceptance(self._n_right / max(1, self._n_targets), modules)
+
+
+def _choices(
+    model: VitaAudioForCausalLM, ids: Tensor, embeddings: Tensor, is_target: Tensor
+) -> Iterator[Tensor]:
+    """(n,) token that each level chooses for each target of a sample ``ids`` (n,)."""
+    n = ids.shape[0]
+    positions = torch.arange(n, device=ids.device)[None]
+    hidden = run_backbone(model, embeddings[None], positions)
+    yield _chosen(model.lm_head, hidden[0, : n - 1], is_target[1:], n)
+    of_ids = model.model.embed_tokens(ids)[None]
+    for k in range(model.num_mctp_modules):
+        n_left = n - k - 1
+        if n_left > 0:
+            hidden = hidden[:, :n_left]
+            hidden = run_module(model, k, of_ids[:, k + 1 :], hidden, positions[:, k + 1 :])
+        yield _chosen(model.lm_head, hidden[0, : max(0, n_left - 1)], is_target[k + 2 :], n)
+
+
+def _chosen(head: nn.Module, states: Tensor, is_target: Tensor, n: int) -> Tensor:
+    """(n,) choices; ``states`` predict the last places of the sample, of which some count."""
+    chosen = torch.full((n,), _UNKNOWN, device=states.device)
+    places = is_target.nonzero()[:, 0]
+    first = n - is_target.shape[0]
+    for part in places.split(_TOKENS_PER_HEAD_CALL):
+        chosen[first + part] = head(states[part]).argmax(dim=-1)
+    return chosen

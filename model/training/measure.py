@@ -1,0 +1,92 @@
+"""Prints how often the MCTP modules of a finished model choose what its backbone chooses.
+
+    python -m model.training.measure out/stage2 out/stage3 --data held_out.jsonl --parts PARTS
+
+A model with one module is measured as stage 3 begins with it too: with all modules copies of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from model.errors import ModelError
+from model.training.acceptance import Acceptance, measure_acceptance
+from model.training.checkpoints import model_folder
+from model.training.data.parts import DataParts
+from model.training.stage_training import read_held_out
+from model.vita_audio.decoding.schedule import BOOST, Schedule
+from model.vita_audio.directory import SPEECH_TOKENIZER
+from model.vita_audio.initialisation import grow_modules
+from model.vita_audio.modeling import load_language_model
+
+_ROW_LENGTH = 8192
+_PUBLISHED_MODULES = 10
+
+
+def main(arguments: list[str] | None = None) -> int:
+    args = _parser().parse_args(arguments)
+    try:
+        found = {str(folder): _measured(folder, args) for folder in args.models}
+    except (ModelError, OSError) as error:
+        sys.stderr.write(f"measure: {' '.join(str(error).split())}\n")
+        return 1
+    if args.json:
+        records = {name: one.as_record() for name, one in found.items()}
+        sys.stdout.write(json.dumps(records, indent=2) + "\n")
+    else:
+        sys.stdout.write(acceptance_table(found))
+    return 0
+
+
+def acceptance_table(found: dict[str, Acceptance]) -> str:
+    """Markdown; a column for each model."""
+    n_rows = max((len(one.modules) for one in found.values()), default=0)
+    lines = [f"| module | {' | '.join(found)} |", f"|---|{'---|' * len(found)}"]
+    for k in range(n_rows):
+        cells = [
+            f"{one.modules[k].agrees:.1%}" if k < len(one.modules) else "" for one in found.values()
+        ]
+        lines.append(f"| {k + 1} | {' | '.join(cells)} |")
+    for name, values in (
+        ("mean", [f"{one.agreement:.1%}" for one in found.values()]),
+        ("drafts kept", [f"{one.accepted_drafts:.2f}" for one in found.values()]),
+        ("backbone right", [f"{one.backbone_right:.1%}" for one in found.values()]),
+    ):
+        lines.append(f"| {name} | {' | '.join(values)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("models", nargs="+", type=Path, help="folders of stages or models")
+    parser.add_argument("--data", type=Path, required=True, help="held-out JSONL or mixture")
+    parser.add_argument("--parts", type=Path, help="folder of the speech tokenizer")
+    parser.add_argument("--pattern", default=" ".join(map(str, BOOST.pattern)))
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--modules", type=int, default=0, help="grow to so many before measuring")
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+def _measured(folder: Path, args: argparse.Namespace) -> Acceptance:
+    place = model_folder(folder)
+    tokenizer = args.parts / SPEECH_TOKENIZER if args.parts else None
+    parts = DataParts.from_directory(place, speech_tokenizer=tokenizer, device=args.device)
+    pattern = Schedule.parse(args.pattern).pattern
+    batches = read_held_out(args.data, parts, _ROW_LENGTH, pattern)
+    dtype = torch.float32 if args.device == "cpu" else torch.bfloat16
+    model = load_language_model(place, dtype, args.device)
+    if args.modules > model.num_mctp_modules:
+        model = grow_modules(model, args.modules)
+    return measure_acceptance(model, (batch.to(args.device) for batch in batches))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""What a model in training says to fixed sentences, as sound, to be listened to while it learns.
+
+Decoded without a cache, so that nothing of the model in training is touched: slow, and short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from model.vita_audio.decoding.schedule import Schedule
+from model.vita_audio.directory import SPEECH_DECODER
+from model.vita_audio.mctp import run_backbone, run_module
+from model.vita_audio.prompts import synthesis
+from model.vita_audio.speech_decoder.decoder import SpeechDecoder
+from model.vita_audio.tokens import TokenKind
+
+if TYPE_CHECKING:
+    from model.training.journal import Journal
+    from model.vita_audio.modeling import VitaAudioForCausalLM
+    from model.vita_audio.text_tokenizer import TextTokenizer
+
+SENTENCES = ("Good morning, how are you?", "今天天气很好。")
+_MOST_TOKENS = 160  # some 5 s of speech
+_SEED = 0  # of the decoder's noise: samples of two steps differ by the model alone
+
+
+class SpeechSamples:
+    """Writes a text and a sound of each sentence below ``folder``.
+
+    Args:
+        parts: folder with the speech decoder in it.
+    """
+
+    def __init__(
+        self, folder: Path, tokenizer: TextTokenizer, pattern: Sequence[int], parts: Path
+    ) -> None:
+        self._folder = folder
+        self._tokenizer = tokenizer
+        self._schedule = Schedule(tuple(pattern))
+        self._decoder_folder = parts / SPEECH_DECODER
+        self._decoder: SpeechDecoder | None = None
+
+    def make(self, model: VitaAudioForCausalLM, step: int, journal: Journal) -> None:
+        """Raises OSError where the disk is full."""
+        if self._decoder is None:
+            self._decoder = SpeechDecoder.from_directory(self._decoder_folder, model.device)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for number, sentence in enumerate(SENTENCES):
+            ids = self._reply(model, sentence)
+            stem = self._folder / f"step-{step:06d}-{number}"
+            text = f"{sentence}\n{self._tokenizer.decode(ids)}\n"
+            stem.with_suffix(".txt").write_text(text, encoding="utf-8")
+            samples = self._sound(ids)
+            if len(samples):
+                soundfile.write(stem.with_suffix(".wav"), samples, self._decoder.rate_hz)
+                journal.write_sound(step, f"speech/{number}", samples, self._decoder.rate_hz)
+
+    def _reply(self, model: VitaAudioForCausalLM, sentence: str) -> list[int]:
+        was_training = model.training
+        model.eval()
+        prompt = list(synthesis(self._tokenizer, sentence).ids)
+        ids = list(greedy_reply(model, prompt, self._schedule, self._tokenizer.table.end_ids))
+        model.train(was_training)
+        return ids
+
+    def _sound(self, ids: Sequence[int]) -> np.ndarray:
+        assert self._decoder is not None
+        table = self._tokenizer.table
+        codes = [table.code_of(i) for i in ids if table.kind_of(i) is TokenKind.CODE]
+        if not codes:
+            return np.zeros(0, np.float32)
+        stream = self._decoder.open_stream(_SEED)
+        pieces = [*stream.push(codes), *stream.finish()]
+        return np.concatenate([piece for piece in pieces if piece is not None])
+
+
+@torch.no_grad()
+def greedy_reply(
+    model: VitaAudioForCausalLM,
+    prompt: Sequence[int],
+    schedule: Schedule,
+    end_ids: frozenset[int],
+    most_tokens: int = _MOST_TOKENS,
+) -> Iterator[int]:
+    """Tokens of the backbone and the modules in the order of ``schedule``, until the end."""
+    ids = list(prompt)
+    level = 0
+    for n_made in range(most_tokens):
+        is_module_slot = schedule.is_module_slot(n_made)
+        level = level + 1 if is_module_slot and level < model.num_mctp_modules else 0
+        token_id = int(_last_logits(model, ids, level).argmax())
+        yield token_id
+        if token_id in end_ids:
+            return
+        ids.append(token_id)
+
+
+def _last_logits(model: VitaAudioForCausalLM, ids: Sequence[int], level: int) -> Tensor:
+    """(vocabulary,) of the token that follows ``ids``, as ``level`` predicts it."""
+    row = torch.tensor([ids], device=model.device)
+    positions = torch.arange(row.shape[1], device=row.device)[None]
+    of_ids = model.model.embed_tokens(row)
+    hidden = run_backbone(model, of_ids, positions)
+    for k in range(level):
+        hidden = run_module(model, k, of_ids[:, k + 1 :], hidden[:, :-1], positions[:, k + 1 :])
+    return model.lm_head(hidden[0, -1])

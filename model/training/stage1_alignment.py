@@ -1,0 +1,34 @@
+"""Stage 1, audio-text alignment: a text model learns to hear and to speak, token by token.
+
+    accelerate launch -m model.training.stage1_alignment \
+        --recipe model/training/configurations/7b.toml \
+        --data mixture.toml --parts PARTS --out out/stage1
+
+All of the language model learns; of a Plus model the SenseVoice encoder stays as it is.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from model.training.stage_run import StageRun, run_stage
+from model.training.stage_training import open_accelerator, train
+from model.training.starts import VOCABULARY, begin_from_recipe
+from model.vita_audio.initialisation import freeze_hearing
+
+NUMBER = 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    return run_stage(NUMBER, __doc__, _align, arguments)
+
+
+def _align(run: StageRun) -> None:
+    accelerator = open_accelerator(run)
+    model = begin_from_recipe(run)
+    freeze_hearing(model)
+    train(run, accelerator, model, run.out / VOCABULARY)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+"""Puts a stage together: the model's precision, its data, optimizer, saves and what is observed.
+
+Distribution is accelerate's own: started with python it is one process, with ``accelerate launch``
+as many as that is told to start, under DDP, FSDP2 or DeepSpeed as its configuration says.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedType, set_seed
+from transformers.utils import logging as transformers_logging
+
+from model.training.acceptance import measure_acceptance
+from model.training.checkpoints import Checkpoints, Publisher
+from model.training.data.batch import PackedBatch
+from model.training.data.loader import RowOptions, open_mixture
+from model.training.data.parts import DataParts
+from model.training.journal import Journal
+from model.training.lora import add_adapters
+from model.training.optimizer import make_optimizer
+from model.training.recipe import Recipe, TrainingError
+from model.training.speech_samples import SpeechSamples
+from model.training.stage_run import StageRun
+from model.training.trainer import Observe, Trainer
+from model.vita_audio.decoding.schedule import VANILLA
+from model.vita_audio.directory import SPEECH_DECODER, SPEECH_TOKENIZER
+from model.vita_audio.modeling import VitaAudioForCausalLM
+from model.vita_audio.text_tokenizer import TextTokenizer
+
+logger = logging.getLogger(__name__)
+
+_SAMPLES = "samples"
+_SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED)
+_MOST_HELD_OUT = 64  # rows that are measured at every save
+
+
+def open_accelerator(run: StageRun) -> Accelerator:
+    """One for the rows of this stage; only the main process talks.
+
+    Raises:
+        TrainingError: the rows of a step cannot be shared by the processes.
+    """
+    accelerator = Accelerator(mixed_precision=run.recipe.precision.compute)
+    n_processes, n_rows = accelerator.num_processes, run.stage.rows
+    if n_rows % n_processes:
+        raise TrainingError(
+            f"{n_rows} rows of a step cannot be shared by {n_processes} processes; set "
+            "stages.rows to a multiple"
+        )
+    accelerator.gradient_accumulation_steps = n_rows // n_processes
+    level = logging.INFO if accelerator.is_main_process else logging.ERROR
+    logging.basicConfig(format="%(message)s", level=level)
+    logging.getLogger("accelerate").setLevel(logging.WARNING)
+    transformers_logging.set_verbosity_error()
+    set_seed(run.recipe.seed)
+    return accelerator
+
+
+def train(
+    run: StageRun, accelerator: Accelerator, model: VitaAudioForCausalLM, vocabulary: Path
+) -> None:
+    """Trains what of ``model`` requires gradients, and writes ``OUT/model``.
+
+    Args:
+        vocabulary: folder with config.json and the tokenizer's files.
+
+    Raises:
+        ModelError: data, parts or a saved step cannot be used, or the disk is full.
+    """
+    recipe, stage = run.recipe, run.stage
+    if recipe.lora.rank:
+        add_adapters(model, recipe.lora)
+    _apply_precision(model, recipe)
+    parts = _data_parts(run, vocabulary, accelerator)
+    with open_mixture(run.data, parts, _row_options(run, accelerator)) as rows:
+        optimizer = make_optimizer(model, model.num_backbone_layers, stage, recipe.adam)
+        prepared, prepared_optimizer = accelerator.prepare(model, optimizer)
+        publisher = Publisher(model, recipe, vocabulary, run.parts)
+        checkpoints = Checkpoints(run.out, accelerator, publisher, recipe.keep)
+        trainer = Trainer(accelerator, prepared, prepared_optimizer, rows, recipe, stage)
+        observe = _observer(run, accelerator, prepared, parts)
+        open_journal = partial(_open_journal, run.out, accelerator)
+        trainer.train(checkpoints, _settings(run, model), open_journal, observe)
+        logger.info("the data was begun %d times", rows.n_epochs_begun)
+
+
+def _apply_precision(model: VitaAudioForCausalLM, recipe: Recipe) -> None:
+    precision = recipe.precision
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    model.set_attn_implementation(precision.attention)
+    if precision.gradient_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    if precision.compile and torch.cuda.is_available() and find_spec("triton") is not None:
+        for layer in model.model.layers:
+            layer.compile(dynamic=True)
+
+
+def _data_parts(run: StageRun, vocabulary: Path, accelerator: Accelerator) -> DataParts:
+    tokenizer = run.parts / SPEECH_TOKENIZER if run.parts is not None else None
+    device = str(accelerator.device)
+    return DataParts.from_directory(vocabulary, speech_tokenizer=tokenizer, device=device)
+
+
+def _row_options(run: StageRun, accelerator: Accelerator) -> RowOptions:
+    return RowOptions(
+        row_tokens=run.stage.row_length,
+        pattern=run.recipe.pattern,
+        n_streams=run.stage.rows,
+        rank=accelerator.process_index,
+        n_processes=accelerator.num_processes,
+        n_workers=run.recipe.workers,
+        is_padded=run.recipe.precision.compile,
+    )
+
+
+def _open_journal(folder: Path, accelerator: Accelerator, n_done: int) -> Journal:
+    return Journal(folder, n_done, is_written=accelerator.is_main_process)
+
+
+def _settings(run: StageRun, model: VitaAudioForCausalLM) -> dict[str, Any]:
+    """What must be the same for a run to go on exactly."""
+    stage = run.stage
+    return {
+        "stage": run.number,
+        "steps": stage.steps,
+        "rate": stage.rate,
+        "rows": stage.rows,
+        "row_length": stage.row_length,
+        "pattern": list(run.recipe.pattern),
+        "modules": model.num_mctp_modules,
+        "layers": model.num_backbone_layers,
+        "hidden": model.config.hidden_size,
+        "vocabulary": model.config.vocab_size,
+        "lora rank": run.recipe.lora.rank,
+    }
+
+
+def _observer(
+    run: StageRun, accelerator: Accelerator, prepared: torch.nn.Module, parts: DataParts
+) -> Observe:
+    """Agreement on held-out rows, and speech; of a model that one process has as a whole."""
+    if accelerator.distributed_type in _SHARDED:
+        logger.info(
+            "the model is shared by several processes: measure its saved steps with python -m "
+            "model.training.measure"
+        )
+        return lambda _step, _journal: {}
+    model: VitaAudioForCausalLM = accelerator.unwrap_model(prepared)
+    held_out = _held_out(run, parts, accelerator) if accelerator.is_main_process else []
+    samples = _speech_samples(run, parts.tokenizer, model)
+
+    def observe(step: int, journal: Journal) -> Mapping[str, Any]:
+        if samples is not None:
+            samples.make(model, step, journal)
+        return {"held_out": measure_acceptance(model, held_out).as_record()} if held_out else {}
+
+    return observe
+
+
+def _held_out(run: StageRun, parts: DataParts, accelerator: Accelerator) -> list[PackedBatch]:
+    if run.held_out is None:
+        return []
+    rows = read_held_out(run.held_out, parts, run.stage.row_length, run.recipe.pattern)
+    return [batch.to(accelerator.device) for batch in rows]
+
+
+def read_held_out(
+    path: Path, parts: DataParts, row_length: int, pattern: tuple[int, ...]
+) -> list[PackedBatch]:
+    """The first rows of ``path``, each sample once. Raises ModelError."""
+    options = RowOptions(row_tokens=row_length, pattern=pattern, n_epochs=1)
+    with open_mixture(path, parts, options) as rows:
+        return [batch for batch, _ in zip(rows, range(_MOST_HELD_OUT), strict=False)]
+
+
+def _speech_samples(
+    run: StageRun, tokenizer: TextTokenizer, model: VitaAudioForCausalLM
+) -> SpeechSamples | None:
+    if run.parts is None or not (run.parts / SPEECH_DECODER).is_dir():
+        return None
+    pattern = run.recipe.pattern if model.num_mctp_modules else VANILLA.pattern
+    return SpeechSamples(run.out / _SAMPLES, tokenizer, pattern, run.parts)

@@ -1,0 +1,191 @@
+"""The training loop of a stage: steps of packed rows, saved and resumed exactly.
+
+A step has the same rows and the same losses however many processes share it: the backbone's loss is
+the mean over all targets of the step, a module's the mean over the rows' means, as upstream. Knows
+no stage's start and no recipe file.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from tqdm import tqdm
+
+from model.training.optimizer import set_rates
+from model.training.recipe import Recipe, Stage, TrainingError
+from model.training.schedule import rate_factor
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from torch import Tensor, nn
+
+    from model.training.checkpoints import Checkpoints
+    from model.training.data.batch import PackedBatch
+    from model.training.data.loader import PackedRows
+    from model.training.journal import Journal
+    from model.vita_audio.mctp import PackedLosses
+
+logger = logging.getLogger(__name__)
+
+Observe = Callable[[int, "Journal"], Mapping[str, Any]]
+OpenJournal = Callable[[int], "Journal"]
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What one step measured, over all processes.
+
+    Attributes:
+        levels: (K,) loss of each MCTP module.
+        rate: of the backbone, or of all that learns.
+    """
+
+    loss: float
+    main_loss: float
+    levels: tuple[float, ...]
+    gradient_norm: float
+    rate: float
+    n_tokens: int
+    seconds: float
+
+    def as_record(self) -> dict[str, Any]:
+        record: dict[str, Any] = {
+            "loss": self.loss,
+            "main_loss": self.main_loss,
+            "level_losses": list(self.levels),
+            "gradient_norm": self.gradient_norm,
+            "rate": self.rate,
+            "n_tokens": self.n_tokens,
+            "seconds": round(self.seconds, 4),
+            "tokens_per_s": round(self.n_tokens / self.seconds, 1),
+        }
+        if torch.cuda.is_available():
+            record["memory_mib"] = torch.cuda.max_memory_allocated() // _MIB
+        return record
+
+
+class Trainer:
+    """One stage; ``model`` and ``optimizer`` are prepared by ``accelerator``.
+
+    Args:
+        observe: called on the main process with the number of steps done, when it is saved;
+            returns what goes into the journal beside the losses.
+    """
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        rows: PackedRows,
+        recipe: Recipe,
+        stage: Stage,
+    ) -> None:
+        self._accelerator = accelerator
+        self._model = model
+        self._optimizer = optimizer
+        self._rows = rows
+        self._stage = stage
+        self._clip = recipe.adam.clip
+        self._n_own = accelerator.gradient_accumulation_steps
+
+    def train(
+        self,
+        checkpoints: Checkpoints,
+        settings: Mapping[str, Any],
+        open_journal: OpenJournal,
+        observe: Observe,
+    ) -> None:
+        """Runs the steps that are not done yet, and writes the finished model.
+
+        Raises:
+            TrainingError: a loss is no number, or the disk is full.
+        """
+        n_steps = self._stage.steps
+        n_done = checkpoints.resume(settings, self._rows.load_state_dict)
+        if n_done:
+            logger.info("going on after step %d", n_done)
+        is_main = self._accelerator.is_main_process
+        self._model.train()
+        with open_journal(n_done) as journal:
+            steps = range(n_done, n_steps)
+            bar = tqdm(steps, initial=n_done, total=n_steps, disable=not is_main, unit="step")
+            for step in bar:
+                report = self.step(step)
+                bar.set_postfix(
+                    loss=f"{report.loss:.3f}", tokens_s=f"{report.n_tokens / report.seconds:.0f}"
+                )
+                is_saved = self._is_saved(step + 1)
+                record = report.as_record()
+                if is_saved and is_main:
+                    record |= observe(step + 1, journal)
+                if is_main:
+                    journal.write(step, record)
+                if is_saved and step + 1 < n_steps:
+                    rows = self._rows.state_dict()
+                    checkpoints.save(step + 1, self._model, settings, rows)
+        checkpoints.finish(self._model)
+
+    def step(self, step: int) -> StepReport:
+        """One step of the optimizer."""
+        began_s = time.perf_counter()
+        accelerator = self._accelerator
+        stage = self._stage
+        batches = [next(self._rows) for _ in range(self._n_own)]
+        counts = torch.tensor(
+            [[batch.n_targets, batch.n_tokens] for batch in batches], device=accelerator.device
+        ).sum(dim=0)
+        n_targets, n_tokens = self._total(counts).tolist()
+        rate = set_rates(
+            self._optimizer, rate_factor(step, stage.steps, stage.warm_up, stage.floor)
+        )
+        sums, norm = self._learn(batches, n_targets / stage.rows)
+        loss, main_loss, *levels = (self._total(sums) / stage.rows).tolist()
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the loss of step {step} is {loss}; lower the rate and begin again from the last "
+                "saved step"
+            )
+        seconds = time.perf_counter() - began_s
+        return StepReport(loss, main_loss, tuple(levels), norm, rate, n_tokens, seconds)
+
+    def _total(self, of_process: Tensor) -> Tensor:
+        return cast("Tensor", self._accelerator.reduce(of_process, "sum"))
+
+    def _learn(self, batches: list[PackedBatch], targets_per_row: float) -> tuple[Tensor, float]:
+        """Sums of the losses of this process's rows, and the length of the gradient."""
+        accelerator = self._accelerator
+        norm = 0.0
+        parts: list[Tensor] = []
+        divisor = torch.tensor(targets_per_row, device=accelerator.device)
+        for batch in batches:
+            with accelerator.accumulate(self._model):
+                inputs = batch.to(accelerator.device).inputs()
+                losses: PackedLosses = self._model(**inputs, num_items_in_batch=divisor)
+                accelerator.backward(losses.loss)
+                if accelerator.sync_gradients:
+                    parameters = self._model.parameters()
+                    length = accelerator.clip_grad_norm_(parameters, self._clip)
+                    norm = 0.0 if length is None else float(length)
+                self._optimizer.step()
+                self._optimizer.zero_grad()
+            parts.append(torch.cat(list(_flat(losses))).detach().double())
+        return torch.stack(parts).sum(dim=0), norm
+
+    def _is_saved(self, n_done: int) -> bool:
+        """Evenly over the stage; the end is one of them."""
+        stage = self._stage
+        return n_done * stage.saves // stage.steps != (n_done - 1) * stage.saves // stage.steps
+
+
+def _flat(losses: PackedLosses) -> Iterator[Tensor]:
+    for one in (losses.loss, losses.main_loss, losses.level_losses):
+        assert one is not None
+        yield one.float().reshape(-1)
