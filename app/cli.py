@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from app import __version__, cli_models, cli_replay, cli_tasks
+from app import __version__, cli_data, cli_eval, cli_models, cli_replay, cli_tasks
 from app.errors import BadInputError, ParleyError
 
 EXIT_OK = 0
@@ -53,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     cli_replay.add_replay_parser(commands)
     commands.choices["replay"].set_defaults(run=_run_replay)
     cli_tasks.add_task_parsers(commands)
+    cli_data.add_data_parser(commands)
+    cli_eval.add_eval_parser(commands)
     devices = commands.add_parser("devices", help="list microphones and loudspeakers")
     devices.set_defaults(run=_run_devices)
     voices = commands.add_parser("voices", help="list voices")

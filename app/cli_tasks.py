@@ -162,9 +162,9 @@ def run_task(args: argparse.Namespace) -> int:
         with contextlib.ExitStack() as stack, meter:
 
             def opened() -> Workbench:
-                model = stack.enter_context(_loaded(store, choice, args.language))
+                model = stack.enter_context(loaded(store, choice, args.language))
                 _check_voices(order, model)
-                return Workbench(model, partial(_detector, store), _expected(args.language))
+                return Workbench(model, partial(detector, store), expected_language(args.language))
 
             if _is_single(args, entries):
                 return _run_single(order, entries[0], opened, meter, is_json=args.json)
@@ -276,7 +276,7 @@ def chosen(shelf: ModelShelf, asked: str) -> Choice:
 
 
 @contextlib.contextmanager
-def _loaded(store: WeightStore, choice: Choice, language: str) -> Generator[SpeechModel]:
+def loaded(store: WeightStore, choice: Choice, language: str) -> Generator[SpeechModel]:
     """Every core is the model's: there is no sound that could stutter."""
     n_threads = min(_MOST_THREADS, os.cpu_count() or 1)
     options = {**choice.options, "llm_threads": n_threads, "language": language}
@@ -301,13 +301,13 @@ def told(error: Exception) -> str:
     return described(error)
 
 
-def _detector(store: WeightStore) -> VoiceActivityDetector:
+def detector(store: WeightStore) -> VoiceActivityDetector:
     from audio_io.vad import SileroVad  # noqa: PLC0415 - --help loads no inference library
 
     return SileroVad(store.require(_VAD_WEIGHTS))
 
 
-def _expected(language: str) -> str:
+def expected_language(language: str) -> str:
     return "en" if language == "auto" else language
 
 

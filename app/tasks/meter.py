@@ -48,11 +48,13 @@ class Meter:
         """The bar runs along one recording or text; only where somebody watches it."""
         self._task = task
 
-    def begin_many(self, n_entries: int, show: Callable[[Mapping[str, Any]], None]) -> None:
+    def begin_many(
+        self, n_entries: int, show: Callable[[Mapping[str, Any]], None], name: str | None = None
+    ) -> None:
         """The bar counts entries; ``show`` gets every result of this run, with the bar away."""
         self._show = show
         if not self._is_quiet:
-            self._bar = _bar(self._stream, n_entries, None, "entry", None)
+            self._bar = _bar(self._stream, n_entries, name, "entry", None)
 
     def progress(self, done: float, total: float) -> None:
         """See ``batch.Watcher``."""
