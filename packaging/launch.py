@@ -38,7 +38,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 QUICK_MODEL = "cascade-quick"
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
-TEST_WEIGHTS = ("core", "quick", "hd-voices", "mandarin")
+TEST_WEIGHTS = ("core", "quick", "hd-voices", "mandarin", "evaluation")
 
 
 class Request:

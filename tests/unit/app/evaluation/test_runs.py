@@ -18,6 +18,7 @@ from app.tasks.recording import open_recording
 from app.tasks.work import Workbench
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.interfaces import SpeechModel
+from model.speech_quality import SpeechQuality
 from tests.fakes.audio import EnergyVad, tone
 from tests.fakes.tasks import Watch, scripted
 
