@@ -12,21 +12,15 @@ from dataclasses import dataclass
 
 from model.errors import ModelError
 from model.interfaces import Message
+from model.vita_audio.prompt_texts import LUKE, RECOGNITION, SYNTHESIS
 from model.vita_audio.text_tokenizer import TextTokenizer
 from model.vita_audio.tokens import TokenTable
-
-# Who speaks, as the demonstration says it; training and evaluation also used the other two.
-LUKE = "Your Name: Luke\nYour Gender: male\n\nRespond in a text-audio interleaved manner."
-LUCY = "Your Name: Lucy\nYour Gender: female\nRespond in a text-audio interleaved manner."
-OMNI = "Your Name: Omni\nYour Gender: female\nRespond in a text-audio interleaved manner."
 
 N_QUERY_POSITIONS = 4  # SenseVoice puts the states of its queries before those of the frames
 # A row of the last training stage, prompt and answer together, was 2 048 tokens.
 HISTORY_TOKENS = 1536
 _DROPPED_PARTS = 4  # history is dropped a quarter of its budget at a time
 
-RECOGNITION = "Convert the speech to text."
-SYNTHESIS = "Convert the text to speech."
 _VOICE = "Your Voice: "
 
 

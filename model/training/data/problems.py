@@ -66,15 +66,20 @@ class Skipped:
 
 
 class SkipLog:
-    """Every sample that was passed over, once, however often it is read. Threads may share one."""
+    """Every sample that was passed over, once, however often it is read. Threads may share one.
 
-    def __init__(self) -> None:
+    Args:
+        is_told: whether line and reason go to the log as well.
+    """
+
+    def __init__(self, *, is_told: bool = True) -> None:
+        self._is_told = is_told
         self._lock = threading.Lock()
         self._skipped: dict[Place, Skipped] = {}
         self._counts: Counter[Fault] = Counter()
 
     def add(self, place: Place, error: BadSample) -> None:
-        """Says line and reason in the log, unless that was said before."""
+        """Does nothing where that was said before."""
         entry = Skipped(place, error.fault, str(error))
         with self._lock:
             if place in self._skipped:
@@ -82,6 +87,8 @@ class SkipLog:
             self._skipped[place] = entry
             self._counts[error.fault] += 1
             n_of_fault = self._counts[error.fault]
+        if not self._is_told:
+            return
         if n_of_fault <= _MOST_TOLD:
             logger.warning("%s", entry)
         if n_of_fault == _MOST_TOLD:

@@ -18,22 +18,14 @@ from numpy.typing import NDArray
 from audio_io.frames import Samples
 from model.training.data.interleaving import interleave, require_pattern
 from model.training.data.problems import BadSample, DataError, Fault
-from model.training.data.samples import TAG, Role, Sample, SampleKind, Turn
+from model.training.data.samples import TAG, Role, Sample, SampleKind, Turn, text_to_read
 from model.training.data.sounds import read_sound, sound_info
-from model.vita_audio.prompts import (
-    LUCY,
-    LUKE,
-    OMNI,
-    AudioSpan,
-    ContinuousAudio,
-    DiscreteAudio,
-    ids_of_audio,
-)
+from model.vita_audio.prompt_texts import SYSTEMS
+from model.vita_audio.prompts import AudioSpan, ContinuousAudio, DiscreteAudio, ids_of_audio
 from model.vita_audio.text_tokenizer import TextTokenizer
 
 IGNORED = -100  # label of a token that is not learnt
 
-_SYSTEMS = {"luke": LUKE, "lucy": LUCY, "omni": OMNI}
 _LONGEST_HEARD_S = 122.0  # of SenseVoice's position table
 
 Features = NDArray[np.float32]
@@ -202,7 +194,7 @@ def _as_held(sample: Sample, system: str) -> tuple[Turn, ...]:
     ]
     is_spoken = sample.kind is SampleKind.SPEECH_TO_SPEECH
     if system and is_spoken and turns[0].role is not Role.SYSTEM:
-        turns.insert(0, Turn(Role.SYSTEM, _SYSTEMS.get(system, system)))
+        turns.insert(0, Turn(Role.SYSTEM, SYSTEMS.get(system, system)))
     return tuple(turns)
 
 
@@ -211,7 +203,7 @@ def _read_aloud(sample: Sample, turns: tuple[Turn, ...], index: int) -> str:
     is_sound_only = turns[index].content.strip() == TAG
     if sample.kind is not SampleKind.SYNTHESIS or not is_sound_only or index == 0:
         return ""
-    return turns[index - 1].content.partition("\n")[2]
+    return text_to_read(turns[index - 1])
 
 
 def _mark(tokenizer: TextTokenizer, name: str) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -82,10 +83,27 @@ class Sample:
     def audios(self) -> tuple[Path, ...]:
         return tuple(path for turn in self.turns for path in turn.audios)
 
-    def said(self, role: Role) -> str:
-        """Words of ``role`` without tags."""
-        parts = (turn.content.replace(TAG, " ") for turn in self.turns if turn.role is role)
-        return " ".join(" ".join(parts).split())
+    @property
+    def answer(self) -> str:
+        """What the assistant says or reads aloud, without tags; "" where nobody wrote it down."""
+        said = _words(turn for turn in self.turns if turn.role is Role.ASSISTANT)
+        if said or self.kind is not SampleKind.SYNTHESIS:
+            return said
+        return " ".join(text_to_read(turn) for turn in self.turns if turn.role is Role.USER)
+
+    @property
+    def said(self) -> str:
+        """All that is said, without tags."""
+        return _words(turn for turn in self.turns if turn.role is not Role.SYSTEM)
+
+
+def text_to_read(turn: Turn) -> str:
+    """Of the request for a synthesis, what is behind its instruction."""
+    return turn.content.partition("\n")[2]
+
+
+def _words(turns: Iterable[Turn]) -> str:
+    return " ".join(" ".join(turn.content.replace(TAG, " ") for turn in turns).split())
 
 
 def parse_sample(line: str, folder: Path) -> Sample:

@@ -14,9 +14,8 @@ from model.training.data.problems import BadSample, Fault
 from model.training.data.sample_encoder import EncodedSample, SampleEncoder
 from model.training.data.samples import parse_sample
 from model.vita_audio.decoding.schedule import BOOST
+from model.vita_audio.prompt_texts import LUCY, LUKE
 from model.vita_audio.prompts import (
-    LUCY,
-    LUKE,
     N_QUERY_POSITIONS,
     ContinuousAudio,
     DiscreteAudio,

@@ -1,0 +1,248 @@
+"""What is in training data: hours, lengths, languages, and what cannot be used and why.
+
+Reads the headers of recordings only, unless asked for more; needs torch only where tokens are
+counted. Writes no table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence, Sized
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from model.cascade.language_choice import written_language
+from model.training.data.mixture import Entry, Mixture
+from model.training.data.problems import BadSample, Fault, SkipLog, Skipped
+from model.training.data.samples import Role, Sample, SampleKind, parse_sample
+from model.training.data.sounds import read_sound, sound_info
+
+_UNKNOWN_LANGUAGE = "unknown"
+_WORD = re.compile(r"[\u4e00-\u9fff]|[^\s\u4e00-\u9fff]+")  # an ideograph is a word
+_SECONDS_PER_HOUR = 3600.0
+_AT_A_TIME = 64  # samples that an interrupted run still finishes
+
+OnProgress = Callable[[int, int], None]
+
+
+class Encoder(Protocol):
+    """Tokens of a sample."""
+
+    def encode(self, sample: Sample, system: str = "") -> Sized: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How long things are."""
+
+    n: int
+    total: float
+    shortest: float
+    median: float
+    p95: float
+    longest: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        if not values:
+            return cls(0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        least, median, p95, most = np.percentile(values, (0, 50, 95, 100))
+        return cls(
+            len(values), float(sum(values)), float(least), float(median), float(p95), float(most)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Samples of a kind, a language or a source.
+
+    Attributes:
+        heard_h, spoken_h: hours of users' recordings, and of the assistant's.
+        n_words: that the assistant says or writes; an ideograph is one.
+        n_taken: of them in an epoch; None where that has no meaning.
+    """
+
+    name: str
+    n: int
+    heard_h: float
+    spoken_h: float
+    n_words: int
+    n_taken: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DataReport:
+    """What ``survey`` found.
+
+    Attributes:
+        heard_s, spoken_s: lengths of users' recordings, and of the assistant's.
+        tokens: lengths of samples; None where they were not counted.
+        rates_hz: number of recordings by sampling rate.
+    """
+
+    n_samples: int
+    sources: tuple[Share, ...]
+    kinds: tuple[Share, ...]
+    languages: tuple[Share, ...]
+    heard_s: Spread
+    spoken_s: Spread
+    rates_hz: dict[int, int]
+    tokens: Spread | None
+    faults: dict[Fault, int]
+    skipped: tuple[Skipped, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        fields = asdict(self)
+        fields["rates_hz"] = {str(rate): n for rate, n in self.rates_hz.items()}
+        fields["faults"] = {str(fault): n for fault, n in self.faults.items()}
+        fields["skipped"] = [
+            {
+                "file": str(entry.place.file),
+                "line": entry.place.line,
+                "fault": str(entry.fault),
+                "reason": entry.reason,
+            }
+            for entry in self.skipped
+        ]
+        return fields
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyOptions:
+    """How closely data is looked at.
+
+    Attributes:
+        encoder: counts tokens; None: nobody does.
+        row_tokens: a sample with more is reported as too long.
+        decodes: recordings are read to their end, not their headers only.
+        n_jobs: samples looked at side by side.
+    """
+
+    encoder: Encoder | None = None
+    row_tokens: int = 8192
+    decodes: bool = False
+    n_jobs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    source: str
+    kind: SampleKind
+    language: str
+    heard_s: tuple[float, ...]
+    spoken_s: tuple[float, ...]
+    rates_hz: tuple[int, ...]
+    n_words: int
+    n_tokens: int | None
+
+
+def survey(
+    mixture: Mixture, options: SurveyOptions, on_progress: OnProgress | None = None
+) -> DataReport:
+    """Looks at every line of every file, once, whatever the ratios.
+
+    Raises:
+        DataError: a file cannot be read, or codes cannot be written.
+    """
+    skipped = SkipLog(is_told=False)
+    facts: list[_Facts] = []
+    entries = [
+        Entry(source, file, index) for source, file in mixture.files for index in range(len(file))
+    ]
+    with ThreadPoolExecutor(options.n_jobs, "data-check") as pool:
+        for begin in range(0, len(entries), _AT_A_TIME):
+            batch = entries[begin : begin + _AT_A_TIME]
+            results = pool.map(lambda entry: _look(entry, options), batch)
+            for entry, result in zip(batch, results, strict=True):
+                if isinstance(result, BadSample):
+                    skipped.add(entry.place, result)
+                else:
+                    facts.append(result)
+            if on_progress is not None:
+                on_progress(begin + len(batch), len(entries))
+    return _report(mixture, facts, skipped)
+
+
+def _look(entry: Entry, options: SurveyOptions) -> _Facts | BadSample:
+    try:
+        return _facts(entry, options)
+    except BadSample as error:
+        return error
+
+
+def _facts(entry: Entry, options: SurveyOptions) -> _Facts:
+    sample = parse_sample(entry.file.line(entry.index), entry.file.path.parent)
+    heard: list[float] = []
+    spoken: list[float] = []
+    rates: list[int] = []
+    for turn in sample.turns:
+        for path in turn.audios:
+            info = sound_info(path)
+            if options.decodes:
+                read_sound(path)
+            (spoken if turn.role is Role.ASSISTANT else heard).append(info.seconds)
+            rates.append(info.rate_hz)
+    return _Facts(
+        source=entry.source.name,
+        kind=sample.kind,
+        language=sample.language
+        or written_language(sample.answer or sample.said)
+        or _UNKNOWN_LANGUAGE,
+        heard_s=tuple(heard),
+        spoken_s=tuple(spoken),
+        rates_hz=tuple(rates),
+        n_words=len(_WORD.findall(sample.answer)),
+        n_tokens=_n_tokens(sample, entry, options),
+    )
+
+
+def _n_tokens(sample: Sample, entry: Entry, options: SurveyOptions) -> int | None:
+    if options.encoder is None:
+        return None
+    n_tokens = len(options.encoder.encode(sample, entry.source.system))
+    if n_tokens > options.row_tokens:
+        raise BadSample(Fault.TOO_LONG, f"has {n_tokens} tokens and a row {options.row_tokens}")
+    return n_tokens
+
+
+def _report(mixture: Mixture, facts: list[_Facts], skipped: SkipLog) -> DataReport:
+    taken: Counter[str] = Counter()
+    for source, file in mixture.files:
+        taken[source.name] += source.n_taken(file)
+    sources = tuple(_shares(facts, lambda fact: fact.source, taken))
+    tokens = [fact.n_tokens for fact in facts if fact.n_tokens is not None]
+    rates = Counter(rate for fact in facts for rate in fact.rates_hz)
+    return DataReport(
+        n_samples=len(facts),
+        sources=sources,
+        kinds=tuple(_shares(facts, lambda fact: str(fact.kind))),
+        languages=tuple(_shares(facts, lambda fact: fact.language)),
+        heard_s=Spread.of([s for fact in facts for s in fact.heard_s]),
+        spoken_s=Spread.of([s for fact in facts for s in fact.spoken_s]),
+        rates_hz=dict(sorted(rates.items())),
+        tokens=Spread.of(tokens) if tokens else None,
+        faults=skipped.counts,
+        skipped=skipped.entries,
+    )
+
+
+def _shares(
+    facts: list[_Facts], name_of: Callable[[_Facts], str], taken: Counter[str] | None = None
+) -> Iterator[Share]:
+    """The largest first."""
+    groups: defaultdict[str, list[_Facts]] = defaultdict(list)
+    for fact in facts:
+        groups[name_of(fact)].append(fact)
+    for name, group in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+        yield Share(
+            name,
+            len(group),
+            sum(s for fact in group for s in fact.heard_s) / _SECONDS_PER_HOUR,
+            sum(s for fact in group for s in fact.spoken_s) / _SECONDS_PER_HOUR,
+            sum(fact.n_words for fact in group),
+            None if taken is None else taken[name],
+        )
