@@ -54,7 +54,6 @@ def _parser() -> argparse.ArgumentParser:
     commands.choices["replay"].set_defaults(run=_run_replay)
     cli_tasks.add_task_parsers(commands)
     cli_data.add_data_parser(commands)
-    cli_data.add_data_parser(commands)
     cli_eval.add_eval_parser(commands)
     devices = commands.add_parser("devices", help="list microphones and loudspeakers")
     devices.set_defaults(run=_run_devices)
