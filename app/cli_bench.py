@@ -8,23 +8,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from app.bench.duplex import DuplexMakers, run_duplex
 from app.bench.latency import N_QUESTIONS, asked, run_latency
-from app.bench.overlap import run_overlap
 from app.bench.scenes import run_scenes
 from app.bench.scorecard import Scorecard
 from app.bench.table import render
-from app.bench.turns import PredictorFactory, run_turns
 from app.bench.vita_audio import run_vita_audio
 from app.errors import BadInputError
 from app.parts import Parts
 from app.scene import SceneOptions, SceneResult, run_scene
 from app.scene_file import Scene
 from app.settings import Settings
-from model.duplex.listening import CancellerFactory, RecognizerFactory, VadFactory
 
 _SHORTEST_REQUEST_S = 2.0
 
@@ -52,27 +50,15 @@ QUESTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BenchMakers:
-    """Fresh instances of what the open-loop scorers measure; predictors by patience."""
-
-    predictors: Mapping[str, PredictorFactory]
-    canceller: CancellerFactory
-    detector: VadFactory
-    recognizer: RecognizerFactory
-
-
 def run_bench(
     args: argparse.Namespace,
-    makers: Callable[[], BenchMakers],
+    makers: Callable[[], DuplexMakers],
     scene_parts: Callable[[str], tuple[Settings, Parts]],
 ) -> int:
     """Prints the table; returns the exit code. Raises BadInputError."""
     match args.bench:
-        case "turns":
-            card = _turns(args, makers())
-        case "overlap":
-            card = _overlap(args, makers())
+        case "duplex":
+            card = _duplex(args, makers())
         case "scenes":
             card = _scenes(args, scene_parts)
         case "vita-audio":
@@ -88,24 +74,18 @@ def run_bench(
     return 0
 
 
-def _turns(args: argparse.Namespace, makers: BenchMakers) -> Scorecard:
-    return run_turns(
+def _duplex(args: argparse.Namespace, makers: DuplexMakers) -> Scorecard:
+    paces = args.pace or tuple(makers.predictors)
+    unknown = [pace for pace in paces if pace not in makers.predictors]
+    if unknown:
+        what = f"{unknown[0]} is none of {', '.join(makers.predictors)}"
+        raise BadInputError(None, "--pace", what, "name one of them")
+    chosen = {pace: makers.predictors[pace] for pace in paces}
+    return run_duplex(
         args.dir,
-        predictor_factories=makers.predictors,
-        vad_factory=makers.detector,
-        recognizer_factory=makers.recognizer,
+        replace(makers, predictors=chosen),
         command=args.command_line,
-    )
-
-
-def _overlap(args: argparse.Namespace, makers: BenchMakers) -> Scorecard:
-    return run_overlap(
-        args.dir,
-        predictor_factory=makers.predictors["balanced"],
-        canceller_factory=makers.canceller,
-        vad_factory=makers.detector,
-        recognizer_factory=makers.recognizer,
-        command=args.command_line,
+        only_held_out=args.split == "test",
     )
 
 

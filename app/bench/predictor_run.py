@@ -6,16 +6,20 @@ Knows neither labels nor scores, and no implementation of a predictor.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+import numpy as np
 
 from audio_io.frames import ENGINE_RATE_HZ
 from model.duplex.listening import FRAME, HeardFrame
 from model.interfaces import AgentState, DuplexPrediction, DuplexPredictor
 
+FRAMES_A_STEP = 8  # 80 ms
+
 
 class Predictor(DuplexPredictor, Protocol):
-    """A predictor that says how long its network just took."""
+    """A predictor that says how long its networks just took, in whichever process."""
 
     @property
     def last_inference_s(self) -> float: ...
@@ -30,41 +34,51 @@ class Predicted:
 
 
 @dataclass(slots=True)
-class PredictorCost:
-    """What a predictor cost over some recordings; ``busy_s`` in CPU seconds."""
+class StepCost:
+    """Seconds of one core that every frame of 10 ms took."""
 
-    busy_s: float = 0.0
-    slowest_step_s: float = 0.0
-    n_steps: int = 0
+    frames_s: list[float] = field(default_factory=list[float])
 
     @property
     def core_percent(self) -> float | None:
-        heard_s = self.n_steps * FRAME / ENGINE_RATE_HZ
-        return 100.0 * self.busy_s / heard_s if heard_s else None
+        heard_s = len(self.frames_s) * FRAME / ENGINE_RATE_HZ
+        return 100.0 * sum(self.frames_s) / heard_s if heard_s else None
 
     @property
     def mean_step_ms(self) -> float | None:
-        return 1000.0 * self.busy_s / self.n_steps if self.n_steps else None
+        """Per step of 80 ms."""
+        steps_s = self._steps_s()
+        return 1000.0 * float(steps_s.mean()) if len(steps_s) else None
+
+    @property
+    def p99_step_ms(self) -> float | None:
+        """Per step of 80 ms; the steps in which a network is asked are among them."""
+        steps_s = self._steps_s()
+        return 1000.0 * float(np.percentile(steps_s, 99)) if len(steps_s) else None
+
+    def _steps_s(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        n = len(self.frames_s) // FRAMES_A_STEP
+        whole = np.asarray(self.frames_s[: n * FRAMES_A_STEP], np.float64)
+        return whole.reshape(n, FRAMES_A_STEP).sum(axis=1)
 
 
 class PredictorRun:
     """One predictor over one recording; its inference delays what it says next."""
 
-    def __init__(self, predictor: Predictor, cost: PredictorCost) -> None:
+    def __init__(self, predictor: Predictor, cost: StepCost) -> None:
         self._predictor = predictor
         self._cost = cost
         self._free_at_s = 0.0
 
     def step(self, heard: HeardFrame, *, is_agent_speaking: bool = False) -> Predicted | None:
         begun_s = time.thread_time()
-        agent = AgentState(is_agent_speaking, heard.far_dbfs)
+        agent = AgentState(is_agent_speaking, heard.far_dbfs, far=heard.far)
         prediction = self._predictor.step(heard.user, agent)
         spent_s = time.thread_time() - begun_s
-        self._cost.busy_s += spent_s
-        self._cost.slowest_step_s = max(self._cost.slowest_step_s, spent_s)
-        self._cost.n_steps += 1
+        inference_s = self._predictor.last_inference_s
+        self._cost.frames_s.append(max(spent_s, inference_s))
         now_s = heard.user.frame.end_s
-        self._free_at_s = max(self._free_at_s, now_s) + self._predictor.last_inference_s
+        self._free_at_s = max(self._free_at_s, now_s) + inference_s
         if prediction is None:
             return None
         return Predicted(prediction, max(now_s, self._free_at_s))

@@ -73,7 +73,7 @@ class Scorecard:
     """A bench's result.
 
     Attributes:
-        bench: "turns", "overlap", "scenes", "latency".
+        bench: "duplex", "scenes", "latency", "vita-audio".
         command: what to type to print it again.
         rows: all with the same columns in the same order.
         notes: lines for the footer, such as what a column counts.

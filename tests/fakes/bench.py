@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from audio_io.frames import AudioFrame, Samples, level_dbfs
+from audio_io.frames import AudioFrame, Samples, frozen, level_dbfs
+from model.duplex.listening import FRAME, HeardFrame
+from model.interfaces import UserState
 
 VOICE_DBFS = -40.0
 
@@ -53,3 +55,17 @@ class ScriptedWords:
 
     def finish(self) -> str:
         return self.partial_text
+
+
+def heard_voice(*stretches: tuple[float, bool]) -> tuple[HeardFrame, ...]:
+    """Frames of (seconds, is there a voice?) after each other, as a detector would tell them."""
+    silence = frozen(np.zeros(FRAME, np.float32))
+    frames: list[HeardFrame] = []
+    for seconds, is_voice in stretches:
+        for _ in range(round(100 * seconds)):
+            at = len(frames) * FRAME
+            frame = AudioFrame(silence, at)
+            level = -30.0 if is_voice else -90.0
+            user = UserState(frame, 0.95 if is_voice else 0.02, is_voice, level)
+            frames.append(HeardFrame(user, AudioFrame(silence, at), -120.0, level, None))
+    return tuple(frames)

@@ -12,7 +12,8 @@ import soundfile as sf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.bench.labels import LabelsError, Span, read_channels, read_overlaps, read_turns
+from app.bench.label_file import LabelsError, Span
+from app.bench.labels import read_channels, read_noise, read_overlaps, read_turns
 
 TURN: dict[str, object] = {
     "id": "a",
@@ -105,9 +106,38 @@ def test_a_file_that_is_no_list_of_objects_is_refused(tmp_path: Path, text: str)
         read_turns(tmp_path)
 
 
-def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
+def test_a_part_that_is_missing_holds_nothing(tmp_path: Path) -> None:
+    assert (read_turns(tmp_path), read_overlaps(tmp_path), read_noise(tmp_path, ())) == ((), (), ())
+
+
+def test_labels_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "bargein" / "labels.jsonl").mkdir(parents=True)
     with pytest.raises(LabelsError, match="cannot read"):
         read_overlaps(tmp_path)
+
+
+def test_noises_that_were_not_trained_on_are_held_out(tmp_path: Path) -> None:
+    noise = {"event": "noise_event", "onset": 0.8, "end": 1.1, "clip": "bark"}
+    folder = folder_with(tmp_path, "bargein", SCENE | {"events": [noise]})
+    (folder / "noise").mkdir()
+    rows = [
+        {"id": "bark", "path": "noise/bark.ogg", "train_ok": True},
+        {"id": "rain", "path": "noise/rain.ogg", "train_ok": True},
+        {"id": "door", "path": "noise/door.ogg", "train_ok": False},
+        {"id": "bell", "path": "noise/bell.ogg"},
+        {"id": "talk", "path": "speech/talk.flac", "train_ok": False},
+    ]
+    for row in rows[:4]:
+        (folder / str(row["path"])).touch()
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "manifest.jsonl").write_text(lines, encoding="utf-8")
+    clips = read_noise(folder, read_overlaps(folder))
+    assert {clip.name: clip.is_held_out for clip in clips} == {
+        "bark": True,
+        "rain": False,
+        "door": True,
+        "bell": True,
+    }
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -17,8 +17,8 @@ from app.bench.table import cell, render
 
 MACHINE = Machine("a processor", 2, 16.0, "3.11.7", "Linux 6")
 CARD = Scorecard(
-    "turns",
-    "parley bench turns DIR",
+    "duplex",
+    "parley bench duplex DIR",
     (
         {"detector": "timer", "end_latency_p50_ms": 1234.5678, "missed": None},
         {"detector": "balanced", "end_latency_p50_ms": 590.0, "missed": 0},
@@ -32,8 +32,8 @@ def test_json_holds_rows_command_and_machine(tmp_path: Path) -> None:
     path = tmp_path / "card.json"
     CARD.write_json(path)
     card = json.loads(path.read_text(encoding="utf-8"))
-    assert card["bench"] == "turns"
-    assert card["command"] == "parley bench turns DIR"
+    assert card["bench"] == "duplex"
+    assert card["command"] == "parley bench duplex DIR"
     assert card["machine"]["cores"] == 2
     assert card["rows"][0] == {"detector": "timer", "end_latency_p50_ms": 1234.568, "missed": None}
 
@@ -44,7 +44,7 @@ def test_the_table_has_every_value_and_the_footer() -> None:
     assert lines[0].split() == ["detector", "end_latency_p50_ms", "missed"]
     assert lines[2].split() == ["timer", "1235", "-"]
     assert "note: a note" in text
-    assert "command: parley bench turns DIR" in text
+    assert "command: parley bench duplex DIR" in text
     assert "2 cores, 16.0 GB" in text
 
 
@@ -79,7 +79,7 @@ def test_nothing_measured_is_none_not_zero() -> None:
 
 
 def test_the_command_can_be_typed_again() -> None:
-    assert command_line(["bench", "turns", "my dir"]) == "parley bench turns 'my dir'"
+    assert command_line(["bench", "duplex", "my dir"]) == "parley bench duplex 'my dir'"
 
 
 def test_this_machine_is_described() -> None:
