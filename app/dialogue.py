@@ -50,6 +50,7 @@ from app.events import (
     SpeechChunk,
     TextDelta,
     TranscriptPartial,
+    TurnOpinion,
     TurnTranscribed,
     WorkerFailed,
 )
@@ -59,7 +60,7 @@ from app.replay_tap import DialogueStepped
 from app.reply_desk import ReplyDesk
 from app.snapshot import Phase
 from audio_io.frames import AudioFrame
-from model.interfaces import ReplyRequest, TurnKey, VoiceChoice
+from model.interfaces import NO_OPINION, ReplyRequest, TurnKey, VoiceChoice
 from model.requests import Cancel, ModelRequest, Reply, Say, UseVoice
 
 logger = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ class Dialogue:
         self.voice = VoiceChoice()
         self.language = "en"
         self.partial: tuple[str, float] = ("", 0.0)
+        self._opinion: TurnOpinion | None = None
         self.captions = LiveCaptions()
         self.conversation = conversation
         self.record = record
@@ -131,6 +133,13 @@ class Dialogue:
             if self._deadlines.get(kind, (0.0, -1))[1] == token:
                 del self._deadlines[kind]
                 self.handle(DeadlineReached(kind, token), now_s)
+
+    @property
+    def model_p_end(self) -> float:
+        """The model's opinion of the present pause; 0.5 where it has none."""
+        turn, opinion = self.state.turn, self._opinion
+        is_current = turn is not None and opinion is not None and turn.key == opinion.key
+        return opinion.p_end_of_turn if opinion is not None and is_current else NO_OPINION
 
     # -- events --------------------------------------------------------------------------------
 
@@ -171,6 +180,8 @@ class Dialogue:
                 self.desk.complete_all()
             case TranscriptPartial() | TurnTranscribed():
                 self._take_words(event)
+            case TurnOpinion():
+                self._opinion = event
             case PlaybackProgressed(generation=generation, heard_text_end=end):
                 self.captions.reply_heard(generation, end)
             case _:

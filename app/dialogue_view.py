@@ -19,4 +19,5 @@ def view_of(dialogue: Dialogue) -> DialogueView:
         partial_text=partial_text,
         partial_at_s=partial_at_s,
         has_echo_converged=state.has_echo_converged,
+        model_p_end=dialogue.model_p_end,
     )

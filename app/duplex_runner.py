@@ -8,7 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from audio_io.events import UserAudio
-from model.interfaces import AgentState, DuplexPrediction, DuplexPredictor, UserState
+from model.interfaces import (
+    NO_OPINION,
+    AgentState,
+    DuplexPrediction,
+    DuplexPredictor,
+    UserState,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +25,7 @@ class DialogueView:
         is_agent_speaking: a reply is audible, ducked or held.
         agent_text: what has been heard of it.
         partial_text: words of the user's open turn, and ``partial_at_s`` where their audio ends.
+        model_p_end: the speech model's opinion of the present pause; 0.5 where it has none.
     """
 
     is_agent_speaking: bool = False
@@ -26,6 +33,7 @@ class DialogueView:
     partial_text: str = ""
     partial_at_s: float = 0.0
     has_echo_converged: bool = False
+    model_p_end: float = NO_OPINION
 
 
 class DuplexRunner:
@@ -44,6 +52,7 @@ class DuplexRunner:
             partial_text=view.partial_text,
             partial_at_s=view.partial_at_s,
             aec_has_converged=view.has_echo_converged,
+            model_p_end=view.model_p_end,
         )
         agent = AgentState(
             is_speaking=view.is_agent_speaking,

@@ -27,6 +27,7 @@ from model.events import (
     SpeechChunk,
     TextDelta,
     TranscriptPartial,
+    TurnOpinion,
     TurnTranscribed,
     WorkerFailed,
     WorkerStats,
@@ -118,6 +119,7 @@ DialogueEvent = (
     | ModelReady
     | TranscriptPartial
     | TurnTranscribed
+    | TurnOpinion
     | TextDelta
     | SpeechChunk
     | GenerationStarted

@@ -68,6 +68,20 @@ class TurnTranscribed:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnOpinion:
+    """What a model that hears thinks of the pause in which it was told that the turn paused.
+
+    Attributes:
+        p_end_of_turn: the user has finished.
+        at_s: end of the audio it heard, on the microphone's clock.
+    """
+
+    key: TurnKey
+    p_end_of_turn: float
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """One word: text[text_start:text_end] sounds in samples [sample_start, sample_end)."""
 
@@ -160,6 +174,7 @@ ModelEvent = (
     | ModelReady
     | TranscriptPartial
     | TurnTranscribed
+    | TurnOpinion
     | TextDelta
     | SpeechChunk
     | GenerationStarted

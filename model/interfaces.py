@@ -15,6 +15,7 @@ from model.events import (
     LoadProgress,
     ReplyEvent,
     TranscriptPartial,
+    TurnOpinion,
     TurnTranscribed,
 )
 
@@ -157,10 +158,11 @@ class SpeechModel(Protocol):
         """Takes 16 kHz user audio of the open turn; may answer with a partial transcript."""
         ...
 
-    def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed]:
+    def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed | TurnOpinion]:
         """The user paused: transcribe what was heard so far. The turn may still be reopened.
 
-        Words of the turn before, which was answered by ear, may come first if they were late.
+        Words of the turn before, which was answered by ear, may come first if they were late. A
+        model that can tell whether the user has finished says so before the words.
         """
         ...
 
@@ -205,6 +207,10 @@ class AgentState:
     far: AudioFrame | None = None
 
 
+NO_OPINION = 0.5
+"""A probability that says nothing either way."""
+
+
 @dataclass(frozen=True, slots=True)
 class UserState:
     """10 ms of the user, as the predictor sees it.
@@ -216,6 +222,7 @@ class UserState:
         partial_text: words recognised so far in the open turn ("" if none yet).
         partial_at_s: end of the audio that ``partial_text`` covers.
         aec_has_converged: False raises the bar for interruptions.
+        model_p_end: the speech model's opinion of the present pause; 0.5 where it has none.
     """
 
     frame: AudioFrame
@@ -225,6 +232,7 @@ class UserState:
     partial_text: str = ""
     partial_at_s: float = 0.0
     aec_has_converged: bool = True
+    model_p_end: float = NO_OPINION
 
 
 @dataclass(frozen=True, slots=True)

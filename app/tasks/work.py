@@ -251,7 +251,8 @@ class Workbench:
                 pass  # partial words are for a screen
         turn = TurnTranscribed(key, None, self._language, 0.0)
         for event in model.finish_turn(key):
-            turn = event
+            if isinstance(event, TurnTranscribed):
+                turn = event
         return turn
 
     def _next_key(self) -> TurnKey:

@@ -10,12 +10,14 @@ from model.duplex.features import FeatureStream
 from model.duplex.network import Array
 from model.duplex.pause_opinions import ASK_AFTER_MS
 from model.duplex.voice_tracker import Stretch
-from model.interfaces import UserState
+from model.interfaces import NO_OPINION, UserState
 
 Inputs = tuple[tuple[str, float], ...]
 
 
-def turn_inputs(turn: Stretch, stream: FeatureStream, p: Array, extra_ms: float) -> Inputs:
+def turn_inputs(
+    turn: Stretch, stream: FeatureStream, user: UserState, p: Array, extra_ms: float
+) -> Inputs:
     """``p``: calibrated, float32 (5,); ``network_*`` are those before any policy."""
     words, opinions = stream.words, stream.opinions
     known: list[tuple[str, float]] = [
@@ -29,6 +31,8 @@ def turn_inputs(turn: Stretch, stream: FeatureStream, p: Array, extra_ms: float)
         ("words_grammar", words.grammar.score),
         ("is_dictated", float(words.dictation is not None)),
     ]
+    if user.model_p_end != NO_OPINION:
+        known.append(("model_end_of_turn", user.model_p_end))
     if opinions.of_text is not None:
         known.append(("words_logit", opinions.of_text))
     known += [

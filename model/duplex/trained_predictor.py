@@ -14,6 +14,7 @@ from model.duplex.decision_inputs import overlap_inputs, turn_inputs
 from model.duplex.endpoint import END_P, LONGEST_WAIT_MS, wait_for
 from model.duplex.features import FeatureStream, Vector
 from model.duplex.lexicon import Lexicon, extended
+from model.duplex.model_opinion import with_opinion
 from model.duplex.network import Array, NetworkState, probabilities
 from model.duplex.overlap_policy import (
     CUT_P,
@@ -218,7 +219,7 @@ class TrainedDuplexPredictor:
         if silence_ms > LONGEST_WAIT_MS + _SILENT_AGAIN_MS:
             return None
         point = self._card.paces[self.settings.pace]
-        p_end = float(p[Outcome.END_OF_TURN])
+        p_end = with_opinion(float(p[Outcome.END_OF_TURN]), user.model_p_end)
         wait = wait_for(
             point,
             p_end=p_end,
@@ -245,7 +246,7 @@ class TrainedDuplexPredictor:
                 is_over=is_over,
                 extra_ms=self._pauses.extra_ms,
             ),
-            inputs=turn_inputs(turn, stream, p, self._pauses.extra_ms),
+            inputs=turn_inputs(turn, stream, user, p, self._pauses.extra_ms),
         )
         return self._emit(_Zone(has_ended=is_over), user, prediction)
 

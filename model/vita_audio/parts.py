@@ -26,8 +26,11 @@ from model.vita_audio.decoding.sampler import SamplingSettings
 from model.vita_audio.decoding.schedule import NAMED, VANILLA, Policy, Schedule
 from model.vita_audio.decoding.shortlist import head_for
 from model.vita_audio.decoding.state import DecodingState
+from model.vita_audio.decoding.state_trace import StateTrace
 from model.vita_audio.decoding.step_runner import StepRunner
 from model.vita_audio.directory import ModelDirectory, resolve
+from model.vita_audio.duplex_head import FILE as DUPLEX_HEAD
+from model.vita_audio.duplex_head import TurnJudge, read_head
 from model.vita_audio.generation_defaults import GenerationDefaults, read_generation_defaults
 from model.vita_audio.listening import CodeEar, Ear, FrameEar
 from model.vita_audio.manner import Manner
@@ -86,6 +89,7 @@ class VitaAudioParts:
         transcription: None where no recogniser is installed: the user's words are not shown.
         manner: how the user's last turn was said; None in the discrete variants.
         notes_manner: whether prompts say so.
+        judge: tells whether a turn is over; None where the folder has no such head.
         reason: why it was loaded the way it was; one sentence.
     """
 
@@ -99,6 +103,7 @@ class VitaAudioParts:
     transcription: Transcription | None
     manner: Manner | None
     notes_manner: bool
+    judge: TurnJudge | None
     reason: str
     close: Callable[[], None] = field(repr=False)
 
@@ -130,12 +135,14 @@ def load_parts(
     decoder.warm_up()
     report(LoadProgress("speech decoder", 0.95))
     spoken, read_aloud = _decode_options(schedule, defaults, options)
-    state = DecodingState(_runner(model))
+    judge = _judge(found, model)
+    trace = StateTrace() if judge is not None else None
+    state = DecodingState(_runner(model), trace=trace)
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="transcription")
     return VitaAudioParts(
         tokenizer=tokenizer,
         ear=ear,
-        memory=PromptMemory(state, tokenizer.table, manner.encode if manner else None),
+        memory=PromptMemory(state, tokenizer.table, manner.encode if manner else None, trace),
         spoken=spoken,
         read_aloud=read_aloud,
         open_speech=_speech_opener(decoder, options),
@@ -143,6 +150,7 @@ def load_parts(
         transcription=_transcription(open_recognizer(), pool),
         manner=manner,
         notes_manner=options.notes_manner,
+        judge=judge,
         reason=choice.reason,
         close=lambda: pool.shutdown(wait=True, cancel_futures=True),
     )
@@ -198,6 +206,14 @@ def _runner(model: VitaAudioForCausalLM) -> StepRunner:
     """Nothing else runs this network: a packed copy of its layers may take their place."""
     head = head_for(model.lm_head.weight.detach())
     return StepRunner(model, head, packing=Packing.RELEASE)
+
+
+def _judge(found: ModelDirectory, model: VitaAudioForCausalLM) -> TurnJudge | None:
+    """The head reads one state every 80 ms of sound; frames of the Plus variants are others."""
+    path = found.language_model / DUPLEX_HEAD
+    if found.is_plus or not path.is_file():
+        return None
+    return read_head(path, model.config.hidden_size, model.device)
 
 
 def _ear(found: ModelDirectory, device: torch.device) -> Ear:

@@ -13,6 +13,7 @@ from audio_io.frames import Samples
 from model.interfaces import CancelToken
 from model.vita_audio.decoding.generator import DecodedToken, DecodeOptions, decode
 from model.vita_audio.decoding.state import DecodingState, HeardSpan
+from model.vita_audio.decoding.state_trace import StateTrace
 from model.vita_audio.prompts import Prompt
 from model.vita_audio.tokens import TokenTable
 
@@ -25,12 +26,18 @@ class PromptMemory:
     Args:
         encode: (t, 560) features to (t + 4, width) embeddings, the same for the same array; Plus
             variants.
+        trace: what ``state`` tells its states to; None: nobody asks for them.
     """
 
     def __init__(
-        self, state: DecodingState, table: TokenTable, encode: Encode | None = None
+        self,
+        state: DecodingState,
+        table: TokenTable,
+        encode: Encode | None = None,
+        trace: StateTrace | None = None,
     ) -> None:
         self._state = state
+        self._trace = trace
         self._table = table
         self._encode = encode
         self._n_prompt = 0
@@ -49,6 +56,10 @@ class PromptMemory:
         self._state.prefill(prompt.ids[n_same:], rest)
         self._n_prompt = len(prompt.ids)
         return len(prompt.ids) - n_same
+
+    def states(self, start: int, end: int) -> Tensor | None:
+        """(end - start, width) backbone states of the prompt's tokens; None: not at hand."""
+        return None if self._trace is None else self._trace.window(start, end)
 
     def decode(self, options: DecodeOptions, cancel: CancelToken) -> Iterator[DecodedToken]:
         """Answers the prompt."""

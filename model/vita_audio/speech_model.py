@@ -12,7 +12,13 @@ from dataclasses import replace
 
 from audio_io.frames import AudioFrame
 from model.errors import ModelError
-from model.events import LoadProgress, ReplyEvent, TranscriptPartial, TurnTranscribed
+from model.events import (
+    LoadProgress,
+    ReplyEvent,
+    TranscriptPartial,
+    TurnOpinion,
+    TurnTranscribed,
+)
 from model.interfaces import (
     CancelToken,
     ReplyContext,
@@ -24,7 +30,7 @@ from model.interfaces import (
 from model.vita_audio import prompts
 from model.vita_audio.decoding.schedule import VANILLA
 from model.vita_audio.parts import LoadParts, VitaAudioParts
-from model.vita_audio.prompts import OpenTurn, Prompt
+from model.vita_audio.prompts import DiscreteAudio, OpenTurn, Prompt
 from model.vita_audio.sense_voice.tags import SpeechTags
 from model.vita_audio.speaking import SpokenReply
 from model.vita_audio.tokens import TokenKind
@@ -56,6 +62,7 @@ class VitaAudioModel:
         self._parts: VitaAudioParts | None = None
         self._turn: TurnKey | None = None
         self._context = ReplyContext()
+        self._heard_to_s = 0.0
         self._is_replying = False
         self._spoken: SpokenReply | None = None  # the latest reply, running or over
 
@@ -89,14 +96,16 @@ class VitaAudioModel:
         parts = self._loaded()
         if self._turn is None:
             return ()
+        self._heard_to_s = frame.end_s
         if parts.ear.hear(frame.samples):
             self._prepare(self._context)
         return parts.transcription.hear(frame) if parts.transcription is not None else ()
 
-    def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed]:
+    def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed | TurnOpinion]:
         """Reads the open block and computes the whole prompt; the words come when they are ready.
 
-        Only a short turn waits for them: it may be a stop word.
+        Only a short turn waits for them: it may be a stop word. Where the folder has a head for it,
+        an opinion whether the turn is over goes first.
         """
         parts = self._loaded()
         if self._turn is None or key.turn != self._turn.turn:
@@ -115,7 +124,19 @@ class VitaAudioModel:
         if tags is not None:
             heard = replace(heard, manner=tags.note())
         older = parts.transcription.of_turn_before() if parts.transcription is not None else None
-        return (heard,) if older is None else (older, heard)
+        return tuple(e for e in (self._opinion(key), older, heard) if e is not None)
+
+    def _opinion(self, key: TurnKey) -> TurnOpinion | None:
+        """None: there is no head, or a reply is being made from another prompt."""
+        parts = self._loaded()
+        audio = parts.ear.audio
+        if parts.judge is None or self._is_replying or not isinstance(audio, DiscreteAudio):
+            return None
+        start = len(self._open_turn(self._context).before_audio)
+        states = parts.memory.states(start, start + len(audio.codes))
+        if states is None:
+            return None
+        return TurnOpinion(key, parts.judge.p_end_of_turn(states), self._heard_to_s)
 
     def write_down(self, key: TurnKey) -> TurnTranscribed:
         """Asks the language model itself for the words of the turn that was finished last.

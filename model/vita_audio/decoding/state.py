@@ -14,6 +14,7 @@ from torch import Tensor
 
 from model.errors import ModelError
 from model.vita_audio.decoding.level_cache import StateTail
+from model.vita_audio.decoding.state_trace import StateTrace
 from model.vita_audio.decoding.step_runner import StepRunner
 
 PREFILL_CHUNK = 512  # tokens; bounds the memory of a mask, and how late a cancel is seen
@@ -49,10 +50,15 @@ class DecodingState:
     Args:
         n_modules: MCTP modules that may run; default: all that the model has.
         padding: tokens at the left of each row that stand for nothing; one row without, by default.
+        trace: told the states h_0 of every token; for one row only.
     """
 
     def __init__(
-        self, runner: StepRunner, n_modules: int | None = None, padding: Sequence[int] = (0,)
+        self,
+        runner: StepRunner,
+        n_modules: int | None = None,
+        padding: Sequence[int] = (0,),
+        trace: StateTrace | None = None,
     ) -> None:
         wanted = runner.n_modules if n_modules is None else n_modules
         if not 0 <= wanted <= runner.n_modules:
@@ -62,6 +68,7 @@ class DecodingState:
         self.runner = runner
         self.n_modules = wanted
         self.padding = tuple(padding)
+        self._trace = trace
         self.spans: list[HeardSpan] = []
         self._rows: list[list[int]] = [[] for _ in self.padding]
         shape = runner.cache_shape(self.n_rows)
@@ -255,6 +262,8 @@ class DecodingState:
             start = level.cache.n_entries
             stop = min(end, start + PREFILL_CHUNK)
             states = self.runner.backbone_step(level, self._embedded(start, stop))
+            if self._trace is not None:
+                self._trace.put(start, states)
             if self._tails:
                 self._tails[0].append(states)
         return states
@@ -280,6 +289,8 @@ class DecodingState:
             self._tails[0].crop(n_entries)
 
     def _keep_levels(self, n_tokens: int) -> None:
+        if self._trace is not None:
+            self._trace.crop(n_tokens)
         caches = [level.cache for level in self._levels]
         kept = [
             max(0, min(cache.n_entries, n_tokens - index)) for index, cache in enumerate(caches)

@@ -1,0 +1,131 @@
+"""Has the user finished? A small head on the backbone's states of what it heard.
+
+One causal transformer layer and a linear layer over the outcomes (MinMo, full-duplex predictor),
+trained alone on frozen states. Knows no sound, no prompt and no policy.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.duplex.classes import N_OUTCOMES, USER_FLOOR, Outcome
+from model.errors import WeightsError
+
+FILE = "duplex_head.safetensors"
+_AGAIN = "restore the file or train it again"
+_DIGITS = 6  # of the temperature in the file
+
+
+@dataclass(frozen=True, slots=True)
+class HeadShape:
+    """Sizes.
+
+    Attributes:
+        backbone: width of the states.
+        width: of the layer.
+    """
+
+    backbone: int
+    width: int = 128
+    n_heads: int = 4
+    inner: int = 256
+
+
+class DuplexHead(nn.Module):
+    """States of one turn's audio codes to scores of the five outcomes, at every code."""
+
+    def __init__(self, shape: HeadShape, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.shape = shape
+        self.state_norm = nn.LayerNorm(shape.backbone)
+        self.reduce = nn.Linear(shape.backbone, shape.width)
+        self.attention_norm = nn.LayerNorm(shape.width)
+        self.qkv = nn.Linear(shape.width, 3 * shape.width)
+        self.attended = nn.Linear(shape.width, shape.width)
+        self.inner_norm = nn.LayerNorm(shape.width)
+        self.up = nn.Linear(shape.width, shape.inner)
+        self.down = nn.Linear(shape.inner, shape.width)
+        self.output_norm = nn.LayerNorm(shape.width)
+        self.output = nn.Linear(shape.width, N_OUTCOMES)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """``states`` (b, n, backbone) to logits (b, n, 5); a code sees those before it."""
+        reduced = self.dropout(self.reduce(self.state_norm(states)))
+        reduced = reduced + self.dropout(self._attend(self.attention_norm(reduced)))
+        inner = functional.gelu(self.up(self.inner_norm(reduced)))
+        reduced = reduced + self.dropout(self.down(inner))
+        return self.output(self.output_norm(reduced))
+
+    def _attend(self, reduced: Tensor) -> Tensor:
+        n_rows, n, width = reduced.shape
+        heads = self.qkv(reduced).view(n_rows, n, 3, self.shape.n_heads, -1).permute(2, 0, 3, 1, 4)
+        attended = functional.scaled_dot_product_attention(*heads, is_causal=True)
+        return self.attended(attended.transpose(1, 2).reshape(n_rows, n, width))
+
+
+class TurnJudge:
+    """A trained head, asked in the pauses of a turn. ``temperature`` makes it honest."""
+
+    def __init__(self, head: DuplexHead, temperature: float) -> None:
+        self._head = head.eval().requires_grad_(requires_grad=False)
+        self._temperature = temperature
+
+    @torch.inference_mode()
+    def p_end_of_turn(self, states: Tensor) -> float:
+        """``states`` (n, backbone) of all codes of the turn up to the pause, n > 0."""
+        logits = self._head(states[None].float())[0, -1, list(USER_FLOOR)] / self._temperature
+        return float(logits.softmax(dim=-1)[USER_FLOOR.index(Outcome.END_OF_TURN)])
+
+
+def write_head(path: Path, head: DuplexHead, temperature: float) -> None:
+    """Replaces ``path`` at once."""
+    notes = {
+        "n_heads": str(head.shape.n_heads),
+        "temperature": f"{temperature:.{_DIGITS}g}",
+    }
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in head.state_dict().items()}
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(safetensors.torch.save(state, notes))
+    os.replace(partial, path)
+
+
+def read_head(path: Path, backbone: int, device: torch.device | str = "cpu") -> TurnJudge:
+    """Reads a head for states of width ``backbone``.
+
+    Raises:
+        WeightsError: one line: the file is damaged, or belongs to another model.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as stored:
+            notes: Mapping[str, str] = stored.metadata() or {}
+            state = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118  a handle, no mapping
+        n_heads, temperature = int(notes["n_heads"]), float(notes["temperature"])
+        width, found = state["reduce.weight"].shape
+        inner = state["up.weight"].shape[0]
+    except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(f"{path} cannot be read ({reason}); {_AGAIN}") from error
+    if found != backbone:
+        raise WeightsError(
+            f"{path}: reduce.weight: reads states of width {found} and the model's have "
+            f"{backbone}; {_AGAIN} on this model"
+        )
+    if temperature <= 0.0 or n_heads < 1 or width % n_heads:
+        raise WeightsError(f"{path}: n_heads {n_heads}, temperature {temperature}: {_AGAIN}")
+    head = DuplexHead(HeadShape(backbone, width, n_heads, inner))
+    try:
+        head.load_state_dict(state)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise WeightsError(f"{path}: {reason}; {_AGAIN}") from error
+    return TurnJudge(head.to(device), temperature)
