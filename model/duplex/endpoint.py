@@ -41,6 +41,10 @@ def _odds_log(p: float) -> float:
     return math.log(clipped / (1.0 - clipped))
 
 
+def _p(odds_log: float) -> float:
+    return 1.0 / (1.0 + math.exp(-odds_log))
+
+
 def wait_for(
     point: EndPoint,
     *,
@@ -61,7 +65,7 @@ def wait_for(
         unlikely_ms = LONGEST_WAIT_MS
     wait_ms = shortest_ms if p_end >= point.end_p else max(unlikely_ms, shortest_ms)
     wait_ms = min(wait_ms, longest_ms, LONGEST_WAIT_MS)
-    p = 1.0 / (1.0 + math.exp(_odds_log(point.end_p) - _odds_log(p_end)))
+    p = _p(_odds_log(p_end) - _odds_log(point.end_p))
     if silence_ms <= 0.0:
         return Wait(wait_ms, 0.0)
     is_over = silence_ms >= wait_ms - 1e-6
