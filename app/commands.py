@@ -6,6 +6,7 @@ Does not know the engine; the window talks to a ``SessionPort`` and nothing else
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from app.events import (
@@ -75,6 +76,28 @@ class TestEcho:
     """Plays a short sound and measures what comes back."""
 
 
+class BadMoment(StrEnum):
+    """What the user complains about."""
+
+    CUT_ME_OFF = "cut_me_off"
+    IGNORED_ME = "ignored_me"
+
+
+@dataclass(frozen=True, slots=True)
+class MarkMoment:
+    """Saves the last seconds with that label; only while sound is recorded."""
+
+    kind: BadMoment
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRecordings:
+    """Sound, marked moments and replays, all of them."""
+
+
+RecordingCommand = MarkMoment | DeleteRecordings
+
+
 @dataclass(frozen=True, slots=True)
 class FetchWeights:
     """Brings model files from the network; sent only when a person asked for exactly these."""
@@ -120,6 +143,7 @@ Command = (
     | ApplySettings
     | RunNoticeAction
     | TestEcho
+    | RecordingCommand
     | WeightCommand
 )
 

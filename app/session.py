@@ -20,8 +20,10 @@ from app.commands import (
     ChooseDevices,
     ChooseVoice,
     Command,
+    DeleteRecordings,
     DeviceChoice,
     FetchWeights,
+    MarkMoment,
     NewConversation,
     OpenConversation,
     PreviewVoice,
@@ -37,7 +39,6 @@ from app.conversation import Conversation
 from app.device_keeper import DeviceKeeper
 from app.dialogue import Dialogue, DialoguePorts
 from app.dialogue_record import DialogueRecord
-from app.duplex_runner import DuplexRunner
 from app.echo_watch import EchoWatch
 from app.engine import RealtimeEngine, speaker_mailbox
 from app.errors import HistoryError
@@ -60,6 +61,7 @@ from app.loudspeaker import LoudspeakerMailbox
 from app.model_keeper import ModelKeeper
 from app.parts import Parts
 from app.recorder import Recorder
+from app.recording_desk import RecordingDesk
 from app.rules import capture_settings, dialogue_rules, playback_rules, stream_request, voice_choice
 from app.session_catalog import SessionCatalog
 from app.settings import Settings
@@ -93,7 +95,7 @@ class Session:
         self._history = history
         self._parts = parts
         self._catalog = catalog
-        self._recorder = recorder
+        self._recording = RecordingDesk(recorder, parts, self.notify)
         self._save_settings = save_settings
         self._clock = clock or MonotonicClock()
         self._weights = WeightDesk(catalog.shelf, self.notify, self._clock)
@@ -110,7 +112,7 @@ class Session:
             parts.canceller(settings),
             parts.detector(),
             capture_settings(settings),
-            tap=self._recorder.tap,
+            tap=self._recording.tap,
         )
         player = Player(self._backend.renderer, self._backend.format.output_latency_s)
         player.set_volume(settings.audio.output_volume_db)
@@ -141,11 +143,12 @@ class Session:
             self._backend,
             capture,
             player,
-            DuplexRunner(parts.predictor(settings)),
+            self._recording.runner(settings),
             self.dialogue,
             StreamTime(self._clock),
             box,
         )
+        self._recording.attach(self.engine, self.dialogue)
         capture.is_mic_open = self.dialogue.state.is_hands_free
         self._devices = DeviceKeeper(
             self._backend,
@@ -168,9 +171,9 @@ class Session:
 
     def start(self) -> None:
         """Threads, model worker and devices; returns before any of them is ready."""
+        self._recording.switch(self._settings.privacy.record_audio)  # a replay has the first frame
         self.engine.start()
-        self._recorder.is_on = self._settings.privacy.record_audio
-        self.engine.hire("recorder", self._recorder.run, self._recorder.close)
+        self._recording.hire(self.engine)
         self.engine.hire("weights", self._weights.run, self._weights.stop)
         self.engine.hire("models", self._model.run, self._model.close)
         self._catalog.apply(self._settings)
@@ -253,38 +256,42 @@ class Session:
                 | TextSubmitted()
             ):
                 self.engine.post(command)
-            case ModeChosen(is_hands_free=is_hands_free):
-                self.engine.post(command)
-                mode = "hands-free" if is_hands_free else "push-to-talk"
-                self._keep(self._settings.with_value("conversation", "mode", mode))
+            case ModeChosen() | ChooseVoice() | ChooseDevices():
+                self._choose(command)
             case NewConversation():
                 self._switch_conversation(self.dialogue.conversation.new)
             case OpenConversation(conversation_id=conversation_id):
                 self._switch_conversation(partial(self._open_conversation, conversation_id))
-            case ChooseVoice(preset=preset, rate=rate):
-                voice = replace(self._settings.voice, preset=preset, rate=rate)
-                self._keep(replace(self._settings, voice=voice))
-                self.dialogue.choose_voice(voice_choice(self._settings))
             case PreviewVoice(preset=preset, rate=rate):
                 self._preview(preset, rate)
-            case ChooseDevices(input_name=input_name, output_name=output_name):
-                audio = replace(
-                    self._settings.audio,
-                    input_device=input_name or "",
-                    output_device=output_name or "",
-                )
-                self._keep(replace(self._settings, audio=audio))
-                self._devices.change(stream_request(self._settings))
             case ApplySettings(settings=settings):
                 self._apply(settings)
             case RunNoticeAction():
                 self._run_action(command.key, command.action)
             case FetchWeights() | RemoveWeights() | StopFetching() | AddModelFolder():
                 self._weights.ask(command)
+            case MarkMoment() | DeleteRecordings():
+                self._recording.obey(command)
             case TestEcho():
                 self._preview(self._settings.voice.preset, self._settings.voice.rate)
             case _:
                 assert_never(command)
+
+    def _choose(self, command: ModeChosen | ChooseVoice | ChooseDevices) -> None:
+        match command:
+            case ModeChosen(is_hands_free=is_hands_free):
+                self.engine.post(command)
+                mode = "hands-free" if is_hands_free else "push-to-talk"
+                self._keep(self._settings.with_value("conversation", "mode", mode))
+            case ChooseVoice(preset=preset, rate=rate):
+                voice = replace(self._settings.voice, preset=preset, rate=rate)
+                self._keep(replace(self._settings, voice=voice))
+                self.dialogue.choose_voice(voice_choice(self._settings))
+            case ChooseDevices(input_name=input_name, output_name=output_name):
+                names = {"input_device": input_name or "", "output_device": output_name or ""}
+                audio = replace(self._settings.audio, **names)
+                self._keep(replace(self._settings, audio=audio))
+                self._devices.change(stream_request(self._settings))
 
     def _keep(self, settings: Settings) -> None:
         self._settings = settings
@@ -305,12 +312,9 @@ class Session:
             self.dialogue.choose_voice(voice_choice(settings))
         self.engine.capture.segmenter.settings = capture_settings(settings).segmenter
         self.engine.set_volume(settings.audio.output_volume_db)
-        self._recorder.is_on = settings.privacy.record_audio
-        now, was = settings.conversation, before.conversation
-        if now.mode != was.mode:
-            self.engine.post(ModeChosen(now.mode == "hands-free"))
-        if (now.patience, now.extra_stop_words) != (was.patience, was.extra_stop_words):
-            self.engine.use_predictor(DuplexRunner(self._parts.predictor(settings)))
+        self._recording.apply(before, settings)
+        if settings.conversation.mode != before.conversation.mode:
+            self.engine.post(ModeChosen(settings.conversation.mode == "hands-free"))
         if stream_request(settings) != stream_request(before):
             self._devices.change(stream_request(settings))
         self._catalog.apply(settings)

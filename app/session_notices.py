@@ -5,10 +5,12 @@ Knows no state: who shows them decides when.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from app.snapshot import Notice, NoticeKind
 
 DEVICE, MODEL, SILENCE, ECHO = "device", "model", "silence", "echo"
-FALLBACK = "fallback"
+FALLBACK, RECORDING = "fallback", "recording"
 _DISMISS = ("dismiss", "OK")
 
 
@@ -84,6 +86,34 @@ def model_replaced(name: str, reason: str, is_memory: bool) -> Notice:
         return Notice(FALLBACK, NoticeKind.WARNING, text, *action, "model_no_memory", values)
     text = f"{name} cannot be used: {reason}. The embedded assistant goes on; nothing was lost."
     return Notice(FALLBACK, NoticeKind.WARNING, text, *action, "model_replaced", values)
+
+
+def moment_saved(folder: Path) -> Notice:
+    text = f"The last seconds were saved: {folder}."
+    values = (("path", str(folder)),)
+    return Notice(RECORDING, NoticeKind.INFO, text, *_DISMISS, "moment_saved", values)
+
+
+def moment_not_saved(reason: str) -> Notice:
+    text = f"The moment could not be saved: {reason}."
+    return warning(RECORDING, text, "moment_not_saved", reason=reason)
+
+
+def recording_is_off() -> Notice:
+    """Marking a moment needs the sound of the last seconds."""
+    text = "Recording is off, so nothing of the last seconds was kept."
+    action = ("open_privacy_settings", "Privacy settings")
+    return Notice(RECORDING, NoticeKind.INFO, text, *action, "recording_off")
+
+
+def recordings_gone() -> Notice:
+    text = "All recordings were deleted."
+    return Notice(RECORDING, NoticeKind.INFO, text, *_DISMISS, "recordings_deleted")
+
+
+def recordings_not_deleted(reason: str) -> Notice:
+    text = f"Some recordings could not be deleted: {reason}."
+    return warning(RECORDING, text, "recordings_not_deleted", reason=reason)
 
 
 def part_failed(name: str, reason: str) -> Notice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,11 @@ import soundfile
 from app import commands
 from app.commands import (
     ApplySettings,
+    BadMoment,
     ChooseDevices,
     ChooseVoice,
+    DeleteRecordings,
+    MarkMoment,
     NewConversation,
     OpenConversation,
     PreviewVoice,
@@ -29,6 +33,9 @@ from app.events import (
     TextSubmitted,
 )
 from app.history import HistoryStore
+from app.replay import replay
+from app.replay_bundle import read_bundle
+from app.replay_report import decision_lines
 from app.settings import Settings
 from app.snapshot import NoticeKind, Phase
 from model.errors import OutOfMemory
@@ -545,11 +552,93 @@ def test_sound_is_recorded_while_it_is_switched_on(tmp_path: Path) -> None:
         live.wait_for("words", lambda p: any(line.heard_chars > 20 for line in p.captions))
         live.send(ApplySettings(Settings()))
         live.wait_for("rest", lambda _p: not live.recorder.is_on)
-    (file,) = tmp_path.iterdir()
-    sound, rate_hz = soundfile.read(file)
+    assert {path.name for path in tmp_path.iterdir()} == {"talk.flac", "talk replay"}
+    sound, rate_hz = soundfile.read(tmp_path / "talk.flac")
     assert rate_hz == 16_000
     assert sound.shape[1] == 2
     assert abs(sound[:, 1]).max() > 0.05
+
+
+def test_a_recorded_conversation_decides_the_same_again(tmp_path: Path) -> None:
+    room = UnpluggableRoom()
+    parts = fake_parts(ALWAYS_LONG)
+    on = Settings().with_value("privacy", "record_audio", True)
+    with LiveSession(settings=on, parts=parts, room=room, recordings=tmp_path) as live:
+        live.wait_for_phase(Phase.LISTENING)
+        room.say(utterance(1.0), room.now_s + 0.1)
+        live.wait_for("words", lambda p: any(line.heard_chars > 5 for line in p.captions))
+        room.say(utterance(1.5, seed=2), room.now_s + 0.1)
+        live.wait_for_event("interrupted")
+    bundle = read_bundle(tmp_path / "talk replay")
+    found = replay(bundle, parts.predictor)
+    assert found.difference is None
+    assert found.n_predictions > 20
+    whats = [line.replayed for line in decision_lines(bundle, found)]
+    assert {"end_of_turn", "interrupted"} <= set(whats)
+
+
+def test_a_replay_may_begin_in_the_middle_of_a_conversation(tmp_path: Path) -> None:
+    room = UnpluggableRoom()
+    parts = fake_parts(ALWAYS_LONG)
+    patient = Settings().with_value("privacy", "record_audio", True)
+    patient = patient.with_value("conversation", "patience", "patient")
+    with LiveSession(parts=parts, room=room, recordings=tmp_path) as live:
+        live.wait_for_phase(Phase.LISTENING)
+        live.send(HI)
+        live.wait_for("words", lambda p: any(line.heard_chars > 5 for line in p.captions))
+        live.send(ApplySettings(Settings().with_value("privacy", "record_audio", True)))
+        live.wait_for("recording", lambda _p: live.recorder.is_on)
+        room.say(utterance(1.5), room.now_s + 0.1)
+        live.wait_for_event("interrupted")
+        live.send(ApplySettings(patient))
+        live.wait_for_event("end_of_turn", 2)
+    found = replay(read_bundle(tmp_path / "talk replay"), parts.predictor)
+    assert found.difference is None
+    assert found.n_predictions > 10
+
+
+def test_a_bad_moment_is_saved_with_its_label(tmp_path: Path) -> None:
+    on = Settings().with_value("privacy", "record_audio", True)
+    room = UnpluggableRoom()
+    with LiveSession(ALWAYS_LONG, on, room=room, recordings=tmp_path) as live:
+        live.wait_for_phase(Phase.LISTENING)
+        room.say(utterance(1.0), room.now_s + 0.1)
+        live.wait_for("words", lambda p: any(line.heard_chars > 20 for line in p.captions))
+        live.send(MarkMoment(BadMoment.CUT_ME_OFF))
+        (notice,) = live.wait_for_notice("recording").notices
+    (folder,) = tmp_path.glob("*-cut_me_off")
+    assert str(folder) in notice.text
+    label = json.loads((folder / "label.json").read_text())
+    ((start_s, end_s),) = label["agent"]
+    seconds = soundfile.info(folder / "sound.flac").duration
+    assert 0.0 < label["decision_s"] <= start_s < end_s <= label["marked_s"] + 0.05
+    assert label["marked_s"] == pytest.approx(seconds, abs=0.3)
+
+
+def test_without_recording_a_bad_moment_is_not_saved_and_that_is_said(tmp_path: Path) -> None:
+    with LiveSession(recordings=tmp_path / "kept") as live:
+        live.wait_for_phase(Phase.LISTENING)
+        live.send(MarkMoment(BadMoment.IGNORED_ME))
+        notices = live.wait_for_notice("recording").notices
+    (notice,) = (notice for notice in notices if notice.key == "recording")
+    assert (notice.message, notice.action) == ("recording_off", "open_privacy_settings")
+    assert not (tmp_path / "kept").exists()
+
+
+def test_recordings_are_deleted_together_with_marked_moments_and_replays(tmp_path: Path) -> None:
+    on = Settings().with_value("privacy", "record_audio", True)
+    with LiveSession(settings=on, room=UnpluggableRoom(), recordings=tmp_path) as live:
+        live.wait_for_phase(Phase.LISTENING)
+        live.wait_for("sound", lambda _p: any(tmp_path.glob("*.flac")))
+        live.send(MarkMoment(BadMoment.IGNORED_ME))
+        live.wait_for_notice("recording")
+        live.send(ApplySettings(Settings()))
+        live.wait_for("rest", lambda _p: not live.recorder.is_on)
+        live.send(DeleteRecordings())
+        live.wait_for(
+            "deletion", lambda p: any(n.message == "recordings_deleted" for n in p.notices)
+        )
+        assert not list(tmp_path.iterdir())
 
 
 def test_health_is_in_the_picture() -> None:
