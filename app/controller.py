@@ -77,6 +77,7 @@ from app.events import (
     TextDelta,
     TextSubmitted,
     TranscriptPartial,
+    TurnOpinion,
     TurnTranscribed,
     WorkerFailed,
     WorkerStats,
@@ -143,6 +144,7 @@ def _dispatch(move: Move, event: DialogueEvent) -> None:
             | DeviceReturned()
             | LoadProgress()
             | TranscriptPartial()
+            | TurnOpinion()
             | TextDelta()
             | SpeechChunk()
             | GenerationStarted()

@@ -21,10 +21,11 @@ from model.events import (
     GenerationFailed,
     TextDelta,
     TranscriptPartial,
+    TurnOpinion,
     TurnTranscribed,
     WorkerFailed,
 )
-from model.interfaces import DuplexPrediction, TurnKey
+from model.interfaces import NO_OPINION, DuplexPrediction, TurnKey
 from model.requests import BeginTurn, Cancel, FinishTurn, Hear, Reply, Say
 from tests.fakes.dialogue_desk import ANSWER, READY, DialogueDesk
 from tests.fakes.loudspeaker import chunk
@@ -113,6 +114,19 @@ def test_words_reach_the_window_and_the_predictor(desk: DialogueDesk) -> None:
     assert view_of(desk.dialogue).partial_text == "is it"
     desk.do(TranscriptPartial(7, "of another turn", 0.9))
     assert view_of(desk.dialogue).partial_text == "is it"
+
+
+def test_the_predictor_knows_what_the_model_thinks_of_this_pause_only(desk: DialogueDesk) -> None:
+    desk.do(READY, SpeechStarted(0.5, 0.6), SpeechEnded(0.9, 1.0))
+    assert view_of(desk.dialogue).model_p_end == NO_OPINION
+    turn = desk.dialogue.state.turn
+    assert turn is not None
+    desk.do(TurnOpinion(turn.key, 0.9, 1.0))
+    assert view_of(desk.dialogue).model_p_end == 0.9
+    desk.do(SpeechStarted(1.2, 1.3))
+    assert view_of(desk.dialogue).model_p_end == NO_OPINION
+    desk.do(TurnOpinion(turn.key, 0.9, 1.0))  # late: the user speaks again
+    assert view_of(desk.dialogue).model_p_end == NO_OPINION
 
 
 def test_the_predictor_knows_what_the_user_has_heard(desk: DialogueDesk) -> None:

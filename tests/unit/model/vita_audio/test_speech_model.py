@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 from audio_io.frames import AudioFrame, Samples, frozen
-from model.events import LoadProgress, ReplyEvent, SpeechChunk, TextDelta, TurnTranscribed
+from model.events import (
+    LoadProgress,
+    ReplyEvent,
+    SpeechChunk,
+    TextDelta,
+    TurnOpinion,
+    TurnTranscribed,
+)
 from model.interfaces import (
     CancelReason,
     CancelToken,
@@ -25,6 +32,9 @@ from model.interfaces import (
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
 
+from model.vita_audio.configuration import read_config  # noqa: E402
+from model.vita_audio.duplex_head import FILE as DUPLEX_HEAD  # noqa: E402
+from model.vita_audio.duplex_head import DuplexHead, HeadShape, write_head  # noqa: E402
 from model.vita_audio.speech_model import VitaAudioModel  # noqa: E402
 from model.vita_audio.tiny_model import write_tiny_model  # noqa: E402
 from tests.fakes.audio import speech_like  # noqa: E402
@@ -267,3 +277,32 @@ def test_words_come_late_where_the_turn_is_long(folders: dict[str, Path]) -> Non
     written = [event for event in events if isinstance(event, TurnTranscribed)]
     model.close()
     assert [(event.key, event.text) for event in written] == [(TurnKey(1), "many words in a row")]
+
+
+def test_a_head_tells_at_every_pause_whether_the_turn_is_over(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path, plus=False)
+    width = read_config(folder).hidden_size
+    torch.manual_seed(0)
+    write_head(folder / DUPLEX_HEAD, DuplexHead(HeadShape(width)), 1.0)
+    model = tiny_vita_audio(folder, LoudWords(), most_tokens=40)
+    model.load(lambda _progress: None)
+    model.begin_turn(TurnKey(1), ReplyContext(HISTORY))
+    opinions: list[TurnOpinion] = []
+    for pause in range(2):
+        for frame in frames(speech_like(3.0, pause), start=pause * 3 * 16_000):
+            list(model.hear(frame))
+        opinion, words = model.finish_turn(TurnKey(1, pause))
+        assert isinstance(opinion, TurnOpinion)
+        assert isinstance(words, TurnTranscribed)
+        opinions.append(opinion)
+    model.close()
+    assert [opinion.key for opinion in opinions] == [TurnKey(1, 0), TurnKey(1, 1)]
+    assert [opinion.at_s for opinion in opinions] == pytest.approx([3.0, 6.0], abs=0.05)
+    assert opinions[0].p_end_of_turn != opinions[1].p_end_of_turn
+
+
+def test_without_a_head_there_is_no_opinion(model: VitaAudioModel) -> None:
+    model.begin_turn(TurnKey(30), ReplyContext())
+    for frame in frames(speech_like(1.0, 30)):
+        list(model.hear(frame))
+    assert not any(isinstance(e, TurnOpinion) for e in model.finish_turn(TurnKey(30)))
