@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from audio_io.frames import Samples
-from model.training.data.problems import DataError
-from model.training.data.sounds import read_sound, sound_info
+from model.training.data.problems import BadSample, DataError, Fault
+from model.training.data.sounds import read_sound
 from model.training.data.whole_files import write_text
 
 _FORMAT = 1
@@ -75,9 +75,8 @@ class CodeCache:
             BadSample: the recording is missing, damaged or no speech.
             DataError: codes cannot be written, or there is no speech tokenizer.
         """
-        sound_info(recording)
-        path = self.path_of(recording)
         stamp = _stamp(recording)
+        path = self.path_of(recording)
         kept = _read(path)
         if kept is not None and kept.get("stamp") == stamp:
             return kept["codes"]
@@ -100,7 +99,10 @@ class CodeCache:
 
 def _stamp(path: Path) -> list[int]:
     """Changes with the content, as far as the file system can tell."""
-    found = path.stat()
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise BadSample(Fault.MISSING_AUDIO, f"{path} is missing") from error
     return [found.st_size, found.st_mtime_ns]
 
 

@@ -87,8 +87,10 @@ def _of_line(line: str, place: Place) -> Dialogue:
 def _of_columns(path: Path, skipped: SkipLog) -> Iterator[Dialogue]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is no UTF-8 ({error.reason}); save it as UTF-8") from error
     for number, row in _rows(text.splitlines(), is_csv=path.suffix == ".csv"):
         if any(cell.strip() for cell in row):
             try:
