@@ -59,6 +59,7 @@ class FreewheelEngine:
         self._prediction_cost_s = prediction_cost_s
         self._model_events: deque[tuple[float, ModelEvent]] = deque()
         self._predictions: deque[tuple[float, DuplexPrediction]] = deque()
+        self._predictor_free_at_s = 0.0
         self._has_converged = False
 
     @property
@@ -87,9 +88,10 @@ class FreewheelEngine:
     def _hear(self, audio: UserAudio) -> None:
         self.dialogue.feed(audio.clean)
         prediction = self._runner.step(audio, view_of(self.dialogue))
+        begins_s = max(self._predictor_free_at_s, self.now_s)
+        self._predictor_free_at_s = begins_s + self._prediction_cost_s()
         if prediction is not None:
-            due_s = self.now_s + self._prediction_cost_s()
-            self._predictions.append((due_s, prediction))
+            self._predictions.append((self._predictor_free_at_s, prediction))
 
     def _report_convergence(self) -> None:
         has_converged = self._capture.canceller.has_converged

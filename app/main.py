@@ -45,11 +45,10 @@ from model.cascade.cascade import open_recognizer
 from model.cascade.clauses import ClauseSplitter
 from model.cascade.engines import RATE_HZ as SYNTHESIS_RATE_HZ
 from model.cascade.synthesizer import Synthesizer
-from model.duplex.end_of_turn import BALANCED, EAGER, PATIENT
 from model.duplex.lexicon import read_lexicons
-from model.duplex.predictor import FirstDuplexPredictor, PredictorSettings, build_predictor
-from model.duplex.smart_turn import WEIGHTS_NAME as SMART_TURN_WEIGHTS
-from model.duplex.smart_turn import SmartTurn
+from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
+from model.duplex.predictor_card import PACES
+from model.duplex.predictor_kit import PredictorKit
 from model.errors import ModelError
 from model.events import ModelEvent
 from model.interfaces import DuplexPredictor, VoiceChoice
@@ -60,15 +59,15 @@ from model.worker import InlineWorker, ProcessWorker
 
 logger = logging.getLogger(__name__)
 
-_PATIENCE = {"eager": EAGER, "balanced": BALANCED, "patient": PATIENT}
 _MOST_THREADS = 4
 _QUICK = "cascade-quick"
 _VAD_WEIGHTS = "silero-vad"
 _PREDICTOR_WEIGHTS = ("smart-turn", "smollm2-135m")
 _PREDICTOR_FILES = (".toml", ".json", ".safetensors")
-# What one decision of the end-of-turn network takes on an idle core; charged in virtual time so
-# that scenes repeat exactly. `parley bench duplex` prints the measured value.
-_PREDICTION_S = 0.06
+# What judging the sound of a pause and reading its words take on an idle core; charged in virtual
+# time so that scenes repeat exactly. `parley bench duplex` prints the measured values.
+_SOUND_S = 0.06
+_READING_S = 0.1
 
 
 def resources_folder() -> Path:
@@ -94,7 +93,7 @@ def make_parts(store: WeightStore) -> Parts:
         phrases=phrases,
         canceller=_canceller,
         detector=lambda: SileroVad(store.require(_VAD_WEIGHTS)),
-        predictor=partial(_predictor, store),
+        predictor=_Predictors(store).predictor,
         prediction_cost_s=_prediction_cost_s,
         backend=_backend,
         watchdog=DeviceWatchdog,
@@ -128,17 +127,39 @@ def _canceller(settings: Settings) -> EchoCanceller:
     )
 
 
-def _predictor(store: WeightStore, settings: Settings) -> DuplexPredictor:
-    words = {"en": settings.conversation.extra_stop_words}
-    patience = _PATIENCE[settings.conversation.patience]
-    return build_predictor(
-        store.folder, PredictorSettings(end_of_turn=patience, extra_stop_words=words)
-    )
+class _Predictors:
+    """Makes predictors as the settings ask; they share weights that are read when first needed."""
+
+    def __init__(self, store: WeightStore) -> None:
+        self._store = store
+        self._kit: PredictorKit | None = None
+
+    @property
+    def kit(self) -> PredictorKit:
+        """Raises ModelError for weights or word lists that cannot be used."""
+        if self._kit is None:
+            self._kit = PredictorKit(self._store.folder)
+        return self._kit
+
+    def predictor(self, settings: Settings) -> DuplexPredictor:
+        conversation = settings.conversation
+        return self.kit.predictor(
+            PredictorSettings(
+                pace=conversation.patience,
+                longest_wait_ms=conversation.endpoint_max_wait_ms,
+                extra_stop_words={"en": conversation.extra_stop_words},
+            )
+        )
+
+    def of_pace(self, pace: str) -> TrainedDuplexPredictor:
+        return self.kit.predictor(PredictorSettings(pace=pace))
 
 
 def _prediction_cost_s(predictor: DuplexPredictor) -> float:
-    ran = getattr(predictor, "last_inference_s", 0.0) > 0.0
-    return _PREDICTION_S if ran else 0.0
+    if not isinstance(predictor, TrainedDuplexPredictor):
+        return 0.0
+    sound_s = _SOUND_S if predictor.last_sound_s > 0.0 else 0.0
+    return sound_s + (_READING_S if predictor.last_text_s > 0.0 else 0.0)
 
 
 def _predictor_weights(store: WeightStore) -> dict[str, str]:
@@ -274,21 +295,14 @@ def _sentences(text: str) -> list[str]:
 def bench_makers() -> DuplexMakers:
     """What the open-loop scorer measures; predictors share what is heavy in them."""
     store = default_store()
-    folder = store.folder
-    lexicons = read_lexicons()
-    smart_turn = folder / SMART_TURN_WEIGHTS
-    classifier = SmartTurn(smart_turn) if smart_turn.is_file() else None
-
-    def predictor(patience: str) -> FirstDuplexPredictor:
-        settings = PredictorSettings(end_of_turn=_PATIENCE[patience])
-        return FirstDuplexPredictor(classifier, lexicons, settings)
-
+    predictors = _Predictors(store)
     return DuplexMakers(
-        predictors={name: partial(predictor, name) for name in _PATIENCE},
+        predictors={pace: partial(predictors.of_pace, pace) for pace in PACES},
         canceller=lambda: WebRtcEchoCanceller(CancellerSettings()),
         detector=lambda: SileroVad(store.require(_VAD_WEIGHTS)),
-        recognizer=partial(open_recognizer, folder),
-        classifier=classifier,
+        recognizer=partial(open_recognizer, store.folder),
+        classifier=predictors.kit.classifier(),
+        n_parameters=dict.fromkeys(PACES, predictors.kit.network.n_parameters),
     )
 
 

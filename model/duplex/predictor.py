@@ -1,4 +1,4 @@
-"""The first duplex predictor: rules over sound, words and time, with one small network.
+"""The duplex predictor: a trained network over sound, words and time, and the policy around it.
 
 Proposes; knows nothing of turns in the conversation, generations or playback.
 """
@@ -7,33 +7,59 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Protocol
 
-from model.duplex.end_of_turn import BALANCED, EndOfTurnJudge, EndOfTurnSettings, TurnVerdict
-from model.duplex.lexicon import Lexicon, extended, read_lexicons
-from model.duplex.overlap import OverlapJudge, OverlapSettings, OverlapVerdict
-from model.duplex.smart_turn import WEIGHTS_NAME, SmartTurn, TurnClassifier
-from model.duplex.text_evidence import TextJudge
+from model.duplex.classes import Outcome
+from model.duplex.decision_inputs import overlap_inputs, turn_inputs
+from model.duplex.endpoint import END_P, LONGEST_WAIT_MS, wait_for
+from model.duplex.features import FeatureStream, Vector
+from model.duplex.lexicon import Lexicon, extended
+from model.duplex.model_opinion import with_opinion
+from model.duplex.network import Array, NetworkState, probabilities
+from model.duplex.overlap_policy import (
+    CUT_P,
+    HOLD_P,
+    RESUME_P,
+    Overlap,
+    held_back,
+    judged,
+    let_go,
+    undecided,
+)
+from model.duplex.own_pauses import OwnPauses
+from model.duplex.pause_opinions import UtteranceReader
+from model.duplex.predictor_card import PredictorCard
+from model.duplex.smart_turn import TurnClassifier
+from model.duplex.turn_reason import turn_reason
+from model.duplex.voice_tracker import MS, Stretch
+from model.duplex.warm_up import WarmUp
 from model.interfaces import AgentState, DuplexPrediction, UserState
 
-MS = 1000.0
-END_OF_TURN_P = 0.5  # p_end_of_turn reaches it when the silence reaches wait_ms
+_EARLY_MS = 250.0  # of voice; with less, what sounds harmless may be the first syllable of more
+_SILENT_AGAIN_MS = 1000.0  # after the longest wait; then there is nothing left to say
+
+
+class OutcomeNetwork(Protocol):
+    """See ``network.DuplexNetwork``."""
+
+    def initial_state(self) -> NetworkState: ...
+    def step(self, features: Array, state: NetworkState) -> tuple[Array, NetworkState]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class PredictorSettings:
-    """All thresholds of the predictor.
+    """What people may choose.
 
     Attributes:
-        end_of_turn: EAGER, BALANCED or PATIENT, or one's own.
-        overlap: what counts as an interruption.
+        pace: "eager", "balanced" or "patient".
+        longest_wait_ms: silence after which a turn is over; at most 3 s count.
         emit_ms: a prediction at least this often while anything is undecided.
         extra_backchannels: a user's own, by language.
         extra_stop_words: a user's own, by language.
     """
 
-    end_of_turn: EndOfTurnSettings = BALANCED
-    overlap: OverlapSettings = field(default_factory=OverlapSettings)
+    pace: str = "balanced"
+    longest_wait_ms: float = LONGEST_WAIT_MS
     emit_ms: float = 80.0
     extra_backchannels: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict[str, tuple[str, ...]]
@@ -47,91 +73,192 @@ class PredictorSettings:
 class _Zone:
     """Where a prediction stands against the thresholds; a change is told at once."""
 
-    has_ended: bool
-    is_hold: bool
-    is_cut: bool
-    is_resume: bool
+    has_ended: bool = False
+    is_hold: bool = False
+    is_cut: bool = False
+    is_resume: bool = False
+    is_stop: bool = False
 
 
-class FirstDuplexPredictor:
+class TrainedDuplexPredictor:
     """See DuplexPredictor.
 
+    ``classifier`` and ``reader`` may be missing: the network then decides without them.
+
     Attributes:
-        has_acoustic_model: False when the network is missing: words and silence decide.
-        last_inference_s: wall seconds the network took inside the latest ``step``; else 0.0.
-        n_inferences: how often it ran.
+        last_inference_s: wall seconds the slow judges took inside the latest ``step``; else 0.0.
     """
 
     def __init__(
         self,
-        classifier: TurnClassifier | None,
+        network: OutcomeNetwork,
+        card: PredictorCard,
         lexicons: Mapping[str, Lexicon],
         settings: PredictorSettings | None = None,
+        *,
+        classifier: TurnClassifier | None = None,
+        reader: UtteranceReader | None = None,
     ) -> None:
         self.settings = settings or PredictorSettings()
-        self.has_acoustic_model = classifier is not None
         self.last_inference_s = 0.0
-        self.n_inferences = 0
         own = _with_own_words(lexicons, self.settings)
-        self._turn = EndOfTurnJudge(classifier, TextJudge(own), self.settings.end_of_turn)
-        self._overlap = OverlapJudge(own, self.settings.overlap)
+        self._stream = FeatureStream(own, classifier, reader)
+        self._network = network
+        self._card = card
+        self._pauses = OwnPauses()
+        self._warm_up = WarmUp()
+        self._state = network.initial_state()
+        self._p: Array | None = None
         self._was_speaking = False
         self._zone: _Zone | None = None
         self._emitted_at_s = 0.0
 
+    @property
+    def last_sound_s(self) -> float:
+        """Of ``last_inference_s`` what judging the sound took."""
+        return self._stream.opinions.last_sound_s
+
+    @property
+    def last_text_s(self) -> float:
+        """Of ``last_inference_s`` what reading the words took."""
+        return self._stream.opinions.last_text_s
+
+    @property
+    def n_inferences(self) -> int:
+        """How often a slow judge was asked."""
+        return self._stream.opinions.n_asked
+
     def reset(self) -> None:
         """The open turn was taken or given up; the next voice opens another."""
-        self._turn.reset()
-        self._overlap.reset()
+        self._stream.reset()
         self._zone = None
 
     def step(self, user: UserState, agent: AgentState) -> DuplexPrediction | None:
-        """See DuplexPredictor. May run the network; ``last_inference_s`` says for how long."""
-        self.last_inference_s = 0.0
-        self._overlap.hear(user, agent)
-        self._turn.hear(user)
-        self._notice_reply(agent)
+        """See DuplexPredictor. May ask the slow judges; ``last_inference_s`` says for how long."""
+        vector = self._stream.step(user, agent)
+        self.last_inference_s = self._stream.last_inference_s
+        self._follow(user, agent)
+        if vector is not None:
+            self._think(vector, is_overlap=agent.is_speaking)
         if agent.is_speaking:
             return self._judge_overlap(user)
         return self._judge_turn(user)
 
-    def _notice_reply(self, agent: AgentState) -> None:
-        if agent.is_speaking and not self._was_speaking:
-            self._turn.reset()  # it is being answered
-            self._zone = None
-        if self._was_speaking and not agent.is_speaking:
-            self._overlap.reset()
-            self._zone = None
+    def _follow(self, user: UserState, agent: AgentState) -> None:
+        stream, frame = self._stream, user.frame
+        if stream.has_restarted:
+            self._warm_up.restart()
+            self._forget()
+        if agent.is_speaking != self._was_speaking:
+            self._p = self._zone = None
+            if agent.is_speaking or stream.tracker.sound is None:
+                self._forget()  # recordings of one kind begin like this, so the network knows it
         self._was_speaking = agent.is_speaking
+        self._warm_up.hear(
+            is_agent_speaking=agent.is_speaking,
+            has_converged=user.aec_has_converged,
+            frame_ms=MS * (frame.end_s - frame.start_s),
+        )
+        turn = None if agent.is_speaking else stream.tracker.turn
+        self._pauses.hear(turn, frame.start_s, frame.end_s)
+
+    def _forget(self) -> None:
+        self._state = self._network.initial_state()
+        self._p = self._zone = None
+
+    def _think(self, vector: Vector, *, is_overlap: bool) -> None:
+        logits, self._state = self._network.step(vector, self._state)
+        card = self._card
+        temperature = card.overlap_temperature if is_overlap else card.floor_temperature
+        self._p = probabilities(logits, temperature, is_overlap=is_overlap)
+
+    # -- over the assistant's voice --------------------------------------------------------------
 
     def _judge_overlap(self, user: UserState) -> DuplexPrediction | None:
-        verdict = self._overlap.verdict(user)
-        if verdict is None:
-            self._turn.reset()  # what its detector takes for a voice is echo
-            self._zone = None
+        stream, overlap = self._stream, self._stream.tracker.overlap
+        if overlap is None:
+            self._p = self._zone = None  # what was thought of the last one is over
             return None
-        thresholds = self.settings.overlap
-        p_harmless = max(verdict.p_backchannel, verdict.p_noise)
-        is_resume = p_harmless >= thresholds.resume_p
-        if is_resume:
-            self._turn.reset()  # owed no answer
+        p = self._p
+        if p is None and not stream.words.is_stop:
+            return None
+        verdict = self._overlap(overlap, user, p)
         zone = _Zone(
-            has_ended=False,
-            is_hold=verdict.p_interruption >= thresholds.hold_p,
-            is_cut=verdict.p_interruption >= thresholds.cut_p,
-            is_resume=is_resume,
+            is_hold=verdict.p_interruption >= HOLD_P,
+            is_cut=verdict.p_interruption >= CUT_P,
+            is_resume=max(verdict.p_backchannel, verdict.p_noise) >= RESUME_P,
+            is_stop=stream.words.is_stop,
         )
-        return self._emit(zone, user, _of_overlap(verdict, user))
+        prediction = DuplexPrediction(
+            at_s=user.frame.end_s,
+            p_interruption=verdict.p_interruption,
+            p_backchannel=verdict.p_backchannel,
+            p_noise=verdict.p_noise,
+            is_stop_word=stream.words.is_stop,
+            reason=verdict.reason,
+            inputs=overlap_inputs(overlap, stream, user, p),
+        )
+        return self._emit(zone, user, prediction)
+
+    def _overlap(self, overlap: Stretch, user: UserState, p: Array | None) -> Overlap:
+        stream = self._stream
+        if stream.words.is_stop or p is None:
+            return Overlap(1.0, 0.0, 0.0, "a stop word")
+        verdict = judged(
+            self._card.overlap,
+            p_interruption=float(p[Outcome.INTERRUPTION]),
+            p_backchannel=float(p[Outcome.BACKCHANNEL]),
+            p_noise=float(p[Outcome.NOISE]),
+        )
+        margin_db, has_words = stream.tracker.margin_db, stream.words.is_sentence
+        if not self._warm_up.lets_through(margin_db, has_words=has_words):
+            verdict = held_back(verdict)
+        quiet_ms = overlap.silence_ms(user.frame.end_s)
+        if quiet_ms >= stream.tracker.settings.word_wait_ms:
+            return let_go(verdict)
+        is_short = overlap.voice_ms < _EARLY_MS and quiet_ms < stream.tracker.settings.gap_ms
+        return undecided(verdict) if is_short else verdict
+
+    # -- while the assistant is silent -----------------------------------------------------------
 
     def _judge_turn(self, user: UserState) -> DuplexPrediction | None:
-        verdict = self._turn.verdict(user)
-        if verdict is None or verdict.silence_ms > self.settings.end_of_turn.max_wait_ms + MS:
+        stream, turn, p = self._stream, self._stream.tracker.turn, self._p
+        if turn is None or p is None:
             return None
-        if self._turn.last_inference_s > 0.0:
-            self.last_inference_s = self._turn.last_inference_s
-            self.n_inferences += 1
-        zone = _Zone(verdict.p_end_of_turn >= END_OF_TURN_P, False, False, False)
-        return self._emit(zone, user, _of_turn(verdict, user))
+        silence_ms = turn.silence_ms(user.frame.end_s)
+        if silence_ms > LONGEST_WAIT_MS + _SILENT_AGAIN_MS:
+            return None
+        point = self._card.paces[self.settings.pace]
+        p_end = with_opinion(float(p[Outcome.END_OF_TURN]), user.model_p_end)
+        wait = wait_for(
+            point,
+            p_end=p_end,
+            silence_ms=silence_ms,
+            extra_ms=self._pauses.extra_ms,
+            dictation=stream.words.dictation,
+            longest_ms=self.settings.longest_wait_ms,
+        )
+        is_over = wait.p_end_of_turn >= END_P
+        rest = 1.0 - wait.p_end_of_turn
+        p_noise = min(float(p[Outcome.NOISE]), rest)
+        prediction = DuplexPrediction(
+            at_s=user.frame.end_s,
+            p_end_of_turn=wait.p_end_of_turn,
+            p_continue=rest - p_noise,
+            p_noise=p_noise,
+            silence_ms=silence_ms,
+            wait_ms=wait.wait_ms,
+            reason=turn_reason(
+                stream.words,
+                stream.opinions,
+                silence_ms=silence_ms,
+                is_likely=p_end >= point.end_p,
+                is_over=is_over,
+                extra_ms=self._pauses.extra_ms,
+            ),
+            inputs=turn_inputs(turn, stream, user, p, self._pauses.extra_ms),
+        )
+        return self._emit(_Zone(has_ended=is_over), user, prediction)
 
     def _emit(
         self, zone: _Zone, user: UserState, prediction: DuplexPrediction
@@ -142,27 +269,6 @@ class FirstDuplexPredictor:
         self._zone = zone
         self._emitted_at_s = user.frame.end_s
         return prediction
-
-
-def _of_overlap(verdict: OverlapVerdict, user: UserState) -> DuplexPrediction:
-    return DuplexPrediction(
-        at_s=user.frame.end_s,
-        p_interruption=verdict.p_interruption,
-        p_backchannel=verdict.p_backchannel,
-        p_noise=verdict.p_noise,
-        is_stop_word=verdict.is_stop_word,
-        reason=verdict.reason,
-    )
-
-
-def _of_turn(verdict: TurnVerdict, user: UserState) -> DuplexPrediction:
-    return DuplexPrediction(
-        at_s=user.frame.end_s,
-        p_end_of_turn=verdict.p_end_of_turn,
-        silence_ms=verdict.silence_ms,
-        wait_ms=verdict.wait_ms,
-        reason=verdict.reason,
-    )
 
 
 def _with_own_words(
@@ -176,17 +282,3 @@ def _with_own_words(
         )
         for language, lexicon in lexicons.items()
     }
-
-
-def build_predictor(
-    weights_dir: Path, settings: PredictorSettings | None = None
-) -> FirstDuplexPredictor:
-    """Reads the word lists and the network; goes without the network where its file is missing.
-
-    Raises:
-        LexiconError: a word list is broken.
-        WeightsError: the network's file is there but cannot be read.
-    """
-    weights = weights_dir / WEIGHTS_NAME
-    classifier = SmartTurn(weights) if weights.is_file() else None
-    return FirstDuplexPredictor(classifier, read_lexicons(), settings)

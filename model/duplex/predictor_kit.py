@@ -11,13 +11,13 @@ from model.duplex.features import FEATURES, table_hash
 from model.duplex.lexicon import DEFAULT_FOLDER, read_lexicons
 from model.duplex.network import read_network
 from model.duplex.pause_opinions import UtteranceReader
+from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
 from model.duplex.predictor_card import PredictorCard, read_card
 from model.duplex.smart_turn import WEIGHTS_NAME as SMART_TURN_NAME
 from model.duplex.smart_turn import SmartTurn
 from model.duplex.text_head import TextHead
 from model.duplex.text_reader import WEIGHTS_NAME as TEXT_READER_NAME
 from model.duplex.text_reader import LanguageModelReader
-from model.duplex.trained_predictor import PredictorSettings, TrainedDuplexPredictor
 from model.duplex.utterance_reader import HeadedReader
 from model.errors import WeightsError
 

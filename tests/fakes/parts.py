@@ -14,12 +14,13 @@ from audio_io.interfaces import StreamRequest
 from audio_io.silent import SilentBackend
 from audio_io.watchdog import DeviceWatchdog
 from model.duplex.lexicon import read_lexicons
-from model.duplex.predictor import FirstDuplexPredictor
+from model.duplex.predictor import TrainedDuplexPredictor
 from model.events import ModelEvent
 from model.interfaces import DuplexPredictor
 from model.scripted import Script, ScriptedModel
 from model.worker import InlineWorker, ThreadWorker
 from tests.fakes.audio import EnergyVad, speech_like
+from tests.fakes.duplex import CARD, RuleNetwork
 
 RATE_HZ = 16_000
 
@@ -52,13 +53,13 @@ def spoken_text(text: str, voice: str) -> Samples:
 
 
 def fake_parts(script: Script | None = None) -> Parts:
-    """Deterministic parts around ``ScriptedModel``; the predictor has no network."""
+    """Deterministic parts around ``ScriptedModel``; the predictor goes by rules."""
     lexicons = read_lexicons()
     model_script = script or Script()
 
     def predictor(settings: Settings) -> DuplexPredictor:
         del settings
-        return FirstDuplexPredictor(None, lexicons)
+        return TrainedDuplexPredictor(RuleNetwork(), CARD, lexicons)
 
     def worker(settings: Settings, on_event: Callable[[ModelEvent], object]) -> Worker:
         del settings

@@ -13,7 +13,7 @@ import pytest
 from model.duplex.endpoint import END_P, LONGEST_WAIT_MS
 from model.duplex.lexicon import read_lexicons
 from model.duplex.overlap_policy import CUT_P, HOLD_P, RESUME_P
-from model.duplex.trained_predictor import PredictorSettings, TrainedDuplexPredictor
+from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
 from model.interfaces import DuplexPrediction
 from tests.fakes.duplex import (
     CARD,
