@@ -8,6 +8,7 @@ no synthesizer; speakers are handed in.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from model.training.data.samples import TAG
 from model.training.data.whole_files import write_text, writing_whole
 from model.vita_audio.prompt_texts import RECOGNITION, SYNTHESIS, SYSTEMS
 
+_FULL_BYTES = 1 << 20  # less than a recording may take
 _FOLDER = "audio"
 _MIXTURE = "mixture.toml"
 _SPEECH, _RECOGNITION, _SYNTHESIS, _TEXT = (
@@ -245,6 +247,12 @@ def _write_sound(path: Path, samples: Samples) -> None:
             soundfile.write(part, samples, ENGINE_RATE_HZ, "PCM_16")
             n_written = soundfile.info(part).frames
         except (soundfile.SoundFileError, AssertionError) as error:
-            raise OSError(f"{error}") from error  # the library says no more of a full disk
+            raise OSError(_reason(part.parent, error)) from error
         if n_written != len(samples):
             raise OSError(f"only {n_written} of {len(samples)} samples arrived")
+
+
+def _reason(folder: Path, error: Exception) -> str:
+    """Of a full disk the library does not say that it is full."""
+    is_full = shutil.disk_usage(folder).free < _FULL_BYTES
+    return "the disk is full" if is_full else " ".join(str(error).split())
