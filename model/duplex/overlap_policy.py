@@ -13,6 +13,9 @@ from model.duplex.predictor_card import OverlapPoint
 HOLD_P, CUT_P, RESUME_P = 0.5, 0.8, 0.6
 """p_interruption that holds and cuts, p_backchannel or p_noise that resumes, by default."""
 
+ACKNOWLEDGED_MS = 1200.0
+"""Of voice; who says "yeah, yeah, yeah" for longer wants the floor."""
+
 _STEP = 0.01  # this much below a threshold is clearly below it
 
 
@@ -69,6 +72,13 @@ def held_back(overlap: Overlap) -> Overlap:
     """It may be our own echo: neither held nor cut."""
     p = min(overlap.p_interruption, HOLD_P - _STEP)
     return replace(overlap, p_interruption=p, reason="perhaps its own echo")
+
+
+def acknowledged(overlap: Overlap, voice_ms: float) -> Overlap:
+    """The words so far only acknowledge; for a while they keep a voice from cutting the reply."""
+    if voice_ms >= ACKNOWLEDGED_MS or overlap.p_interruption < CUT_P:
+        return overlap
+    return replace(overlap, p_interruption=CUT_P - _STEP, reason="words of acknowledgement")
 
 
 def undecided(overlap: Overlap) -> Overlap:

@@ -21,6 +21,7 @@ from model.duplex.overlap_policy import (
     HOLD_P,
     RESUME_P,
     Overlap,
+    acknowledged,
     held_back,
     judged,
     let_go,
@@ -213,6 +214,8 @@ class TrainedDuplexPredictor:
         margin_db, has_words = stream.tracker.margin_db, stream.words.is_sentence
         if not self._warm_up.lets_through(margin_db, has_words=has_words):
             verdict = held_back(verdict)
+        if stream.words.is_acknowledgement:
+            verdict = acknowledged(verdict, overlap.voice_ms)
         quiet_ms = overlap.silence_ms(user.frame.end_s)
         if quiet_ms >= stream.tracker.settings.word_wait_ms:
             return let_go(verdict)

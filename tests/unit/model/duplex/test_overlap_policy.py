@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.duplex.overlap_policy import (
+    ACKNOWLEDGED_MS,
     CUT_P,
     HOLD_P,
     RESUME_P,
     Overlap,
+    acknowledged,
     held_back,
     judged,
     let_go,
@@ -77,3 +79,11 @@ def test_quiet_again_the_reply_goes_on_unless_it_was_cut() -> None:
 def test_what_has_only_begun_does_not_resume_yet() -> None:
     early = undecided(of(0.05, 0.9))
     assert max(early.p_backchannel, early.p_noise) < RESUME_P
+
+
+def test_words_of_acknowledgement_buy_time_but_not_for_ever() -> None:
+    eager = of(0.95, 0.03)
+    assert HOLD_P <= acknowledged(eager, 400.0).p_interruption < CUT_P
+    assert acknowledged(eager, ACKNOWLEDGED_MS) == eager
+    unsure = of(0.5, 0.3)
+    assert acknowledged(unsure, 400.0) == unsure
