@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,7 +109,14 @@ def _add_synthesize(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--assistant", type=_names, default=(), metavar="A,B", help="voices of the answers only"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="who speaks what")
+    parser.add_argument(
+        "--held-out",
+        type=_part,
+        default=0.0,
+        metavar="PART",
+        help="of the dialogues, as 0.1, in a mixture of their own: held_out.toml",
+    )
+    parser.add_argument("--seed", type=_number, default=0, metavar="N", help="who speaks what")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     _add_jobs(parser)
 
@@ -125,6 +132,19 @@ def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
     return int(text)
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0")
+    return int(text)
+
+
+def _part(text: str) -> float:
+    with suppress(ValueError):
+        if 0.0 <= (value := float(text)) < 1.0:
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to below 1")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -189,7 +209,7 @@ def _synthesize(args: argparse.Namespace) -> int:
     casting = Casting(voices, args.seed, [voice.id for voice in assistants])
     synthesis = DataSynthesis(args.out, casting, speakers, skipped)
     with _progress("recordings", is_quiet=args.quiet) as show:
-        made = synthesis.run(dialogues, show)
+        made = synthesis.run(dialogues, show, args.held_out)
     sys.stdout.write(
         f"{made.n_recordings} recordings ({made.n_made} new), "
         + ", ".join(f"{n} in {name}" for name, n in made.lines.items())

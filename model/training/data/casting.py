@@ -93,8 +93,7 @@ class Casting:
                 Fault.WRONG_SHAPE,
                 f"no voice is here that answers in {dialogue.language!r}; see: parley voices",
             )
-        digest = hashlib.sha256("\n".join(dialogue.turns).encode()).digest()
-        choose = np.random.default_rng([self._seed, *digest[:8]])
+        choose = np.random.default_rng([self._seed, *dialogue.digest[:8]])
         assistant = answering[choose.integers(len(answering))]
         others = [voice for voice in fitting if voice.id != assistant.id]
         asking = others[choose.integers(len(others))] if others else assistant

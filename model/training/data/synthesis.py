@@ -28,7 +28,7 @@ from model.vita_audio.prompt_texts import RECOGNITION, SYNTHESIS, SYSTEMS
 
 _FULL_BYTES = 1 << 20  # less than a recording may take
 _FOLDER = "audio"
-_MIXTURE = "mixture.toml"
+_MIXTURE, _HELD_OUT = "mixture.toml", "held_out.toml"
 _SPEECH, _RECOGNITION, _SYNTHESIS, _TEXT = (
     "speech_to_speech.jsonl",
     "recognition.jsonl",
@@ -96,9 +96,15 @@ class DataSynthesis:
         self._skipped = skipped
 
     def run(
-        self, dialogues: Sequence[Dialogue], on_progress: OnProgress | None = None
+        self,
+        dialogues: Sequence[Dialogue],
+        on_progress: OnProgress | None = None,
+        held_out: float = 0.0,
     ) -> Synthesized:
-        """Speaks what is not there yet, and writes the files of samples and their mixture.
+        """Speaks what is not there yet, and writes the files of samples and their mixtures.
+
+        Args:
+            held_out: part of the dialogues that get files and a mixture of their own.
 
         Raises:
             DataError: nothing can be written, or no dialogue can be spoken.
@@ -108,17 +114,26 @@ class DataSynthesis:
         missing = [u for u in wanted.values() if not self._path(u).is_file()]
         silent = self._record(missing, len(wanted), on_progress)
         spoken = [scene for scene in scenes if self._is_spoken(scene, silent)]
-        if not spoken:
-            raise DataError(f"{self._folder}: nothing could be spoken: {self._skipped.summary()}")
-        files = self._files(spoken)
+        learnt = [scene for scene in spoken if scene.dialogue.lot >= held_out]
+        if not learnt:
+            raise DataError(f"{self._folder}: nothing to learn: {self._skipped.summary()}")
+        kept_back = [scene for scene in spoken if scene.dialogue.lot < held_out]
+        counts = self._write(learnt, _MIXTURE, "")
+        if kept_back:
+            counts |= self._write(kept_back, _HELD_OUT, "held_out-")
+        else:  # what an earlier run held out is learnt now
+            (self._folder / _HELD_OUT).unlink(missing_ok=True)
+        n_made = len(missing) - len(silent)
+        return Synthesized(self._folder / _MIXTURE, len(wanted) - len(silent), n_made, counts)
+
+    def _write(self, scenes: Sequence[_Scene], mixture: str, prefix: str) -> dict[str, int]:
+        """Returns how many samples are in which file."""
+        files = {f"{prefix}{name}": lines for name, lines in self._files(scenes).items()}
         for name, lines in files.items():
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
             write_text(self._folder / name, text, "samples")
-        mixture = self._folder / _MIXTURE
-        write_text(mixture, _mixture(files), "the mixture")
-        n_made = len(missing) - len(silent)
-        counts = {name: len(lines) for name, lines in files.items()}
-        return Synthesized(mixture, len(wanted) - len(silent), n_made, counts)
+        write_text(self._folder / mixture, _mixture(files), "the mixture")
+        return {name: len(lines) for name, lines in files.items()}
 
     def _scenes(self, dialogues: Sequence[Dialogue]) -> Iterator[_Scene]:
         for dialogue in dialogues:

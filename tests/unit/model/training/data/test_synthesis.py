@@ -51,6 +51,7 @@ def run(
     dialogues: list[Dialogue] | None = None,
     speakers: list[BeepingSpeaker] | None = None,
     skipped: SkipLog | None = None,
+    held_out: float = 0.0,
 ) -> Synthesized:
     synthesis = DataSynthesis(
         folder,
@@ -58,7 +59,7 @@ def run(
         speakers or [BeepingSpeaker()],
         SkipLog(is_told=False) if skipped is None else skipped,
     )
-    return synthesis.run(dialogues or DIALOGUES)
+    return synthesis.run(dialogues or DIALOGUES, held_out=held_out)
 
 
 def lines(folder: Path, name: str) -> list[dict]:
@@ -142,6 +143,25 @@ def test_a_dialogue_in_which_nothing_can_be_said_is_left_out_and_named(tmp_path:
         ("d:3", "'...' cannot be spoken")
     ]
     assert len(lines(tmp_path, "text.jsonl")) == 2
+
+
+def test_some_dialogues_are_held_out_and_never_learnt(tmp_path: Path) -> None:
+    many = [
+        Dialogue(Place(Path("d"), n), (f"Question {n}?", f"Answer {'x' * n}.")) for n in range(40)
+    ]
+    run(tmp_path, many, held_out=0.25)
+
+    def answers(prefix: str) -> set[str]:
+        written = lines(tmp_path, f"{prefix}text.jsonl")
+        return {line["messages"][-1]["content"] for line in written}
+
+    assert not answers("") & answers("held_out-")
+    assert len(answers("") | answers("held_out-")) == 40
+    assert 4 <= len(answers("held_out-")) <= 16
+    report = survey(read_mixture(tmp_path / "held_out.toml"), SurveyOptions())
+    assert (report.n_samples, report.skipped) == (5 * len(answers("held_out-")), ())
+    run(tmp_path, many)
+    assert not (tmp_path / "held_out.toml").exists()
 
 
 def test_a_dialogue_without_a_voice_is_left_out_and_named(tmp_path: Path) -> None:
