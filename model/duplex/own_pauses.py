@@ -74,6 +74,11 @@ class OwnPauses:
             self._learn(self._candidate_ms)
             self._candidate_ms = None
 
+    def went_on(self, pause_ms: float) -> None:
+        """The user spoke over a reply that had just begun: it had cut into a pause this long."""
+        if pause_ms >= self.settings.pause_ms:
+            self._learn(pause_ms)
+
     def _learn(self, pause_ms: float) -> None:
         settings = self.settings
         pause_ms = min(pause_ms, settings.longest_ms)

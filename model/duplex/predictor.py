@@ -37,6 +37,7 @@ from model.duplex.warm_up import WarmUp
 from model.interfaces import AgentState, DuplexPrediction, UserState
 
 _EARLY_MS = 250.0  # of voice; with less, what sounds harmless may be the first syllable of more
+_JUST_BEGUN_S = 1.0  # a reply; who interrupts it so soon had not finished
 _SILENT_AGAIN_MS = 1000.0  # after the longest wait; then there is nothing left to say
 
 
@@ -111,6 +112,8 @@ class TrainedDuplexPredictor:
         self._state = network.initial_state()
         self._p: Array | None = None
         self._was_speaking = False
+        self._last_voice_s: float | None = None  # of the turn that is being answered
+        self._reply_began_s = 0.0
         self._zone: _Zone | None = None
         self._emitted_at_s = 0.0
 
@@ -149,9 +152,11 @@ class TrainedDuplexPredictor:
         stream, frame = self._stream, user.frame
         if stream.has_restarted:
             self._warm_up.restart()
+            self._last_voice_s = None
             self._forget()
         if agent.is_speaking != self._was_speaking:
             self._p = self._zone = None
+            self._reply_began_s = frame.start_s
             if agent.is_speaking or stream.tracker.sound is None:
                 self._forget()  # recordings of one kind begin like this, so the network knows it
         self._was_speaking = agent.is_speaking
@@ -162,6 +167,8 @@ class TrainedDuplexPredictor:
         )
         turn = None if agent.is_speaking else stream.tracker.turn
         self._pauses.hear(turn, frame.start_s, frame.end_s)
+        if not agent.is_speaking:
+            self._last_voice_s = None if turn is None else turn.last_voice_s
 
     def _forget(self) -> None:
         self._state = self._network.initial_state()
@@ -190,6 +197,8 @@ class TrainedDuplexPredictor:
             is_resume=max(verdict.p_backchannel, verdict.p_noise) >= RESUME_P,
             is_stop=stream.words.is_stop,
         )
+        if zone.is_cut and not zone.is_stop:
+            self._learn_from_cut(overlap)
         prediction = DuplexPrediction(
             at_s=user.frame.end_s,
             p_interruption=verdict.p_interruption,
@@ -221,6 +230,11 @@ class TrainedDuplexPredictor:
             return let_go(verdict)
         is_short = overlap.voice_ms < _EARLY_MS and quiet_ms < stream.tracker.settings.gap_ms
         return undecided(verdict) if is_short else verdict
+
+    def _learn_from_cut(self, overlap: Stretch) -> None:
+        last_voice_s, self._last_voice_s = self._last_voice_s, None
+        if last_voice_s is not None and overlap.onset_s - self._reply_began_s <= _JUST_BEGUN_S:
+            self._pauses.went_on(MS * (overlap.onset_s - last_voice_s))
 
     # -- while the assistant is silent -----------------------------------------------------------
 

@@ -77,6 +77,14 @@ def test_one_turn_is_not_the_pause_of_the_next() -> None:
     assert pauses.mean_ms == SETTINGS.typical_ms
 
 
+def test_a_reply_that_was_spoken_over_at_once_had_cut_into_a_pause() -> None:
+    pauses = OwnPauses()
+    pauses.went_on(1500.0)
+    assert pauses.extra_ms > 50.0
+    pauses.went_on(20.0)
+    assert pauses.mean_ms > SETTINGS.typical_ms
+
+
 @given(
     st.lists(
         st.tuples(st.integers(20, 200), st.integers(1, 400)).map(lambda t: (10 * t[0], 10 * t[1])),

@@ -38,7 +38,7 @@ SCRIPT = [
     quiet(300, "What time"),
     voice(500, "What time is it?"),
     quiet(800, "What time is it?"),
-    over_reply(quiet(800)),
+    over_reply(quiet(1200)),
     over_reply(voice(300)),
     over_reply(quiet(500)),
     over_reply(voice(800)),
@@ -111,7 +111,7 @@ def test_the_same_frames_give_the_same_answers() -> None:
     assert predictions(predictor(), SCRIPT) == predictions(predictor(), SCRIPT)
 
 
-def test_another_recording_is_answered_as_by_a_fresh_predictor() -> None:
+def test_another_recording_is_answered_as_by_a_predictor_that_knows_the_speaker_only() -> None:
     one = predictor()
     first = predictions(one, SCRIPT)
     one.reset()
@@ -214,6 +214,18 @@ def test_a_speaker_with_long_pauses_gets_more_time() -> None:
     assert slow is not None
     assert quick + 100.0 < slow <= LONGEST_WAIT_MS
     assert any(p.reason == "own pauses are long" for p in steps)
+
+
+def test_a_reply_that_cut_into_a_pause_makes_the_next_wait_longer() -> None:
+    def extra_ms(reply_ms: int) -> float:
+        script = [voice(900, "well"), quiet(900, "well"), over_reply(quiet(reply_ms))]
+        said = predictions(
+            predictor(), [*script, over_reply(voice(900)), quiet(100), voice(300), quiet(300)]
+        )
+        return dict(said[-1].inputs)["own_pauses_extra_ms"]
+
+    assert extra_ms(reply_ms=400) > 0.0
+    assert extra_ms(reply_ms=3000) == 0.0
 
 
 # -- over the reply ----------------------------------------------------------------------------
