@@ -3,6 +3,8 @@
     python -m model.training.make_duplex_data DATA
     python -m model.training.train_duplex DATA --out resources/duplex
 
+With ``--backbone`` it trains the head of a VITA-Audio directory on the same clips instead.
+
 Temperatures, thresholds and scores come from the validation speakers. Weights that are there
 already are replaced only by better ones. Knows no audio.
 """
@@ -20,7 +22,6 @@ from pathlib import Path
 
 import safetensors.numpy
 import torch
-from tqdm import tqdm
 
 from model.duplex.features import FEATURES, table_hash
 from model.duplex.network import Array, read_network
@@ -29,6 +30,7 @@ from model.errors import ModelError, WeightsError
 from model.training.duplex.data_error import DataError
 from model.training.duplex.dataset import CLIPS, Clip, read_clips
 from model.training.duplex.network import TorchDuplexNetwork
+from model.training.duplex.progress import Progress
 from model.training.duplex.report import HeldOut, held_out, lines
 from model.training.duplex.trainer import (
     Epoch,
@@ -99,7 +101,7 @@ def _run(trainer: Trainer, state: Path, data_name: str, *, is_resumed: bool) -> 
     if is_resumed and state.is_file():
         trainer.resume(state, data_name)
     while not trainer.is_over:
-        with tqdm(total=trainer.n_steps, leave=False, disable=None) as progress:
+        with Progress(trainer.n_steps, f"epoch {len(trainer.curve) + 1}") as progress:
             epoch = trainer.run_epoch(progress.update)
         trainer.save(state, data_name)
         mark = " *" if epoch is trainer.best else ""
@@ -171,7 +173,11 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m model.training.train_duplex")
     add = parser.add_argument
     add("data", type=Path, help="folder of labelled clips")
-    add("--out", type=Path, required=True, help="folder of the weights and their card")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--out", type=Path, help="folder of the weights and their card")
+    where.add_argument(
+        "--backbone", type=Path, help="VITA-Audio directory that gets a head of its own"
+    )
     add("--epochs", type=int, default=_SETTINGS.epochs)
     add("--patience", type=int, default=_SETTINGS.patience)
     add("--batch-clips", type=int, default=_SETTINGS.batch_clips)
@@ -196,22 +202,14 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Trains, reports, writes; 1: nothing was replaced."""
-    args = _arguments(arguments)
-    torch.set_num_threads(args.threads)
-    torch.use_deterministic_algorithms(mode=args.device == "cpu")
-    try:
-        args.out.mkdir(parents=True, exist_ok=True)
-        learnt, val = read_clips(args.data, ("train",)), read_clips(args.data, ("val",))
-        trained = train(args, learnt, val)
-        old = shipped_loss(args.out, val)
-    except (ModelError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+def _train_network(args: argparse.Namespace) -> bool:
+    """Trains, reports, writes; returns whether it was written."""
+    args.out.mkdir(parents=True, exist_ok=True)
+    learnt, val = read_clips(args.data, ("train",)), read_clips(args.data, ("val",))
+    trained = train(args, learnt, val)
+    old = shipped_loss(args.out, val)
     sys.stdout.write("\n".join(lines(trained.found)) + "\n")
-    is_better = old is None or trained.found.loss < old
-    is_written = is_better or args.force
+    is_written = old is None or trained.found.loss < old or args.force
     before = "none before" if old is None else f"{old:.4f} before"
     verdict = f"held-out loss {trained.found.loss:.4f}, {before}: " + (
         "written" if is_written else "not written"
@@ -224,6 +222,29 @@ def main(arguments: list[str] | None = None) -> int:
     sys.stdout.write(f"{args.out}: {verdict}\n")
     if not is_written:
         sys.stderr.write(f"{args.out}: the weights there are better; --force replaces them\n")
+    return is_written
+
+
+def _train_head(args: argparse.Namespace) -> bool:
+    # Only here: transformers takes seconds to import, and the network does without.
+    from model.training.duplex.backbone_run import HeadSettings, train_head  # noqa: PLC0415
+
+    settings = HeadSettings(args.epochs, args.patience, args.seed, args.force)
+    return train_head(args.data, args.backbone, settings, torch.device(args.device))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """1: nothing was replaced."""
+    args = _arguments(arguments)
+    torch.set_num_threads(args.threads)
+    torch.use_deterministic_algorithms(mode=args.device == "cpu")
+    try:
+        if args.backbone is None:
+            return 0 if _train_network(args) else 1
+        is_written = _train_head(args)
+    except (ModelError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0 if is_written else 1
 
 

@@ -77,13 +77,13 @@ class TurnJudge:
     """A trained head, asked in the pauses of a turn. ``temperature`` makes it honest."""
 
     def __init__(self, head: DuplexHead, temperature: float) -> None:
-        self._head = head.eval().requires_grad_(requires_grad=False)
-        self._temperature = temperature
+        self.head = head.eval().requires_grad_(requires_grad=False)
+        self.temperature = temperature
 
     @torch.inference_mode()
     def p_end_of_turn(self, states: Tensor) -> float:
         """``states`` (n, backbone) of all codes of the turn up to the pause, n > 0."""
-        logits = self._head(states[None].float())[0, -1, list(USER_FLOOR)] / self._temperature
+        logits = self.head(states[None].float())[0, -1, list(USER_FLOOR)] / self.temperature
         return float(logits.softmax(dim=-1)[USER_FLOOR.index(Outcome.END_OF_TURN)])
 
 

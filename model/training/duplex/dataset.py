@@ -77,6 +77,11 @@ def read_clips(folder: Path, splits: Sequence[str] = SPLITS[:2]) -> list[Clip]:
     return clips
 
 
+def clip_names(folder: Path, split: str) -> list[str]:
+    """Of one split, in the order of the list. Raises DataError."""
+    return [str(row["id"]) for row in _rows(folder / CLIPS) if row["split"] == split]
+
+
 def _check_table(path: Path) -> None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

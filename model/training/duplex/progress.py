@@ -1,0 +1,14 @@
+"""A progress bar on a terminal, nothing elsewhere."""
+
+from __future__ import annotations
+
+from tqdm import tqdm
+
+
+class Progress(tqdm):  # pyright: ignore[reportMissingTypeArgument]
+    """Without tqdm's watching thread."""
+
+    monitor_interval = 0
+
+    def __init__(self, total: int, what: str) -> None:
+        super().__init__(total=total, desc=what, leave=False, disable=None)
