@@ -29,6 +29,7 @@ from model.duplex.predictor_card import NetworkShape, PredictorCard, read_card, 
 from model.errors import ModelError, WeightsError
 from model.training.duplex.data_error import DataError
 from model.training.duplex.dataset import CLIPS, Clip, read_clips
+from model.training.duplex.moments import episodes_of
 from model.training.duplex.network import TorchDuplexNetwork
 from model.training.duplex.progress import Progress
 from model.training.duplex.report import HeldOut, held_out, lines
@@ -202,10 +203,14 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _episodes(data: Path, split: str) -> list[Clip]:
+    return [piece for clip in read_clips(data, (split,)) for piece in episodes_of(clip)]
+
+
 def _train_network(args: argparse.Namespace) -> bool:
     """Trains, reports, writes; returns whether it was written."""
     args.out.mkdir(parents=True, exist_ok=True)
-    learnt, val = read_clips(args.data, ("train",)), read_clips(args.data, ("val",))
+    learnt, val = _episodes(args.data, "train"), _episodes(args.data, "val")
     trained = train(args, learnt, val)
     old = shipped_loss(args.out, val)
     sys.stdout.write("\n".join(lines(trained.found)) + "\n")

@@ -60,12 +60,16 @@ class EndScore:
 
 
 def pauses_of(clip: Clip, p: Floats) -> Iterable[Pause]:
-    """``p``: (t, 5). A pause is an end if its last step is one."""
+    """``p``: (t, 5). A pause is an end if its last step is one; a hold if speech goes on after it.
+
+    A turn that was given up is neither.
+    """
     quiet_ms = silence_ms(clip.features)
     asked = np.isin(clip.outcomes, (Outcome.CONTINUE, Outcome.END_OF_TURN))
     for run in runs((quiet_ms > 0.0) & asked & ~clip.is_overlap):
         is_end = bool(clip.outcomes[run.stop - 1] == Outcome.END_OF_TURN)
-        if is_end or quiet_ms[run].max() >= LEAST_HOLD_MS:
+        goes_on = run.stop < len(quiet_ms) and quiet_ms[run.stop] <= 0.0
+        if is_end or (goes_on and quiet_ms[run].max() >= LEAST_HOLD_MS):
             yield Pause(is_end, quiet_ms[run], p[run, Outcome.END_OF_TURN])
 
 

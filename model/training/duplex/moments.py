@@ -6,10 +6,15 @@ Knows no network.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
+from model.duplex.classes import NOT_SCORED
 from model.duplex.features import N_FRAMES, feature_slices
+from model.training.duplex.dataset import Clip
 
 STEP_MS = 10.0 * N_FRAMES
 _SLICES = feature_slices()
@@ -37,6 +42,26 @@ def silence_ms(features: npt.NDArray[np.float16]) -> Floats:
 def is_followed(features: npt.NDArray[np.float16]) -> Bools:
     """Whether a voice over the assistant is open, (t,)."""
     return features[:, _HAS_OVERLAP] > 0.5
+
+
+def episodes_of(clip: Clip) -> list[Clip]:
+    """Pieces before which the predictor forgets: a reply begins, or is over and nobody spoke."""
+    was = np.concatenate([clip.is_overlap[:1], clip.is_overlap[:-1]])
+    in_turn = clip.features[:, _HAS_TURN] > 0.5
+    begins = np.flatnonzero((clip.is_overlap != was) & (clip.is_overlap | ~in_turn))
+    edges = [0, *(int(begin) for begin in begins), clip.n_steps]
+    pieces = [
+        replace(
+            clip,
+            id=f"{clip.id}#{begin}",
+            features=clip.features[begin:end],
+            outcomes=clip.outcomes[begin:end],
+            is_overlap=clip.is_overlap[begin:end],
+            weights=clip.weights[begin:end],
+        )
+        for begin, end in pairwise(edges)
+    ]
+    return [piece for piece in pieces if (piece.outcomes != NOT_SCORED).any()]
 
 
 def importance(features: npt.NDArray[np.float16], is_overlap: Bools) -> Floats:

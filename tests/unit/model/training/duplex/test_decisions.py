@@ -19,7 +19,7 @@ from model.training.duplex.decisions import (
     sweep,
     timer_latency_ms,
 )
-from model.training.duplex.moments import ages, importance, runs, silence_ms
+from model.training.duplex.moments import ages, episodes_of, importance, runs, silence_ms
 
 SLICES = feature_slices()
 SILENCE = SLICES["turn"].start + 5
@@ -92,6 +92,23 @@ def test_pauses_of_a_clip_are_holds_and_ends() -> None:
     assert [pause.is_end for pause in found] == [False, True]  # 80 ms are fluent speech
     assert found[0].silence_ms.max() == pytest.approx(240.0, abs=1.0)
     assert found[0].p_end.tolist() == pytest.approx([0.6] * 3)
+
+
+def test_a_turn_that_was_given_up_is_neither_hold_nor_end() -> None:
+    quiet = [0.0, 0.08, 0.16, 0.24, 0.32]
+    p = np.zeros((5, 5), np.float32)
+    assert list(pauses_of(clip_of(quiet, [0] * 5), p)) == []
+
+
+def test_the_predictor_forgets_where_a_reply_begins_or_ends_in_silence() -> None:
+    clip = clip_of([0.0] * 8, [0] * 8)
+    clip.is_overlap[:] = [False, False, True, True, False, False, True, False]
+    clip.features[:, SLICES["turn"].start] = [1, 1, 0, 0, 0, 0, 0, 1]
+    pieces = episodes_of(clip)
+    assert [piece.n_steps for piece in pieces] == [2, 2, 2, 2]
+    assert [bool(piece.is_overlap[0]) for piece in pieces] == [False, True, False, True]
+    clip.outcomes[:2] = NOT_SCORED
+    assert [piece.n_steps for piece in episodes_of(clip)] == [2, 2, 2]
 
 
 def test_p_interruption_counts_only_while_a_voice_is_followed() -> None:
