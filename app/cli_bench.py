@@ -77,16 +77,18 @@ def run_bench(
 def _duplex(args: argparse.Namespace, makers: DuplexMakers) -> Scorecard:
     paces = args.pace or tuple(makers.predictors)
     unknown = [pace for pace in paces if pace not in makers.predictors]
-    if unknown:
-        what = f"{unknown[0]} is none of {', '.join(makers.predictors)}"
-        raise BadInputError(None, "--pace", what, "name one of them")
-    chosen = {pace: makers.predictors[pace] for pace in paces}
-    return run_duplex(
-        args.dir,
-        replace(makers, predictors=chosen),
-        command=args.command_line,
-        only_held_out=args.split == "test",
-    )
+    try:
+        if unknown:
+            what = f"{unknown[0]} is none of {', '.join(makers.predictors)}"
+            raise BadInputError(None, "--pace", what, "name one of them")
+        return run_duplex(
+            args.dir,
+            replace(makers, predictors={pace: makers.predictors[pace] for pace in paces}),
+            command=args.command_line,
+            only_held_out=args.split == "test",
+        )
+    finally:
+        makers.close()
 
 
 def _scenes(

@@ -19,6 +19,7 @@ import numpy as np
 
 from app import listings
 from app.bench.duplex import DuplexMakers
+from app.bench.remembered import RememberedSounds, RememberedWords
 from app.cli_bench import run_bench
 from app.cli_models import default_shelf
 from app.errors import BadInputError
@@ -150,9 +151,6 @@ class _Predictors:
                 extra_stop_words={"en": conversation.extra_stop_words},
             )
         )
-
-    def of_pace(self, pace: str) -> TrainedDuplexPredictor:
-        return self.kit.predictor(PredictorSettings(pace=pace))
 
 
 def _prediction_cost_s(predictor: DuplexPredictor) -> float:
@@ -295,14 +293,22 @@ def _sentences(text: str) -> list[str]:
 def bench_makers() -> DuplexMakers:
     """What the open-loop scorer measures; predictors share what is heavy in them."""
     store = default_store()
-    predictors = _Predictors(store)
+    kit = PredictorKit(store.folder)
+    network, words = kit.classifier(), kit.reader()
+    classifier = None if network is None else RememberedSounds(network)
+    reader = None if words is None else RememberedWords(words)
+
+    def predictor(pace: str) -> TrainedDuplexPredictor:
+        return kit.predictor(PredictorSettings(pace=pace), classifier=classifier, reader=reader)
+
     return DuplexMakers(
-        predictors={pace: partial(predictors.of_pace, pace) for pace in PACES},
+        predictors={pace: partial(predictor, pace) for pace in PACES},
         canceller=lambda: WebRtcEchoCanceller(CancellerSettings()),
         detector=lambda: SileroVad(store.require(_VAD_WEIGHTS)),
         recognizer=partial(open_recognizer, store.folder),
-        classifier=predictors.kit.classifier(),
-        n_parameters=dict.fromkeys(PACES, predictors.kit.network.n_parameters),
+        classifier=classifier,
+        n_parameters=dict.fromkeys(PACES, kit.network.n_parameters),
+        close=kit.close,
     )
 
 

@@ -6,10 +6,11 @@ words) and told to all detectors. Knows no implementation: models come in as fac
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.bench.calls import CallTurn, read_calls
 from app.bench.detectors import (
     AnyTimer,
     Detector,
@@ -39,7 +40,7 @@ from app.bench.progress import with_progress
 from app.bench.scorecard import Row, Scorecard
 from app.bench.silences import silences
 from app.bench.turn_scores import TurnScores
-from app.bench.turn_truth import truth_of
+from app.bench.turn_truth import TurnTruth, truth_of
 from model.duplex.listening import (
     CancellerFactory,
     Listener,
@@ -63,6 +64,7 @@ class DuplexMakers:
         recognizer: None: no words.
         classifier: the public end-of-turn network; None where its weights are missing.
         n_parameters: of each network, by the column's name.
+        close: frees what the makers share.
     """
 
     predictors: Mapping[str, PredictorFactory]
@@ -71,6 +73,7 @@ class DuplexMakers:
     recognizer: RecognizerFactory | None
     classifier: TurnClassifier | None
     n_parameters: Mapping[str, int] = field(default_factory=dict[str, int])
+    close: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class _Parts:
     turns: tuple[TurnClip, ...]
     scenes: tuple[OverlapScene, ...]
     noises: tuple[NoiseClip, ...]
+    calls: tuple[CallTurn, ...]
 
 
 def run_duplex(
@@ -103,7 +107,10 @@ def run_duplex(
     table = _Table(detectors)
     listener = Listener(makers.detector, makers.canceller, makers.recognizer, pass_s=PASS_S)
     for clip in with_progress(parts.turns, "turns", is_quiet=is_quiet):
-        table.add_turn(clip, listener.hear(read_channels(clip.path, 1)[0]))
+        listening = listener.hear(read_channels(clip.path, 1)[0])
+        table.add_turn(truth_of(clip, listening.seconds), listening)
+    for call in with_progress(parts.calls, "calls", is_quiet=is_quiet):
+        table.add_turn(call.truth, listener.hear(call.mic), of_call=True)
     for scene in with_progress(parts.scenes, "overlaps", is_quiet=is_quiet):
         listening = listener.hear(*read_channels(scene.path, 2), one_turn=False)
         table.add_overlap(truth_of_scene(scene, listening.seconds), listening)
@@ -114,26 +121,33 @@ def run_duplex(
     return Scorecard("duplex", command, table.rows(), notes=notes)
 
 
+_CALL_COLUMNS = (
+    "latency_at_10_percent_cut_mean_ms",
+    "cut_natural",
+    "ends_found",
+    "end_latency_p50_ms",
+)
 _NOTES = (
     "open loop; pauses cut into fluent speech are easier to tell than people's own; x-y: 95 %",
     "latency_at: eot-bench's rule, the fastest threshold/delay/timeout within the budget of cuts",
     "that policy is chosen on this very data; silence and computing time are as they are met",
     "found: the reply is given up within 3 s; false positives: per backchannel or noise",
+    "call: a caller's turns in a recorded call, labelled by machine, people's own pauses",
     "false stops: given up while nobody wanted the floor; short holds: silent, then it went on",
 )
 
 
 def _read(folder: Path, *, only_held_out: bool) -> _Parts:
     turns, scenes = read_turns(folder), read_overlaps(folder)
-    noises = read_noise(folder, scenes)
-    if not (turns or scenes or noises):
+    noises, calls = read_noise(folder, scenes), read_calls(folder)
+    if not (turns or scenes or noises or calls):
         raise LabelsError(
-            f"{folder}: holds none of {TURNS}, {OVERLAPS} and {MANIFEST} with noises; "
+            f"{folder}: holds none of {TURNS}, {OVERLAPS} and {MANIFEST} with noises or calls; "
             "give a folder with labelled recordings"
         )
     spoken_over = tuple(scene for scene in scenes if scene.category != NEAR_ONLY)
     kept = tuple(clip for clip in noises if clip.is_held_out or not only_held_out)
-    return _Parts(turns, spoken_over, kept)
+    return _Parts(turns, spoken_over, kept, calls)
 
 
 def _detectors(makers: DuplexMakers) -> tuple[Detector, ...]:
@@ -154,17 +168,18 @@ class _Table:
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self._detectors = detectors
         self._turns = {detector.name: TurnScores() for detector in detectors}
+        self._calls = {detector.name: TurnScores() for detector in detectors}
         self._overlaps = {detector.name: OverlapScores() for detector in detectors}
         self._heard_s = self._words_s = 0.0
 
-    def add_turn(self, clip: TurnClip, listening: Listening) -> None:
+    def add_turn(self, truth: TurnTruth, listening: Listening, *, of_call: bool = False) -> None:
         self._count(listening)
         found = silences(listening.frames)
-        truth = truth_of(clip, listening.seconds)
+        scores = self._calls if of_call else self._turns
         for detector in self._detectors:
             trace = detector.hear_turn(listening, found)
             if trace is not None:
-                self._turns[detector.name].add(truth, found, trace)
+                scores[detector.name].add(truth, found, trace)
 
     def add_overlap(self, truth: OverlapTruth, listening: Listening) -> None:
         self._count(listening)
@@ -183,10 +198,11 @@ class _Table:
         return tuple({column: row.get(column) for column in columns} for row in rows)
 
     def _row(self, detector: Detector) -> Row:
-        cost = detector.cost
+        cost, calls = detector.cost, self._calls[detector.name].row()
         return {
             "detector": detector.name,
             **self._turns[detector.name].row(),
+            **{f"call_{name}": calls[name] for name in _CALL_COLUMNS},
             **self._overlaps[detector.name].row(),
             "step_mean_ms": cost.mean_step_ms if cost else None,
             "step_p99_ms": cost.p99_step_ms if cost else None,

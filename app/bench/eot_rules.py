@@ -3,11 +3,11 @@
 Every detector is swept over the benchmark's own grid: ``threshold`` on its probability, ``delay``
 (shortest silence that is acted on) and ``timeout`` (silence that ends the turn whatever it says). A
 silence is ended at max(delay, first probability above the threshold), at the timeout at the latest,
-unless the voice returns before. The rate of false cut-offs is pauses ended (and decisions outside
-labelled pauses, which the benchmark does not know) per pause of 0.2 to 5 s; latency is from the
-labelled end of the turn to the decision, over all ends. Silence and computing time are as the
-detector meets them, where eot-bench takes both from its labels. The best point is chosen on the
-data it is reported on, as there.
+unless the voice returns before. The rate of false cut-offs is pauses ended per pause of 0.2 to 5 s;
+a decision outside labelled pauses was made in one that the labels do not know, and counts as both.
+Latency is from the labelled end of the turn to the decision, over all ends. Silence and computing
+time are as the detector meets them, where eot-bench takes both from its labels. The best point is
+chosen on the data it is reported on, as there.
 """
 
 from __future__ import annotations
@@ -92,8 +92,9 @@ class Sweep:
         self._n_holds = np.array([len(clip.truth.holds) for clip in clips], np.float64)
         worked = [_outcome(clip, self._grid) for clip in clips]
         shape = (len(clips), len(self._grid.delay_s))
-        self._n_cut = np.array([n_cut for n_cut, _ in worked], np.float64).reshape(shape)
-        self._latency_s = np.array([late for _, late in worked], np.float64).reshape(shape)
+        self._n_cut = np.array([w.n_cut for w in worked], np.float64).reshape(shape)
+        self._n_elsewhere = np.array([w.n_elsewhere for w in worked], np.float64).reshape(shape)
+        self._latency_s = np.array([w.latency_s for w in worked], np.float64).reshape(shape)
 
     def fastest(self, cut_budget: float) -> OperatingPoint | None:
         """Least mean latency among policies that cut at most this share of the pauses."""
@@ -120,9 +121,10 @@ class Sweep:
 
     def _rates(self, weights: FloatArray) -> FloatArray:
         """``weights`` (n, n_clips) -> cut pauses per pause, (n, n_policies); NaN without pauses."""
-        n_holds = weights @ self._n_holds
+        n_elsewhere = weights @ self._n_elsewhere
+        n_pauses = (weights @ self._n_holds)[:, None] + n_elsewhere
         with np.errstate(divide="ignore", invalid="ignore"):
-            return (weights @ self._n_cut) / n_holds[:, None]
+            return (weights @ self._n_cut + n_elsewhere) / n_pauses
 
     def _means(self, weights: FloatArray) -> FloatArray:
         """``weights`` (n, n_clips) -> mean latency in s, (n, n_policies); NaN without ends."""
@@ -153,11 +155,16 @@ def _least(first: FloatArray, then: FloatArray) -> int | None:
     return int(order[0])
 
 
-def _outcome(clip: ScoredClip, grid: _Grid) -> tuple[FloatArray, FloatArray]:
-    """How many pauses each policy cuts, and its latency (NaN without an end); (n_policies,) each.
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What each policy did on one clip, (n_policies,) each; latency is NaN without an end."""
 
-    Decisions outside labelled pauses count as cuts.
-    """
+    n_cut: FloatArray
+    n_elsewhere: FloatArray
+    latency_s: FloatArray
+
+
+def _outcome(clip: ScoredClip, grid: _Grid) -> _Outcome:
     truth, n = clip.truth, len(grid.delay_s)
     n_elsewhere, after_s = np.zeros(n), np.full(n, np.inf)
     is_cut = np.zeros((len(truth.holds), n), np.bool_)
@@ -178,7 +185,7 @@ def _outcome(clip: ScoredClip, grid: _Grid) -> tuple[FloatArray, FloatArray]:
         # a voice to the very end of the recording: the silence after it is still to come
         heard_s = np.where(np.isfinite(after_s), after_s, truth.clip_s + grid.timeout_s)
         latency_s = heard_s - truth.end_s
-    return is_cut.sum(axis=0) + n_elsewhere, latency_s
+    return _Outcome(is_cut.sum(axis=0).astype(np.float64), n_elsewhere, latency_s)
 
 
 def _fire_s(silence: Silence, scores: tuple[Score, ...], grid: _Grid) -> FloatArray:

@@ -31,8 +31,8 @@ MS, PERCENT = 1000.0, 100.0
 class _Shipped:
     """Decisions at the operating point that is shipped, counted over clips."""
 
-    n_holds: int = 0
-    n_cut: int = 0  # with those outside labelled pauses
+    n_holds: int = 0  # with those that only decisions outside labelled pauses show
+    n_cut: int = 0  # likewise
     by_kind: dict[bool, list[int]] = field(
         default_factory=lambda: {True: [0, 0], False: [0, 0]}
     )  # inserted -> cut, all
@@ -44,7 +44,7 @@ class _Shipped:
 
     def add(self, truth: TurnTruth, ends: Sequence[float]) -> None:
         found = judged(truth, ends)
-        self.n_holds += len(truth.holds)
+        self.n_holds += len(truth.holds) + found.n_elsewhere
         self.n_cut += len(found.cut_holds) + found.n_elsewhere
         self.n_elsewhere += found.n_elsewhere
         for hold in truth.holds:

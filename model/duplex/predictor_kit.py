@@ -14,7 +14,7 @@ from model.duplex.pause_opinions import UtteranceReader
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
 from model.duplex.predictor_card import PredictorCard, read_card
 from model.duplex.smart_turn import WEIGHTS_NAME as SMART_TURN_NAME
-from model.duplex.smart_turn import SmartTurn
+from model.duplex.smart_turn import SmartTurn, TurnClassifier
 from model.duplex.text_head import TextHead
 from model.duplex.text_reader import WEIGHTS_NAME as TEXT_READER_NAME
 from model.duplex.text_reader import LanguageModelReader
@@ -47,15 +47,21 @@ class PredictorKit:
         self._classifier: SmartTurn | None = None
         self._language_model: LanguageModelReader | None = None
 
-    def predictor(self, settings: PredictorSettings | None = None) -> TrainedDuplexPredictor:
-        """Opens judges whose weights have arrived meanwhile."""
+    def predictor(
+        self,
+        settings: PredictorSettings | None = None,
+        *,
+        classifier: TurnClassifier | None = None,
+        reader: UtteranceReader | None = None,
+    ) -> TrainedDuplexPredictor:
+        """Opens judges whose weights have arrived meanwhile; given ones are asked instead."""
         return TrainedDuplexPredictor(
             self.network,
             self.card,
             self._lexicons,
             settings,
-            classifier=self.classifier(),
-            reader=self.reader(),
+            classifier=classifier or self.classifier(),
+            reader=reader or self.reader(),
         )
 
     def classifier(self) -> SmartTurn | None:

@@ -38,8 +38,8 @@ def test_cuts_are_told_apart_by_pause_language_and_place() -> None:
         "0 of 1",
         1,
     )
-    assert found["cut_percent"] == pytest.approx(200 / 3)
-    assert (found["cut_en"], found["cut_zh"]) == ("2 of 2", "0 of 1")
+    assert found["cut_percent"] == 50.0  # the speech that was cut into counts as a pause
+    assert (found["cut_en"], found["cut_zh"]) == ("2 of 3", "0 of 1")
     assert found["ends_found"] == "2 of 3"
     assert found["end_latency_p50_ms"] == pytest.approx(500.0)
     assert found["end_latency_zh_p50_ms"] == pytest.approx(400.0)
