@@ -157,8 +157,8 @@ class TrainedDuplexPredictor:
         if agent.is_speaking != self._was_speaking:
             self._p = self._zone = None
             self._reply_began_s = frame.start_s
-            if agent.is_speaking or stream.tracker.sound is None:
-                self._forget()  # recordings of one kind begin like this, so the network knows it
+            if agent.is_speaking or stream.tracker.turn is None:
+                self._forget()  # as the network was trained
         self._was_speaking = agent.is_speaking
         self._warm_up.hear(
             is_agent_speaking=agent.is_speaking,
