@@ -18,8 +18,10 @@ from model.training.duplex.dataset import Clip
 from model.training.duplex.moments import STEP_MS, Floats, is_followed, runs, silence_ms
 
 THRESHOLDS = np.concatenate([np.linspace(0.02, 0.96, 48), [0.97, 0.98, 0.985, 0.99, 0.995]])
-DELAYS_MS = (80.0, 160.0, 240.0, 320.0, 400.0, 480.0, 640.0, 800.0)
+DELAYS_MS = (200.0, 280.0, 360.0, 440.0, 520.0, 680.0, 840.0)  # before, it may be a consonant
 TIMEOUTS_MS = (800.0, 1000.0, 1200.0, 1600.0, 2000.0, 2500.0, 3000.0)
+_ABOUT_AS_QUICK = 1.03
+_LEAST_HOLD_P, _LEAST_CUT_P = 0.3, 0.5  # however few backchannels there were to measure
 LEAST_HOLD_MS = 200.0  # shorter gaps belong to fluent speech
 TIMER_MS = tuple(np.arange(200.0, 3001.0, 40.0))
 
@@ -123,13 +125,18 @@ class _Peaks:
 
 
 def best_within(scores: Sequence[EndScore], budget: float) -> EndScore | None:
-    """Least latency with at most ``budget`` false cut-offs; where none is, the fewest."""
+    """Least latency with at most ``budget`` false cut-offs; where none is, the fewest.
+
+    Of those about as quick the most careful one.
+    """
     if not scores:
         return None
     allowed = [score for score in scores if score.false_cut_offs <= budget]
-    if allowed:
-        return min(allowed, key=lambda score: (score.latency_ms, score.false_cut_offs))
-    return min(scores, key=lambda score: (score.false_cut_offs, score.latency_ms))
+    if not allowed:
+        return min(scores, key=lambda score: (score.false_cut_offs, score.latency_ms))
+    limit_ms = _ABOUT_AS_QUICK * min(score.latency_ms for score in allowed)
+    quick = [score for score in allowed if score.latency_ms <= limit_ms]
+    return min(quick, key=lambda score: (score.false_cut_offs, -score.point.end_p))
 
 
 def timer_latency_ms(pauses: Sequence[Pause], budget: float) -> float | None:
@@ -197,8 +204,8 @@ def overlap_point(
         cut_budget: share of them that may cut it.
         lost: share of held interruptions that may be taken for harmless before they cut.
     """
-    hold_p = _least_threshold(overlaps, hold_budget)
-    cut_p = max(_least_threshold(overlaps, cut_budget), hold_p)
+    hold_p = max(_least_threshold(overlaps, hold_budget), _LEAST_HOLD_P)
+    cut_p = max(_least_threshold(overlaps, cut_budget), hold_p, _LEAST_CUT_P)
     lows: list[float] = []
     for overlap in overlaps:
         p = overlap.p_interruption

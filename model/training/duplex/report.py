@@ -35,6 +35,9 @@ from model.training.duplex.moments import Bools, importance, is_followed, silenc
 BUDGETS = {"eager": 0.10, "balanced": 0.05, "patient": 0.02}
 """Share of the user's own pauses in which each pace may cut in."""
 
+LEAST_WAITS_MS = {"eager": (0.0, 0.0), "balanced": (0.0, 1600.0), "patient": (440.0, 2000.0)}
+"""Silence that each pace leaves at least: to a likely end, to an unlikely one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Steps:
@@ -118,7 +121,9 @@ def held_out(clips: Sequence[Clip], logits: Mapping[str, Array]) -> HeldOut:
     pauses, overlaps = events_of(clips, logits, temperatures)
     points = sweep(pauses)
     ends = {
-        name: best_within(points, budget) or _UNKNOWN_ENDS[name] for name, budget in BUDGETS.items()
+        name: best_within([s for s in points if _suits(name, s.point)], budget)
+        or _UNKNOWN_ENDS[name]
+        for name, budget in BUDGETS.items()
     }
     timers = {name: timer_latency_ms(pauses, budget) for name, budget in BUDGETS.items()}
     point = overlap_point(overlaps)
@@ -136,6 +141,12 @@ def held_out(clips: Sequence[Clip], logits: Mapping[str, Array]) -> HeldOut:
         overlap=point,
         scores={name: round(value, 4) for name, value in scores.items() if np.isfinite(value)},
     )
+
+
+def _suits(pace: str, point: EndPoint) -> bool:
+    """Whether ``point`` waits as long as people expect of ``pace``, however good the network is."""
+    shortest_ms, longest_ms = LEAST_WAITS_MS[pace]
+    return point.shortest_ms >= shortest_ms and point.longest_ms >= longest_ms
 
 
 def events_of(

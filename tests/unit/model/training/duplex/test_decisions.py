@@ -56,7 +56,7 @@ def test_a_judge_that_knows_answers_at_the_shortest_delay() -> None:
     best = best_within(sweep(pauses), 0.05)
     assert best is not None
     assert best.false_cut_offs == 0.0
-    assert best.latency_ms == STEP_MS
+    assert best.latency_ms == 3 * STEP_MS  # the first step from 200 ms on
 
 
 def test_a_judge_that_knows_nothing_is_a_silence_timer() -> None:
@@ -72,7 +72,7 @@ def test_a_wrong_certainty_costs_a_cut_off() -> None:
     pauses = [pause(12, 0.95, is_end=False), pause(12, 0.1, is_end=False)]
     pauses += [pause(40, 0.9, is_end=True)]
     scores = sweep(pauses)
-    quick = [s for s in scores if s.point.end_p <= 0.9 and s.point.shortest_ms == STEP_MS]
+    quick = [s for s in scores if s.point.end_p <= 0.9 and s.point.shortest_ms == 200.0]
     assert {s.false_cut_offs for s in quick if s.point.end_p > 0.2} >= {0.5}
     best = best_within(scores, 0.1)
     assert best is not None
