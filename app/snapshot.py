@@ -33,7 +33,7 @@ class Notice:
     Attributes:
         key: same key replaces the notice; an empty ``text`` removes it.
         action: id of the button's command ("" for none): "retry_audio", "restart_model",
-            "open_audio_settings", "open_models_settings", "dismiss".
+            "open_audio_settings", "open_models_settings", "open_privacy_settings", "dismiss".
         message: id of the words in another language ("" for none); ``text`` is its English.
         values: what stands in the words' places, by name.
     """
@@ -105,7 +105,12 @@ class Diagnostics:
 
 @dataclass(frozen=True, slots=True)
 class TracePoint:
-    """One tenth of a second for the "what is happening" plot; levels in dBFS."""
+    """One tenth of a second for the "what is happening" plot; levels in dBFS.
+
+    Attributes:
+        echo_dbfs: what is left of the loudspeaker in the microphone; -120 where none is expected
+            or a voice covers it.
+    """
 
     at_s: float
     mic_dbfs: float
@@ -113,14 +118,20 @@ class TracePoint:
     p_speech: float
     p_end_of_turn: float
     p_interruption: float
+    p_backchannel: float = 0.0
+    p_noise: float = 0.0
+    echo_dbfs: float = -120.0
 
 
 @dataclass(frozen=True, slots=True)
 class TraceMark:
-    """A decision on the plot's time axis."""
+    """A decision on the plot's time axis; see ``app.decisions.Decision``."""
 
     at_s: float
     what: str
+    cause: str = ""
+    reason: str = ""
+    numbers: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

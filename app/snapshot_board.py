@@ -37,7 +37,9 @@ from audio_io.events import UserAudio
 _FRAME_S = 1.0 / 30.0
 _TRACE_STEP_S = 0.1
 _TRACE_S = 60.0
-_MARKS = frozenset({"ducked", "held", "resumed", "interrupted", "end_of_turn", "device_lost"})
+_MARKS = frozenset({"ducked", "device_lost"})  # and whatever was decided
+_ECHO_AFTER_DBFS = -50.0  # of the loudspeaker; softer it leaves no echo worth showing
+_VOICE_P = 0.5
 _FLOOR_DBFS = -120.0
 _NOTICE_S = 10.0  # long enough to read two lines twice
 _MEMORY_EVERY_S = 1.0
@@ -199,6 +201,7 @@ class SnapshotBoard:
         self._next_trace_s = now_s + _TRACE_STEP_S
         prediction = self._dialogue.record.prediction
         is_fresh = now_s - prediction.at_s < 0.5
+        has_echo = audio.far_dbfs > _ECHO_AFTER_DBFS and audio.p_speech < _VOICE_P
         self._trace.append(
             TracePoint(
                 at_s=now_s,
@@ -207,10 +210,19 @@ class SnapshotBoard:
                 p_speech=audio.p_speech,
                 p_end_of_turn=prediction.p_end_of_turn if is_fresh else 0.0,
                 p_interruption=prediction.p_interruption if is_fresh else 0.0,
+                p_backchannel=prediction.p_backchannel if is_fresh else 0.0,
+                p_noise=prediction.p_noise if is_fresh else 0.0,
+                echo_dbfs=audio.clean_dbfs if has_echo else _FLOOR_DBFS,
             )
         )
 
     def _mark(self, entry: Entry) -> None:
-        at_s = entry["t_s"]
-        if entry["event"] in _MARKS and isinstance(at_s, int | float):
-            self._marks.append(TraceMark(float(at_s), str(entry["event"])))
+        at_s, what, why = entry["t_s"], str(entry["event"]), entry.get("why")
+        if not isinstance(at_s, int | float):
+            return
+        if isinstance(why, dict):
+            numbers = tuple((k, float(v)) for k, v in why.items() if isinstance(v, int | float))
+            cause, reason = str(entry.get("cause", "")), str(entry.get("reason", ""))
+            self._marks.append(TraceMark(float(at_s), what, cause, reason, numbers))
+        elif what in _MARKS:
+            self._marks.append(TraceMark(float(at_s), what))

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # in place of this folder, which is no import root
 
-from app.settings import AppearanceSettings, Settings  # noqa: E402 - after the import root
+from app.settings import AppearanceSettings, PrivacySettings, Settings  # noqa: E402 - after the import root
 from app.ui.application import make_application  # noqa: E402
 from app.ui.main_window import MainWindow  # noqa: E402
 from tests.fakes.session import FakeSession  # noqa: E402
@@ -36,6 +36,7 @@ FRAMES = 30
 WIDE = (1240, 800)
 NARROW = (480, 560)
 TALL = 1150  # a whole page of the settings
+RECORDING = "recording"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def all_shots(states: tuple[str, ...]) -> Iterator[Shot]:
                 for step in range(4):
                     yield Shot("listening", theme, language, percent, WIDE, f"first_run_{step}")
                 yield Shot("empty", theme, language, percent, WIDE, "voices")
+                yield Shot("interrupted", theme, language, percent, WIDE, RECORDING)
                 yield Shot("speaking", theme, language, percent, NARROW)
                 yield Shot("device_lost", theme, language, percent, NARROW)
                 yield Shot("empty", theme, language, percent, NARROW)
@@ -86,7 +88,8 @@ def take(shot: Shot, folder: Path) -> None:
     def now() -> float:
         return time_s
 
-    session = FakeSession(picture, Settings(appearance=appearance), store)
+    privacy = PrivacySettings(record_audio=shot.extra == RECORDING)
+    session = FakeSession(picture, Settings(appearance=appearance, privacy=privacy), store)
     window = MainWindow(session, now=now)
     window.timer.stop()
     window.resize(*shot.size)

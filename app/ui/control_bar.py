@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.commands import ChooseVoice, Command, VoiceInfo
+from app.commands import BadMoment, ChooseVoice, Command, MarkMoment, VoiceInfo
 from app.events import (
     MicrophoneSwitched,
     ModeChosen,
@@ -66,6 +66,11 @@ class ControlBar(QWidget):
         self.voice_button = make_button()
         self.speed_label = make_label("caption")
         self.speed = _speed_slider()
+        self.bad_moments = QWidget()
+        self.bad_title = make_label("caption")
+        self.bad_buttons = {kind: make_button() for kind in BadMoment}
+        self._is_recording = False
+        self._is_low = False
         self.text = QLineEdit()
         self.submit = IconButton("send", "control.send", look)
         self._arrange()
@@ -86,6 +91,11 @@ class ControlBar(QWidget):
             button.setText(words(key))
             button.setAccessibleName(words(key))
             button.setToolTip(words(f"{key}.help"))
+        self.bad_title.setText(words("bad.title"))
+        for kind, button in self.bad_buttons.items():
+            button.setText(words(f"bad.{kind}"))
+            button.setAccessibleName(words(f"bad.{kind}"))
+            button.setToolTip(words(f"bad.{kind}.help"))
         self.text.setPlaceholderText(words("control.type"))
         self.text.setAccessibleName(words("control.type"))
         self.text.setMinimumWidth(look.px(150))
@@ -116,8 +126,18 @@ class ControlBar(QWidget):
             self.speed.blockSignals(False)
         self._show_rate(self.speed.value())
 
-    def set_room(self, *, is_compact: bool, is_tiny: bool) -> None:
-        """Tiny: voice, speed and mode are left to the settings, levels to the ring."""
+    def show_recording(self, *, is_on: bool) -> None:
+        """A bad moment can be saved only while sound is kept; the conversation menu says why."""
+        self._is_recording = is_on
+        self.bad_moments.setHidden(self._is_low or not is_on)
+
+    def set_room(self, *, is_low: bool, is_compact: bool, is_tiny: bool) -> None:
+        """Tiny: voice, speed and mode are left to the settings, levels to the ring.
+
+        Low: bad moments are left to the conversation menu and to their keys.
+        """
+        self._is_low = is_low
+        self.show_recording(is_on=self._is_recording)
         for meter in (self.mic_meter, self.out_meter):
             meter.setHidden(is_compact)
         for part in (self.segments, self.voice_button, self.speed_holder):
@@ -143,6 +163,12 @@ class ControlBar(QWidget):
         talk = FlowLayout(tokens.SPACE_S, is_centred=True)
         for part in (self.microphone, self.mic_meter, segments, self.out_meter, self.stop):
             talk.addWidget(part)
+        bad = FlowLayout(tokens.SPACE_S, is_centred=True)
+        for part in (self.bad_title, *self.bad_buttons.values()):
+            bad.addWidget(part)
+        bad.setContentsMargins(0, 0, 0, 0)
+        self.bad_moments.setLayout(bad)
+        self.bad_moments.setHidden(True)
         speed = self.speed_holder = QWidget()
         speed_row = QHBoxLayout(speed)
         speed_row.setContentsMargins(tokens.SPACE_XS, 0, tokens.SPACE_XS, 0)
@@ -163,6 +189,7 @@ class ControlBar(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(tokens.SPACE_M)
         column.addLayout(talk)
+        column.addWidget(self.bad_moments)
         column.addLayout(more)
 
     def _connect(self) -> None:
@@ -175,6 +202,8 @@ class ControlBar(QWidget):
         self.voice_button.clicked.connect(self.voice_menu_asked)
         self.speed.valueChanged.connect(self._change_speed)
         self.speed.sliderReleased.connect(self._send_speed)
+        for kind, button in self.bad_buttons.items():
+            button.clicked.connect(lambda _checked, k=kind: self._send(MarkMoment(k)))
         self.text.returnPressed.connect(self._submit)
         self.submit.clicked.connect(self._submit)
 

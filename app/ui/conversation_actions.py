@@ -12,7 +12,13 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu, QMessageBox, QWidget
 
-from app.commands import NewConversation, SessionPort
+from app.commands import (
+    BadMoment,
+    DeleteRecordings,
+    MarkMoment,
+    NewConversation,
+    SessionPort,
+)
 from app.errors import HistoryError, ParleyError
 from app.export import export_conversation
 from app.ui.look import Look
@@ -45,8 +51,24 @@ class ConversationActions(QObject):
                 lambda s=suffix: self.ask_where_to_export(conversation_id, s),
             )
         menu.addSeparator()
+        self._add_bad_moments(menu)
+        menu.addSeparator()
         menu.addAction(words("history.delete"), lambda: self.ask_and_delete(conversation_id))
         return menu
+
+    def _add_bad_moments(self, menu: QMenu) -> None:
+        """Without recording there is no sound to save, and the entries say so."""
+        words = self.look.words
+        is_recording = self._session.settings().privacy.record_audio
+        menu.setToolTipsVisible(True)
+        for kind in BadMoment:
+            name = words(f"bad.{kind}")
+            text = name if is_recording else words("bad.needs_recording", name=name)
+            action = menu.addAction(text, lambda k=kind: self._session.send(MarkMoment(k)))
+            action.setToolTip(
+                words(f"bad.{kind}.help" if is_recording else "bad.needs_recording.help")
+            )
+            action.setEnabled(is_recording)
 
     def title(self, conversation_id: int | None) -> str:
         """The shown title; a conversation that is gone or not kept is titled as a new one."""
@@ -89,6 +111,12 @@ class ConversationActions(QObject):
         words = self.look.words
         if self.confirm(words("privacy.delete_question"), words("privacy.delete_all")):
             self.delete_all()
+
+    def ask_and_delete_recordings(self) -> None:
+        words = self.look.words
+        question = words("privacy.delete_recordings_question")
+        if self.confirm(question, words("privacy.delete_recordings")):
+            self._session.send(DeleteRecordings())
 
     def confirm(self, text: str, button: str, consequence: str = "") -> bool:
         """The only modal box: what is deleted cannot come back, unless ``consequence`` says so."""

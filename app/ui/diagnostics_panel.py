@@ -1,4 +1,4 @@
-"""What is happening: the last minute, the latencies of the last answer, the health of the engine.
+"""What is happening: the last minute and why, the last answer's latencies, the engine's health.
 
 Shows numbers of the snapshot; computes none.
 """
@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from app.snapshot import Diagnostics, EngineSnapshot, LatencySpans
 from app.ui import tokens
 from app.ui.controls import IconButton, PaneHeader, make_hairline, make_label, set_property
+from app.ui.decision_list import DecisionList
 from app.ui.look import Look
 from app.ui.trace_plot import TracePlot
 
@@ -46,6 +47,7 @@ class DiagnosticsPanel(QWidget):
         self._title = make_label("title")
         self.fold = IconButton("close", "diagnostics.fold", look)
         self.plot = TracePlot(look)
+        self.decisions = DecisionList(look)
         self._sections: dict[str, QLabel] = {}
         self._arrange()
         self.fold.clicked.connect(self.fold_asked)
@@ -57,6 +59,7 @@ class DiagnosticsPanel(QWidget):
         self._header.set_look(look)
         self.fold.set_look(look)
         self.plot.set_look(look)
+        self.decisions.set_look(look)
         self._title.setText(words("diagnostics.title"))
         for key, label in self._sections.items():
             label.setText(words(f"diagnostics.{key}"))
@@ -69,6 +72,7 @@ class DiagnosticsPanel(QWidget):
         if not self.isVisible():
             return False
         has_changed = self.plot.show_trace(picture.trace, picture.marks)
+        has_changed |= self.decisions.show_marks(picture.marks, picture.now_s)
         return self._show(picture.diagnostics) or has_changed
 
     def _show(self, health: Diagnostics) -> bool:
@@ -101,6 +105,8 @@ class DiagnosticsPanel(QWidget):
         column.setSpacing(tokens.SPACE_S)
         self._add_section(column, "last_minute")
         column.addWidget(self.plot)
+        self._add_section(column, "why")
+        column.addWidget(self.decisions)
         column.addWidget(make_hairline())
         self._add_section(column, "latency")
         self._add_rows(column, ("answer", *SPANS, "stop"), indented=SPANS)

@@ -12,7 +12,15 @@ from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QMainWindow
 
-from app.commands import ApplySettings, Command, NewConversation, RemoveWeights, SessionPort
+from app.commands import (
+    ApplySettings,
+    BadMoment,
+    Command,
+    MarkMoment,
+    NewConversation,
+    RemoveWeights,
+    SessionPort,
+)
 from app.events import MicrophoneSwitched, StopRequested, TalkPressed, TalkReleased, TextSubmitted
 from app.snapshot import EngineSnapshot, Notice, NoticeKind
 from app.ui.appearance import make_look, qt_palette
@@ -72,6 +80,7 @@ class MainWindow(QMainWindow):
         self.shortcuts: dict[str, QShortcut] = {}
         self._connect()
         self._show_look()
+        self.middle.controls.show_recording(is_on=self._settings.privacy.record_audio)
         self._fold_as_set()
         self.timer = QTimer(self)
         self.timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -103,6 +112,7 @@ class MainWindow(QMainWindow):
         if self.settings_dialog is None:
             dialog = SettingsDialog(self.look, self._session, self)
             dialog.delete_all_asked.connect(self.actions_on.ask_and_delete_all)
+            dialog.delete_recordings_asked.connect(self.actions_on.ask_and_delete_recordings)
             dialog.first_run_asked.connect(self.open_first_run)
             dialog.remove_weights_asked.connect(self._ask_and_remove)
             self.settings_dialog = dialog
@@ -199,6 +209,7 @@ class MainWindow(QMainWindow):
             self._show_look()
             self._fold_as_set()
         self.middle.controls.show_voice(settings.voice, self._session.voices())
+        self.middle.controls.show_recording(is_on=settings.privacy.record_audio)
         for dialog in (self.settings_dialog, self.first_run):
             if dialog is not None:
                 dialog.show_settings(settings)
@@ -270,6 +281,8 @@ class MainWindow(QMainWindow):
             "stop": lambda: self._send(StopRequested()),
             "mute": lambda: self._send(MicrophoneSwitched(not self._picture.is_mic_open)),
             "new": lambda: self._send(NewConversation()),
+            "cut_me_off": lambda: self._send(MarkMoment(BadMoment.CUT_ME_OFF)),
+            "ignored_me": lambda: self._send(MarkMoment(BadMoment.IGNORED_ME)),
             "search": self._search,
             "settings": self.open_settings,
             "diagnostics": self.toggle_diagnostics,

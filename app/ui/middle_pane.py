@@ -117,7 +117,9 @@ class MiddlePane(QWidget):
         side = min(SIZE, max(MIN_SIZE, round(self.height() * RING_SHARE)))
         is_compact = room < COMPACT_BELOW
         self.state.set_size(COMPACT_RING if is_compact else side, is_compact=is_compact)
-        self.controls.set_room(is_compact=is_compact, is_tiny=room < TINY_BELOW)
+        self.controls.set_room(
+            is_low=is_low or is_compact, is_compact=is_compact, is_tiny=room < TINY_BELOW
+        )
 
     def _arrange(self) -> None:
         row = QHBoxLayout(self._header)

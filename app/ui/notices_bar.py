@@ -24,7 +24,11 @@ from app.ui.icons import tinted_pixmap
 from app.ui.look import Look
 
 DISMISS = "dismiss"
-PAGE_OF_ACTION = {"open_audio_settings": "audio", "open_models_settings": "models"}
+PAGE_OF_ACTION = {
+    "open_audio_settings": "audio",
+    "open_models_settings": "models",
+    "open_privacy_settings": "privacy",
+}
 MOST = 3  # more than three notices are a list, not a bar
 
 LOOKS = {

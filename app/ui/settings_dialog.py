@@ -35,7 +35,7 @@ from app.ui.settings_pages import (
     OPTIONS_OF,
     PAGES,
     SHOWN_ELSEWHERE,
-    DeleteEverything,
+    DeleteButton,
     VoicePage,
     first_run_again,
     shortcuts_page,
@@ -49,6 +49,7 @@ class SettingsDialog(QDialog):
     """Rebuilt when the look changes, so that a new language or text size shows at once."""
 
     delete_all_asked = Signal()
+    delete_recordings_asked = Signal()
     first_run_asked = Signal()
     remove_weights_asked = Signal(tuple, str)  # names of files, title of their set
 
@@ -173,10 +174,13 @@ class SettingsDialog(QDialog):
         return [self.model_choice, make_hairline(), self.models]
 
     def _privacy_extras(self) -> list[QWidget]:
-        everything = DeleteEverything(self._look)
+        recordings = DeleteButton(self._look, "privacy.delete_recordings")
+        recordings.asked.connect(self.delete_recordings_asked)
+        self.delete_recordings = recordings.button
+        everything = DeleteButton(self._look, "privacy.delete_all")
         everything.asked.connect(self.delete_all_asked)
         self.delete_everything = everything.button
-        return [everything]
+        return [recordings, everything]
 
     def _appearance_extras(self) -> list[QWidget]:
         return [first_run_again(self._look, self.first_run_asked.emit)]

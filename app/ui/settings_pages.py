@@ -155,16 +155,16 @@ class VoicePage(QWidget):
             self._column.addWidget(BlendMaker(look, session))
 
 
-class DeleteEverything(QWidget):
-    """Asks before anything is gone (see ``ConversationActions``)."""
+class DeleteButton(QWidget):
+    """Named by ``words``; asks before anything is gone (see ``ConversationActions``)."""
 
     asked = Signal()
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, words: str) -> None:
         super().__init__()
         self.button = make_button("danger")
-        self.button.setText(look.words("privacy.delete_all"))
-        self.button.setAccessibleName(look.words("privacy.delete_all"))
+        self.button.setText(look.words(words))
+        self.button.setAccessibleName(look.words(words))
         self.button.clicked.connect(self.asked)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, tokens.SPACE_M, 0, 0)

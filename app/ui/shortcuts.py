@@ -42,6 +42,8 @@ SHORTCUTS = (
     Shortcut("stop", "Esc"),
     Shortcut("mute", "Ctrl+M"),
     Shortcut("new", "Ctrl+N"),
+    Shortcut("cut_me_off", "Ctrl+1"),
+    Shortcut("ignored_me", "Ctrl+2"),
     Shortcut("search", "Ctrl+F"),
     Shortcut("settings", "Ctrl+,"),
     Shortcut("diagnostics", "Ctrl+I"),

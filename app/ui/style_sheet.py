@@ -57,6 +57,9 @@ QLabel[kind="muted"] {{ color: {p.muted}; }}
 QLabel[kind="caption"] {{ color: {p.muted}; font-size: {look.px(tokens.SIZE_CAPTION)}px; }}
 QLabel[kind="state"] {{ font-size: {look.px(tokens.SIZE_STATE)}px; font-weight: 600; }}
 QLabel[kind="number"] {{ font-weight: 600; }}
+QLabel[kind="decision"] {{ border: 2px solid transparent; border-radius: {tokens.RADIUS_S}px;
+  padding: 0 2px 2px 2px; }}
+QLabel[kind="decision"]:focus {{ border: 2px solid {p.reply}; }}
 QLabel[tone="good"] {{ color: {p.good}; }}
 QLabel[tone="warning"] {{ color: {p.warning}; }}
 QLabel[tone="danger"] {{ color: {p.danger}; }}

@@ -47,32 +47,53 @@ def _words(language: str) -> tuple[str, ...]:
 
 
 def example_trace() -> tuple[TracePoint, ...]:
-    """A minute with two questions, an answer, and an overlap at its end."""
+    """A minute with two questions, a "mm-hm" in the answer, and an overlap at its end."""
     points: list[TracePoint] = []
     for i in range(600):
         t = NOW_S - 60 + (i + 1) / 10
         s = i / 10
         swing = 0.5 + 0.5 * math.sin(s * 5.1) * math.cos(s * 2.3)
-        is_user = 6 < s < 10 or 28 < s < 33 or 52 < s < 54.5
+        is_user = 6 < s < 10 or 28 < s < 30 or 31 < s < 33 or 52 < s < 54.5
+        is_mm_hm = 17 < s < 17.8
+        is_typing = 44 < s < 45.5
         is_reply = 12 < s < 24 or 35 < s < 53
         p_end = 0.9 if 10 <= s < 12 or 33 <= s < 35 else (0.35 * swing if is_user else 0.04)
         points.append(
             TracePoint(
                 at_s=t,
-                mic_dbfs=-44 + 30 * swing if is_user else -62,
+                mic_dbfs=-44 + 30 * swing if is_user or is_mm_hm or is_typing else -62,
                 out_dbfs=-40 + 26 * swing if is_reply else -120,
-                p_speech=0.95 if is_user else 0.03,
+                p_speech=0.95 if is_user or is_mm_hm else 0.03,
                 p_end_of_turn=p_end,
                 p_interruption=0.9 * min(1.0, (s - 52) / 1.2) if 52 < s < 54.5 else 0.03,
+                p_backchannel=0.8 if is_mm_hm else 0.05 * is_reply,
+                p_noise=0.85 if is_typing else 0.9 * is_reply * (not is_mm_hm and s < 52),
+                echo_dbfs=-58 + 8 * swing if is_reply and not is_mm_hm and s < 52 else -120,
             )
         )
     return tuple(points)
 
 
+NEEDED = (
+    ("end_of_turn_threshold", 0.5), ("hold_threshold", 0.5), ("interruption_threshold", 0.8),
+    ("backchannel_threshold", 0.6), ("endpoint_max_wait_ms", 3000.0),
+)  # fmt: skip
+
+
+def decided(ago_s: float, what: str, cause: str, **numbers: float) -> TraceMark:
+    """A mark as the engine makes it."""
+    evidence = (("in.smart_turn", 1.72), ("in.n_words", 9.0))
+    told = (*numbers.items(), *NEEDED, *evidence)
+    return TraceMark(NOW_S - ago_s, what, cause, "a question", told)
+
+
 MARKS = (
-    TraceMark(NOW_S - 48, "end_of_turn"),
-    TraceMark(NOW_S - 25, "end_of_turn"),
-    TraceMark(NOW_S - 6.5, "interrupted"),
+    decided(48, "end_of_turn", "prediction", p_end_of_turn=0.91, silence_ms=640.0),
+    decided(42.2, "resumed", "backchannel", p_backchannel=0.8),
+    decided(29, "waited", "went_on", pause_ms=1000.0, highest_p=0.34),
+    decided(25, "end_of_turn", "wait", p_end_of_turn=0.41, silence_ms=1600.0),
+    decided(7, "held", "prediction", p_interruption=0.62),
+    decided(6.5, "interrupted", "prediction", p_interruption=0.88),
 )
 
 HEALTH = Diagnostics(

@@ -235,7 +235,9 @@ def test_every_notice_the_program_sends_has_chinese_words() -> None:
         "device_lost", "device_returned", "echo_off", "echo_weak", "history_failed",
         "history_in_memory", "history_not_kept", "history_put_aside", "microphone_silent",
         "folder_not_added", "model_failed", "model_loading", "model_no_memory", "model_replaced",
-        "model_restarting", "model_talks", "part_failed", "part_over",
+        "model_restarting", "model_talks", "moment_not_saved",
+        "moment_saved", "part_failed", "part_over", "recording_off", "recordings_deleted",
+        "recordings_not_deleted",
         "settings_problem", "settings_unknown", "settings_unsaved", "weights_not_fetched",
         "weights_not_removed",
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 
 from app import session_notices as notices
@@ -14,8 +15,10 @@ from app.snapshot import EngineSnapshot, Phase
 from app.snapshot_board import SnapshotBoard
 from app.stream_time import StreamTime
 from audio_io.aec import NullEchoCanceller
+from audio_io.events import UserAudio
+from audio_io.frames import AudioFrame, frozen
 from audio_io.virtual_room import VirtualRoom
-from model.interfaces import VoicePreset
+from model.interfaces import DuplexPrediction, VoicePreset
 from tests.fakes.dialogue_desk import READY, DialogueDesk
 
 
@@ -150,7 +153,37 @@ def test_health_is_read_and_memory_once_a_second(desk: Desk) -> None:
 
 
 def test_decisions_are_marks_on_the_plot_for_a_minute(desk: Desk) -> None:
-    desk.talk.timeline.record("interrupted", 1.0, reason="stop")
+    why = {"p_interruption": 0.9, "in.words": 3}
+    desk.talk.timeline.record("interrupted", 1.0, reason="a voice", cause="prediction", why=why)
+    desk.talk.timeline.record("ducked", 1.5, generation=1)
     desk.talk.timeline.record("text_delta", 1.0, text="no mark")
-    assert [mark.what for mark in desk.tick(2.0).marks] == ["interrupted"]
+    cut, ducked = desk.tick(2.0).marks
+    assert (cut.what, cut.cause, cut.reason) == ("interrupted", "prediction", "a voice")
+    assert cut.numbers == (("p_interruption", 0.9), ("in.words", 3.0))
+    assert (ducked.what, ducked.numbers) == ("ducked", ())
     assert desk.tick(60.0).marks == ()
+
+
+@pytest.mark.parametrize(
+    ("far_dbfs", "p_speech", "echo_dbfs"),
+    [(-20.0, 0.1, -55.0), (-20.0, 0.9, -120.0), (-90.0, 0.1, -120.0)],
+    ids=["echo", "a voice covers it", "nothing plays"],
+)
+def test_what_is_left_of_the_echo_is_traced(
+    desk: Desk, far_dbfs: float, p_speech: float, echo_dbfs: float
+) -> None:
+    frame = AudioFrame(frozen(np.zeros(160, dtype=np.float32)), 0)
+    audio = UserAudio(frame, p_speech, -55.0, far_dbfs, p_speech > 0.5, frame)
+    desk.board.on_audio(audio)
+    (point,) = desk.tick(1.0).trace
+    assert (point.echo_dbfs, point.p_speech) == (echo_dbfs, p_speech)
+
+
+def test_all_probabilities_are_traced(desk: Desk) -> None:
+    frame = AudioFrame(frozen(np.zeros(160, dtype=np.float32)), 0)
+    desk.board.on_audio(UserAudio(frame, 0.9, -30.0, -20.0, True, frame))
+    desk.talk.now_s = 1.0
+    desk.talk.do(DuplexPrediction(0.95, 0.1, 0.2, 0.3, 0.4, 0.5))
+    (point,) = desk.tick(1.0).trace
+    traced = (point.p_end_of_turn, point.p_interruption, point.p_backchannel, point.p_noise)
+    assert traced == (0.1, 0.3, 0.4, 0.5)
