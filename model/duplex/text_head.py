@@ -19,9 +19,9 @@ DEFAULT_WEIGHTS = Path(__file__).resolve().parents[2] / "resources/duplex/text_h
 
 
 class TextHead:
-    """Normalises a state, then two layers.
+    """Normalises a state of s = ``STATE_SIZE`` values, then two layers.
 
-    Tensors: ``mean`` and ``scale`` (576,), ``hidden.weight`` (h, 576), ``hidden.bias`` (h,),
+    Tensors: ``mean`` and ``scale`` (s,), ``hidden.weight`` (h, s), ``hidden.bias`` (h,),
     ``output.weight`` (h,), ``output.bias`` (1,).
     """
 
@@ -65,7 +65,7 @@ class TextHead:
         return float(self.logits(state[None])[0])
 
     def logits(self, states: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The same for many states: float32 (n, 576) to (n,)."""
+        """The same for many states: float32 (n, s) to (n,)."""
         normal = (states - self._mean) * self._scale
         hidden = np.maximum(normal @ self._hidden.T + self._hidden_bias, 0.0)  # (n, h)
         return (hidden @ self._output + self._output_bias).astype(np.float32)

@@ -64,9 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
         training = [example for example in found if not _is_held_out(example)]
         validation = [example for example in found if _is_held_out(example)]
+        held_out = _states(validation, cache, reader)
         head = fit(
-            _states(training, cache),
-            _states(validation, cache),
+            _states(training, cache, reader),
+            held_out,
             FitOptions(),
             options.seed,
             lambda epoch, loss: tqdm.write(f"epoch {epoch:2d}: validation loss {loss:.4f}"),
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fitted = TextHead(options.out / HEAD_NAME)
         judge = TextJudge(lexicons)
         sys.stdout.write(f"{len(found)} texts, {len(validation)} of them held out\n")
-        weights = _report_held_out(validation, cache, fitted, judge)
+        weights = _report_held_out(validation, held_out, fitted, judge)
         if options.dev is not None:
             _report_turns(options.dev / "turns" / "labels.jsonl", reader, fitted, judge, weights)
     finally:
@@ -98,15 +99,18 @@ def _is_held_out(example: Example) -> bool:
     return zlib.crc32(example.family.encode()) % _VALIDATION_PART == 0
 
 
-def _states(found: Sequence[Example], cache: StateCache) -> LabelledStates:
+def _states(
+    found: Sequence[Example], cache: StateCache, reader: LanguageModelReader
+) -> LabelledStates:
     used = [example.labels != UNUSED for example in found]
     weights = balanced(found, SHARES)
+    hidden = [cache[e.words][u].astype(np.float32) for e, u in zip(found, used, strict=True)]
+    labels = [e.labels[u] for e, u in zip(found, used, strict=True)]
+    parts = [w[u] for w, u in zip(weights, used, strict=True)]
     return LabelledStates(
-        np.concatenate(
-            [cache[e.words][u].astype(np.float32) for e, u in zip(found, used, strict=True)]
-        ),
-        np.concatenate([e.labels[u] for e, u in zip(found, used, strict=True)]).astype(np.float32),
-        np.concatenate([w[u] for w, u in zip(weights, used, strict=True)]).astype(np.float32),
+        np.concatenate([reader.whole_states(states) for states in hidden]),
+        np.concatenate(labels).astype(np.float32),
+        np.concatenate(parts).astype(np.float32),
     )
 
 
@@ -116,10 +120,9 @@ def _judged(judge: TextJudge, text: str) -> float:
 
 
 def _report_held_out(
-    found: Sequence[Example], cache: StateCache, head: TextHead, judge: TextJudge
+    found: Sequence[Example], data: LabelledStates, head: TextHead, judge: TextJudge
 ) -> Array:
     """Prints the scores on held-out families; returns the weights of head and rules together."""
-    data = _states(found, cache)
     by_head = head.logits(data.states)
     by_rules = np.array(
         [

@@ -16,26 +16,34 @@ import torch
 from safetensors.numpy import save_file
 from torch import nn
 
+from model.duplex.expected_words import N_EXPECTATIONS
+from model.duplex.text_reader import HIDDEN_SIZE
+
 SCALE_FLOOR = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """How to fit; found by the validation loss."""
+    """How to fit; found by the validation loss.
 
-    n_hidden: int = 64
-    n_epochs: int = 14
-    batch: int = 512
+    Expectations carry over to new texts by themselves; hidden states are read through heavy dropout
+    and decay, because a few thousand turns can be learned by heart from them.
+    """
+
+    n_hidden_of_expectations: int = 32
+    n_hidden_of_states: int = 64
+    n_epochs: int = 20
+    batch: int = 256
     learning_rate: float = 1e-3
-    weight_decay: float = 0.05
-    input_dropout: float = 0.1
-    dropout: float = 0.4
-    noise: float = 0.0
+    decay_of_expectations: float = 0.02
+    decay_of_states: float = 0.5
+    dropout_of_expectations: float = 0.2
+    dropout_of_states: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledStates:
-    """states (n, 576), labels (n,) of 0 and 1, weights (n,)."""
+    """states (n, STATE_SIZE), labels (n,) of 0 and 1, weights (n,)."""
 
     states: npt.NDArray[np.float32]
     labels: npt.NDArray[np.float32]
@@ -43,16 +51,42 @@ class LabelledStates:
 
 
 class _Head(nn.Module):
-    def __init__(self, n_in: int, options: FitOptions) -> None:
+    """Two networks that see one part of the state each; their log-odds are added."""
+
+    def __init__(self, options: FitOptions) -> None:
         super().__init__()
-        self.hidden = nn.Linear(n_in, options.n_hidden)
-        self.output = nn.Linear(options.n_hidden, 1)
-        self.drop_input = nn.Dropout(options.input_dropout)
-        self.drop = nn.Dropout(options.dropout)
+        self.of_states = nn.Sequential(
+            nn.Dropout(options.dropout_of_states),
+            nn.Linear(HIDDEN_SIZE, options.n_hidden_of_states),
+            nn.ReLU(),
+            nn.Dropout(options.dropout_of_states),
+            nn.Linear(options.n_hidden_of_states, 1),
+        )
+        self.of_expectations = nn.Sequential(
+            nn.Identity(),
+            nn.Linear(N_EXPECTATIONS, options.n_hidden_of_expectations),
+            nn.ReLU(),
+            nn.Dropout(options.dropout_of_expectations),
+            nn.Linear(options.n_hidden_of_expectations, 1),
+        )
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        hidden = torch.relu(self.hidden(self.drop_input(states)))
-        return self.output(self.drop(hidden))[:, 0]  # (n,)
+        hidden, expected = states[:, :HIDDEN_SIZE], states[:, HIDDEN_SIZE:]
+        return (self.of_states(hidden) + self.of_expectations(expected))[:, 0]  # (n,)
+
+    def tensors(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Both as one network of two layers."""
+        first = torch.block_diag(self.of_states[1].weight, self.of_expectations[1].weight)
+        first_bias = torch.cat([self.of_states[1].bias, self.of_expectations[1].bias])
+        second = torch.cat([self.of_states[4].weight[0], self.of_expectations[4].weight[0]])
+        second_bias = self.of_states[4].bias + self.of_expectations[4].bias
+        named = {
+            "hidden.weight": first,
+            "hidden.bias": first_bias,
+            "output.weight": second,
+            "output.bias": second_bias,
+        }
+        return {name: value.detach().numpy().copy() for name, value in named.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,10 +119,15 @@ def fit(
     scale = (1.0 / (training.states.std(0) + SCALE_FLOOR)).astype(np.float32)
     inputs, labels, weights = _tensors(training, mean, scale)
     held_inputs, held_labels, held_weights = _tensors(validation, mean, scale)
-    head = _Head(inputs.shape[1], options)
-    optimizer = torch.optim.AdamW(
-        head.parameters(), options.learning_rate, weight_decay=options.weight_decay
-    )
+    head = _Head(options)
+    groups = [
+        {"params": head.of_states.parameters(), "weight_decay": options.decay_of_states},
+        {
+            "params": head.of_expectations.parameters(),
+            "weight_decay": options.decay_of_expectations,
+        },
+    ]
+    optimizer = torch.optim.AdamW(groups, options.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.n_epochs)
     best, best_loss = copy.deepcopy(head.state_dict()), float("inf")
     for epoch in range(options.n_epochs):
@@ -108,9 +147,9 @@ def fit(
     with torch.no_grad():
         logits = head(held_inputs)
     gain = _calibrated_gain(logits, held_labels, held_weights)
-    tensors = {name: value.numpy() for name, value in best.items()}
-    tensors["output.weight"] = tensors["output.weight"][0] * gain
-    tensors["output.bias"] = tensors["output.bias"] * gain
+    tensors = head.tensors()
+    tensors["output.weight"] *= gain
+    tensors["output.bias"] *= gain
     return FittedHead({"mean": mean, "scale": scale, **tensors}, best_loss)
 
 

@@ -1,4 +1,4 @@
-"""States of the frozen language model at the end of every word, computed once and kept on disk.
+"""Hidden states of the language model at the end of every word, computed once, kept on disk.
 
 One forward pass gives the states of all words that share a window; they are the very states the
 running reader would see there. Knows no labels.
@@ -46,7 +46,7 @@ class WordReader:
     def __init__(self, reader: LanguageModelReader) -> None:
         self._reader = reader
         self._n_tokens: dict[str, int] = {}
-        self._n_prompt = reader.n_tokens(PROMPT)
+        self._n_prompt = len(reader.tokens(PROMPT))
 
     def states(self, words: Words) -> States:
         """Returns float16 (n_words, 576)."""
@@ -68,7 +68,7 @@ class WordReader:
     def _count(self, word: str, *, is_first: bool) -> int:
         text = word if is_first else f" {word}"
         if text not in self._n_tokens:
-            self._n_tokens[text] = self._reader.n_tokens(text)
+            self._n_tokens[text] = len(self._reader.tokens(text))
         return self._n_tokens[text]
 
 

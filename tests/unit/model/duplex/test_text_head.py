@@ -33,7 +33,7 @@ def test_weights_of_another_shape_are_refused_by_name(tmp_path: Path) -> None:
     path = write_head(tmp_path / "head.safetensors")
     tensors = load_file(path)
     save_file({**tensors, "mean": tensors["mean"][:100]}, path)
-    with pytest.raises(WeightsError, match=r"head\.safetensors: tensor 'mean' must be \(576,\)"):
+    with pytest.raises(WeightsError, match=r"head\.safetensors: tensor 'mean' must be \(649,\)"):
         TextHead(path)
 
 
