@@ -348,13 +348,14 @@ def open_window(*, is_first_run: bool) -> int:
         settings = loaded.settings
         opened = open_history(paths.history_file, keep=settings.privacy.keep_history)
         store = default_store()
-        recorder = Recorder(paths.recordings, f"{datetime.now().astimezone():%Y-%m-%d %H-%M-%S}")
+        parts = make_parts(store)
+        name = f"{datetime.now().astimezone():%Y-%m-%d %H-%M-%S}"
         session = Session(
             settings,
             opened.store,
-            make_parts(store),
+            parts,
             listings.session_catalog(default_shelf()),
-            recorder,
+            Recorder(paths.recordings, name, parts.predictor_weights),
             partial(save_settings, paths.settings_file),
         )
         session.start()
