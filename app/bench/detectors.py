@@ -183,7 +183,7 @@ class PublicNetwork:
     """
 
     name = "Smart Turn"
-    ASK_S = (0.2, 0.4, 0.6, 0.8, 1.0)
+    ASK_S = (0.2, 0.5, 1.0)
     TAKE_P = 0.5
     FALLBACK_S = 3.0
     LEAD_S = 0.5  # before the first voice

@@ -125,7 +125,7 @@ def test_the_public_network_answers_once_or_waits_three_seconds(turn: Listening)
     unsure = PublicNetwork(FakeTurnClassifier(0.1), 8).hear_turn(turn, found)
     assert unsure.ends == (pytest.approx(6.3, abs=0.1),)
     once, again = unsure.scores
-    assert (len(once), len(again)) == (2, 9)  # the pause is over before a fifth question
+    assert (len(once), len(again)) == (2, 5)  # the pause is over before a third question
 
 
 def test_the_public_network_hears_the_turn_and_nothing_before(turn: Listening) -> None:
