@@ -26,10 +26,19 @@ from model.errors import ModelError
 from model.training.duplex.data_error import DataError
 from model.training.duplex.data_report import report
 from model.training.duplex.heard import ClipInfo, read_info
+from model.training.duplex.labelled_tests import read_tests
+from model.training.duplex.marked_clips import read_marked
 from model.training.duplex.plan import VALIDATION_SHARE, plan_scenes
 from model.training.duplex.shards import CLIPS_A_SHARD, write_lists
 from model.training.duplex.text_sources import fetch
-from model.training.duplex.workshop import TEXTS, Workshop, make_scenes, make_shard
+from model.training.duplex.workshop import (
+    TEXTS,
+    Workshop,
+    make_marked,
+    make_scenes,
+    make_shard,
+    make_tests,
+)
 from model.weights import default_folder
 
 MINUTES = 180.0
@@ -74,10 +83,15 @@ def make(args: argparse.Namespace) -> list[ClipInfo]:
     share = TINY_VALIDATION_SHARE if args.tiny else VALIDATION_SHARE
     orders = plan_scenes(minutes, args.seed, has_mandarin=not args.tiny, validation_share=share)
     spread("scenes", partial(make_scenes, workshop), _batches(orders, _SCENES_A_BATCH))
-    names = [order.id for order in orders]
-    shards = list(enumerate(_batches(names, CLIPS_A_SHARD)))
+    tests = tuple(read_tests(args.real)) if args.real else ()
+    spread("tests", partial(make_tests, workshop), _batches(tests, _SCENES_A_BATCH))
+    marked = tuple(read_marked(args.marked)) if args.marked else ()
+    spread("marked moments", partial(make_marked, workshop), _batches(marked, _SCENES_A_BATCH))
+    groups = [[clip.id for clip in group] for group in (tests, orders, marked)]
+    batches = [batch for group in groups for batch in _batches(group, CLIPS_A_SHARD)]
+    shards = list(enumerate(batches))
     spread("features", partial(_make_numbered_shard, workshop), shards)
-    infos = [read_info(workshop.heard, name) for name in names]
+    infos = [read_info(workshop.heard, name) for batch in batches for name in batch]
     write_lists(out, infos, len(shards), workshop.judges())
     return infos
 

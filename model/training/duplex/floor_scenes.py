@@ -22,7 +22,7 @@ _TAIL_S = 0.4
 _LEAD_S = (0.4, 1.6)
 _REPLY_S = (1.5, 4.0)
 _RESPONSE_S = (0.6, 0.4)  # mean and spread of people's answers (MinMo, section on duplex data)
-_NOISE_TAIL_S = 1.0  # after a sound that opened a turn
+NOISE_TAIL_S = 1.0  # after a sound that opened a turn
 _P_REPLY_BEFORE = 0.35
 _P_NOISE_INSIDE = 0.15
 _P_NOISE_AFTER = 0.1
@@ -108,8 +108,8 @@ def sounds(company: Company, language: str, rng: np.random.Generator) -> Scene:
     for _ in range(int(rng.integers(1, 4))):
         _, samples = company.stock.event(rng)
         span = stage.noise(samples, at_s, float(rng.uniform(*_EVENT_DB)))
-        stage.label(span.start_s, span.end_s + _NOISE_TAIL_S, Outcome.NOISE)
-        at_s = span.end_s + float(rng.uniform(_NOISE_TAIL_S, 2.5))
+        stage.label(span.start_s, span.end_s + NOISE_TAIL_S, Outcome.NOISE)
+        at_s = span.end_s + float(rng.uniform(NOISE_TAIL_S, 2.5))
     return stage.finish("sounds", at_s + _TAIL_S)
 
 
@@ -122,9 +122,9 @@ def other_people(company: Company, language: str, rng: np.random.Generator) -> S
         level_db = float(rng.uniform(*(_AVERTED_DB if is_averted else _DISTANT_DB)))
         said = company.performer.plain("plain", language, rng).utterance
         span = stage.others_say(said, at_s, level_db, is_averted=is_averted)
-        stage.label(span.start_s, span.end_s + _NOISE_TAIL_S, Outcome.NOISE)
+        stage.label(span.start_s, span.end_s + NOISE_TAIL_S, Outcome.NOISE)
         at_s = span.end_s + float(rng.uniform(0.5, 2.0))
-    return stage.finish("other_people", at_s + _NOISE_TAIL_S)
+    return stage.finish("other_people", at_s + NOISE_TAIL_S)
 
 
 def put_turn(stage: Stage, performance: Performance, at_s: float) -> float:

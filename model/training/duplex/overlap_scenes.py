@@ -18,7 +18,7 @@ from model.training.duplex.scene import Scene, Span
 from model.training.duplex.stage import Stage
 from model.training.duplex.utterance import Utterance
 
-_EVENT_TAIL_S = 0.4  # an event's class stays right for so long after its end
+EVENT_TAIL_S = 0.4  # an event's class stays right for so long after its end
 _FIRST_EVENT_S = (0.6, 5.0)  # many before the canceller has converged
 _BETWEEN_S = (1.2, 3.0)
 _REPLY_S = (6.0, 12.0)
@@ -43,7 +43,7 @@ def interruption(company: Company, language: str, rng: np.random.Generator) -> S
     at_s = reply.start_s + float(rng.uniform(*_FIRST_EVENT_S))
     for _ in range(int(rng.integers(1, 3))):
         span = stage.say(_demand(company, language, rng), at_s, float(rng.uniform(-3.0, 4.0)))
-        stage.label(span.start_s, span.end_s + _EVENT_TAIL_S, Outcome.INTERRUPTION)
+        stage.label(span.start_s, span.end_s + EVENT_TAIL_S, Outcome.INTERRUPTION)
         at_s = span.end_s + float(rng.uniform(*_BETWEEN_S))
         if at_s > reply.end_s - 1.0:
             break
@@ -60,7 +60,7 @@ def yielded(company: Company, language: str, rng: np.random.Generator) -> Scene:
     put_reply(stage, company, stop_s - start_s, start_s, rng)
     end_s = put_turn(stage, performance, onset_s)
     speech_end_s = onset_s + performance.utterance.seconds
-    stage.label(onset_s, speech_end_s + _EVENT_TAIL_S, Outcome.INTERRUPTION)
+    stage.label(onset_s, speech_end_s + EVENT_TAIL_S, Outcome.INTERRUPTION)
     return stage.finish("yielded", end_s + _TAIL_S, knows_agent_text=_knows_text(rng))
 
 
@@ -70,7 +70,7 @@ def backchannel(company: Company, language: str, rng: np.random.Generator) -> Sc
     at_s = reply.start_s + float(rng.uniform(*_FIRST_EVENT_S))
     while at_s < reply.end_s - 1.0:
         span = stage.say(company.cast.burst(language, rng), at_s, float(rng.uniform(*_SOFT_DB)))
-        stage.label(span.start_s, span.end_s + _EVENT_TAIL_S, Outcome.BACKCHANNEL)
+        stage.label(span.start_s, span.end_s + EVENT_TAIL_S, Outcome.BACKCHANNEL)
         at_s = span.end_s + float(rng.uniform(*_BETWEEN_S)) * 1.3
     return _finished(stage, "backchannel", reply, rng)
 
@@ -84,7 +84,7 @@ def acknowledged_demand(company: Company, language: str, rng: np.random.Generato
     then_s = span.end_s + float(rng.uniform(0.02, 0.5))
     rest = stage.say(demand, then_s, float(rng.uniform(-3.0, 3.0)))
     stage.label(span.start_s, rest.start_s, Outcome.BACKCHANNEL)
-    stage.label(rest.start_s, rest.end_s + _EVENT_TAIL_S, Outcome.INTERRUPTION)
+    stage.label(rest.start_s, rest.end_s + EVENT_TAIL_S, Outcome.INTERRUPTION)
     return _finished(stage, "acknowledged_demand", reply, rng)
 
 
@@ -130,7 +130,7 @@ def resumed(company: Company, language: str, rng: np.random.Generator) -> Scene:
     put_reply(stage, company, stop_s - begin_s, begin_s, rng)
     end_s = put_turn(stage, Performance(second, ()), onset_s)
     speech_end_s = onset_s + second.seconds
-    stage.label(onset_s, speech_end_s + _EVENT_TAIL_S, Outcome.INTERRUPTION)
+    stage.label(onset_s, speech_end_s + EVENT_TAIL_S, Outcome.INTERRUPTION)
     return stage.finish("resumed", end_s + _TAIL_S, knows_agent_text=_knows_text(rng))
 
 

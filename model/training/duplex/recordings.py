@@ -6,7 +6,6 @@ know what scenes are.
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import soundfile as sf
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
 from model.training.duplex.data_error import DataError
+from model.training.duplex.json_lines import Json, Record, read_records
 from model.training.duplex.speakers import TRAIN, VALIDATION
 from model.training.duplex.utterance import Utterance, trimmed
 
@@ -30,8 +30,6 @@ NOISE, ROOM, CROWD = "noise", "rir", "dialog_meeting"
 _USED = (*SHORT_SPEECH, *READ_SPEECH, NOISE, ROOM, CROWD)
 _CLIP_KEYS = ("clip", "source_id", "near_rir", "rir")
 _VALIDATION_PART = 6  # one of so many speakers, and of noises
-
-Json = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +85,10 @@ def read_recordings(folder: Path) -> Recordings:
         raise DataError(f"{folder}: no {MANIFEST} in it; give a folder with recordings to --real")
     names = _names_in_tests(folder)
     rows: list[Recording] = []
-    for where, row in _records(folder / MANIFEST):
-        if row.get("train_ok") is not True or row.get("kind") not in _USED:
+    for row in read_records(folder / MANIFEST):
+        if row.values.get("train_ok") is not True or row.values.get("kind") not in _USED:
             continue
-        recording = _recording(where, row, folder)
+        recording = _recording(row, folder)
         people = set(recording.speaker.split(","))
         if recording.id not in names and not people & names:
             rows.append(recording)
@@ -120,8 +118,8 @@ def _names_in_tests(folder: Path) -> set[str]:
     names: set[str] = set()
     for labels in TEST_LABELS:
         if (folder / labels).is_file():
-            for _, row in _records(folder / labels):
-                names.update(_names(row))
+            for row in read_records(folder / labels):
+                names.update(_names(row.values))
     return names
 
 
@@ -137,46 +135,20 @@ def _names(value: object) -> Iterator[str]:
             yield from _names(child)
 
 
-def _recording(where: str, row: Json, folder: Path) -> Recording:
-    def text(key: str) -> str:
-        value = row.get(key)
-        if value is not None and not isinstance(value, str):
-            raise DataError(f'{where}: key "{key}" must be a text')
-        return value or ""
-
-    for key in ("id", "path", "kind", "licence"):
-        if not text(key):
-            raise DataError(f'{where}: key "{key}" is missing')
-    path = folder / text("path")
+def _recording(row: Record, folder: Path) -> Recording:
+    path = folder / row.text("path")
     if not path.is_file():
-        raise DataError(f'{where}: key "path": {path} is missing')
-    group = text("speaker") or text("id")
+        raise DataError(f'{row.where}: key "path": {path} is missing')
+    group = row.text_or_nothing("speaker") or row.text("id")
     is_validation = zlib.crc32(group.encode()) % _VALIDATION_PART == 0
     return Recording(
-        id=text("id"),
+        id=row.text("id"),
         path=path,
-        kind=text("kind"),
-        category=text("category"),
-        language=text("lang") or "en",
-        speaker=text("speaker"),
-        text=text("text"),
-        licence=text("licence"),
+        kind=row.text("kind"),
+        category=row.text_or_nothing("category"),
+        language=row.text_or_nothing("lang") or "en",
+        speaker=row.text_or_nothing("speaker"),
+        text=row.text_or_nothing("text"),
+        licence=row.text("licence"),
         split=VALIDATION if is_validation else TRAIN,
     )
-
-
-def _records(path: Path) -> Iterator[tuple[str, Json]]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from error
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}:{number}: not JSON ({error})") from error
-        if not isinstance(row, dict):
-            raise DataError(f"{path}:{number}: must be an object")
-        yield f"{path}:{number}", cast(Json, row)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from audio_io.frames import ENGINE_RATE_HZ
 from audio_io.vad import SileroVad
 from model.cascade.cascade import open_recognizer
 from model.cascade.synthesizer import Synthesizer
@@ -34,13 +35,15 @@ from model.training.duplex.cast import Cast, Speech
 from model.training.duplex.ear import Ear
 from model.training.duplex.floor_scenes import Company
 from model.training.duplex.heard import ClipInfo, Heard, is_kept, keep, recall
+from model.training.duplex.labelled_tests import LabelledTest
+from model.training.duplex.marked_clips import MarkedClip, with_marked_truth
 from model.training.duplex.performance import Performer
 from model.training.duplex.plan import SceneOrder
 from model.training.duplex.recordings import Recordings, read_recordings
 from model.training.duplex.room import SoundStock
 from model.training.duplex.scene import Scene
 from model.training.duplex.shards import is_made, shard_key, shard_path, write_shard
-from model.training.duplex.speakers import TRAIN, VALIDATION, slow_speakers
+from model.training.duplex.speakers import TEST, TRAIN, VALIDATION, slow_speakers
 from model.training.duplex.speech_cache import SpeechCache
 from model.training.duplex.text_corpus import corpus
 from model.training.duplex.tone_speech import LoudnessDetector, ToneSpeech
@@ -50,6 +53,7 @@ DETECTOR = "silero_vad_16k_op15.onnx"
 SPEECH, TEXTS, HEARD = "speech", "texts", "heard"
 # Words are late by 0.05 s (a word) to 0.36 s (6 s of speech) on one 2.5 GHz core.
 PASS_S = (0.05, 0.36)
+_USUAL_PASS_S = 0.15
 
 _N_TEXTS = 30_000
 _TEXT_SEED = 7
@@ -157,20 +161,42 @@ def make_scenes(workshop: Workshop, orders: Sequence[SceneOrder]) -> None:
     for order in missing:
         scene = order.make(companies[order.split])
         pass_s = float(np.random.default_rng([order.seed, order.number, 2]).uniform(*PASS_S))
-        keep(workshop.heard, ear.hear(scene, info_of(order, scene), pass_s))
+        keep(
+            workshop.heard, ear.hear(scene, _info(order.id, order.split, scene, order.seed), pass_s)
+        )
 
 
-def info_of(order: SceneOrder, scene: Scene) -> ClipInfo:
+def make_tests(workshop: Workshop, tests: Sequence[LabelledTest]) -> None:
+    """Hears and keeps the labelled tests that are not kept yet."""
+    missing = [test for test in tests if not is_kept(workshop.heard, test.id)]
+    ear = workshop.ear() if missing else None
+    for test in missing if ear else ():
+        scene = test.scene()
+        keep(workshop.heard, ear.hear(scene, _info(test.id, TEST, scene), _USUAL_PASS_S))
+
+
+def make_marked(workshop: Workshop, clips: Sequence[MarkedClip]) -> None:
+    """Hears, labels and keeps marked moments that are not kept yet."""
+    missing = [clip for clip in clips if not is_kept(workshop.heard, clip.id)]
+    ear = workshop.ear() if missing else None
+    lexicons = read_lexicons()
+    for clip in missing if ear else ():
+        scene = clip.scene()
+        heard = ear.hear(scene, _info(clip.id, TRAIN, scene), _USUAL_PASS_S)
+        keep(workshop.heard, with_marked_truth(clip, heard, lexicons))
+
+
+def _info(name: str, split: str, scene: Scene, seed: int = 0) -> ClipInfo:
     return ClipInfo(
-        id=order.id,
-        split=order.split,
-        kind=order.kind,
-        language=order.language,
+        id=name,
+        split=split,
+        kind=scene.kind,
+        language=scene.language,
         source=",".join(scene.sources) or "made sounds",
         speaker=",".join(scene.speakers),
         licence="; ".join(scene.licences),
-        seconds=round(len(scene.microphone) / 16_000, 3),
-        seed=order.seed,
+        seconds=round(len(scene.microphone) / ENGINE_RATE_HZ, 3),
+        seed=seed,
     )
 
 
