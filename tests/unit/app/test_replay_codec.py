@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from app.replay_codec import (
 )
 from audio_io.events import PlaybackEnded, PlayoutReport, SpeechStarted
 from audio_io.frames import frozen
-from model.events import Mark, ModelReady, TurnTranscribed
+from model.events import Mark
 from model.interfaces import TurnKey, VoicePreset
 
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
@@ -43,13 +44,9 @@ def text_of(value: Any) -> str:
 
 def any_of(kind: type) -> st.SearchStrategy[Any]:
     """Types that a module imports for its annotations only are spelled out."""
-    if kind is TurnTranscribed:
-        words = st.none() | st.text()
-        return st.builds(kind, st.builds(TurnKey), words, st.text(), NUMBER, st.text())
-    if kind is ModelReady:
-        voices = st.tuples(st.builds(VoicePreset))
-        return st.builds(kind, st.text(), st.integers(), voices, NUMBER)
-    return st.builds(kind)
+    hints = get_type_hints(kind, localns={"TurnKey": TurnKey, "VoicePreset": VoicePreset})
+    fields = {f.name: st.from_type(hints[f.name]) for f in dataclasses.fields(kind)}
+    return st.builds(kind, **fields)
 
 
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
