@@ -15,6 +15,7 @@ import logging
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, cast
 
 from model.training.lora import merged
@@ -139,8 +140,8 @@ class Checkpoints:
         load_rows(*states)
         try:
             self._accelerator.load_state(str(newest / _STATE))
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
-            reason = " ".join(str(error).split())
+        except (OSError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
+            reason = " ".join(str(error).partition(". ")[0].split())
             raise TrainingError(
                 f"{newest} cannot be resumed: {reason}; remove this folder to go on from the one "
                 "before"

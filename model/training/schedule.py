@@ -21,5 +21,5 @@ def rate_factor(step: int, n_steps: int, warm_up: float, floor: float) -> float:
     if number < n_warm_up:
         return math.log(number + 1) / math.log(n_warm_up)
     n_falling = max(1, n_steps - n_warm_up)
-    progress = min(1.0, (number - n_warm_up) / n_falling)
+    progress = min(1.0, (number - n_warm_up + 1) / n_falling)
     return floor + (1.0 - floor) * (1.0 + math.cos(math.pi * progress)) / 2.0

@@ -7,6 +7,7 @@ as many as that is told to start, under DDP, FSDP2 or DeepSpeed as its configura
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from functools import partial
 from importlib.util import find_spec
@@ -16,7 +17,6 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType, set_seed
-from transformers.utils import logging as transformers_logging
 
 from model.training.acceptance import measure_acceptance
 from model.training.checkpoints import Checkpoints, Publisher
@@ -46,10 +46,16 @@ def open_accelerator(run: StageRun) -> Accelerator:
     """One for the rows of this stage; only the main process talks.
 
     Raises:
-        TrainingError: the rows of a step cannot be shared by the processes.
+        TrainingError: the processes cannot share the work.
     """
     accelerator = Accelerator(mixed_precision=run.recipe.precision.compute)
     n_processes, n_rows = accelerator.num_processes, run.stage.rows
+    n_launched = int(os.environ.get("WORLD_SIZE", "1"))
+    if n_launched != n_processes:
+        raise TrainingError(
+            f"{n_launched} processes were launched and each would train alone: there is no GPU "
+            "for them; on a CPU set ACCELERATE_USE_CPU=true"
+        )
     if n_rows % n_processes:
         raise TrainingError(
             f"{n_rows} rows of a step cannot be shared by {n_processes} processes; set "
@@ -59,7 +65,6 @@ def open_accelerator(run: StageRun) -> Accelerator:
     level = logging.INFO if accelerator.is_main_process else logging.ERROR
     logging.basicConfig(format="%(message)s", level=level)
     logging.getLogger("accelerate").setLevel(logging.WARNING)
-    transformers_logging.set_verbosity_error()
     set_seed(run.recipe.seed)
     return accelerator
 
@@ -99,7 +104,7 @@ def _apply_precision(model: VitaAudioForCausalLM, recipe: Recipe) -> None:
             parameter.data = parameter.data.float()
     model.set_attn_implementation(precision.attention)
     if precision.gradient_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.activation_checkpointing_enable()
     if precision.compile and torch.cuda.is_available() and find_spec("triton") is not None:
         for layer in model.model.layers:
             layer.compile(dynamic=True)

@@ -18,7 +18,8 @@ from model.training.recipe import TrainingError
 
 _PARTIAL = ".{name}.partial"
 _OLD = ".{name}.old"
-_TORCH_WRITER = "PytorchStreamWriter"  # what torch.save says when a file cannot be written
+# In what torch.save says when a file cannot be written in full; it raises nothing narrower.
+_TORCH_WRITER = ("PytorchStreamWriter", "inline_container", "iostream error")
 
 
 def partial_of(target: Path) -> Path:
@@ -54,10 +55,10 @@ def writing(target: Path) -> Generator[None]:
     try:
         yield
     except (OSError, SafetensorError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and _TORCH_WRITER not in str(error):
-            raise
         shutil.rmtree(partial_of(target), ignore_errors=True)
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        reason = _reason(error)
+        if not reason:
+            raise
         raise TrainingError(
             f"{target} cannot be written: {reason}{_room_left(target)}; make room and run the "
             "same command again: it goes on from the last saved step"
@@ -65,6 +66,14 @@ def writing(target: Path) -> Generator[None]:
     except BaseException:
         shutil.rmtree(partial_of(target), ignore_errors=True)
         raise
+
+
+def _reason(error: Exception) -> str:
+    """In words; "": it has nothing to do with files."""
+    if isinstance(error, RuntimeError):
+        is_of_writer = any(sign in str(error) for sign in _TORCH_WRITER)
+        return "a file could not be written in full" if is_of_writer else ""
+    return getattr(error, "strerror", None) or " ".join(str(error).split())
 
 
 def _room_left(target: Path) -> str:

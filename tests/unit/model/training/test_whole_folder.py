@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from model.training.recipe import TrainingError
+from model.training.whole_folder import begin_folder, finish_folder, partial_of, writing
+
+resource = pytest.importorskip("resource", reason="this system has no limit on file sizes")
+
+LIMIT = 4096  # bytes
+
+
+@pytest.fixture
+def small_files_only():
+    """Writing beyond the limit fails in the middle, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def write_below(target, write):
+    with writing(target):
+        write(begin_folder(target))
+        finish_folder(target)
+
+
+def test_folder_appears_when_it_is_finished(tmp_path):
+    target = tmp_path / "000010"
+    partial = begin_folder(target)
+    (partial / "weights").write_text("all")
+    assert not target.exists()
+    finish_folder(target)
+    assert (target / "weights").read_text() == "all"
+    assert [path.name for path in tmp_path.iterdir()] == ["000010"]
+
+
+def test_what_an_interrupted_run_left_is_not_mixed_in(tmp_path):
+    target = tmp_path / "000010"
+    (begin_folder(target) / "old").write_text("half")
+    partial = begin_folder(target)
+    (partial / "new").write_text("whole")
+    finish_folder(target)
+    assert [path.name for path in target.iterdir()] == ["new"]
+
+
+def test_finished_folder_is_replaced_as_a_whole(tmp_path):
+    target = tmp_path / "model"
+    for text in ("first", "second"):
+        (begin_folder(target) / text).write_text(text)
+        finish_folder(target)
+    assert [path.name for path in target.iterdir()] == ["second"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no limit on file sizes")
+def test_full_disk_leaves_nothing_and_says_how_to_go_on(tmp_path, small_files_only):
+    reason = r"000010 cannot be written: .* \(\d+ MiB free\); make room and run the same command"
+    with pytest.raises(TrainingError, match=reason):
+        write_below(
+            tmp_path / "000010", lambda folder: (folder / "weights").write_bytes(bytes(2 * LIMIT))
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no limit on file sizes")
+@pytest.mark.parametrize("kind", ["torch", "safetensors"])
+def test_libraries_tell_of_a_full_disk_in_their_own_ways(tmp_path, small_files_only, kind):
+    torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
+    from safetensors.torch import save_file  # noqa: PLC0415
+
+    tensors = {"a": torch.zeros(2 * LIMIT)}
+    save = torch.save if kind == "torch" else save_file
+    with pytest.raises(TrainingError, match="000010 cannot be written"):
+        write_below(tmp_path / "000010", lambda folder: save(tensors, folder / "weights"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mistakes_in_the_program_stay_what_they_are(tmp_path):
+    target = tmp_path / "000010"
+
+    def fail(_):
+        raise RuntimeError("shape")
+
+    with pytest.raises(RuntimeError, match="shape"):
+        write_below(target, fail)
+    assert not partial_of(target).exists()
