@@ -266,7 +266,12 @@ class PrivacySettings:
     """What is kept."""
 
     record_audio: bool = _setting(
-        False, Option("Record audio", "Keeps the sound of conversations on this computer.")
+        False,
+        Option(
+            "Record audio",
+            "Keeps the sound of conversations, and what was decided when and why, on this "
+            "computer. About 350 MB an hour.",
+        ),
     )
     keep_history: bool = _setting(
         True,
