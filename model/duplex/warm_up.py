@@ -8,7 +8,7 @@ from __future__ import annotations
 
 PROTECTED_MS = 3000.0
 """Of the assistant's own speech, since the start: a canceller that has a chance has converged."""
-_LOUDER_DB = 12.0  # above the level gate, which itself lies above the echo met so far
+_LOUDER_DB = 6.0  # above the level gate, which lies above the echo met so far and its margin
 
 
 class WarmUp:

@@ -18,7 +18,7 @@ def test_at_first_a_voice_as_loud_as_echo_does_not_pass() -> None:
 
 def test_words_and_a_clearly_louder_voice_pass() -> None:
     assert after(500).lets_through(5.0, has_words=True)
-    assert after(500).lets_through(15.0, has_words=False)
+    assert after(500).lets_through(8.0, has_words=False)
 
 
 def test_once_the_canceller_has_converged_every_voice_passes() -> None:
