@@ -88,7 +88,7 @@ def read_marked(folder: Path) -> Iterator[MarkedClip]:
         if not sound.is_file():
             raise DataError(f"{sound} is missing; remove its folder")
         yield MarkedClip(
-            id=f"marked-{label.parent.name}",
+            id=f"marked-{label.parent.name.replace('.', '-')}",
             sound=sound,
             kind=kind,
             marked_s=record.seconds("marked_s"),

@@ -14,11 +14,14 @@ from typing import cast
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from audio_io.frames import AudioFrame, Samples, level_dbfs
 from model.duplex.features import N_FEATURES, FeatureStream
 from model.duplex.listening import FRAME
 from model.duplex.smart_turn import TurnClassifier
+from model.duplex.text_reader import STATE_SIZE, State, TextReader, spoken_words
 from model.interfaces import AgentState, UserState
 from model.training.duplex.data_error import DataError
 from model.training.duplex.heard import Heard, TextChange
@@ -49,7 +52,7 @@ class RememberedClassifier:
             except (OSError, ValueError) as error:
                 raise DataError(f"{path}: unreadable ({error}); remove it and run again") from error
 
-    def close(self) -> None:
+    def save(self) -> None:
         """Writes what is new."""
         if self._path is None or not self._is_changed:
             return
@@ -63,6 +66,55 @@ class RememberedClassifier:
             self._known[key] = round(self._classifier.p_complete(samples), 5)
             self._is_changed = True
         return self._known[key]
+
+
+class RememberedReader:
+    """Reads a text only once; see TextReader. States of one clip are kept in a file beside it."""
+
+    last_inference_s = 0.0  # it takes no time that a conversation would notice
+
+    def __init__(self, reader: TextReader) -> None:
+        self._reader = reader
+        self._known: dict[str, State] = {}
+        self._path: Path | None = None
+        self._is_changed = False
+
+    def open(self, path: Path) -> None:
+        """The clip whose states are in ``path``. Raises DataError."""
+        self._path = path
+        self._known = {}
+        self._is_changed = False
+        if path.is_file():
+            try:
+                states = load_file(path)
+            except (OSError, SafetensorError) as error:
+                raise DataError(f"{path}: unreadable ({error}); remove it and run again") from error
+            # those of another reader have another size
+            self._known = {k: s for k, s in states.items() if s.shape == (STATE_SIZE,)}
+
+    def save(self) -> None:
+        """Writes what is new."""
+        if self._path is None or not self._is_changed:
+            return
+        partial = self._path.with_suffix(f".{os.getpid()}.partial")
+        save_file(self._known, partial)
+        partial.replace(self._path)
+
+    def state(self, text: str) -> State | None:
+        key = " ".join(spoken_words(text))
+        if not key:
+            return None
+        if key not in self._known:
+            state = self._reader.state(text)
+            if state is None:
+                return None
+            self._known[key] = np.array(state, np.float32)
+            self._is_changed = True
+        return self._known[key]
+
+    def close(self) -> None:
+        """Frees the weights."""
+        self._reader.close()
 
 
 def vectors(heard: Heard, stream: FeatureStream) -> npt.NDArray[np.float16]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,6 @@ from model.cascade.synthesizer import Synthesizer
 from model.duplex.features import FeatureStream
 from model.duplex.lexicon import Phrases, read_lexicons
 from model.duplex.listening import WordFollower
-from model.duplex.pause_opinions import UtteranceReader
 from model.duplex.smart_turn import WEIGHTS_NAME as SMART_TURN
 from model.duplex.smart_turn import SmartTurn
 from model.duplex.text_head import DEFAULT_WEIGHTS as TEXT_HEAD
@@ -47,10 +46,11 @@ from model.training.duplex.speakers import TEST, TRAIN, VALIDATION, slow_speaker
 from model.training.duplex.speech_cache import SpeechCache
 from model.training.duplex.text_corpus import corpus
 from model.training.duplex.tone_speech import LoudnessDetector, ToneSpeech
-from model.training.duplex.vectors import RememberedClassifier, vectors
+from model.training.duplex.vectors import RememberedClassifier, RememberedReader, vectors
 
 DETECTOR = "silero_vad_16k_op15.onnx"
 SPEECH, TEXTS, HEARD = "speech", "texts", "heard"
+STATES_SUFFIX = ".states"
 # Words are late by 0.05 s (a word) to 0.36 s (6 s of speech) on one 2.5 GHz core.
 PASS_S = (0.05, 0.36)
 _USUAL_PASS_S = 0.15
@@ -205,40 +205,47 @@ def make_shard(workshop: Workshop, index: int, names: Sequence[str]) -> None:
     path, key = shard_path(workshop.out, index), shard_key(names, workshop.judges())
     if is_made(path, key):
         return
-    classifier = None if workshop.is_tiny else _classifier(workshop)
-    reader = None if workshop.is_tiny else LanguageModelReader(workshop.weights / TEXT_READER)
-    judge = HeadedReader(reader, TextHead()) if reader else None
+    judges = None if workshop.is_tiny else _Judges.opened(workshop.weights)
     try:
         tensors: dict[str, npt.NDArray[np.generic]] = {}
-        for heard in _recalled(workshop.heard, names):
-            tensors |= _tensors(heard, workshop, classifier, judge)
+        for heard in map(partial(recall, workshop.heard), names):
+            tensors |= _tensors(heard, workshop.heard, judges)
     finally:
-        if reader is not None:
-            reader.close()
+        if judges is not None:
+            judges.reader.close()
     write_shard(path, tensors, key)
 
 
-def _classifier(workshop: Workshop) -> RememberedClassifier:
-    return RememberedClassifier(SmartTurn(workshop.weights / SMART_TURN))
+@dataclass(frozen=True, slots=True)
+class _Judges:
+    """The slow ones, asked once about everything."""
 
+    classifier: RememberedClassifier
+    reader: RememberedReader
+    head: TextHead
 
-def _recalled(folder: Path, names: Sequence[str]) -> Iterable[Heard]:
-    return map(partial(recall, folder), names)
+    @staticmethod
+    def opened(weights: Path) -> _Judges:
+        return _Judges(
+            RememberedClassifier(SmartTurn(weights / SMART_TURN)),
+            RememberedReader(LanguageModelReader(weights / TEXT_READER)),
+            TextHead(),
+        )
 
 
 def _tensors(
-    heard: Heard,
-    workshop: Workshop,
-    classifier: RememberedClassifier | None,
-    reader: UtteranceReader | None,
+    heard: Heard, folder: Path, judges: _Judges | None
 ) -> dict[str, npt.NDArray[np.generic]]:
     name = heard.info.id
-    if classifier is not None:
-        classifier.open(workshop.heard / f"{name}.opinions.json")
-    stream = FeatureStream(read_lexicons(), classifier, reader)
-    features = vectors(heard, stream)
-    if classifier is not None:
-        classifier.close()
+    if judges is None:
+        features = vectors(heard, FeatureStream(read_lexicons()))
+    else:
+        judges.classifier.open(folder / f"{name}.opinions.json")
+        judges.reader.open(folder / f"{name}{STATES_SUFFIX}")
+        reader = HeadedReader(judges.reader, judges.head)
+        features = vectors(heard, FeatureStream(read_lexicons(), judges.classifier, reader))
+        judges.classifier.save()
+        judges.reader.save()
     return {
         f"{name}.features": features,
         f"{name}.outcomes": heard.truth.outcomes,
