@@ -183,14 +183,14 @@ class PublicNetwork:
     """
 
     name = "Smart Turn"
+    n_parameters: int | None = 8_000_000  # published
     ASK_S = (0.2, 0.5, 1.0)
     TAKE_P = 0.5
     FALLBACK_S = 3.0
     LEAD_S = 0.5  # before the first voice
 
-    def __init__(self, classifier: TurnClassifier, n_parameters: int | None) -> None:
+    def __init__(self, classifier: TurnClassifier) -> None:
         self.cost = StepCost()
-        self.n_parameters = n_parameters
         self._classifier = classifier
 
     def hear_turn(self, listening: Listening, found: tuple[Silence, ...]) -> TurnTrace:

@@ -6,7 +6,7 @@ words) and told to all detectors. Knows no implementation: models come in as fac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class DuplexMakers:
         predictors: fresh ones by pace.
         recognizer: None: no words.
         classifier: the public end-of-turn network; None where its weights are missing.
-        n_parameters: of each network, by the column's name.
+        n_parameters: of each predictor's own network.
         close: frees what the makers share.
     """
 
@@ -117,7 +117,7 @@ def run_duplex(
     streams = tuple(noise_streams(parts.noises, parts.scenes))
     for stream in with_progress(streams, "noise", is_quiet=is_quiet):
         table.add_overlap(stream.truth, listener.hear(stream.mic, stream.far, one_turn=False))
-    notes = (*_NOTES, table.missed(detectors[0].name), table.words())
+    notes = (*_NOTES, *table.missed(makers.predictors), table.words())
     return Scorecard("duplex", command, table.rows(), notes=notes)
 
 
@@ -158,7 +158,7 @@ def _detectors(makers: DuplexMakers) -> tuple[Detector, ...]:
     ]
     found += [AnyTimer(), *(SilenceTimer(wait_s) for wait_s in TIMERS_S), VoiceActivityAlone()]
     if makers.classifier is not None:
-        found.append(PublicNetwork(makers.classifier, n_parameters.get(PublicNetwork.name)))
+        found.append(PublicNetwork(makers.classifier))
     return tuple(found)
 
 
@@ -210,8 +210,13 @@ class _Table:
             "own_parameters": detector.n_parameters,
         }
 
-    def missed(self, name: str) -> str:
-        return f"interruptions that {name} missed: {', '.join(self._overlaps[name].missed) or '-'}"
+    def missed(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Where to look first."""
+        return tuple(
+            f"interruptions that {name} missed: {', '.join(self._overlaps[name].missed)}"
+            for name in names
+            if self._overlaps[name].missed
+        )
 
     def words(self) -> str:
         share = 100.0 * self._words_s / self._heard_s if self._heard_s else 0.0

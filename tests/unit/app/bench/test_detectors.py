@@ -120,9 +120,9 @@ def test_voice_activity_alone_ends_at_the_segmenters_end(turn: Listening) -> Non
 
 def test_the_public_network_answers_once_or_waits_three_seconds(turn: Listening) -> None:
     found = silences(turn.frames)
-    sure = PublicNetwork(FakeTurnClassifier(0.9), 8).hear_turn(turn, found)
+    sure = PublicNetwork(FakeTurnClassifier(0.9)).hear_turn(turn, found)
     assert sure.ends == (pytest.approx(1.75, abs=0.1), pytest.approx(3.55, abs=0.1))
-    unsure = PublicNetwork(FakeTurnClassifier(0.1), 8).hear_turn(turn, found)
+    unsure = PublicNetwork(FakeTurnClassifier(0.1)).hear_turn(turn, found)
     assert unsure.ends == (pytest.approx(6.3, abs=0.1),)
     once, again = unsure.scores
     assert (len(once), len(again)) == (2, 5)  # the pause is over before a third question
@@ -130,7 +130,7 @@ def test_the_public_network_answers_once_or_waits_three_seconds(turn: Listening)
 
 def test_the_public_network_hears_the_turn_and_nothing_before(turn: Listening) -> None:
     classifier = FakeTurnClassifier(0.9)
-    PublicNetwork(classifier, 8).hear_turn(turn, silences(turn.frames))
+    PublicNetwork(classifier).hear_turn(turn, silences(turn.frames))
     first = next(iter(classifier.heard))
     assert first / ENGINE_RATE_HZ == pytest.approx(1.7, abs=0.1)  # lead, voice, 0.2 s of quiet
-    assert PublicNetwork(classifier, 8).hear_turn(turn, ()).ends == ()
+    assert PublicNetwork(classifier).hear_turn(turn, ()).ends == ()
