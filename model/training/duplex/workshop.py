@@ -34,6 +34,7 @@ from model.training.duplex.cast import Cast, Speech
 from model.training.duplex.ear import Ear
 from model.training.duplex.floor_scenes import Company
 from model.training.duplex.heard import ClipInfo, Heard, is_kept, keep, recall
+from model.training.duplex.inaudible import audible_outcomes
 from model.training.duplex.labelled_tests import LabelledTest
 from model.training.duplex.marked_clips import MarkedClip, with_marked_truth
 from model.training.duplex.performance import Performer
@@ -248,6 +249,6 @@ def _tensors(
         judges.reader.save()
     return {
         f"{name}.features": features,
-        f"{name}.outcomes": heard.truth.outcomes,
+        f"{name}.outcomes": audible_outcomes(heard),
         f"{name}.is_overlap": heard.truth.is_overlap.astype(np.uint8),
     }

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from model.duplex.classes import Outcome
 from model.duplex.features import FeatureStream
 from model.duplex.lexicon import read_lexicons
 from model.training.duplex.data_error import DataError
 from model.training.duplex.ear import Ear
 from model.training.duplex.heard import ClipInfo, Heard, is_kept, keep, read_info, recall
+from model.training.duplex.inaudible import audible_outcomes
 from model.training.duplex.plan import SHARES
 from model.training.duplex.tone_speech import LoudnessDetector
 from model.training.duplex.vectors import RememberedClassifier, vectors
@@ -69,6 +72,17 @@ def test_words_arrive_late_and_the_reply_is_known_word_by_word(heard: Heard) -> 
     assert all(change.until_s < (change.frame + 1) / 100 for change in heard.words)
     lengths = [len(change.text) for change in heard.agent_text]
     assert lengths == sorted(lengths)
+
+
+def test_nothing_is_asked_about_an_event_that_nobody_could_hear(heard: Heard) -> None:
+    outcomes = heard.truth.outcomes
+    assert Outcome.INTERRUPTION in outcomes
+    assert np.array_equal(audible_outcomes(heard), outcomes)
+    deaf = replace(heard, p_speech=np.zeros_like(heard.p_speech))
+    silent = audible_outcomes(deaf)
+    assert Outcome.INTERRUPTION not in silent
+    kept = outcomes != Outcome.INTERRUPTION
+    assert np.array_equal(silent[kept], outcomes[kept])
 
 
 def test_damaged_files_are_named_with_what_to_do(tmp_path: Path, heard: Heard) -> None:
