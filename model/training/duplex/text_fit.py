@@ -30,14 +30,14 @@ class FitOptions:
     and decay, because a few thousand turns can be learned by heart from them.
     """
 
-    n_hidden_of_expectations: int = 32
+    n_hidden_of_expectations: int = 64
     n_hidden_of_states: int = 64
-    n_epochs: int = 20
+    n_epochs: int = 14
     batch: int = 256
     learning_rate: float = 1e-3
     decay_of_expectations: float = 0.02
-    decay_of_states: float = 0.5
-    dropout_of_expectations: float = 0.2
+    decay_of_states: float = 1.0
+    dropout_of_expectations: float = 0.3
     dropout_of_states: float = 0.5
 
 
