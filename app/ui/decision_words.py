@@ -7,6 +7,8 @@ from app.ui.catalogue import Catalogue
 
 _EVIDENCE = "in."
 _OTHER = "other"
+_P_END = "p_end_of_turn"
+_OWN_THOUGHT = "in.network_end_of_turn"  # after the longest wait the proposal says no more
 
 
 def has_sentence(mark: TraceMark) -> bool:
@@ -27,7 +29,8 @@ def sentence(mark: TraceMark, words: Catalogue) -> str:
         "pause": _seconds(numbers, "pause_ms"),
         "limit": _seconds(numbers, "endpoint_max_wait_ms"),
         "decide": _seconds(numbers, "decide_ms"),
-        "p_end": _percent(numbers, "p_end_of_turn"),
+        "p_end": _percent(numbers, _P_END),
+        "p_thought": _percent(numbers, _OWN_THOUGHT if _OWN_THOUGHT in numbers else _P_END),
         "highest": _percent(numbers, "highest_p"),
         "p_interruption": _percent(numbers, "p_interruption"),
         "p_backchannel": _percent(numbers, "p_backchannel"),

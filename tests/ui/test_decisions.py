@@ -77,6 +77,14 @@ def test_every_cause_has_a_sentence_of_its_own(language: str) -> None:
     assert not any("{" in text for text in told)
 
 
+def test_after_the_longest_wait_the_networks_own_thought_is_told() -> None:
+    """The proposal only says that the turn is over now."""
+    waited = decided(1, "end_of_turn", "wait", p_end_of_turn=0.5, silence_ms=1600.0)
+    thought = (*waited.numbers, ("in.network_end_of_turn", 0.12))
+    told = sentence(replace(waited, numbers=thought), load_catalogue("en"))
+    assert "12 % sure" in told
+
+
 def test_a_cause_without_words_is_told_without_it() -> None:
     words = load_catalogue("en")
     assert sentence(decided(1, "interrupted", "sunspots"), words) == "Stopped."
