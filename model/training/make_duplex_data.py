@@ -59,24 +59,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Returns 2 after one line on standard error where something given is wrong."""
     args = _parser().parse_args(argv)
     try:
-        infos = make(args)
+        workshop = Workshop(args.out, args.weights, args.real, is_tiny=args.tiny)
+        infos = make(args, workshop)
+        text = report(infos, workshop.sound_licences())
     except (ModelError, AudioUnavailable) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stdout.write(report(infos))
+    sys.stdout.write(text)
     return 0
 
 
-def make(args: argparse.Namespace) -> list[ClipInfo]:
+def make(args: argparse.Namespace, workshop: Workshop) -> list[ClipInfo]:
     """Returns what the set consists of. Raises ModelError, AudioUnavailable."""
     minutes = TINY_MINUTES if args.tiny else args.minutes
     if minutes <= 0.0:
         raise DataError(f"--minutes {minutes}: must be more than 0")
     if not 1 <= args.workers <= MOST_WORKERS:
         raise DataError(f"--workers {args.workers}: must be 1 to {MOST_WORKERS}")
-    out: Path = args.out
+    out = workshop.out
     out.mkdir(parents=True, exist_ok=True)
-    workshop = Workshop(out, args.weights, args.real, is_tiny=args.tiny)
     spread = partial(_spread, n_workers=args.workers)
     if not args.tiny:
         fetch(out / TEXTS)

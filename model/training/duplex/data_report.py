@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from model.training.duplex.heard import ClipInfo
+from model.training.duplex.speakers import TEST
 
 _MINUTE_S = 60.0
 
 
-def report(infos: Sequence[ClipInfo]) -> str:
-    """Minutes by split, kind and language; speakers; licences."""
+def report(infos: Sequence[ClipInfo], sound_licences: Sequence[str]) -> str:
+    """Minutes by split, kind and language; speakers; licences of speech and of other sounds."""
     lines = [f"{len(infos)} clips, {_minutes(infos):.1f} min"]
     lines += _table("split", infos, lambda info: info.split)
     lines += _table("language", infos, lambda info: info.language)
@@ -19,8 +20,10 @@ def report(infos: Sequence[ClipInfo]) -> str:
     for split in sorted({info.split for info in infos}):
         speakers = {s for i in infos if i.split == split for s in i.speaker.split(",") if s}
         lines.append(f"speakers in {split}: {len(speakers)}")
-    licences = {name for info in infos for name in info.licence.split("; ") if name}
-    lines.append("licences: " + ("; ".join(sorted(licences)) or "none needed"))
+    learnt = [info for info in infos if info.split != TEST]
+    licences = {name for info in learnt for name in info.licence.split("; ") if name}
+    lines.append("speech to learn from: " + ("; ".join(sorted(licences)) or "none"))
+    lines.append("noises and rooms: " + ("; ".join(sound_licences) or "made"))
     return "\n".join(lines) + "\n"
 
 

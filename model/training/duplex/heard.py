@@ -7,24 +7,28 @@ from it again in minutes. Knows no features.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import soundfile as sf
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
 from model.training.duplex.data_error import DataError
+from model.training.duplex.recordings import read_channels
 from model.training.duplex.scene import Truth
+from model.training.duplex.tensor_file import (
+    partial_path,
+    read_about,
+    read_tensors,
+    write_tensors,
+)
 
 SOUND_SUFFIX, TRACKS_SUFFIX = ".flac", ".safetensors"
 _FORMAT = "1"
+_TRACKS = ("p_speech", "is_speech", "has_converged", "is_agent_speaking")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,67 +97,48 @@ def is_kept(folder: Path, name: str) -> bool:
 def keep(folder: Path, heard: Heard) -> None:
     """Writes ``folder/<id>.flac`` and ``.safetensors``; nothing is left half written."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / heard.info.id
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    with partial.open("wb") as file:
+    sound_path = folder / f"{heard.info.id}{SOUND_SUFFIX}"
+    with partial_path(sound_path).open("wb") as file:
         sound = np.stack([heard.clean, heard.far], axis=1)
         sf.write(file, sound, ENGINE_RATE_HZ, format="FLAC", subtype="PCM_24")
-    partial.replace(path.with_suffix(SOUND_SUFFIX))
-    tracks: dict[str, npt.NDArray[Any]] = {
-        "p_speech": heard.p_speech,
-        "is_speech": heard.is_speech,
-        "has_converged": heard.has_converged,
-        "is_agent_speaking": heard.is_agent_speaking,
-        "outcomes": heard.truth.outcomes,
-        "is_overlap": heard.truth.is_overlap,
-    }
+    partial_path(sound_path).replace(sound_path)
+    tracks = {name: getattr(heard, name) for name in _TRACKS}
+    truth = {"outcomes": heard.truth.outcomes, "is_overlap": heard.truth.is_overlap}
     about = {
         "info": asdict(heard.info),
         "words": [[c.frame, c.text, c.until_s] for c in heard.words],
         "agent_text": [[c.frame, c.text, c.until_s] for c in heard.agent_text],
     }
-    metadata = {"format": _FORMAT, "about": json.dumps(about, ensure_ascii=False)}
-    save_file({k: np.ascontiguousarray(v) for k, v in tracks.items()}, partial, metadata)
-    partial.replace(path.with_suffix(TRACKS_SUFFIX))
+    written = {"format": _FORMAT, "about": json.dumps(about, ensure_ascii=False)}
+    write_tensors(folder / f"{heard.info.id}{TRACKS_SUFFIX}", tracks | truth, written)
 
 
 def read_info(folder: Path, name: str) -> ClipInfo:
     """Without the sound. Raises DataError."""
-    path = folder / f"{name}{TRACKS_SUFFIX}"
-    try:
-        with safe_open(path, "np") as file:
-            return ClipInfo(**_about(path, file.metadata())["info"])
-    except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:
-        raise DataError(f"{path}: unreadable ({error}); remove it and run again") from error
+    return ClipInfo(**_about(folder / f"{name}{TRACKS_SUFFIX}")["info"])
 
 
 def recall(folder: Path, name: str) -> Heard:
     """Reads what ``keep`` wrote. Raises DataError."""
     path = folder / f"{name}{TRACKS_SUFFIX}"
+    about, tensors = _about(path), read_tensors(path)
+    clean, far = read_channels(folder / f"{name}{SOUND_SUFFIX}", 2)
     try:
-        with safe_open(path, "np") as file:
-            about = _about(path, file.metadata())
-            tracks = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - a handle
-        sound, _ = sf.read(str(path.with_suffix(SOUND_SUFFIX)), dtype="float32", always_2d=True)
         return Heard(
             info=ClipInfo(**about["info"]),
-            clean=frozen(np.ascontiguousarray(sound[:, 0])),
-            far=frozen(np.ascontiguousarray(sound[:, 1])),
-            p_speech=tracks["p_speech"],
-            is_speech=tracks["is_speech"],
-            has_converged=tracks["has_converged"],
-            is_agent_speaking=tracks["is_agent_speaking"],
+            clean=frozen(clean),
+            far=frozen(far),
             words=tuple(TextChange(*change) for change in about["words"]),
             agent_text=tuple(TextChange(*change) for change in about["agent_text"]),
-            truth=Truth(tracks["outcomes"], tracks["is_overlap"]),
+            truth=Truth(tensors["outcomes"], tensors["is_overlap"]),
+            **{name: tensors[name] for name in _TRACKS},
         )
-    except (
-        SafetensorError, sf.LibsndfileError, OSError, TypeError, KeyError, ValueError,
-    ) as error:  # fmt: skip
-        raise DataError(f"{path}: unreadable ({error}); remove it and run again") from error
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path}: {error} is missing; remove it and run again") from error
 
 
-def _about(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+def _about(path: Path) -> dict[str, Any]:
+    metadata = read_about(path)
     if metadata.get("format") != _FORMAT:
         raise DataError(f"{path}: of another format; remove it and run again")
-    return cast("dict[str, Any]", json.loads(metadata["about"]))
+    return json.loads(metadata["about"])

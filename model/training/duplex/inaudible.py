@@ -21,7 +21,8 @@ def audible_outcomes(heard: Heard) -> npt.NDArray[np.int8]:
     """int8 (t,): the truth without events over the assistant in which no window held a voice."""
     outcomes = heard.truth.outcomes.copy()
     n_steps = len(outcomes)
-    is_voice = (heard.p_speech >= _VOICE_P)[: n_steps * _STEP_FRAMES].reshape(n_steps, -1).any(1)
+    p_speech = heard.p_speech[: n_steps * _STEP_FRAMES].reshape(n_steps, _STEP_FRAMES)
+    is_voice = p_speech.max(axis=1) >= _VOICE_P
     is_event = np.isin(outcomes, _EVENTS)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], is_event, [False])).astype(np.int8)))
     for first, last in edges.reshape(-1, 2):

@@ -25,7 +25,7 @@ from model.training.duplex.acoustics import (
     soft_clipped,
     telephone,
 )
-from model.training.duplex.recordings import CROWD, NOISE, ROOM, Recording, Recordings
+from model.training.duplex.recordings import CROWD, NOISE, ROOM, Recordings
 from model.training.duplex.sound_effects import EFFECTS
 from model.training.duplex.voice_warp import tilted
 
@@ -87,7 +87,6 @@ class SoundStock:
         self._events = [row for row in rows if row.category not in STEADY]
         self._crowd = recordings.of_kind(CROWD, split=split)
         self._rooms = recordings.of_kind(ROOM)  # walls are nobody's voice: both splits
-        self.used: list[Recording] = []
 
     def room(self, rng: np.random.Generator, *, is_echo: bool) -> Room:
         """``is_echo``: levels are drawn so that the user is heard against an echo."""
@@ -121,7 +120,6 @@ class SoundStock:
         found = [row for row in self._events if not is_breath or row.category in _BREATHS]
         if found and rng.random() < 0.5:
             row = _pick(rng, found)
-            self.used.append(row)
             samples = row.samples()
             return row.category, samples[: round(_EVENT_S * ENGINE_RATE_HZ)]
         name = _pick(rng, made)
@@ -137,9 +135,7 @@ class SoundStock:
 
     def _response(self, rng: np.random.Generator) -> Samples:
         if self._rooms and rng.random() < 0.3:
-            row = _pick(rng, self._rooms)
-            self.used.append(row)
-            return row.samples()
+            return _pick(rng, self._rooms).samples()
         return simulated_room(rng, rng.uniform(*_RT60_S), rng.uniform(*_DIRECT_DB))
 
     def _bed(self, rng: np.random.Generator) -> Samples | None:
@@ -147,9 +143,7 @@ class SoundStock:
         if chance < 0.25:
             return None
         if self._steady and chance < 0.65:
-            row = _pick(rng, self._steady)
-            self.used.append(row)
-            return row.samples()
+            return _pick(rng, self._steady).samples()
         return coloured_noise(rng, 4 * ENGINE_RATE_HZ, rng.uniform(0.0, 7.0))
 
 
@@ -164,7 +158,7 @@ def with_noise(samples: Samples, room: Room, rng: np.random.Generator) -> Sample
         return mixed
     bed = looped(room.noise, len(samples), rng)
     rms = float(np.sqrt(np.mean(np.square(bed, dtype=np.float64)))) + 1e-9
-    return mixed + bed * (gain(room.noise_dbfs) / np.float32(rms))
+    return mixed + bed * np.float32(gain(room.noise_dbfs) / rms)
 
 
 def through_line(samples: Samples, room: Room) -> Samples:

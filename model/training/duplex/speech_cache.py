@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import OrderedDict
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import soxr
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from audio_io.frames import ENGINE_RATE_HZ, frozen
 from model.cascade.engines import RATE_HZ
 from model.cascade.synthesizer import Synthesizer
+from model.training.duplex.data_error import DataError
 from model.training.duplex.speakers import Speaker
+from model.training.duplex.tensor_file import read_about, read_tensors, write_tensors
 from model.training.duplex.utterance import Utterance, Word, trimmed
 from model.training.duplex.voice_warp import warped
 
@@ -85,9 +84,7 @@ class SpeechCache:
 def _write(path: Path, utterance: Utterance) -> None:
     words = json.dumps([[w.text, w.start_s, w.end_s] for w in utterance.words])
     samples = np.round(np.clip(utterance.samples, -1.0, 1.0) * _FULL_SCALE).astype(np.int16)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    save_file({"samples": samples}, partial, metadata={"words": words})
-    partial.replace(path)
+    write_tensors(path, {"samples": samples}, {"words": words})
 
 
 def _read(path: Path, speaker: Speaker, text: str) -> Utterance | None:
@@ -95,11 +92,9 @@ def _read(path: Path, speaker: Speaker, text: str) -> Utterance | None:
     if not path.is_file():
         return None
     try:
-        with safe_open(path, "np") as file:
-            metadata = cast(dict[str, str], file.metadata())
-            samples = cast("np.ndarray[tuple[int], np.dtype[np.int16]]", file.get_tensor("samples"))
-            entries = cast(list[tuple[str, float, float]], json.loads(metadata["words"]))
-    except (SafetensorError, KeyError, ValueError, OSError):
+        samples = read_tensors(path)["samples"]
+        entries = cast("list[tuple[str, float, float]]", json.loads(read_about(path)["words"]))
+    except (DataError, KeyError, ValueError):
         return None
     words = tuple(Word(*entry) for entry in entries)
     return Utterance(

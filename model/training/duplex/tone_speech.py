@@ -30,7 +30,8 @@ class ToneSpeech:
         at_s = 0.0
         for word in text.split() or list(text):
             n = round(_WORD_S / rate * ENGINE_RATE_HZ)
-            parts += [_tone(speaker.pitch, word, n), np.zeros(round(_GAP_S * ENGINE_RATE_HZ))]
+            silence = np.zeros(round(_GAP_S * ENGINE_RATE_HZ), np.float32)
+            parts += [_tone(speaker.pitch, word, n), silence]
             words.append(Word(word, at_s, at_s + n / ENGINE_RATE_HZ))
             at_s += n / ENGINE_RATE_HZ + _GAP_S
         samples = frozen(np.concatenate(parts)[: round((at_s - _GAP_S) * ENGINE_RATE_HZ)])

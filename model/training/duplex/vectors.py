@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from audio_io.frames import AudioFrame, Samples, level_dbfs
 from model.duplex.features import N_FEATURES, FeatureStream
@@ -25,6 +22,7 @@ from model.duplex.text_reader import STATE_SIZE, State, TextReader, spoken_words
 from model.interfaces import AgentState, UserState
 from model.training.duplex.data_error import DataError
 from model.training.duplex.heard import Heard, TextChange
+from model.training.duplex.tensor_file import read_tensors, write_tensors, write_text
 
 
 class RememberedClassifier:
@@ -56,9 +54,7 @@ class RememberedClassifier:
         """Writes what is new."""
         if self._path is None or not self._is_changed:
             return
-        partial = self._path.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(json.dumps(self._known), encoding="utf-8")
-        partial.replace(self._path)
+        write_text(self._path, json.dumps(self._known))
 
     def p_complete(self, samples: Samples) -> float:
         key = hashlib.sha1(samples.tobytes(), usedforsecurity=False).hexdigest()[:16]
@@ -85,10 +81,7 @@ class RememberedReader:
         self._known = {}
         self._is_changed = False
         if path.is_file():
-            try:
-                states = load_file(path)
-            except (OSError, SafetensorError) as error:
-                raise DataError(f"{path}: unreadable ({error}); remove it and run again") from error
+            states = read_tensors(path)
             # those of another reader have another size
             self._known = {k: s for k, s in states.items() if s.shape == (STATE_SIZE,)}
 
@@ -96,9 +89,7 @@ class RememberedReader:
         """Writes what is new."""
         if self._path is None or not self._is_changed:
             return
-        partial = self._path.with_suffix(f".{os.getpid()}.partial")
-        save_file(self._known, partial)
-        partial.replace(self._path)
+        write_tensors(self._path, self._known, {})
 
     def state(self, text: str) -> State | None:
         key = " ".join(spoken_words(text))

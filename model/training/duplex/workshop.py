@@ -39,7 +39,13 @@ from model.training.duplex.labelled_tests import LabelledTest
 from model.training.duplex.marked_clips import MarkedClip, with_marked_truth
 from model.training.duplex.performance import Performer
 from model.training.duplex.plan import SceneOrder
-from model.training.duplex.recordings import Recordings, read_recordings
+from model.training.duplex.recordings import (
+    CROWD,
+    NOISE,
+    ROOM,
+    Recordings,
+    read_recordings,
+)
 from model.training.duplex.room import SoundStock
 from model.training.duplex.scene import Scene
 from model.training.duplex.shards import is_made, shard_key, shard_path, write_shard
@@ -113,6 +119,12 @@ class Workshop:
 
         return Ear(SileroVad(self.weights / DETECTOR), recognizer_of)
 
+    def sound_licences(self) -> tuple[str, ...]:
+        """Of recorded noises and rooms, which any scene may hold. Raises DataError."""
+        recordings = read_recordings(self.real) if self.real else Recordings(())
+        rows = recordings.of_kind(NOISE, ROOM, CROWD)
+        return tuple(sorted({row.licence for row in rows}))
+
     def _speech(self) -> Speech:
         if self.is_tiny:
             return ToneSpeech()
@@ -170,8 +182,10 @@ def make_scenes(workshop: Workshop, orders: Sequence[SceneOrder]) -> None:
 def make_tests(workshop: Workshop, tests: Sequence[LabelledTest]) -> None:
     """Hears and keeps the labelled tests that are not kept yet."""
     missing = [test for test in tests if not is_kept(workshop.heard, test.id)]
-    ear = workshop.ear() if missing else None
-    for test in missing if ear else ():
+    if not missing:
+        return
+    ear = workshop.ear()
+    for test in missing:
         scene = test.scene()
         keep(workshop.heard, ear.hear(scene, _info(test.id, TEST, scene), _USUAL_PASS_S))
 
@@ -179,9 +193,10 @@ def make_tests(workshop: Workshop, tests: Sequence[LabelledTest]) -> None:
 def make_marked(workshop: Workshop, clips: Sequence[MarkedClip]) -> None:
     """Hears, labels and keeps marked moments that are not kept yet."""
     missing = [clip for clip in clips if not is_kept(workshop.heard, clip.id)]
-    ear = workshop.ear() if missing else None
-    lexicons = read_lexicons()
-    for clip in missing if ear else ():
+    if not missing:
+        return
+    ear, lexicons = workshop.ear(), read_lexicons()
+    for clip in missing:
         scene = clip.scene()
         heard = ear.hear(scene, _info(clip.id, TRAIN, scene), _USUAL_PASS_S)
         keep(workshop.heard, with_marked_truth(clip, heard, lexicons))
