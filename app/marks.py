@@ -33,6 +33,7 @@ _BLAMED = {
     BadMoment.CUT_ME_OFF: ("end_of_turn",),
     BadMoment.IGNORED_ME: ("resumed",),
 }
+_BY_HAND = ("typed", "released", "owed")  # nobody has judged a pause there
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class MomentLog:
                 self._fell_silent(t_s)
             case _:
                 pass
-        if "why" in entry:
+        if "why" in entry and entry.get("cause") not in _BY_HAND:
             self._decisions.append((what, t_s))
 
     def mark(self, kind: BadMoment, stamp: str, now_s: float, language: str) -> Mark:

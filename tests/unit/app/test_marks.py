@@ -125,6 +125,13 @@ def test_being_cut_off_blames_the_latest_end_of_turn(timeline: Timeline, log: Mo
     assert log.mark(IGNORED, "now", 8.0, "en").decision_s == 6.0
 
 
+def test_a_turn_that_was_ended_by_hand_is_not_to_blame(timeline: Timeline, log: MomentLog) -> None:
+    timeline.record("end_of_turn", 4.0, cause="prediction", why={})
+    for cause in ("typed", "released", "owed"):
+        timeline.record("end_of_turn", 5.0, cause=cause, why={})
+    assert log.mark(CUT, "now", 8.0, "en").decision_s == 4.0
+
+
 def test_what_is_long_over_is_not_to_blame(timeline: Timeline, log: MomentLog) -> None:
     timeline.record("end_of_turn", 1.0, why={})
     assert log.mark(CUT, "now", 21.5, "en").decision_s is None

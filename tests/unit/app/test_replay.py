@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.cli import main
 from app.cli_replay import run_replay
 from app.errors import BadInputError
 from app.replay import replay
@@ -182,6 +183,14 @@ def test_nothing_outside_of_the_folder_is_read(folder: Path) -> None:
 def test_a_folder_without_a_bundle_says_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"holds no replay bundle .*; give a folder"):
         read_bundle(tmp_path)
+
+
+def test_the_command_line_tells_it_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"parley: {tmp_path}: holds no replay bundle")
 
 
 def test_a_bundle_of_another_version_is_refused(folder: Path) -> None:
