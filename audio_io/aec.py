@@ -25,6 +25,9 @@ _LOST_AFTER_FRAMES = 400  # 4 s: people do not talk that long over a loudspeaker
 _NEAR_SPEECH_POWER = 10.0 ** (-55.0 / 10.0)  # residual echo of a converged canceller is softer
 _NO_ECHO_DBFS = -65.0  # a microphone this quiet hears no echo
 _NO_ECHO_MARGIN_DB = 6.0  # 10 ms levels of a steady noise spread by less
+_NO_ECHO_FRAMES = 50  # after the first second: echo of the slowest devices is there by then
+_TAKEN_FRAMES = 200  # 2 s that the canceller wants to take away are echo after all
+_FADE = np.linspace(0.0, 1.0, FRAME, dtype=np.float32)
 _FLOOR_PERCENTILE = 20.0
 _PEAK_PERCENTILE = 80.0
 
@@ -53,6 +56,11 @@ class EchoLossEstimator:
     then the canceller has lost the room. It takes one second above 15 dB to converge.
     Headphones leave no echo to measure: when the microphone during far activity is no louder than
     its own floor, that counts as converged too.
+
+    Attributes:
+        has_converged: the estimate can be trusted.
+        has_no_echo: there is none to cancel; until 2 s of what is heard in spite of that would
+            have been cancelled (the headphones were unplugged).
     """
 
     def __init__(self) -> None:
@@ -62,7 +70,10 @@ class EchoLossEstimator:
         self._since_far = _ECHO_TAIL_FRAMES
         self._n_good = 0
         self._n_bad = 0
+        self._n_silent = 0
+        self._n_taken = 0
         self.has_converged = False
+        self.has_no_echo = False
 
     def update(self, near: Samples, far: Samples, out: Samples) -> None:
         """Takes one frame of each."""
@@ -72,6 +83,8 @@ class EchoLossEstimator:
         if self._since_far > _ECHO_TAIL_FRAMES:
             self._floor.append(near_power)
             return
+        if self.has_no_echo:
+            self._doubt_no_echo(near_power, out_power)
         if self.has_converged and self._is_near_speech(near_power, out_power):
             return
         self._near.append(near_power)
@@ -96,13 +109,25 @@ class EchoLossEstimator:
             self._n_good = self._n_bad = 0
         return passes
 
+    def _doubt_no_echo(self, near_power: float, out_power: float) -> None:
+        """The canceller takes up to 1.5 s of a voice for echo, but lets it through after that."""
+        if near_power < _NEAR_SPEECH_POWER:
+            return
+        is_taken = near_power >= out_power * 10.0 ** (_LOST_DB / 10.0)
+        self._n_taken = self._n_taken + 1 if is_taken else max(0, self._n_taken - 1)
+        if self._n_taken >= _TAKEN_FRAMES:
+            self.has_no_echo = self.has_converged = False
+            self._n_good = self._n_silent = self._n_taken = 0
+
     def _judge(self) -> None:
         loss_db = self.echo_return_loss_db
         if loss_db is None or len(self._near) < _WINDOW_FRAMES // 2:
             return
-        is_good = loss_db >= _CONVERGED_DB or self._hears_no_echo()
-        self._n_good = self._n_good + 1 if is_good else 0
+        hears_none = self._hears_no_echo()
+        self._n_good = self._n_good + 1 if hears_none or loss_db >= _CONVERGED_DB else 0
         self.has_converged = self._n_good >= _CONVERGED_AFTER_FRAMES
+        self._n_silent = self._n_silent + 1 if hears_none else 0
+        self.has_no_echo = self.has_no_echo or self._n_silent >= _NO_ECHO_FRAMES
 
     def _hears_no_echo(self) -> bool:
         if len(self._near) < _WINDOW_FRAMES:
@@ -119,20 +144,15 @@ class EchoLossEstimator:
 class WebRtcEchoCanceller:
     """AEC3 with noise suppression; needs no delay hint and follows clock drift.
 
-    The library applies a high-pass filter whenever it cancels echo.
+    The library applies a high-pass filter whenever it cancels echo. Without any echo it takes the
+    first second of a voice over the far end away; once that is known, only noise is suppressed.
     """
 
     def __init__(self, settings: CancellerSettings | None = None) -> None:
         self.settings = settings or CancellerSettings()
-        self._processor = AudioProcessor(
-            sample_rate=ENGINE_RATE_HZ,
-            num_channels=1,
-            echo_cancellation=True,
-            noise_suppression=self.settings.noise_suppression,
-            high_pass_filter=True,
-            auto_gain_control=self.settings.auto_gain_control,
-            ns_level=self.settings.noise_suppression_level,
-        )
+        self._processor = self._make(cancels=True)
+        self._bypass = self._make(cancels=False)
+        self._is_bypassed = False
         self._loss = EchoLossEstimator()
 
     @property
@@ -147,14 +167,36 @@ class WebRtcEchoCanceller:
 
     def process(self, near: Samples, far: Samples) -> Samples:
         """Args are float32 (160,); returns float32 (160,)."""
-        out = self._processor.process(np.ascontiguousarray(near), np.ascontiguousarray(far))
+        near, far = np.ascontiguousarray(near), np.ascontiguousarray(far)
+        out = self._processor.process(near, far)
         self._loss.update(near, far, out)
-        return out
+        was_bypassed, self._is_bypassed = self._is_bypassed, self._loss.has_no_echo
+        if not (was_bypassed or self._is_bypassed):
+            return out
+        plain = self._bypass.process(near, np.zeros_like(near))
+        if was_bypassed and self._is_bypassed:
+            return plain
+        old, new = (out, plain) if self._is_bypassed else (plain, out)
+        return (old + _FADE * (new - old)).astype(np.float32)
 
     def reset(self) -> None:
         """Forgets the room."""
         self._processor.reset()
+        self._bypass.reset()
+        self._is_bypassed = False
         self._loss = EchoLossEstimator()
+
+    def _make(self, *, cancels: bool) -> AudioProcessor:
+        settings = self.settings
+        return AudioProcessor(
+            sample_rate=ENGINE_RATE_HZ,
+            num_channels=1,
+            echo_cancellation=cancels,
+            noise_suppression=settings.noise_suppression,
+            high_pass_filter=True,
+            auto_gain_control=settings.auto_gain_control,
+            ns_level=settings.noise_suppression_level,
+        )
 
 
 class NullEchoCanceller:

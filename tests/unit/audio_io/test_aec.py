@@ -59,6 +59,34 @@ def test_headphones_count_as_converged() -> None:
     assert canceller.has_converged
 
 
+def test_on_headphones_the_first_voice_over_the_far_end_is_heard() -> None:
+    far = speech_like(5.0)
+    near = (1e-4 * np.random.default_rng(1).standard_normal(len(far))).astype(np.float32)
+    near[-32_000:] += speech_like(2.0, seed=9)
+    out = _run(WebRtcEchoCanceller(), near, far)
+    begin, end = len(near) - 32_000, len(near) - 24_000
+    assert np.mean(out[begin:end] ** 2) > 0.5 * np.mean(near[begin:end] ** 2)
+
+
+def test_when_the_headphones_are_unplugged_the_echo_is_cancelled_again() -> None:
+    far = speech_like(12.0)
+    floor = 1e-4 * np.random.default_rng(1).standard_normal(len(far))
+    near = floor.astype(np.float32)
+    near[64_000:] = _echo_of(far)[64_000:]
+    out = _run(WebRtcEchoCanceller(), near, far)
+    late = slice(len(out) - 32_000, len(out))
+    assert np.mean(near[late] ** 2) > 100.0 * np.mean(out[late] ** 2)
+
+
+def test_a_soft_echo_is_not_taken_for_none() -> None:
+    far = speech_like(8.0)
+    canceller = WebRtcEchoCanceller()
+    near = _echo_of(far, gain=0.04)
+    out = _run(canceller, near, far)
+    late = slice(len(out) - 32_000, len(out))
+    assert np.mean(near[late] ** 2) > 10.0 * np.mean(out[late] ** 2)
+
+
 def test_a_short_overlap_does_not_lose_convergence() -> None:
     far = speech_like(10.0)
     near = _echo_of(far)
