@@ -130,7 +130,6 @@ class SoundStock:
         if not self._crowd:
             return None
         row = _pick(rng, self._crowd)
-        self.used.append(row)
         return looped(row.samples(), round(seconds * ENGINE_RATE_HZ), rng)
 
     def _response(self, rng: np.random.Generator) -> Samples:
@@ -153,12 +152,13 @@ def _pick(rng: np.random.Generator, items: Sequence[_T]) -> _T:
 
 def with_noise(samples: Samples, room: Room, rng: np.random.Generator) -> Samples:
     """The room's noise and the microphone's own."""
-    mixed = samples + gain(_FLOOR_DBFS) * coloured_noise(rng, len(samples), 0.0)
+    hiss = coloured_noise(rng, len(samples), 0.0) * gain(_FLOOR_DBFS)
+    mixed = (samples + hiss).astype(np.float32)
     if room.noise is None or not len(room.noise):
         return mixed
     bed = looped(room.noise, len(samples), rng)
     rms = float(np.sqrt(np.mean(np.square(bed, dtype=np.float64)))) + 1e-9
-    return mixed + bed * np.float32(gain(room.noise_dbfs) / rms)
+    return (mixed + bed * (gain(room.noise_dbfs) / rms)).astype(np.float32)
 
 
 def through_line(samples: Samples, room: Room) -> Samples:
