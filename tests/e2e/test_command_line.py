@@ -90,7 +90,21 @@ def test_a_folder_without_scenes_is_one_line(
 
 
 @pytest.mark.needs_weights("silero-vad")
-def test_a_scene_writes_its_four_files(
+def test_a_scene_is_decided_again_by_the_command_line(
+    scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["scene", str(scene), "--out", str(out), "--freewheel", "--model", "scripted"]) == 0
+    capsys.readouterr()
+    assert main(["replay", str(out)]) == 0
+    assert "the same, bit for bit" in capsys.readouterr().out
+    assert main(["replay", str(out), "--redact", str(tmp_path / "shown")]) == 0
+    assert main(["replay", str(tmp_path / "shown")]) == 0
+    assert "the same, bit for bit" in capsys.readouterr().out
+
+
+@pytest.mark.needs_weights("silero-vad")
+def test_a_scene_writes_its_files(
     scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
@@ -100,6 +114,7 @@ def test_a_scene_writes_its_four_files(
         "clean_user.flac",
         "timeline.jsonl",
         "summary.json",
+        "replay",
     }
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     assert json.loads(capsys.readouterr().out) == summary
