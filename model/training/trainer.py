@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 Observe = Callable[[int, "Journal"], Mapping[str, Any]]
 OpenJournal = Callable[[int], "Journal"]
 _MIB = 1 << 20
+_TERMINAL_REFRESH_S, _LOG_REFRESH_S = 0.2, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,14 @@ class StepReport:
         return record
 
 
-class Trainer:
-    """One stage; ``model`` and ``optimizer`` are prepared by ``accelerator``.
+class _Bar(tqdm):  # pyright: ignore[reportMissingTypeArgument]
+    """A bar without tqdm's watching thread: every step reports by itself."""
 
-    Args:
-        observe: called on the main process with the number of steps done, when it is saved;
-            returns what goes into the journal beside the losses.
-    """
+    monitor_interval = 0
+
+
+class Trainer:
+    """One stage; ``model`` and ``optimizer`` are prepared by ``accelerator``."""
 
     def __init__(
         self,
@@ -95,6 +98,7 @@ class Trainer:
         self._stage = stage
         self._clip = recipe.adam.clip
         self._n_own = accelerator.gradient_accumulation_steps
+        self._last_loss = math.nan
 
     def train(
         self,
@@ -104,6 +108,12 @@ class Trainer:
         observe: Observe,
     ) -> None:
         """Runs the steps that are not done yet, and writes the finished model.
+
+        Args:
+            settings: what a run must have been begun with to go on here.
+            open_journal: of the number of steps that are done.
+            observe: called on the main process with the number of steps done, at the beginning
+                and whenever it is saved; returns what stands in the journal beside the losses.
 
         Raises:
             TrainingError: a loss is no number, or the disk is full.
@@ -115,23 +125,33 @@ class Trainer:
         is_main = self._accelerator.is_main_process
         self._model.train()
         with open_journal(n_done) as journal:
-            steps = range(n_done, n_steps)
-            bar = tqdm(steps, initial=n_done, total=n_steps, disable=not is_main, unit="step")
-            for step in bar:
-                report = self.step(step)
-                bar.set_postfix(
-                    loss=f"{report.loss:.3f}", tokens_s=f"{report.n_tokens / report.seconds:.0f}"
-                )
+            before = observe(0, journal) if is_main and n_done == 0 else {}
+            for step in self._shown(range(n_done, n_steps)):
+                record = self.step(step).as_record()
                 is_saved = self._is_saved(step + 1)
-                record = report.as_record()
-                if is_saved and is_main:
-                    record |= observe(step + 1, journal)
                 if is_main:
+                    record |= {"before": before} if step == 0 and before else {}
+                    record |= observe(step + 1, journal) if is_saved else {}
                     journal.write(step, record)
                 if is_saved and step + 1 < n_steps:
                     rows = self._rows.state_dict()
                     checkpoints.save(step + 1, self._model, settings, rows)
         checkpoints.finish(self._model)
+
+    def _shown(self, steps: range) -> Iterator[int]:
+        """The steps, with a bar for the person at the main process."""
+        is_terminal = sys.stderr.isatty()
+        with _Bar(
+            total=steps.stop,
+            initial=steps.start,
+            unit="step",
+            disable=not self._accelerator.is_main_process,
+            mininterval=_TERMINAL_REFRESH_S if is_terminal else _LOG_REFRESH_S,
+        ) as bar:
+            for step in steps:
+                yield step
+                bar.set_postfix_str(f"loss {self._last_loss:.3f}", refresh=False)
+                bar.update()
 
     def step(self, step: int) -> StepReport:
         """One step of the optimizer."""
@@ -153,6 +173,7 @@ class Trainer:
                 f"the loss of step {step} is {loss}; lower the rate and begin again from the last "
                 "saved step"
             )
+        self._last_loss = loss
         seconds = time.perf_counter() - began_s
         return StepReport(loss, main_loss, tuple(levels), norm, rate, n_tokens, seconds)
 
