@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import safetensors.numpy
 import torch
-from safetensors.numpy import save_file
 from torch import nn
 
 from model.duplex.expected_words import N_EXPECTATIONS
@@ -98,7 +98,7 @@ class FittedHead:
 
     def save(self, path: Path) -> None:
         partial = path.with_suffix(".partial")
-        save_file(self.tensors, partial)
+        partial.write_bytes(safetensors.numpy.save(self.tensors))
         partial.replace(path)
 
 
