@@ -42,7 +42,8 @@ class ExpectedWords:
         Args:
             states: float32 (n, state size). Returns float32 (n, N_EXPECTATIONS).
         """
-        logits = states @ self._table.T
+        # vecdot stays on this thread; a matrix product wakes the others and waits for them
+        logits = np.vecdot(states[:, None, :], self._table)
         highest = logits.max(axis=1)
         norm = highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
         log_p = logits - norm[:, None]

@@ -67,5 +67,7 @@ class TextHead:
     def logits(self, states: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The same for many states: float32 (n, s) to (n,)."""
         normal = (states - self._mean) * self._scale
-        hidden = np.maximum(normal @ self._hidden.T + self._hidden_bias, 0.0)  # (n, h)
-        return (hidden @ self._output + self._output_bias).astype(np.float32)
+        # vecdot stays on this thread; a matrix product wakes the others and waits for them
+        sums = np.vecdot(normal[:, None, :], self._hidden) + self._hidden_bias  # (n, h)
+        scores = np.vecdot(np.maximum(sums, 0.0), self._output) + self._output_bias
+        return scores.astype(np.float32)
