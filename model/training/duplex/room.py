@@ -39,7 +39,7 @@ STEADY = (
 _BREATHS = ("cough", "throat", "sniff", "laughter", "person_sneeze")
 _NEAR_DBFS = (-38.0, -18.0)
 _FAR_DBFS = (-28.0, -16.0)
-_ECHO_DB = (-30.0, -10.0)  # of the microphone's echo against the loudspeaker's signal
+_ECHO_DB = (-30.0, -5.0)  # of the microphone's echo against the loudspeaker's signal
 _SIGNAL_TO_ECHO_DB = (-5.0, 30.0)
 _LOUDEST_NEAR_DBFS, _SOFTEST_NEAR_DBFS = -14.0, -46.0
 _NOISE_DB = (5.0, 40.0)  # speech over noise
@@ -49,6 +49,9 @@ _RT60_S = (0.15, 0.8)
 _DIRECT_DB = (-3.0, 12.0)
 _DELAY_S = (0.015, 0.15)
 _DRIFTS_PPM = (0.0, 0.0, 0.0, 30.0, -50.0)
+# A loudspeaker that distorts is what the canceller cannot model: its residual sounds like speech.
+_P_DISTORTS, _DRIVE_DB = 0.3, (6.0, 28.0)
+_P_JUMPS, _JUMP_S = 0.08, (0.01, 0.06)  # a device that loses some samples in between
 _EVENT_S = 4.0  # longer recorded events are cut
 
 
@@ -59,6 +62,8 @@ class Room:
     Attributes:
         near: user to microphone; None: close to the mouth.
         echo_db: None: headphones, no echo at all.
+        drive_db: how far the loudspeaker is driven beyond where it is linear; 0: it is.
+        jump_s: by how much the echo's delay grows in the middle of the scene.
         noise: of unit level, as long as needed by looping; None: only the microphone's own.
         line: what the microphone's signal goes through: "", "telephone", "mu_law", "narrow".
     """
@@ -72,6 +77,7 @@ class Room:
     delay_s: float
     drift_ppm: float
     drive_db: float
+    jump_s: float
     noise: Samples | None
     noise_dbfs: float
     line: str
@@ -107,7 +113,8 @@ class SoundStock:
             echo_db=echo_db,
             delay_s=float(rng.uniform(*_DELAY_S)),
             drift_ppm=float(rng.choice(_DRIFTS_PPM)),
-            drive_db=float(rng.uniform(6.0, 16.0)) if rng.random() < 0.2 else 0.0,
+            drive_db=float(rng.uniform(*_DRIVE_DB)) if rng.random() < _P_DISTORTS else 0.0,
+            jump_s=float(rng.uniform(*_JUMP_S)) if rng.random() < _P_JUMPS else 0.0,
             noise=self._bed(rng),
             noise_dbfs=noise_dbfs,
             line="mu_law" if rng.random() < 0.04 else str(rng.choice(lines)),

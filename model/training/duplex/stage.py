@@ -129,7 +129,11 @@ class Stage:
         if room.echo_db is None or not self._far:
             return np.zeros(len(far), np.float32)
         played = at_loudspeaker(drifted(far, room.drift_ppm), room)
-        echo = convolved(delayed(played, room.delay_s), room.loudspeaker)
+        middle = len(played) // 2
+        heard = delayed(played, room.delay_s)
+        if room.jump_s:
+            heard[middle:] = delayed(played, room.delay_s + room.jump_s)[middle:]
+        echo = convolved(heard, room.loudspeaker)
         return echo * gain(level + room.echo_db - level_of_active_speech(echo))
 
 
