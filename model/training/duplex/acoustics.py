@@ -86,7 +86,7 @@ def mu_law(samples: Samples) -> Samples:
     """An 8-bit codec on an 8 kHz line."""
     narrow: Samples = soxr.resample(samples, ENGINE_RATE_HZ, ENGINE_RATE_HZ // 2, "HQ")
     line = np.clip(narrow, -1.0, 1.0)
-    code = np.round(np.sign(line) * np.log1p(_MU * np.abs(line)) / np.log1p(_MU) * 127.0) / 127.0
+    code = np.rint(np.sign(line) * np.log1p(_MU * np.abs(line)) / np.log1p(_MU) * 127.0) / 127.0
     decoded = np.sign(code) * (np.power(1.0 + _MU, np.abs(code)) - 1.0) / _MU
     wide = soxr.resample(decoded.astype(np.float32), ENGINE_RATE_HZ // 2, ENGINE_RATE_HZ, "HQ")
     return np.resize(wide, len(samples)).astype(np.float32)
