@@ -5,7 +5,8 @@ Decoded without a cache, so that nothing of the model in training is touched: sl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,13 +48,27 @@ class SpeechSamples:
         self._decoder_folder = parts / SPEECH_DECODER
         self._decoder: SpeechDecoder | None = None
 
-    def make(self, model: VitaAudioForCausalLM, step: int, journal: Journal) -> None:
-        """Raises OSError where the disk is full."""
+    def make(
+        self,
+        model: VitaAudioForCausalLM,
+        step: int,
+        journal: Journal,
+        autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        """One of each sentence after ``step`` steps.
+
+        Args:
+            autocast: how the language model is computed in training.
+
+        Raises:
+            OSError: the disk is full.
+        """
         if self._decoder is None:
             self._decoder = SpeechDecoder.from_directory(self._decoder_folder, model.device)
         self._folder.mkdir(parents=True, exist_ok=True)
         for number, sentence in enumerate(SENTENCES):
-            ids = self._reply(model, sentence)
+            with autocast():
+                ids = self._reply(model, sentence)
             stem = self._folder / f"step-{step:06d}-{number}"
             text = f"{sentence}\n{self._tokenizer.decode(ids)}\n"
             stem.with_suffix(".txt").write_text(text, encoding="utf-8")

@@ -17,11 +17,12 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType, set_seed
+from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
 
 from model.training.acceptance import measure_acceptance
 from model.training.checkpoints import Checkpoints, Publisher
 from model.training.data.batch import PackedBatch
-from model.training.data.loader import RowOptions, open_mixture
+from model.training.data.loader import PackedRows, RowOptions, open_mixture
 from model.training.data.parts import DataParts
 from model.training.journal import Journal
 from model.training.lora import add_adapters
@@ -83,9 +84,9 @@ def train(
     recipe, stage = run.recipe, run.stage
     if recipe.lora.rank:
         add_adapters(model, recipe.lora)
-    _apply_precision(model, recipe)
-    parts = _data_parts(run, vocabulary, accelerator)
-    with open_mixture(run.data, parts, _row_options(run, accelerator)) as rows:
+    apply_precision(model, recipe)
+    parts = open_parts(run, vocabulary, accelerator)
+    with open_rows(run, parts, accelerator) as rows:
         optimizer = make_optimizer(model, model.num_backbone_layers, stage, recipe.adam)
         prepared, prepared_optimizer = accelerator.prepare(model, optimizer)
         publisher = Publisher(model, recipe, vocabulary, run.parts)
@@ -97,7 +98,8 @@ def train(
         logger.info("the data was begun %d times", rows.n_epochs_begun)
 
 
-def _apply_precision(model: VitaAudioForCausalLM, recipe: Recipe) -> None:
+def apply_precision(model: VitaAudioForCausalLM | Qwen2ForCausalLM, recipe: Recipe) -> None:
+    """What learns becomes float32; attention, checkpointing and compilation are the recipe's."""
     precision = recipe.precision
     for parameter in model.parameters():
         if parameter.requires_grad:
@@ -110,14 +112,16 @@ def _apply_precision(model: VitaAudioForCausalLM, recipe: Recipe) -> None:
             layer.compile(dynamic=True)
 
 
-def _data_parts(run: StageRun, vocabulary: Path, accelerator: Accelerator) -> DataParts:
+def open_parts(run: StageRun, vocabulary: Path, accelerator: Accelerator) -> DataParts:
+    """The vocabulary in its folder, and the speech tokenizer of the command line."""
     tokenizer = run.parts / SPEECH_TOKENIZER if run.parts is not None else None
     device = str(accelerator.device)
     return DataParts.from_directory(vocabulary, speech_tokenizer=tokenizer, device=device)
 
 
-def _row_options(run: StageRun, accelerator: Accelerator) -> RowOptions:
-    return RowOptions(
+def open_rows(run: StageRun, parts: DataParts, accelerator: Accelerator) -> PackedRows:
+    """This process's share of the rows. Raises DataError."""
+    options = RowOptions(
         row_tokens=run.stage.row_length,
         pattern=run.recipe.pattern,
         n_streams=run.stage.rows,
@@ -126,6 +130,7 @@ def _row_options(run: StageRun, accelerator: Accelerator) -> RowOptions:
         n_workers=run.recipe.workers,
         is_padded=run.recipe.precision.compile,
     )
+    return open_mixture(run.data, parts, options)
 
 
 def _open_journal(folder: Path, accelerator: Accelerator, n_done: int) -> Journal:
@@ -166,8 +171,11 @@ def _observer(
 
     def observe(step: int, journal: Journal) -> Mapping[str, Any]:
         if samples is not None:
-            samples.make(model, step, journal)
-        return {"held_out": measure_acceptance(model, held_out).as_record()} if held_out else {}
+            samples.make(model, step, journal, accelerator.autocast)
+        if not held_out:
+            return {}
+        with accelerator.autocast():
+            return {"held_out": measure_acceptance(model, held_out).as_record()}
 
     return observe
 
