@@ -41,7 +41,7 @@ from audio_io.resampler import resample
 from audio_io.silent import SilentBackend
 from audio_io.vad import SileroVad
 from audio_io.watchdog import DeviceWatchdog
-from model import catalog
+from model import catalog, duplex
 from model.cascade.cascade import open_recognizer
 from model.cascade.clauses import ClauseSplitter
 from model.cascade.engines import RATE_HZ as SYNTHESIS_RATE_HZ
@@ -161,7 +161,7 @@ def _prediction_cost_s(predictor: DuplexPredictor) -> float:
 
 
 def _predictor_weights(store: WeightStore) -> dict[str, str]:
-    """Checksums of what predictors read; "" for a weight that is missing."""
+    """Checksums of what predictors read and of their code; "" for a weight that is missing."""
     known = store.manifest.weights
     weights = {
         name: known[name].sha256 if store.is_present(name) else "" for name in _PREDICTOR_WEIGHTS
@@ -169,6 +169,8 @@ def _predictor_weights(store: WeightStore) -> dict[str, str]:
     own = (resources_folder() / "duplex").iterdir()
     files = {path.name: path for path in own if path.suffix in _PREDICTOR_FILES}
     digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    code = sorted(Path(duplex.__path__[0]).glob("*.py"))
+    digests[duplex.__name__] = hashlib.sha256(b"".join(p.read_bytes() for p in code)).hexdigest()
     return dict(sorted((weights | digests).items()))
 
 
@@ -200,6 +202,7 @@ def _model_options(settings: Settings) -> dict[str, str | int | float | bool]:
     options: dict[str, str | int | float | bool] = {
         "llm_threads": settings.model.threads or spare,
         "language": settings.conversation.language,
+        "prepares": settings.conversation.speculative,
     }
     if settings.model.name != catalog.DEFAULT_MODEL:
         options["precision"] = settings.model.precision

@@ -25,6 +25,7 @@ from model.cascade.mandarin import MandarinRecognizer
 from model.cascade.moonshine import Moonshine
 from model.cascade.recognizer import StreamingRecognizer
 from model.cascade.reply import SpokenReply
+from model.cascade.reply_ahead import ReplyAhead
 from model.cascade.synthesizer import Synthesizer
 from model.errors import ModelError, WeightsError
 from model.events import LoadProgress, ReplyEvent, TranscriptPartial, TurnTranscribed
@@ -55,12 +56,14 @@ class CascadeOptions:
         language_model: file name below the weights folder.
         llm_threads: more than one only pays where other cores are idle.
         language: "en", "zh", or "auto": Mandarin too, where its recogniser is installed.
+        prepares: a reply is begun while the final words are still being written.
     """
 
     language_model: str = "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"
     llm_threads: int = 1
     name: str = "cascade"
     language: str = "auto"
+    prepares: bool = True
 
 
 class CascadeModel:
@@ -75,8 +78,10 @@ class CascadeModel:
         self._spoken: SpokenReply | None = None  # the latest reply, running or over
         self._turn: TurnKey | None = None
         self._context = ReplyContext()
+        self._replying: Completion | None = None
         self._warming: Completion | None = None
         self._warmed_words = 0
+        self._guess = ""  # the words so far, of the pause that is on
         self._opened: str | None = None  # language of the prompt in the model's cache
 
     @property
@@ -105,7 +110,8 @@ class CascadeModel:
             for language in ("en", "zh")
         }
         limits = {language: read_limits(language) for language in ("en", "zh")}
-        self._parts = _Parts(recognizer, llm, prompts, limits)
+        ahead = ReplyAhead(lambda prompt: llm.complete(prompt, _REPLY_TOKENS))
+        self._parts = _Parts(recognizer, llm, prompts, limits, ahead)
         report(LoadProgress("prompt", 1.0))
         self._open(self._speakable(self._options.language))  # goes on meanwhile
 
@@ -117,13 +123,19 @@ class CascadeModel:
         if self._turn is None or key.turn != self._turn.turn:
             parts.recognizer.begin()
             self._warmed_words = 0
+        self._take_back_guess()
         self._turn = key
         self._context = context
         self._warm(self._speakable(context.language), context)
 
     def hear(self, frame: AudioFrame) -> Iterable[TranscriptPartial]:
         parts = self._loaded()
-        if self._turn is None or not parts.recognizer.hear(frame):
+        if self._turn is None:
+            return ()
+        has_changed = parts.recognizer.hear(frame)
+        if self._options.prepares and (guess := parts.recognizer.guess()):
+            self._expect(guess)
+        if not has_changed:
             return ()
         text = parts.recognizer.partial_text
         # Partials may guess the language wrong; another one would cost the whole computed history.
@@ -137,6 +149,7 @@ class CascadeModel:
             return ()
         self._turn = key
         started = time.perf_counter()
+        self._bet_on_guess()
         text = parts.recognizer.finish()
         language = parts.recognizer.language
         return (TurnTranscribed(key, text, language, time.perf_counter() - started),)
@@ -147,19 +160,17 @@ class CascadeModel:
         user_text = (context.user_text or "").strip()
         if not user_text:
             return
-        written = written_language(user_text) or context.language
-        language = self._speakable(written)
-        noted = with_note(user_text, parts.limits[language])
-        if written != language:
-            noted = f"{user_text} ({_NO_MANDARIN_VOICE})"
-        prompt = parts.prompts[language].for_reply(context.messages, noted)
-        self._open(language)
-        self._stop_warming(unless_it_starts=prompt)
+        prompt = self._prompt(context, user_text)
+        completion = parts.ahead.take(prompt.before, user_text)
+        if completion is None:
+            self._open(prompt.language)
+            self._stop_warming(unless_it_starts=prompt.text)
+            completion = parts.llm.complete(prompt.text, _REPLY_TOKENS)
         spoken = SpokenReply(
-            request.generation, self._synthesizer, self._pool, request.voice, language
+            request.generation, self._synthesizer, self._pool, request.voice, prompt.language
         )
-        self._spoken = spoken
-        yield from spoken.from_model(parts.llm.complete(prompt, _REPLY_TOKENS), cancel)
+        self._spoken, self._replying = spoken, completion
+        yield from spoken.from_model(completion, cancel)
 
     def say(self, text: str, voice: VoiceChoice, generation: int) -> Iterator[ReplyEvent]:
         voices = {preset.id: preset.language for preset in self.voices()}
@@ -174,6 +185,7 @@ class CascadeModel:
 
     def forget_turn(self, key: TurnKey) -> None:
         if self._turn is not None and key.turn == self._turn.turn:
+            self._take_back_guess()
             self._turn = None
             self._loaded().recognizer.begin()
 
@@ -196,6 +208,41 @@ class CascadeModel:
     def _speakable(self, language: str) -> str:
         """Returns ``language`` where there is a voice for it, else English."""
         return "zh" if language == "zh" and self._synthesizer.can_speak("zh") else "en"
+
+    def _prompt(self, context: ReplyContext, user_text: str) -> _Prompt:
+        parts = self._loaded()
+        written = written_language(user_text) or context.language
+        language = self._speakable(written)
+        noted = with_note(user_text, parts.limits[language])
+        if written != language:
+            noted = f"{user_text} ({_NO_MANDARIN_VOICE})"
+        chat = parts.prompts[language]
+        before = chat.before_user(context.messages)
+        return _Prompt(language, before, chat.for_reply(context.messages, noted))
+
+    def _expect(self, guess: str) -> None:
+        """The user may have finished: computes the whole prompt, if these are the words."""
+        prompt = self._prompt(self._context, guess)
+        if prompt.language != self._opened:
+            return
+        self._guess = guess
+        self._warmed_words = max(self._warmed_words, len(_WORD.findall(guess)))
+        self._stop_warming(unless_it_starts=prompt.text)
+        self._warming = self._loaded().llm.warm(prompt.text)
+
+    def _bet_on_guess(self) -> None:
+        """Begins the reply to the guess, unless another one is still being written."""
+        parts, guess = self._loaded(), self._guess
+        is_writing = self._replying is not None and not self._replying.is_done.is_set()
+        if not guess or parts.recognizer.has_said_more or is_writing:
+            return
+        prompt = self._prompt(self._context, guess)
+        self._stop_warming(unless_it_starts=prompt.text)
+        parts.ahead.begin(prompt.before, guess, prompt.text)
+
+    def _take_back_guess(self) -> None:
+        self._guess = ""
+        self._loaded().ahead.drop()
 
     def _warm_with(self, partial: str) -> None:
         """Computes the words that will not change any more while the user is still speaking."""
@@ -231,11 +278,21 @@ class CascadeModel:
 
 
 @dataclass(frozen=True, slots=True)
+class _Prompt:
+    """``text`` begins with ``before``, which ends where the user's words begin."""
+
+    language: str
+    before: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Parts:
     recognizer: StreamingRecognizer
     llm: LanguageModel
     prompts: dict[str, ChatPrompt]
     limits: dict[str, tuple[Limit, ...]]
+    ahead: ReplyAhead
 
 
 def open_recognizer(weights_dir: Path, language: str = "en") -> StreamingRecognizer:

@@ -24,6 +24,8 @@ _PARTIAL_EVERY_S = 0.4
 _PARTIAL_PER_SEGMENT_S = 0.03  # longer segments cost more: be rarer (0.7 s at 10 s)
 _CUT_AFTER_S = 6.0  # from here on the segment is cut at the next pause...
 _CUT_AT_MOST_S = 8.5  # ...and here at its quietest place, pause or not (the models end at 9 s)
+_GUESS_WINDOWS = 4  # 80 ms of quiet: the user may have finished
+_GUESS_LOUD_WINDOWS = 10  # 200 ms of speech since the last guess; less is hardly a word
 _PAUSE_WINDOWS = 12  # 240 ms of quiet is a pause between phrases
 _MARGIN = ENGINE_RATE_HZ // 5  # 200 ms of quiet kept around what is transcribed
 # Mean per token: of 50 clips of English none was below, of 49 of Mandarin none either; of 89 noises
@@ -94,6 +96,25 @@ class StreamingRecognizer:
         self._quiet.n_loud_since_try = 0
         return has_news and self._set_text(self._partial_words())
 
+    def guess(self) -> str | None:
+        """The words so far by the small model, once in each pause; else None.
+
+        What ``hear`` and ``finish`` say does not depend on it.
+        """
+        quiet = self._quiet
+        is_new = quiet.n_loud_since_guess >= _GUESS_LOUD_WINDOWS and self._is_confirmed
+        if not is_new or quiet.n_quiet < _GUESS_WINDOWS:
+            return None
+        quiet.n_loud_since_guess = 0
+        if not quiet.n_loud_since_try:
+            return self._text
+        return self._text_with(words_in(self._partial, self._segment()))
+
+    @property
+    def has_said_more(self) -> bool:
+        """Words after the last guess, not just a breath."""
+        return self._quiet.n_loud_since_guess >= _GUESS_LOUD_WINDOWS
+
     def finish(self) -> str:
         """Returns the final words of all that was heard; free when nothing was heard since."""
         if self._finished is None or self._finished[0] != self._n_open:
@@ -120,11 +141,14 @@ class StreamingRecognizer:
         return has_changed
 
     def _joined(self, last: Transcription) -> str:
-        parts = [part for part in (*self._frozen, last) if part.text]
-        n_mandarin = sum(part.n_tokens for part in parts if part.language == "zh")
-        is_mandarin = 2 * n_mandarin > sum(part.n_tokens for part in parts)
+        parts = (*self._frozen, last)
+        n_mandarin = sum(part.n_tokens for part in parts if part.text and part.language == "zh")
+        is_mandarin = 2 * n_mandarin > sum(part.n_tokens for part in parts if part.text)
         self._language = "zh" if is_mandarin else "en"
-        return joined([part.text for part in parts])
+        return self._text_with(last)
+
+    def _text_with(self, last: Transcription) -> str:
+        return joined([part.text for part in (*self._frozen, last) if part.text])
 
     def _is_time_to_cut(self) -> bool:
         seconds = self._n_open / ENGINE_RATE_HZ
@@ -143,11 +167,12 @@ class StreamingRecognizer:
 
 
 class _QuietCounter:
-    """Counts quiet windows at the end and loud ones since the last partial."""
+    """Counts quiet windows at the end and loud ones since the last partial, and guess."""
 
     def __init__(self) -> None:
         self.n_quiet = 0
         self.n_loud_since_try = 0
+        self.n_loud_since_guess = 0
         self._rest: Samples = np.zeros(0, np.float32)
 
     def take(self, samples: Samples) -> None:
@@ -159,6 +184,7 @@ class _QuietCounter:
             else:
                 self.n_quiet = 0
                 self.n_loud_since_try += 1
+                self.n_loud_since_guess += 1
         self._rest = joined[n * _WINDOW :]
 
 

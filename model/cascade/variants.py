@@ -23,7 +23,9 @@ def build_better(weights_dir: Path, options: Options) -> CascadeModel:
 
 
 def _build(weights_dir: Path, options: Options, name: str, file_name: str) -> CascadeModel:
-    """Options: ``llm_threads`` and ``language``, "auto", "en" or "zh"."""
+    """Options: ``llm_threads``, ``language``, "auto", "en" or "zh", and ``prepares``."""
     n_threads = int(options.get("llm_threads", 1))
     language = str(options.get("language", "auto"))
-    return CascadeModel(weights_dir, CascadeOptions(file_name, n_threads, name, language))
+    prepares = bool(options.get("prepares", True))
+    chosen = CascadeOptions(file_name, n_threads, name, language, prepares)
+    return CascadeModel(weights_dir, chosen)

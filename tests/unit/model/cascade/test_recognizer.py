@@ -180,3 +180,58 @@ def test_mandarin_is_doubted_sooner_than_english() -> None:
 def test_stretches_of_mandarin_are_joined_with_a_comma() -> None:
     assert joined(["你好", "再见"]) == "你好，再见"
     assert joined(["Hello", "再见", "bye."]) == "Hello 再见 bye."
+
+
+# -- guesses -----------------------------------------------------------------------------------
+
+
+def guesses(recognizer: StreamingRecognizer, samples: Samples) -> list[tuple[float, str]]:
+    """(seconds heard, words) of every guess."""
+    found: list[tuple[float, str]] = []
+    for start in range(0, len(samples), 160):
+        recognizer.hear(AudioFrame(frozen(samples[start : start + 160]), start))
+        if (guess := recognizer.guess()) is not None:
+            found.append(((start + 160) / RATE, guess))
+    return found
+
+
+def test_a_pause_is_guessed_once_and_soon() -> None:
+    recognizer = StreamingRecognizer(Counter("p"), Counter("f"))
+    found = guesses(recognizer, np.concatenate([sound(2.2), silence(2.0)]))
+    assert [guess.split() for _, guess in found] == [["p"] * 4]
+    assert found[0][0] == pytest.approx(2.2 + 0.1, abs=0.03)
+    assert not recognizer.has_said_more
+
+
+def test_every_pause_of_a_turn_is_guessed() -> None:
+    recognizer = StreamingRecognizer(Counter("p"), Counter("f"))
+    parts = [sound(1.5), silence(0.3), sound(1.5), silence(0.3)]
+    found = guesses(recognizer, np.concatenate(parts))
+    assert [guess.split() for _, guess in found] == [["p"] * 3, ["p"] * 6]
+
+
+def test_while_somebody_speaks_and_in_noise_nothing_is_guessed() -> None:
+    assert guesses(StreamingRecognizer(Counter("p"), Counter("f")), sound(4.0)) == []
+    doubted = StreamingRecognizer(Counter("p"), Counter("f", logprob=-3.0))
+    assert guesses(doubted, np.concatenate([sound(2.0), silence(1.0)])) == []
+
+
+def test_words_after_a_guess_are_noticed_a_breath_is_not() -> None:
+    recognizer = StreamingRecognizer(Counter("p"), Counter("f"))
+    guesses(recognizer, np.concatenate([sound(2.2), silence(0.2), sound(0.1)]))
+    assert not recognizer.has_said_more
+    guesses(recognizer, np.concatenate([silence(2.5), sound(0.3)]))
+    assert recognizer.has_said_more
+
+
+def test_guesses_change_nothing_of_what_is_heard() -> None:
+    heard = np.concatenate([sound(1.7), silence(0.3), sound(1.2), silence(0.5)])
+    plain, guessing = (StreamingRecognizer(Counter("p"), Counter("f")) for _ in range(2))
+    partials: list[str] = []
+    for start in range(0, len(heard), 160):
+        frame = AudioFrame(frozen(heard[start : start + 160]), start)
+        if guessing.hear(frame):
+            partials.append(guessing.partial_text)
+        guessing.guess()
+    assert feed(plain, heard) == partials
+    assert plain.finish() == guessing.finish()
