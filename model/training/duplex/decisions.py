@@ -22,6 +22,8 @@ DELAYS_MS = (200.0, 280.0, 360.0, 440.0, 520.0, 680.0, 840.0)  # before, it may 
 TIMEOUTS_MS = (800.0, 1000.0, 1200.0, 1600.0, 2000.0, 2500.0, 3000.0)
 _ABOUT_AS_QUICK = 1.03
 _LEAST_HOLD_P, _LEAST_CUT_P = 0.3, 0.5  # however few backchannels there were to measure
+_LEAST_RESUME_P, _MOST_RESUME_P = 0.5, 0.95
+_HYSTERESIS = 0.15  # a probability that wavers must not hold and let go by turns
 LEAST_HOLD_MS = 200.0  # shorter gaps belong to fluent speech
 TIMER_MS = tuple(np.arange(200.0, 3001.0, 40.0))
 
@@ -194,7 +196,7 @@ def overlap_point(
     overlaps: Sequence[Overlap],
     *,
     hold_budget: float = 0.2,
-    cut_budget: float = 0.05,
+    cut_budget: float = 0.08,
     lost: float = 0.02,
 ) -> OverlapPoint:
     """Thresholds from budgets.
@@ -216,12 +218,20 @@ def overlap_point(
         end = int(cuts[0]) if len(cuts) else len(p)
         between = p[int(held[0]) : end]
         lows.append(float(between.min()) if len(between) else 1.0)
-    resume_p = 1.0 - float(np.quantile(lows, lost)) if lows else 1.0 - hold_p
-    return OverlapPoint(hold_p, cut_p, min(max(resume_p, 1.0 - hold_p), 0.95))
+    resume_p = 1.0 - float(np.quantile(lows, lost)) if lows else 0.0
+    least = max(1.0 - hold_p + _HYSTERESIS, _LEAST_RESUME_P)
+    return OverlapPoint(hold_p, cut_p, min(max(resume_p, least), _MOST_RESUME_P))
 
 
 def _least_threshold(overlaps: Sequence[Overlap], budget: float) -> float:
+    """``budget`` comes to a whole number of backchannels, the nearest one."""
+    peaks = [
+        float(overlap.p_interruption.max())
+        for overlap in overlaps
+        if overlap.outcome is Outcome.BACKCHANNEL
+    ]
+    n_allowed = round(budget * len(peaks))
     for threshold in THRESHOLDS:
-        if overlap_score(overlaps, float(threshold)).false_positives <= budget:
+        if sum(peak >= threshold for peak in peaks) <= n_allowed:
             return float(threshold)
     return float(THRESHOLDS[-1])
