@@ -82,9 +82,10 @@ def acknowledged(overlap: Overlap, voice_ms: float) -> Overlap:
 
 
 def undecided(overlap: Overlap) -> Overlap:
-    """It has only begun: whatever is held or quieter stays so."""
+    """It has only begun: the reply may be held, but is neither cut nor let go."""
     return replace(
         overlap,
+        p_interruption=min(overlap.p_interruption, CUT_P - _STEP),
         p_backchannel=min(overlap.p_backchannel, RESUME_P - _STEP),
         p_noise=min(overlap.p_noise, RESUME_P - _STEP),
     )

@@ -36,7 +36,7 @@ from model.duplex.voice_tracker import MS, Stretch
 from model.duplex.warm_up import WarmUp
 from model.interfaces import AgentState, DuplexPrediction, UserState
 
-_EARLY_MS = 250.0  # of voice; with less, what sounds harmless may be the first syllable of more
+_EARLY_MS = 300.0  # of voice; with less, "mm-hm" and the first syllable of a sentence are alike
 _JUST_BEGUN_S = 1.0  # a reply; who interrupts it so soon had not finished
 _SILENT_AGAIN_MS = 1000.0  # after the longest wait; then there is nothing left to say
 

@@ -76,9 +76,10 @@ def test_quiet_again_the_reply_goes_on_unless_it_was_cut() -> None:
     assert let_go(of(0.1, 0.1)) == of(0.1, 0.1)
 
 
-def test_what_has_only_begun_does_not_resume_yet() -> None:
-    early = undecided(of(0.05, 0.9))
-    assert max(early.p_backchannel, early.p_noise) < RESUME_P
+def test_what_has_only_begun_is_held_at_most() -> None:
+    harmless, wanting = undecided(of(0.05, 0.9)), undecided(of(0.95, 0.03))
+    assert max(harmless.p_backchannel, harmless.p_noise) < RESUME_P
+    assert HOLD_P <= wanting.p_interruption < CUT_P
 
 
 def test_words_of_acknowledgement_buy_time_but_not_for_ever() -> None:
