@@ -16,6 +16,7 @@ pytest.importorskip("accelerate", reason="the speech-lm extra is not installed")
 from accelerate.state import AcceleratorState, GradientState  # noqa: E402
 
 from model.training import (  # noqa: E402
+    measure,
     stage1_alignment,
     stage2_one_mctp,
     stage3_ten_mctp,
@@ -119,6 +120,22 @@ def test_agreement_is_measured_whenever_a_step_is_saved(trained):
     measured = [one["held_out"] for one in read_metrics(trained / "stage3") if "held_out" in one]
     assert len(measured) == 2
     assert len(measured[-1]["modules"]) == 3
+
+
+def test_agreement_of_finished_stages_is_one_table(trained, common, capsys):
+    stages = [str(trained / f"stage{number}") for number in (2, 3)]
+    assert measure.main([*stages, "--data", str(common[3])]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("|")[1].strip() for line in lines] == [
+        *("module", "---", "1", "2", "3", "mean", "drafts kept", "backbone right")
+    ]
+    assert lines[3].split("|")[2].strip() == ""
+    assert measure.main([stages[0], "--data", str(common[3]), "--modules", "3", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out).values()
+    before = read_metrics(trained / "stage3")[0]["before"]["held_out"]
+    assert found["modules"] == before["modules"]
+    assert measure.main([str(trained), "--data", str(common[3])]) == 1
+    assert "holds no model" in capsys.readouterr().err
 
 
 def test_finished_stage_is_not_trained_again(trained, common, capsys):
@@ -240,6 +257,14 @@ def test_full_disk_stops_with_what_was_saved_before(common, tmp_path, capsys):
     assert "000012 cannot be written:" in said
     assert "make room and run the same command again" in said
     assert list((out / "steps").iterdir()) == []
+
+
+def test_processes_that_would_train_apart_are_stopped(common, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("ACCELERATE_USE_CPU", raising=False)
+    said = refusal(capsys, stage1_alignment, *common, "--out", tmp_path / "out")
+    assert "2 processes were launched and each would train alone" in said
+    assert "on a CPU set ACCELERATE_USE_CPU=true" in said
 
 
 def test_rate_that_is_too_high_is_said_before_anything_is_saved(common, tmp_path, capsys):
