@@ -20,6 +20,7 @@ from model.vita_audio.modeling import VitaAudioForCausalLM, load_language_model
 from model.vita_audio.text_tokenizer import TextTokenizer
 
 EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,11 @@ def run_stage(
     except (ModelError, OSError) as error:
         sys.stderr.write(f"stage {number}: {' '.join(str(error).split())}\n")
         return EXIT_FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            f"stage {number}: interrupted; the same command goes on from the last saved step\n"
+        )
+        return EXIT_INTERRUPTED
     return 0
 
 

@@ -67,6 +67,8 @@ def open_accelerator(run: StageRun) -> Accelerator:
     logging.basicConfig(format="%(message)s", level=level)
     logging.getLogger("accelerate").setLevel(logging.WARNING)
     set_seed(run.recipe.seed)
+    if accelerator.device.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # TF32, as upstream
     return accelerator
 
 
