@@ -22,6 +22,7 @@ from model.duplex.overlap_policy import (
     RESUME_P,
     Overlap,
     acknowledged,
+    confirmed,
     held_back,
     judged,
     let_go,
@@ -225,6 +226,13 @@ class TrainedDuplexPredictor:
             verdict = held_back(verdict)
         if stream.words.is_acknowledgement:
             verdict = acknowledged(verdict, overlap.voice_ms)
+        else:
+            verdict = confirmed(
+                verdict,
+                span_ms=overlap.span_ms,
+                voice_ms=overlap.voice_ms,
+                has_words=stream.words.is_sentence,
+            )
         quiet_ms = overlap.silence_ms(user.frame.end_s)
         if quiet_ms >= stream.tracker.settings.word_wait_ms:
             return let_go(verdict)

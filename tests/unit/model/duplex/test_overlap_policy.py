@@ -12,6 +12,7 @@ from model.duplex.overlap_policy import (
     RESUME_P,
     Overlap,
     acknowledged,
+    confirmed,
     held_back,
     judged,
     let_go,
@@ -88,3 +89,16 @@ def test_words_of_acknowledgement_buy_time_but_not_for_ever() -> None:
     assert acknowledged(eager, ACKNOWLEDGED_MS) == eager
     unsure = of(0.5, 0.3)
     assert acknowledged(unsure, 400.0) == unsure
+
+
+def test_a_voice_that_holds_the_reply_cuts_it_once_it_says_something_or_goes_on() -> None:
+    held, mere = of(0.5, 0.3), of(0.1, 0.4)
+
+    def after(overlap: Overlap, *, span_ms: float, has_words: bool, share: float = 1.0) -> Overlap:
+        return confirmed(overlap, span_ms=span_ms, voice_ms=share * span_ms, has_words=has_words)
+
+    assert after(held, span_ms=400.0, has_words=False) == held
+    assert after(held, span_ms=400.0, has_words=True).p_interruption >= CUT_P
+    assert after(held, span_ms=650.0, has_words=False).p_interruption >= CUT_P
+    assert after(held, span_ms=650.0, has_words=False, share=0.4) == held, "two coughs"
+    assert after(mere, span_ms=2000.0, has_words=True) == mere
