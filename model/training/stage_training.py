@@ -146,6 +146,8 @@ def _settings(run: StageRun, model: VitaAudioForCausalLM) -> dict[str, Any]:
         "stage": run.number,
         "steps": stage.steps,
         "rate": stage.rate,
+        "warm-up": stage.warm_up,
+        "floor": stage.floor,
         "rows": stage.rows,
         "row_length": stage.row_length,
         "pattern": list(run.recipe.pattern),
