@@ -29,7 +29,7 @@ def test_single_values_can_be_changed(nano_recipe):
     recipe = read_recipe(
         nano_recipe, ("stages.2.steps=3", "stages.rows=8", "name=other", "pattern=[1, 4]")
     )
-    assert [stage.steps for stage in recipe.stages] == [6, 3, 6, 6]
+    assert [stage.steps for stage in recipe.stages] == [24, 3, 6, 6]
     assert {stage.rows for stage in recipe.stages} == {8}
     assert (recipe.name, recipe.pattern) == ("other", (1, 4))
 
