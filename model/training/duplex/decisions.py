@@ -195,8 +195,8 @@ def _share(stops: Sequence[float | None]) -> float:
 def overlap_point(
     overlaps: Sequence[Overlap],
     *,
-    hold_budget: float = 0.2,
-    cut_budget: float = 0.08,
+    hold_budget: float = 0.5,
+    cut_budget: float = 0.15,
     lost: float = 0.02,
 ) -> OverlapPoint:
     """Thresholds from budgets.

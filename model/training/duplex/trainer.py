@@ -6,6 +6,7 @@ goes on as if it had not been. Knows neither thresholds nor where weights are sh
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
@@ -34,7 +35,8 @@ _LEAST_STD = 0.1  # a flag that is hardly ever set must not be blown up
 _WARM_UP_STEPS = 100  # or a tenth of a short run
 _LAST_RATE = 0.02  # of the highest, at the last epoch
 _GRADIENT_LIMIT = 1.0
-_BEST, _NOW, _MOMENT = "best.", "now.", "adam."
+_BEST, _NOW, _AVERAGE, _MOMENT = "best.", "now.", "average.", "adam."
+_AVERAGED_STEPS = 200  # that a running mean of the weights remembers; fewer at the beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,10 @@ class Epoch:
 class Trainer:
     """Fits ``network`` to ``train`` and keeps the weights that were best on ``val``.
 
+    What is validated and kept is a running mean of the weights (Polyak and Juditsky 1992).
+
     Attributes:
+        average: the running mean.
         curve: the epochs so far.
         best: the best of them; None before the first.
     """
@@ -86,6 +91,7 @@ class Trainer:
         self.settings = settings
         self.curve: list[Epoch] = []
         self.best: Epoch | None = None
+        self.average = copy.deepcopy(self.network).eval().requires_grad_(requires_grad=False)
         self._best_weights = network.weights()
         self._train = list(train)
         self._val = [pack(clips) for clips in in_order(val, settings.batch_clips)]
@@ -119,6 +125,7 @@ class Trainer:
             disturb(batch.features, rng)
             self._set_rate((number - 1) * self._steps_per_epoch + index)
             loss, n = self._step(batch.to(self._device))
+            self._average_in((number - 1) * self._steps_per_epoch + index)
             total += loss * n
             weight += n
             tick()
@@ -126,7 +133,7 @@ class Trainer:
         self.curve.append(epoch)
         if self.best is None or epoch.val_loss < self.best.val_loss:
             self.best = epoch
-            self._best_weights = self.network.weights()
+            self._best_weights = self.average.weights()
         return epoch
 
     @property
@@ -135,12 +142,11 @@ class Trainer:
         return self._steps_per_epoch
 
     def val_loss(self) -> float:
-        self.network.eval()
         total = weight = 0.0
         with torch.no_grad():
             for stored in self._val:
                 batch = stored.to(self._device)
-                loss, n = weighted_loss(self.network(batch.features), batch)
+                loss, n = weighted_loss(self.average(batch.features), batch)
                 total += float(loss) * n
                 weight += n
         return total / max(weight, 1e-9)
@@ -161,11 +167,19 @@ class Trainer:
         self._optimizer.step()
         return float(loss.detach()), n
 
+    @torch.no_grad()
+    def _average_in(self, step: int) -> None:
+        share = max(1.0 / (step + 1), 1.0 / _AVERAGED_STEPS)
+        for mean, weight in zip(self.average.parameters(), self.network.parameters(), strict=True):
+            mean.lerp_(weight, share)
+
     def save(self, path: Path, data_name: str) -> None:
         """Everything that ``resume`` needs, in one file that is replaced at once."""
         tensors = {_BEST + name: torch.from_numpy(w) for name, w in self._best_weights.items()}
         state = self.network.state_dict()
         tensors |= {_NOW + name: tensor.contiguous() for name, tensor in state.items()}
+        average = self.average.state_dict()
+        tensors |= {_AVERAGE + name: tensor.contiguous() for name, tensor in average.items()}
         for index, moments in self._optimizer.state_dict()["state"].items():
             for name, tensor in moments.items():
                 tensors[f"{_MOMENT}{index}.{name}"] = tensor.contiguous()
@@ -201,6 +215,7 @@ class Trainer:
             return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
 
         self.network.load_state_dict(below(_NOW))
+        self.average.load_state_dict(below(_AVERAGE))
         self._best_weights = {name: tensor.numpy() for name, tensor in below(_BEST).items()}
         moments: dict[int, dict[str, Tensor]] = {}
         for key, tensor in below(_MOMENT).items():

