@@ -204,9 +204,10 @@ class DialogueDraft:
         """Words of somebody who spoke over the reply and fell silent again."""
         is_sentence = text is None or len(words(text)) > 1
         is_overlap = self.state.phase is Phase.OVERLAP
-        if is_sentence and (is_overlap or self.state.has_echo_converged):
+        is_user = is_overlap or self.state.has_echo_converged
+        if is_sentence and is_user:
             self._barge_in("words")
-        elif is_overlap and sounds_like_stop_word(text or "", self._rules.stop_phrases):
+        elif is_user and sounds_like_stop_word(text or "", self._rules.stop_phrases):
             self._obey_stop_phrase()
         elif is_overlap:
             self._resume("a single word")  # as often a misheard "mm-hm" as a word

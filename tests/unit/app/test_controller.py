@@ -260,6 +260,15 @@ def test_a_misheard_stop_word_over_the_reply_stops_it() -> None:
     assert talk.state.turn is None, "an order wants no answer"
 
 
+def test_a_misheard_stop_word_stops_a_reply_that_has_gone_on_meanwhile() -> None:
+    talk = Talk()
+    talk.until_overlap()
+    talk.feed(SpeechEnded(5.3, 5.5), DuplexPrediction(5.6, p_noise=0.9))
+    assert talk.state.phase is Phase.SPEAKING
+    assert FadeAndFlush in kinds(talk.feed(talk.words("Stomp.")))
+    assert talk.state.turn is None
+
+
 def test_a_single_word_over_the_reply_lets_it_go_on() -> None:
     talk = Talk()
     generation = talk.until_overlap()
