@@ -95,11 +95,14 @@ def confirmed(overlap: Overlap, *, span_ms: float, voice_ms: float, has_words: b
     return _cut(overlap, f"a voice for {span_ms:.0f} ms") if goes_on else overlap
 
 
-def undecided(overlap: Overlap) -> Overlap:
-    """It has only begun: the reply may be held, but is neither cut nor let go."""
+def undecided(overlap: Overlap, *, is_over: bool) -> Overlap:
+    """Too short to tell: the reply may be held, but not cut, nor let go while the voice lasts."""
+    p = min(overlap.p_interruption, CUT_P - _STEP)
+    if is_over:
+        return replace(overlap, p_interruption=p)
     return replace(
         overlap,
-        p_interruption=min(overlap.p_interruption, CUT_P - _STEP),
+        p_interruption=p,
         p_backchannel=min(overlap.p_backchannel, RESUME_P - _STEP),
         p_noise=min(overlap.p_noise, RESUME_P - _STEP),
     )

@@ -37,7 +37,9 @@ from model.duplex.voice_tracker import MS, Stretch
 from model.duplex.warm_up import WarmUp
 from model.interfaces import AgentState, DuplexPrediction, UserState
 
-_EARLY_MS = 300.0  # of voice; with less, "mm-hm" and the first syllable of a sentence are alike
+# Of voice; what is shorter sounds like "yeah" whatever it is (half of them are shorter), so that
+# only words make it an interruption.
+_SHORT_MS = 400.0
 _JUST_BEGUN_S = 1.0  # a reply; who interrupts it so soon had not finished
 _SILENT_AGAIN_MS = 1000.0  # after the longest wait; then there is nothing left to say
 
@@ -224,6 +226,9 @@ class TrainedDuplexPredictor:
         margin_db, has_words = stream.tracker.margin_db, stream.words.is_sentence
         if not self._warm_up.lets_through(margin_db, has_words=has_words):
             verdict = held_back(verdict)
+        quiet_ms = overlap.silence_ms(user.frame.end_s)
+        if overlap.voice_ms < _SHORT_MS:
+            verdict = undecided(verdict, is_over=quiet_ms >= stream.tracker.settings.gap_ms)
         if stream.words.is_acknowledgement:
             verdict = acknowledged(verdict, overlap.voice_ms)
         else:
@@ -233,11 +238,8 @@ class TrainedDuplexPredictor:
                 voice_ms=overlap.voice_ms,
                 has_words=stream.words.is_sentence,
             )
-        quiet_ms = overlap.silence_ms(user.frame.end_s)
-        if quiet_ms >= stream.tracker.settings.word_wait_ms:
-            return let_go(verdict)
-        is_short = overlap.voice_ms < _EARLY_MS and quiet_ms < stream.tracker.settings.gap_ms
-        return undecided(verdict) if is_short else verdict
+        is_over = quiet_ms >= stream.tracker.settings.word_wait_ms
+        return let_go(verdict) if is_over else verdict
 
     def _learn_from_cut(self, overlap: Stretch) -> None:
         last_voice_s, self._last_voice_s = self._last_voice_s, None

@@ -77,10 +77,13 @@ def test_quiet_again_the_reply_goes_on_unless_it_was_cut() -> None:
     assert let_go(of(0.1, 0.1)) == of(0.1, 0.1)
 
 
-def test_what_has_only_begun_is_held_at_most() -> None:
-    harmless, wanting = undecided(of(0.05, 0.9)), undecided(of(0.95, 0.03))
-    assert max(harmless.p_backchannel, harmless.p_noise) < RESUME_P
-    assert HOLD_P <= wanting.p_interruption < CUT_P
+def test_what_is_short_is_held_at_most_and_let_go_only_when_it_is_over() -> None:
+    harmless, wanting = of(0.05, 0.9), of(0.95, 0.03)
+    early = undecided(harmless, is_over=False)
+    assert max(early.p_backchannel, early.p_noise) < RESUME_P
+    assert undecided(harmless, is_over=True) == harmless
+    for is_over in (False, True):
+        assert HOLD_P <= undecided(wanting, is_over=is_over).p_interruption < CUT_P
 
 
 def test_words_of_acknowledgement_buy_time_but_not_for_ever() -> None:
