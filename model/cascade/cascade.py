@@ -27,6 +27,7 @@ from model.cascade.recognizer import StreamingRecognizer
 from model.cascade.reply import SpokenReply
 from model.cascade.reply_ahead import ReplyAhead
 from model.cascade.synthesizer import Synthesizer
+from model.cascade.token_draft import SharedDraft
 from model.errors import ModelError, WeightsError
 from model.events import LoadProgress, ReplyEvent, TranscriptPartial, TurnTranscribed
 from model.interfaces import (
@@ -228,7 +229,7 @@ class CascadeModel:
         self._guess = guess
         self._warmed_words = max(self._warmed_words, len(_WORD.findall(guess)))
         self._stop_warming(unless_it_starts=prompt.text)
-        self._warming = self._loaded().llm.warm(prompt.text)
+        self._warming = self._loaded().llm.warm(prompt.text[:-1])  # a reply computes the last token
 
     def _bet_on_guess(self) -> None:
         """Begins the reply to the guess, unless another one is still being written."""
@@ -305,8 +306,9 @@ def open_recognizer(weights_dir: Path, language: str = "en") -> StreamingRecogni
     if language == "zh":
         mandarin = MandarinRecognizer(mandarin_folder)
         return StreamingRecognizer(mandarin, mandarin)
-    tiny = Moonshine(weights_dir / "moonshine-tiny-en")
-    base = _larger(weights_dir) or tiny
+    draft = SharedDraft()
+    tiny = Moonshine(weights_dir / "moonshine-tiny-en", draft=draft)
+    base = _larger(weights_dir, draft) or tiny
     if language == "auto" and MandarinRecognizer.is_installed(mandarin_folder):
         mandarin = MandarinRecognizer(mandarin_folder)
         final = BilingualTranscriber(base, mandarin)
@@ -314,10 +316,10 @@ def open_recognizer(weights_dir: Path, language: str = "en") -> StreamingRecogni
     return StreamingRecognizer(tiny, base)
 
 
-def _larger(weights_dir: Path) -> Moonshine | None:
+def _larger(weights_dir: Path, draft: SharedDraft) -> Moonshine | None:
     """The larger model writes the final text; where it is missing the smaller one does."""
     try:
-        return Moonshine(weights_dir / "moonshine-base-en", fold=True)
+        return Moonshine(weights_dir / "moonshine-base-en", fold=True, draft=draft)
     except WeightsError as error:
         log.info("using the small recogniser for everything: %s", error)
         return None

@@ -10,6 +10,7 @@ import math
 import os
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,8 @@ import numpy as np
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.cascade.graph_names import with_named_subgraphs
-from model.cascade.onnx_session import RUNTIME_VERSION, open_session
+from model.cascade.onnx_session import RUNTIME_VERSION, Session, open_session
+from model.cascade.token_draft import SharedDraft, TokenDraft
 from model.errors import WeightsError
 
 log = logging.getLogger(__name__)
@@ -49,12 +51,14 @@ class Transcription:
 class Moonshine:
     """Offline recogniser of one size; ``folder`` holds encoder, decoder and tokenizer."""
 
-    def __init__(self, folder: Path, fold: bool = False) -> None:
+    def __init__(self, folder: Path, fold: bool = False, draft: SharedDraft | None = None) -> None:
         """Opens the weights.
 
         Args:
             fold: unpack the quantised constants once, to a file kept beside the weights. Without
                 it the base size unpacks all of its weights at every token.
+            draft: of all sizes that hear the same speaker; their tokens are the same. Only a folded
+                model reads it: the rounding of another one depends on what it computes at once.
 
         Raises:
             WeightsError: a file is missing or cannot be opened.
@@ -64,9 +68,9 @@ class Moonshine:
         self._pieces = _read_pieces(_existing(folder / "tokenizer.bin"))
         self._encoder = open_session(_folded(encoder) if fold else encoder)
         self._decoder = open_session(_folded(decoder) if fold else decoder)
-        self._input_names = {i.name for i in self._decoder.get_inputs()}
         self._encoder_names = {i.name for i in self._encoder.get_inputs()}
-        self._output_names = [o.name for o in self._decoder.get_outputs()]
+        self._draft = draft or SharedDraft()
+        self._reads_draft = fold
         self._empty_past = {
             i.name: np.zeros((1, cast(int, i.shape[1]), 0, cast(int, i.shape[3])), np.float32)
             for i in self._decoder.get_inputs()
@@ -91,31 +95,28 @@ class Moonshine:
         return self._decode(hidden, max_tokens)
 
     def _decode(self, hidden: np.ndarray[Any, Any], max_tokens: int) -> Transcription:
-        past: dict[str, Any] = dict(self._empty_past)
-        fixed: dict[str, Any] = {"encoder_hidden_states": hidden}
-        if "encoder_attention_mask" in self._input_names:
-            fixed["encoder_attention_mask"] = np.ones((1, hidden.shape[1]), np.int64)
+        """Greedy: the same tokens as one at a time; where a draft was right, many in one run."""
+        known = [t for t in self._draft.tokens if t < len(self._pieces)]
+        draft = TokenDraft(known if self._reads_draft else ())
+        run = _DecoderRun(self._decoder, hidden, self._empty_past)
         tokens: list[int] = []
         logprob = 0.0
         last = _START_TOKEN
-        for step in range(max_tokens):
-            outputs = self._step(last, step, {**fixed, **past})
-            logits = outputs["logits"][0, -1]
-            last = int(logits.argmax())
-            if last == _END_TOKEN or has_looped(tokens):
-                break
-            tokens.append(last)
-            logprob += float(logits[last]) - _log_sum_exp(logits)
-            for name in past:
-                if step == 0 or ".decoder." in name:
-                    past[name] = outputs[name.replace("past_key_values", "present")]
+        while last != _END_TOKEN and len(tokens) < max_tokens and not has_looped(tokens):
+            guessed = draft.ahead()[: max_tokens - len(tokens) - 1]
+            for logits, expected in zip_longest(run.logits(last, guessed), guessed):
+                last = int(logits.argmax())
+                if last == _END_TOKEN or has_looped(tokens):
+                    break
+                tokens.append(last)
+                draft.written(last)
+                logprob += float(logits[last]) - _log_sum_exp(logits)
+                if last != expected:
+                    break
+            run.keep(len(tokens))
         tokens = without_loop(tokens)
+        self._draft.tokens = tuple(tokens)
         return Transcription(self._text(tokens), logprob / max(1, len(tokens)), len(tokens))
-
-    def _step(self, token: int, step: int, feed: dict[str, Any]) -> dict[str, Any]:
-        feed["input_ids"] = np.array([[token]], np.int64)
-        feed["use_cache_branch"] = np.array([step > 0])
-        return dict(zip(self._output_names, self._decoder.run(None, feed), strict=True))
 
     def _text(self, tokens: list[int]) -> str:
         raw = b"".join(
@@ -123,6 +124,40 @@ class Moonshine:
             for token in tokens
         )
         return raw.decode("utf-8", "replace").replace(_WORD_MARK, " ").strip()
+
+
+class _DecoderRun:
+    """The decoder with what it computed of one sentence so far."""
+
+    def __init__(
+        self, decoder: Session, hidden: np.ndarray[Any, Any], empty_past: dict[str, Any]
+    ) -> None:
+        self._decoder = decoder
+        self._past = dict(empty_past)
+        self._output_names = [o.name for o in decoder.get_outputs()]
+        self._fixed: dict[str, Any] = {"encoder_hidden_states": hidden}
+        if any(i.name == "encoder_attention_mask" for i in decoder.get_inputs()):
+            self._fixed["encoder_attention_mask"] = np.ones((1, hidden.shape[1]), np.int64)
+        self._is_begun = False
+
+    def logits(self, token: int, guessed: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        """Returns [1 + n_guessed, n_vocabulary]: what follows ``token``, and each guess."""
+        feed = {**self._fixed, **self._past}
+        feed["input_ids"] = np.array([[token, *guessed]], np.int64)
+        feed["use_cache_branch"] = np.array([self._is_begun])
+        values = self._decoder.run(None, feed)
+        outputs = dict(zip(self._output_names, values, strict=True))
+        for name in self._past:
+            if not self._is_begun or ".decoder." in name:
+                self._past[name] = outputs[name.replace("past_key_values", "present")]
+        self._is_begun = True
+        return outputs["logits"][0]
+
+    def keep(self, n_tokens: int) -> None:
+        """Forgets what was computed of guesses that were wrong."""
+        for name, value in self._past.items():
+            if ".decoder." in name:
+                self._past[name] = value[:, :, :n_tokens]
 
 
 _LOOP_PERIODS = range(1, 9)  # tokens; a phrase of eight tokens is about five words

@@ -97,7 +97,7 @@ class StreamingRecognizer:
         return has_news and self._set_text(self._partial_words())
 
     def guess(self) -> str | None:
-        """The words so far by the small model, once in each pause; else None.
+        """The final words if this pause is the end, once in each pause; else None.
 
         What ``hear`` and ``finish`` say does not depend on it.
         """
@@ -106,9 +106,7 @@ class StreamingRecognizer:
         if not is_new or quiet.n_quiet < _GUESS_WINDOWS:
             return None
         quiet.n_loud_since_guess = 0
-        if not quiet.n_loud_since_try:
-            return self._text
-        return self._text_with(words_in(self._partial, self._segment()))
+        return self._text_with(self._final_words())
 
     @property
     def has_said_more(self) -> bool:
@@ -117,9 +115,12 @@ class StreamingRecognizer:
 
     def finish(self) -> str:
         """Returns the final words of all that was heard; free when nothing was heard since."""
+        return self._joined(self._final_words())
+
+    def _final_words(self) -> Transcription:
         if self._finished is None or self._finished[0] != self._n_open:
             self._finished = (self._n_open, words_in(self._final, self._segment()))
-        return self._joined(self._finished[1])
+        return self._finished[1]
 
     def _partial_words(self) -> Transcription:
         """The small model hears words in noise; the large one does not, and has to agree once."""

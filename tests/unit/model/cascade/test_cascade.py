@@ -44,13 +44,14 @@ class Writer:
 
 
 class Writes:
-    """A recogniser of fixed words."""
+    """A recogniser that writes one text after the other, and then the last one."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, *texts: str) -> None:
+        self._texts = list(texts)
 
     def transcribe(self, samples: np.ndarray) -> Transcription:
-        return Transcription(self._text, -0.1, len(self._text.split()))
+        text = self._texts.pop(0) if len(self._texts) > 1 else self._texts[0]
+        return Transcription(text, -0.1, len(text.split()))
 
 
 @pytest.fixture
@@ -62,11 +63,14 @@ def made(tmp_path: Path) -> Iterator[list[CascadeModel]]:
 
 
 def cascade(
-    made: list[CascadeModel], folder: Path, partial: str, final: str, *, prepares: bool = True
+    made: list[CascadeModel], folder: Path, guess: str, final: str, *, prepares: bool = True
 ) -> tuple[CascadeModel, Writer]:
+    """The larger recogniser agrees that these are words, guesses, and writes the final ones."""
     model, writer = CascadeModel(folder, CascadeOptions(prepares=prepares)), Writer()
     chat = ChatPrompt(Persona("Be kind."), lambda text: len(text.split()), 1000)
-    recognizer = StreamingRecognizer(Writes(partial), Writes(final))
+    recognizer = StreamingRecognizer(
+        Writes(guess), Writes(guess, guess, final)
+    )  # agrees, guesses, ends
     ahead = ReplyAhead(lambda prompt: writer.complete(prompt, 9))
     model._parts = _Parts(recognizer, writer, {"en": chat}, {"en": ()}, ahead)  # pyright: ignore[reportArgumentType]
     made.append(model)
@@ -101,7 +105,7 @@ def test_the_reply_to_a_guess_that_comes_true_is_under_way(
     assert writer.replies == []
     (heard,) = model.finish_turn(KEY)
     (begun,) = writer.replies
-    assert begun.prompt == writer.warmed[-1]
+    assert begun.prompt.startswith(writer.warmed[-1])
     reply_to(model, heard.text or "")
     assert writer.replies == [begun]
 

@@ -198,16 +198,25 @@ def guesses(recognizer: StreamingRecognizer, samples: Samples) -> list[tuple[flo
 def test_a_pause_is_guessed_once_and_soon() -> None:
     recognizer = StreamingRecognizer(Counter("p"), Counter("f"))
     found = guesses(recognizer, np.concatenate([sound(2.2), silence(2.0)]))
-    assert [guess.split() for _, guess in found] == [["p"] * 4]
+    assert [guess.split() for _, guess in found] == [["f"] * 4]
     assert found[0][0] == pytest.approx(2.2 + 0.1, abs=0.03)
     assert not recognizer.has_said_more
+
+
+def test_the_words_of_a_guess_are_final_while_nothing_is_heard() -> None:
+    final = Counter("f")
+    recognizer = StreamingRecognizer(Counter("p"), final)
+    ((_, guess),) = guesses(recognizer, np.concatenate([sound(2.2), silence(0.08)]))
+    n = len(final.seconds)
+    assert recognizer.finish() == guess
+    assert len(final.seconds) == n
 
 
 def test_every_pause_of_a_turn_is_guessed() -> None:
     recognizer = StreamingRecognizer(Counter("p"), Counter("f"))
     parts = [sound(1.5), silence(0.3), sound(1.5), silence(0.3)]
     found = guesses(recognizer, np.concatenate(parts))
-    assert [guess.split() for _, guess in found] == [["p"] * 3, ["p"] * 6]
+    assert [guess.split() for _, guess in found] == [["f"] * 3, ["f"] * 6]
 
 
 def test_while_somebody_speaks_and_in_noise_nothing_is_guessed() -> None:
