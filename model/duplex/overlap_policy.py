@@ -16,6 +16,9 @@ HOLD_P, CUT_P, RESUME_P = 0.5, 0.8, 0.6
 ACKNOWLEDGED_MS = 1200.0
 """Of voice; who says "yeah, yeah, yeah" for longer wants the floor."""
 
+SHORT_MS = 400.0
+"""Of voice; half of all acknowledgements are shorter, so that less cuts by its words only."""
+
 GOES_ON_MS = 600.0
 """From the first voice to the latest; acknowledgements are mostly shorter (median 0.4 s)."""
 

@@ -20,6 +20,7 @@ from model.duplex.overlap_policy import (
     CUT_P,
     HOLD_P,
     RESUME_P,
+    SHORT_MS,
     Overlap,
     acknowledged,
     confirmed,
@@ -37,9 +38,6 @@ from model.duplex.voice_tracker import MS, Stretch
 from model.duplex.warm_up import WarmUp
 from model.interfaces import AgentState, DuplexPrediction, UserState
 
-# Of voice; what is shorter sounds like "yeah" whatever it is (half of them are shorter), so that
-# only words make it an interruption.
-_SHORT_MS = 400.0
 _JUST_BEGUN_S = 1.0  # a reply; who interrupts it so soon had not finished
 _SILENT_AGAIN_MS = 1000.0  # after the longest wait; then there is nothing left to say
 
@@ -227,7 +225,7 @@ class TrainedDuplexPredictor:
         if not self._warm_up.lets_through(margin_db, has_words=has_words):
             verdict = held_back(verdict)
         quiet_ms = overlap.silence_ms(user.frame.end_s)
-        if overlap.voice_ms < _SHORT_MS:
+        if overlap.voice_ms < SHORT_MS:
             verdict = undecided(verdict, is_over=quiet_ms >= stream.tracker.settings.gap_ms)
         if stream.words.is_acknowledgement:
             verdict = acknowledged(verdict, overlap.voice_ms)

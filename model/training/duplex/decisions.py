@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.duplex.classes import Outcome
+from model.duplex.overlap_policy import SHORT_MS
 from model.duplex.predictor_card import EndPoint, OverlapPoint
 from model.training.duplex.dataset import Clip
 from model.training.duplex.moments import STEP_MS, Floats, is_followed, runs, silence_ms
@@ -207,7 +208,8 @@ def overlap_point(
         lost: share of held interruptions that may be taken for harmless before they cut.
     """
     hold_p = max(_least_threshold(overlaps, hold_budget), _LEAST_HOLD_P)
-    cut_p = max(_least_threshold(overlaps, cut_budget), hold_p, _LEAST_CUT_P)
+    cut_p = _least_threshold(overlaps, cut_budget, after_ms=SHORT_MS)
+    cut_p = max(cut_p, hold_p, _LEAST_CUT_P)
     lows: list[float] = []
     for overlap in overlaps:
         p = overlap.p_interruption
@@ -223,10 +225,11 @@ def overlap_point(
     return OverlapPoint(hold_p, cut_p, min(max(resume_p, least), _MOST_RESUME_P))
 
 
-def _least_threshold(overlaps: Sequence[Overlap], budget: float) -> float:
+def _least_threshold(overlaps: Sequence[Overlap], budget: float, *, after_ms: float = 0.0) -> float:
     """``budget`` comes to a whole number of backchannels, the nearest one."""
+    n_before = int(after_ms / STEP_MS)
     peaks = [
-        float(overlap.p_interruption.max())
+        float(overlap.p_interruption[n_before:].max(initial=0.0))
         for overlap in overlaps
         if overlap.outcome is Outcome.BACKCHANNEL
     ]
