@@ -55,19 +55,27 @@ def write_stock_backbone(folder, n_base=257):
     Qwen2ForCausalLM(config).save_pretrained(folder)
 
 
-@pytest.mark.parametrize("plus", [False, True])
-def test_extended_vocabulary_has_the_published_ids(tmp_path, plus):
-    """VITA-Audio: begin_of_audio 151674, audio_0 151685, or one more in Plus."""
+def test_extended_vocabulary_has_the_published_ids(tmp_path):
+    """VITA-Audio: begin_of_audio 151674, audio_0 151685."""
     write_stock_tokenizer(tmp_path / "stock", N_BASE)
-    made = extend_stock_vocabulary(tmp_path / "stock", tmp_path / "made", plus=plus)
-    first = 151_665
-    assert [made.convert_tokens_to_ids(name) for name in vita_audio_specials(plus)] == list(
-        range(first, first + (20 if not plus else 21))
-    )
+    made = extend_stock_vocabulary(tmp_path / "stock", tmp_path / "made", plus=False)
+    found = [made.convert_tokens_to_ids(name) for name in vita_audio_specials(plus=False)]
+    assert found == list(range(151_665, 151_685))
     assert made.convert_tokens_to_ids("<|begin_of_audio|>") == 151_674
-    assert made.table.first_code == (151_686 if plus else 151_685)
-    assert made.convert_tokens_to_ids("<|audio_16383|>") == (168_069 if plus else 168_068)
-    assert len(made) == (168_070 if plus else 168_069)
+    assert made.table.first_code == 151_685
+    assert made.convert_tokens_to_ids("<|audio_16383|>") == 168_068
+    assert len(made) == 168_069
+
+
+def test_vocabulary_of_plus_has_one_token_more(tmp_path):
+    write_stock_tokenizer(tmp_path / "stock", 257)
+    plain, plus = (
+        extend_stock_vocabulary(tmp_path / "stock", tmp_path / str(kind), plus=kind)
+        for kind in (False, True)
+    )
+    assert plus.table.begin_of_audio == plain.table.begin_of_audio
+    assert plus.table.context_of_audio == plain.table.end_of_audio + 1
+    assert plus.table.first_code == plain.table.first_code + 1
 
 
 def test_folder_without_a_tokenizer_is_no_start(tmp_path):
