@@ -19,6 +19,7 @@ _CJK_FIRST = 6
 
 _SENTENCE_ENDS = frozenset(".!?…")
 _PHRASE_ENDS = frozenset(",;:—–")
+_LIST_MARKS = frozenset(",;")  # behind a letter they end a phrase whatever follows
 _CJK_SENTENCE_ENDS = frozenset("。！？")
 _CJK_PHRASE_ENDS = frozenset("，；：、")
 _CLOSERS = frozenset("\"'”’)]*")
@@ -75,7 +76,7 @@ class ClauseSplitter:
         return [*clauses, last] if last else clauses
 
     def _complete(self, is_final: bool) -> list[Clause]:
-        """Looks at each character once, when the word after it has been seen to its end."""
+        """Looks at each character once, when enough of what follows it is known."""
         clauses: list[Clause] = []
         while self._scan < len(self._text):
             cut = self._cut_at(self._scan, is_final)
@@ -105,12 +106,17 @@ class ClauseSplitter:
             return self._cut_cjk(at, char)
         if char == "\n":
             return True
+        if char in _LIST_MARKS and self._n_clauses == 0:
+            return self._cut_at_mark(at)
         if not char.isspace():
             return False
-        following = self._next_word(at + 1)
-        if following is None and not is_final:
-            return None
-        return self._cut_before(at, following or "")
+        following, is_whole = self._following(at + 1)
+        return self._cut_before(at, following, is_whole or is_final)
+
+    def _cut_at_mark(self, at: int) -> bool:
+        """The first clause need not wait for the space: between letters nothing else can follow."""
+        words = self._text[self._start : at].split()
+        return len(words) >= _COMMA_FIRST_WORDS and self._text[at - 1].isalpha()
 
     def _cut_cjk(self, at: int, char: str) -> bool:
         length = at + 1 - self._start
@@ -118,32 +124,40 @@ class ClauseSplitter:
             return length >= (_CJK_FIRST if self._n_clauses == 0 else 2 * _CJK_FIRST)
         return length >= _CJK_AT_MOST
 
-    def _cut_before(self, space_at: int, following: str) -> bool:
-        """Decides at a space, knowing the word before it and the whole word after it."""
+    def _cut_before(self, space_at: int, following: str, is_whole: bool) -> bool | None:
+        """Decides at a space, knowing the word before it and the beginning of the one after it."""
         words = self._text[self._start : space_at].split()
         if not words:
             return False
         last = words[-1].rstrip("".join(_CLOSERS))
-        if last[-1:] in _SENTENCE_ENDS:
-            return _ends_sentence(last, following)
         is_first = self._n_clauses == 0
         if last[-1:] in _PHRASE_ENDS:
             return len(words) >= (_COMMA_FIRST_WORDS if is_first else _PHRASE_WORDS)
+        if not following and not is_whole:
+            return None
+        if last[-1:] in _SENTENCE_ENDS:
+            return _ends_sentence(last, following)
         if not is_first:
             return len(words) >= _AT_MOST_WORDS
         if last.lower() in _JOINING_WORDS or following[:1].isdigit() or last[-1:].isdigit():
             return False
-        is_joining = following.lower() in _JOINING_WORDS
-        return len(words) >= _FIRST_AT_MOST_WORDS or (is_joining and len(words) >= _FIRST_WORDS)
+        if not _FIRST_WORDS <= len(words) < _FIRST_AT_MOST_WORDS:
+            return len(words) >= _FIRST_AT_MOST_WORDS
+        return following.lower() in _JOINING_WORDS if is_whole else _joins_or_not(following)
 
-    def _next_word(self, at: int) -> str | None:
-        """The word from ``at`` on, None while it may still grow."""
-        rest = self._text[at:]
-        word = rest.lstrip()
+    def _following(self, at: int) -> tuple[str, bool]:
+        """The word from ``at`` on as far as it is known, and whether that is all of it."""
+        word = self._text[at:].lstrip()
         end = next((i for i, char in enumerate(word) if char.isspace()), None)
         if end is not None:
-            return word[:end]
-        return word[:1] if word and is_cjk(word[0]) else None
+            return word[:end], True
+        return (word[:1], True) if word and is_cjk(word[0]) else (word, False)
+
+
+def _joins_or_not(beginning: str) -> bool | None:
+    """False for the beginning of a word that cannot become a joining one, else None."""
+    start = beginning.lower()
+    return None if any(word.startswith(start) for word in _JOINING_WORDS) else False
 
 
 def is_cjk(char: str) -> bool:

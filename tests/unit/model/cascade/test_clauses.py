@@ -83,10 +83,30 @@ def test_a_long_sentence_is_cut_somewhere() -> None:
     assert max(len(c.split()) for c in clauses(" ".join(["word"] * 200))) <= 28
 
 
-def test_a_clause_is_given_as_soon_as_the_next_word_is_known() -> None:
+@pytest.mark.parametrize(
+    ("text", "next_token", "first"),
+    [
+        ("It is true.", " A", "It is true."),
+        ("The green of leaves fades slowly", " w", "The green of leaves fades slowly"),
+        ("I am well", ",", "I am well,"),
+        ("To make a cup", " of ", "To make a cup"),
+    ],
+)
+def test_the_first_clause_is_given_as_soon_as_its_end_is_known(
+    text: str, next_token: str, first: str
+) -> None:
     splitter = ClauseSplitter()
-    assert splitter.push("It is true. ") == []
-    assert [c.text for c in splitter.push("And ")] == ["It is true."]
+    assert splitter.push(text) == []
+    assert [c.text for c in splitter.push(next_token)] == [first]
+
+
+def test_a_word_that_may_still_become_a_joining_one_is_waited_for() -> None:
+    splitter = ClauseSplitter()
+    assert splitter.push("To make a cup o") == []
+    assert splitter.push("ften") == []
+    joined = ClauseSplitter()
+    assert joined.push("To make a cup wh") == []
+    assert [c.text for c in joined.push("en ")] == ["To make a cup"]
 
 
 def test_mandarin_is_cut_at_its_own_punctuation() -> None:
