@@ -198,7 +198,7 @@ def overlap_point(
     *,
     hold_budget: float = 0.5,
     cut_budget: float = 0.15,
-    lost: float = 0.02,
+    lost: float = 0.1,
 ) -> OverlapPoint:
     """Thresholds from budgets.
 
