@@ -115,6 +115,7 @@ class TrainedDuplexPredictor:
         self._was_speaking = False
         self._last_voice_s: float | None = None  # of the turn that is being answered
         self._reply_began_s = 0.0
+        self._acknowledged: Stretch | None = None  # the latest overlap that only acknowledged
         self._zone: _Zone | None = None
         self._emitted_at_s = 0.0
 
@@ -227,7 +228,7 @@ class TrainedDuplexPredictor:
         quiet_ms = overlap.silence_ms(user.frame.end_s)
         if overlap.voice_ms < SHORT_MS:
             verdict = undecided(verdict, is_over=quiet_ms >= stream.tracker.settings.gap_ms)
-        if stream.words.is_acknowledgement:
+        if self._is_acknowledged(overlap):
             verdict = acknowledged(verdict, overlap.voice_ms)
         else:
             verdict = confirmed(
@@ -238,6 +239,15 @@ class TrainedDuplexPredictor:
             )
         is_over = quiet_ms >= stream.tracker.settings.word_wait_ms
         return let_go(verdict) if is_over else verdict
+
+    def _is_acknowledged(self, overlap: Stretch) -> bool:
+        """By its words so far; those of an earlier breath count until others come."""
+        words = self._stream.words
+        if words.is_acknowledgement:
+            self._acknowledged = overlap
+        elif words.is_sentence:
+            self._acknowledged = None
+        return overlap is self._acknowledged
 
     def _learn_from_cut(self, overlap: Stretch) -> None:
         last_voice_s, self._last_voice_s = self._last_voice_s, None

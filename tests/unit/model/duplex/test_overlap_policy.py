@@ -102,6 +102,6 @@ def test_a_voice_that_holds_the_reply_cuts_it_once_it_says_something_or_goes_on(
 
     assert after(held, span_ms=400.0, has_words=False) == held
     assert after(held, span_ms=400.0, has_words=True).p_interruption >= CUT_P
-    assert after(held, span_ms=650.0, has_words=False).p_interruption >= CUT_P
-    assert after(held, span_ms=650.0, has_words=False, share=0.4) == held, "two coughs"
+    assert after(held, span_ms=750.0, has_words=False).p_interruption >= CUT_P
+    assert after(held, span_ms=750.0, has_words=False, share=0.4) == held, "two coughs"
     assert after(mere, span_ms=2000.0, has_words=True) == mere

@@ -246,6 +246,12 @@ def test_acknowledging_words_let_the_reply_go_on() -> None:
     assert is_resumed(said)
 
 
+def test_acknowledging_words_of_an_earlier_breath_still_count() -> None:
+    first = [over_reply(voice(150)), over_reply(voice(200, "Yeah")), over_reply(quiet(100))]
+    said = predictions(predictor(), [BEFORE, *first, over_reply(voice(500)), AFTER])
+    assert first_ms(said, CUT_P) is None
+
+
 def test_short_voice_without_words_lets_the_reply_go_on_at_last() -> None:
     said = predictions(predictor(), [BEFORE, over_reply(voice(150)), AFTER])
     assert first_ms(said, CUT_P) is None
