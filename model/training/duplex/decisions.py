@@ -214,11 +214,10 @@ def overlap_point(
     for overlap in overlaps:
         p = overlap.p_interruption
         held = np.flatnonzero(p >= hold_p)
-        if overlap.outcome is not Outcome.INTERRUPTION or not len(held):
-            continue
         cuts = np.flatnonzero(p >= cut_p)
-        end = int(cuts[0]) if len(cuts) else len(p)
-        between = p[int(held[0]) : end]
+        if overlap.outcome is not Outcome.INTERRUPTION or not len(cuts):
+            continue
+        between = p[int(held[0]) : int(cuts[0])]
         lows.append(float(between.min()) if len(between) else 1.0)
     resume_p = 1.0 - float(np.quantile(lows, lost)) if lows else 0.0
     least = max(1.0 - hold_p + _HYSTERESIS, _LEAST_RESUME_P)
