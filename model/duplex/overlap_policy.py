@@ -19,7 +19,7 @@ ACKNOWLEDGED_MS = 1200.0
 SHORT_MS = 400.0
 """Of voice; half of all acknowledgements are shorter, so that less cuts by its words only."""
 
-GOES_ON_MS = 700.0
+GOES_ON_MS = 550.0
 """From the first voice to the latest; acknowledgements are mostly shorter (median 0.4 s)."""
 
 _VOICED_SHARE = 0.75  # of that time at least; two coughs are no sentence

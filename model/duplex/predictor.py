@@ -116,6 +116,7 @@ class TrainedDuplexPredictor:
         self._last_voice_s: float | None = None  # of the turn that is being answered
         self._reply_began_s = 0.0
         self._acknowledged: Stretch | None = None  # the latest overlap that only acknowledged
+        self._trusted: Stretch | None = None  # the latest one that cannot be our own echo
         self._zone: _Zone | None = None
         self._emitted_at_s = 0.0
 
@@ -223,7 +224,9 @@ class TrainedDuplexPredictor:
             p_noise=float(p[Outcome.NOISE]),
         )
         margin_db, has_words = stream.tracker.margin_db, stream.words.is_sentence
-        if not self._warm_up.lets_through(margin_db, has_words=has_words):
+        if self._warm_up.lets_through(margin_db, has_words=has_words):
+            self._trusted = overlap  # a voice is not loud all the time
+        if overlap is not self._trusted:
             verdict = held_back(verdict)
         quiet_ms = overlap.silence_ms(user.frame.end_s)
         if overlap.voice_ms < SHORT_MS:
@@ -235,7 +238,7 @@ class TrainedDuplexPredictor:
                 verdict,
                 span_ms=overlap.span_ms,
                 voice_ms=overlap.voice_ms,
-                has_words=stream.words.is_sentence,
+                has_words=has_words or self._says_a_word(overlap),
             )
         is_over = quiet_ms >= stream.tracker.settings.word_wait_ms
         return let_go(verdict) if is_over else verdict
@@ -248,6 +251,10 @@ class TrainedDuplexPredictor:
         elif words.is_sentence:
             self._acknowledged = None
         return overlap is self._acknowledged
+
+    def _says_a_word(self, overlap: Stretch) -> bool:
+        """One that is no acknowledgement, in a voice too long for a misheard "mm-hm"."""
+        return bool(self._stream.words.text) and overlap.voice_ms >= SHORT_MS
 
     def _learn_from_cut(self, overlap: Stretch) -> None:
         last_voice_s, self._last_voice_s = self._last_voice_s, None

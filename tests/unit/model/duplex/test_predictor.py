@@ -252,6 +252,13 @@ def test_acknowledging_words_of_an_earlier_breath_still_count() -> None:
     assert first_ms(said, CUT_P) is None
 
 
+def test_a_single_word_counts_in_a_voice_that_is_not_short() -> None:
+    word = [over_reply(voice(200)), over_reply(voice(260, "Firefox"))]
+    assert first_ms(predictions(predictor(), [BEFORE, *word, AFTER]), CUT_P) is not None
+    short = [over_reply(voice(200)), over_reply(voice(100, "Man"))]
+    assert first_ms(predictions(predictor(), [BEFORE, *short, AFTER]), CUT_P) is None
+
+
 def test_short_voice_without_words_lets_the_reply_go_on_at_last() -> None:
     said = predictions(predictor(), [BEFORE, over_reply(voice(150)), AFTER])
     assert first_ms(said, CUT_P) is None
