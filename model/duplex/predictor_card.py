@@ -36,9 +36,9 @@ class NetworkShape:
     features: tuple[tuple[str, int], ...]
     sound_groups: tuple[str, ...]
     sound_width: int = 48
-    evidence_width: int = 32
-    hidden: int = 64
-    head_width: int = 32
+    evidence_width: int = 64
+    hidden: int = 128
+    head_width: int = 64
 
     @property
     def n_features(self) -> int:

@@ -49,11 +49,11 @@ class TrainingSettings:
         marked_weight: of moments that a person complained about.
     """
 
-    epochs: int = 30
-    batch_clips: int = 32
+    epochs: int = 36
+    batch_clips: int = 16
     rate: float = 2e-3
     weight_decay: float = 0.02
-    dropout: float = 0.2
+    dropout: float = 0.4
     patience: int = 8
     marked_weight: float = 3.0
     seed: int = 0
