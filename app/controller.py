@@ -26,6 +26,7 @@ The predictor proposes, this decides. No threads, no clocks, no audio: events in
  OVERLAP    DuplexPrediction          SPEAKING    resume (its words may still cut it)    is_backchannel or is_noise
  OVERLAP    DuplexPrediction          YIELDING    cancel(BARGE_IN), fade_and_flush       is_interruption
  OVERLAP    TurnTranscribed           SPEAKING|YIELDING                                  by its words
+ OVERLAP    OverlapDeadline           OVERLAP     arm_overlap, once                      user_is_speaking and has only acknowledged
  OVERLAP    OverlapDeadline           YIELDING    cancel(BARGE_IN), fade_and_flush       user_is_speaking
  OVERLAP    OverlapDeadline           SPEAKING    resume (false interruption)            user_is_quiet and no words pending
  SPEAKING|OVERLAP|YIELDING PlaybackEnded(report)  LISTENING   commit_heard
@@ -104,6 +105,8 @@ def _dispatch(move: Move, event: DialogueEvent) -> None:
             move.predicted(event)
         case TurnTranscribed():
             move.transcribed(event)
+        case TranscriptPartial(turn=turn, text=text):
+            move.heard_so_far(turn, text)
         case DeadlineReached(kind=kind, token=token):
             if move.is_armed(kind, token):
                 _deadline(move, kind)
@@ -143,7 +146,6 @@ def _dispatch(move: Move, event: DialogueEvent) -> None:
             DeviceLost()
             | DeviceReturned()
             | LoadProgress()
-            | TranscriptPartial()
             | TurnOpinion()
             | TextDelta()
             | SpeechChunk()

@@ -23,6 +23,7 @@ class Turn:
         is_over: the end of the turn was decided.
         is_over_reply: it began while a reply was heard; a mere acknowledgement wants no answer.
         is_typed: it was written, not spoken; speech that follows is a turn of its own.
+        is_acknowledging: the words so far, while it is spoken, only acknowledge.
     """
 
     key: TurnKey
@@ -32,6 +33,7 @@ class Turn:
     is_over: bool = False
     is_over_reply: bool = False
     is_typed: bool = False
+    is_acknowledging: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class DialogueState:
         live: the generation of THINKING, SPEAKING, OVERLAP and YIELDING; None otherwise.
         unwritten: turns that were answered by ear and whose words have not come yet.
         uncommitted: replies released to the loudspeaker whose end was not reported yet.
-        is_overlap_extended: the overlap's deadline passed once, waiting for its words.
+        is_overlap_extended: the overlap's deadline passed once, waiting for more words.
         owes_reply: the user has said something that was not answered yet.
         armed: timers that may still fire, as (kind, token).
     """

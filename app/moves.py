@@ -91,6 +91,14 @@ class Move(DialogueDraft):
         elif self.state.phase is Phase.THINKING:
             self._request_live()
 
+    def heard_so_far(self, turn_number: int, text: str) -> None:
+        """Words of a turn that is still being spoken; they only buy it time."""
+        turn = self.state.turn
+        if turn is None or turn.key.turn != turn_number:
+            return
+        acknowledges = turn.is_over_reply and self._is_acknowledgement(text)
+        self.state = replace(self.state, turn=replace(turn, is_acknowledging=acknowledges))
+
     def _written_down(self, event: TurnTranscribed) -> None:
         """Words of a turn that a model answered by ear; it is being answered already."""
         turn = self.state.turn
@@ -123,13 +131,14 @@ class Move(DialogueDraft):
     def overlap_deadline(self) -> None:
         if self.state.phase is not Phase.OVERLAP:
             return
-        turn = self.state.turn
-        if self.state.is_user_speaking:
-            self._barge_in("still speaking")
-        elif self._waits_for_words(turn) and not self.state.is_overlap_extended:
-            # The words decide better than silence does; they are on their way.
+        turn, is_speaking = self.state.turn, self.state.is_user_speaking
+        # The words decide better than time does: "yeah, yeah" is no interruption, nor is silence.
+        waits = turn.is_acknowledging if is_speaking and turn else self._waits_for_words(turn)
+        if waits and not self.state.is_overlap_extended:
             self.state = replace(self.state, is_overlap_extended=True)
             self._arm(DeadlineKind.OVERLAP, self._rules.transcript_grace_ms)
+        elif is_speaking:
+            self._barge_in("still speaking")
         else:
             self._resume("quiet again")
 

@@ -17,7 +17,7 @@ _LETTERS_TO_TELL = 4  # shorter words have too many neighbours
 # What people put around an order without changing it.
 _COURTESIES = (
     "please", "okay", "ok", "now", "hey", "oh", "um", "uh", "parley",
-    "请", "请你", "吧", "了", "啊", "好", "好了",
+    "请", "请你", "你", "先", "快", "吧", "了", "啊", "好", "好了",
 )  # fmt: skip
 
 

@@ -46,6 +46,7 @@ from app.events import (
     TalkPressed,
     TalkReleased,
     TextSubmitted,
+    TranscriptPartial,
     TurnTranscribed,
     WorkerFailed,
 )
@@ -250,6 +251,27 @@ def test_a_voice_that_only_the_predictor_hears_holds_the_reply_before_it_cuts() 
     assert Hold(generation) in talk.all
     assert talk.state.phase is Phase.OVERLAP
     assert talk.state.turn is not None, "its words are listened to"
+
+
+def test_who_goes_on_acknowledging_is_given_more_time_but_not_for_ever() -> None:
+    talk = Talk()
+    talk.until_overlap()
+    turn = talk.state.turn
+    assert turn is not None
+    talk.feed(TranscriptPartial(turn.key.turn, "Yeah, yeah", 5.5))
+    assert FadeAndFlush not in kinds(talk.feed(talk.deadline(DeadlineKind.OVERLAP)))
+    assert talk.state.phase is Phase.OVERLAP
+    assert FadeAndFlush in kinds(talk.feed(talk.deadline(DeadlineKind.OVERLAP)))
+
+
+def test_an_acknowledgement_that_turns_into_more_gets_no_more_time() -> None:
+    talk = Talk()
+    talk.until_overlap()
+    turn = talk.state.turn
+    assert turn is not None
+    talk.feed(TranscriptPartial(turn.key.turn, "Yeah", 5.5))
+    talk.feed(TranscriptPartial(turn.key.turn, "Yeah but what", 5.9))
+    assert FadeAndFlush in kinds(talk.feed(talk.deadline(DeadlineKind.OVERLAP)))
 
 
 def test_a_misheard_stop_word_over_the_reply_stops_it() -> None:
