@@ -36,6 +36,7 @@ def test_words_are_folded_and_bare(text: str, expected: tuple[str, ...]) -> None
         "Oh, wait. Stop now.",
         "停！",
         "请等一下",
+        "你先停",
         "停停停",
     ],
 )
