@@ -11,6 +11,7 @@ from audio_io.frames import ENGINE_RATE_HZ, Samples
 from audio_io.resampler import resample
 
 _WINDOW = ENGINE_RATE_HZ // 25  # 40 ms: long enough to be told apart
+_LONG_WINDOW = 4 * _WINDOW  # vowels resemble each other for less
 _HOP = ENGINE_RATE_HZ // 100
 _NEAR = ENGINE_RATE_HZ // 200  # 5 ms: playing goes on
 _FAR = ENGINE_RATE_HZ  # or it goes back or on, by less than a second
@@ -38,10 +39,10 @@ def played(reply: Samples, rate_hz: int, loudspeaker: Samples, begins_s: float) 
     is_heard = np.zeros(len(whole), dtype=bool)
     first = max(0, int((begins_s - 0.1) * ENGINE_RATE_HZ))
     for at in range(first, len(loudspeaker) - _WINDOW, _HOP):
-        window = loudspeaker[at : at + _WINDOW].astype(np.float64)
+        window = loudspeaker[at : at + _WINDOW]
         place = _place(whole, window, expected, _NEAR)
         if place is None:
-            place = _place(whole, window, expected, _FAR)
+            place = _place(whole, loudspeaker[at : at + _LONG_WINDOW], expected, _FAR)
         if place is None:
             continue
         repeated = max(repeated, farthest - (place + _WINDOW))
@@ -52,15 +53,16 @@ def played(reply: Samples, rate_hz: int, loudspeaker: Samples, begins_s: float) 
 
 
 def _place(whole: Samples, window: Samples, expected: int, search: int) -> int | None:
-    if np.mean(window**2) < _POWER:
+    n, window = len(window), window.astype(np.float64)
+    if np.mean(window[:_WINDOW] ** 2) < _POWER:
         return None
     begin = max(0, expected - search)
-    part = whole[begin : expected + search + _WINDOW]
-    if len(part) < _WINDOW:
+    part = whole[begin : expected + search + n]
+    if len(part) < n:
         return None
     products = np.correlate(part, window, mode="valid")
     sums = np.concatenate([[0.0], np.cumsum(part**2)])
-    powers = sums[_WINDOW:] - sums[:-_WINDOW]
+    powers = sums[n:] - sums[:-n]
     alike = products / np.sqrt(np.maximum(powers * np.sum(window**2), 1e-12))
     best = int(np.argmax(alike))
     return begin + best if alike[best] >= _ALIKE else None
