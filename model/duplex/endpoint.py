@@ -18,6 +18,7 @@ END_P = 0.5
 
 _LEAST_WAIT_MS = 200.0  # below this silence is a stop consonant or a breath
 _DICTATION_WAIT_MS = 1500.0  # pauses between groups of digits are 0.4 to 1.2 s long
+_NO_CERTAINTY = 0.5  # share of the pace's probability; from there down the longest wait applies
 _NOT_YET_P = 0.49
 _P_CLIP = 1e-4
 
@@ -45,6 +46,12 @@ def _p(odds_log: float) -> float:
     return 1.0 / (1.0 + math.exp(-odds_log))
 
 
+def _between(shortest_ms: float, longest_ms: float, certainty: float) -> float:
+    """The shortest from certainty 1 on, the longest at none, geometric in between."""
+    doubt = min(max((1.0 - certainty) / (1.0 - _NO_CERTAINTY), 0.0), 1.0)
+    return shortest_ms * (longest_ms / shortest_ms) ** doubt
+
+
 def wait_for(
     point: EndPoint,
     *,
@@ -63,7 +70,7 @@ def wait_for(
     if dictation is not None:
         shortest_ms = max(shortest_ms, _DICTATION_WAIT_MS)
         unlikely_ms = LONGEST_WAIT_MS
-    wait_ms = shortest_ms if p_end >= point.end_p else max(unlikely_ms, shortest_ms)
+    wait_ms = _between(shortest_ms, max(unlikely_ms, shortest_ms), p_end / point.end_p)
     wait_ms = min(wait_ms, longest_ms, LONGEST_WAIT_MS)
     p = _p(_odds_log(p_end) - _odds_log(point.end_p))
     if silence_ms <= 0.0:

@@ -35,7 +35,7 @@ from model.training.duplex.moments import Bools, importance, is_followed, silenc
 BUDGETS = {"eager": 0.10, "balanced": 0.05, "patient": 0.02}
 """Share of the user's own pauses in which each pace may cut in."""
 
-LEAST_WAITS_MS = {"eager": (280.0, 0.0), "balanced": (440.0, 1600.0), "patient": (680.0, 2000.0)}
+LEAST_WAITS_MS = {"eager": (280.0, 1600.0), "balanced": (440.0, 2500.0), "patient": (680.0, 3000.0)}
 """Silence that each pace leaves at least: to a likely end, to an unlikely one.
 
 Made pauses are easier than those of people, whose fluent speech has pauses of up to 450 ms.

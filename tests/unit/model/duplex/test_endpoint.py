@@ -28,6 +28,14 @@ def test_an_unlikely_end_is_taken_after_the_longest() -> None:
     assert ends(0.3, 2000.0)
 
 
+def test_a_doubtful_end_waits_in_between() -> None:
+    waits = [wait_for(POINT, p_end=p, silence_ms=100.0).wait_ms for p in (0.3, 0.45, 0.6, 0.7)]
+    assert waits[0] == POINT.longest_ms
+    assert waits[-1] == POINT.shortest_ms
+    assert waits == sorted(waits, reverse=True)
+    assert len(set(waits)) == len(waits)
+
+
 def test_no_silence_is_no_end() -> None:
     assert not ends(1.0, 0.0)
 
