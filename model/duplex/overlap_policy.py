@@ -22,6 +22,7 @@ SHORT_MS = 400.0
 GOES_ON_MS = 550.0
 """From the first voice to the latest; acknowledgements are mostly shorter (median 0.4 s)."""
 
+_WORDS_MS = 400.0  # of voice; the first words of less are misread as often as not
 _VOICED_SHARE = 0.75  # of that time at least; two coughs are no sentence
 _STEP = 0.01  # this much below a threshold is clearly below it
 
@@ -92,7 +93,7 @@ def confirmed(overlap: Overlap, *, span_ms: float, voice_ms: float, has_words: b
     """A voice that holds the reply and says something, or simply goes on, wants the floor."""
     if overlap.p_interruption < HOLD_P or overlap.p_interruption >= CUT_P:
         return overlap
-    if has_words:
+    if has_words and voice_ms >= _WORDS_MS:
         return _cut(overlap, "somebody says something")
     goes_on = span_ms >= GOES_ON_MS and voice_ms >= _VOICED_SHARE * span_ms
     return _cut(overlap, f"a voice for {span_ms:.0f} ms") if goes_on else overlap
