@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import sys
 
 import pytest
@@ -12,13 +13,18 @@ resource = pytest.importorskip("resource", reason="this system has no limit on f
 LIMIT = 4096  # bytes
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_files_only():
-    """Writing beyond the limit fails in the middle, as on a full disk."""
+    """Writing beyond the limit fails in the middle, as on a full disk.
+
+    Over before the test is: the log of the run itself may be a longer file.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def write_below(target, write):
@@ -56,9 +62,9 @@ def test_finished_folder_is_replaced_as_a_whole(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this system has no limit on file sizes")
-def test_full_disk_leaves_nothing_and_says_how_to_go_on(tmp_path, small_files_only):
+def test_full_disk_leaves_nothing_and_says_how_to_go_on(tmp_path):
     reason = r"000010 cannot be written: .* \(\d+ MiB free\); make room and run the same command"
-    with pytest.raises(TrainingError, match=reason):
+    with small_files_only(), pytest.raises(TrainingError, match=reason):
         write_below(
             tmp_path / "000010", lambda folder: (folder / "weights").write_bytes(bytes(2 * LIMIT))
         )
@@ -67,13 +73,14 @@ def test_full_disk_leaves_nothing_and_says_how_to_go_on(tmp_path, small_files_on
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this system has no limit on file sizes")
 @pytest.mark.parametrize("kind", ["torch", "safetensors"])
-def test_libraries_tell_of_a_full_disk_in_their_own_ways(tmp_path, small_files_only, kind):
+def test_libraries_tell_of_a_full_disk_in_their_own_ways(tmp_path, kind):
     torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
     from safetensors.torch import save_file  # noqa: PLC0415
 
     tensors = {"a": torch.zeros(2 * LIMIT)}
     save = torch.save if kind == "torch" else save_file
-    with pytest.raises(TrainingError, match="000010 cannot be written"):
+    is_told = pytest.raises(TrainingError, match="000010 cannot be written")
+    with small_files_only(), is_told:
         write_below(tmp_path / "000010", lambda folder: save(tensors, folder / "weights"))
     assert list(tmp_path.iterdir()) == []
 
