@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -30,7 +31,10 @@ class TextNormalizer:
         if language != MANDARIN:
             return str(self._english(text)).strip()
         written = unicodedata.normalize("NFKC", text).lower()
-        digits = str(cn2an.transform(written, "cn2an"))  # pyright: ignore[reportUnknownMemberType]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of what only looks like a number
+            found = cn2an.transform(written, "cn2an")  # pyright: ignore[reportUnknownMemberType]
+        digits = str(found)
         return " ".join(_NOT_SPOKEN.sub("", digits))
 
 

@@ -40,6 +40,10 @@ def test_mandarin_is_counted_in_characters_and_keeps_its_decimal_point(normalize
     assert normalized("三点五元。", "zh") == "3 . 5 元"
 
 
+def test_what_only_looks_like_a_number_stays(normalized: TextNormalizer):
+    assert normalized("百里挑一", "zh") == "百 里 挑 1"
+
+
 def test_edits_are_told_apart():
     found = errors("a b c d", "a x c d e")
     assert found == Errors(n_reference=4, substitutions=1, deletions=0, insertions=1)
