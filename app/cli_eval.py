@@ -193,19 +193,18 @@ class _Opener:
     def __init__(
         self, store: WeightStore, choice: Choice, language: str, stack: contextlib.ExitStack
     ) -> None:
-        self._make = partial(self._open, store, choice, language, stack)
+        self._store = store
+        self._choice = choice
+        self._language = language
+        self._stack = stack
         self._workbench: Workbench | None = None
 
     def __call__(self) -> Workbench:
         if self._workbench is None:
-            self._workbench = self._make()
+            model = self._stack.enter_context(loaded(self._store, self._choice, self._language))
+            look = partial(detector, self._store)
+            self._workbench = Workbench(model, look, expected_language(self._language))
         return self._workbench
-
-    def _open(
-        self, store: WeightStore, choice: Choice, language: str, stack: contextlib.ExitStack
-    ) -> Workbench:
-        model = stack.enter_context(loaded(store, choice, language))
-        return Workbench(model, partial(detector, store), expected_language(language))
 
 
 def _quality(store: WeightStore) -> Callable[[Samples], float] | None:

@@ -22,7 +22,6 @@ STREAM_S = 60.0
 LOUDEST_DBFS = -26.0  # at the microphone; median of labelled noises in recorded scenes
 ROOM_DBFS = -65.0  # a microphone in a quiet room
 _SEED = 11
-_MS = 1000.0
 
 
 @dataclass(frozen=True, slots=True)

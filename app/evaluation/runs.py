@@ -7,7 +7,7 @@ which model it is nor the terminal.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,8 @@ class Evaluation:
         scored = self._compared(samples, heard)
         return rows_of(
             [
-                one.but(
+                replace(
+                    one,
                     compute_s=float(spoken[one.sample.id]["compute_s"] or 0.0),
                     sound_s=float(spoken[one.sample.id]["duration_s"] or 0.0),
                     opinion=self._opinion(files[one.sample.id]) if one.is_done else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.bench.scorecard import Row, share_percent
 from app.evaluation.samples import Sample
@@ -29,10 +29,6 @@ class Scored:
     opinion: float | None = None
     has_text_answer: bool | None = None
     has_spoken_answer: bool | None = None
-
-    def but(self, *, compute_s: float, sound_s: float, opinion: float | None) -> Scored:
-        """The same with the cost of another step, and its opinion."""
-        return replace(self, compute_s=compute_s, sound_s=sound_s, opinion=opinion)
 
 
 def rows_of(scored: Sequence[Scored]) -> tuple[Row, ...]:

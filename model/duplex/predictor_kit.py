@@ -87,13 +87,6 @@ class PredictorKit:
             self._language_model = None
 
 
-def build_predictor(
-    weights_dir: Path, settings: PredictorSettings | None = None
-) -> TrainedDuplexPredictor:
-    """One predictor with weights of its own. Raises as ``PredictorKit`` does."""
-    return PredictorKit(weights_dir).predictor(settings)
-
-
 def _checked_card(path: Path) -> PredictorCard:
     card = read_card(path)
     known = tuple((group.name, group.size) for group in FEATURES)

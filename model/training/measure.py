@@ -25,7 +25,6 @@ from model.vita_audio.initialisation import grow_modules
 from model.vita_audio.modeling import load_language_model
 
 _ROW_LENGTH = 8192
-_PUBLISHED_MODULES = 10
 
 
 def main(arguments: list[str] | None = None) -> int:

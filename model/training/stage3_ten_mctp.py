@@ -11,22 +11,14 @@ from __future__ import annotations
 
 import sys
 
-from model.training.stage_run import StageRun, run_stage
-from model.training.stage_training import open_accelerator, train
-from model.vita_audio.initialisation import freeze_all_but_modules, grow_modules
+from model.training.stage_run import run_stage
+from model.training.stage_training import train_modules
 
 NUMBER = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
-    return run_stage(NUMBER, __doc__, _add_the_others, arguments)
-
-
-def _add_the_others(run: StageRun) -> None:
-    accelerator = open_accelerator(run)
-    model = grow_modules(run.load_start(), run.stage.modules)
-    freeze_all_but_modules(model)
-    train(run, accelerator, model, run.start_folder)
+    return run_stage(NUMBER, __doc__, train_modules, arguments)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from model.training.stage_run import StageRun
 from model.training.trainer import Observe, Trainer
 from model.vita_audio.decoding.schedule import VANILLA
 from model.vita_audio.directory import SPEECH_DECODER, SPEECH_TOKENIZER
+from model.vita_audio.initialisation import freeze_all_but_modules, grow_modules
 from model.vita_audio.modeling import VitaAudioForCausalLM
 from model.vita_audio.text_tokenizer import TextTokenizer
 
@@ -98,6 +99,14 @@ def train(
         open_journal = partial(_open_journal, run.out, accelerator)
         trainer.train(checkpoints, _settings(run, model), open_journal, observe)
         logger.info("the data was begun %d times", rows.n_epochs_begun)
+
+
+def train_modules(run: StageRun) -> None:
+    """Grows the model to the stage's MCTP modules and trains these alone."""
+    accelerator = open_accelerator(run)
+    model = grow_modules(run.load_start(), run.stage.modules)
+    freeze_all_but_modules(model)
+    train(run, accelerator, model, run.start_folder)
 
 
 def apply_precision(model: VitaAudioForCausalLM | Qwen2ForCausalLM, recipe: Recipe) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_io.frames import Samples
-from model.duplex.classes import NOT_SCORED, OVERLAP, USER_FLOOR, Outcome
+from model.duplex.classes import NOT_SCORED, OVERLAP, USER_FLOOR
 from model.training.duplex.utterance import Word
 
 STEP_S = 0.08
@@ -94,8 +94,3 @@ def truth_of(scene: Scene, n_steps: int) -> Truth:
             if label.span.holds(at_s) and label.outcome in (NOT_SCORED, *possible):
                 outcomes[step] = label.outcome
     return Truth(outcomes, is_overlap)
-
-
-def outcome_name(outcome: int) -> str:
-    """Of a class; "not_scored" where nothing is asked."""
-    return "not_scored" if outcome == NOT_SCORED else Outcome(outcome).name.lower()
