@@ -11,41 +11,61 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from app.commands import DeviceChoice, SpeechModelInfo, VoiceInfo, WeightInfo
-from app.session_catalog import SessionCatalog
-from app.settings import Settings
-from app.weight_desk import Report
+from app.session.catalog import (
+    DeviceChoice,
+    Report,
+    SessionCatalog,
+    SpeechModelInfo,
+    VoiceInfo,
+    WeightInfo,
+)
+from app.settings.file import load_settings
+from app.settings.paths import app_paths
+from app.settings.settings import Settings
 from audio_io.devices import DeviceInfo, list_devices, load_library
 from audio_io.errors import AudioUnavailable
 from model import catalog
 from model.cascade.voices import read_voices, usable
-from model.free_memory import free_memory
-from model.hub import MIRROR_VARIABLE
-from model.hub_client import HuggingFaceHub
-from model.interfaces import VoicePreset
-from model.shelf import ModelShelf
-from model.weights import FetchProgress, WeightStore
+from model.memory import free_memory
+from model.store.hub import MIRROR_VARIABLE, default_hub_store
+from model.store.hub_client import HuggingFaceHub
+from model.store.models import LocalModels, ModelStore
+from model.store.packages import FetchProgress, WeightStore, default_store
+from model.types import VoicePreset
 
 logger = logging.getLogger(__name__)
+
+
+def default_model_store(mirror: str = "") -> ModelStore:
+    """The user's model files.
+
+    The mirror: as given, else PARLEY_HUB_MIRROR, else the setting "model.hub_mirror".
+    """
+    paths = app_paths()
+    wanted = mirror or os.environ.get(MIRROR_VARIABLE, "")
+    wanted = wanted or load_settings(paths.settings_file).settings.model.hub_mirror
+    local = LocalModels(paths.local_models_file)
+    return ModelStore(default_store(), default_hub_store(wanted), local)
+
 
 _BYTES_PER_MB = 1e6
 
 
-def session_catalog(shelf: ModelShelf) -> SessionCatalog:
+def session_catalog(model_store: ModelStore) -> SessionCatalog:
     """What the window's menus show."""
-    store, mirror = shelf.weights, os.environ.get(MIRROR_VARIABLE, "")
+    store, mirror = model_store.weights, os.environ.get(MIRROR_VARIABLE, "")
 
     def apply(settings: Settings) -> None:
-        shelf.hub.client = HuggingFaceHub(mirror or settings.model.hub_mirror)
+        model_store.hub.client = HuggingFaceHub(mirror or settings.model.hub_mirror)
 
     return SessionCatalog(
         voices=partial(list_voices, store),
         sample_sentence=sample_sentence,
         input_devices=partial(_choices, is_input=True),
         output_devices=partial(_choices, is_input=False),
-        models=partial(list_weights, shelf),
-        shelf=Shelf(shelf),
-        speech_models=partial(list_speech_models, shelf),
+        models=partial(list_weights, model_store),
+        model_store=StoredModelFiles(model_store),
+        speech_models=partial(list_speech_models, model_store),
         apply=apply,
     )
 
@@ -75,9 +95,9 @@ def sample_sentence(preset: str) -> str:
     return voice.preset.sample_sentence
 
 
-def list_weights(shelf: ModelShelf) -> tuple[WeightInfo, ...]:
+def list_weights(model_store: ModelStore) -> tuple[WeightInfo, ...]:
     """Every file of the manifest, and every repository of a hub as one."""
-    store = shelf.weights
+    store = model_store.weights
     files = tuple(
         WeightInfo(
             name=weight.name,
@@ -93,30 +113,30 @@ def list_weights(shelf: ModelShelf) -> tuple[WeightInfo, ...]:
         WeightInfo(
             name=found.name,
             title=found.purpose,
-            megabytes=shelf.n_bytes(found.name) / _BYTES_PER_MB,
+            megabytes=model_store.n_bytes(found.name) / _BYTES_PER_MB,
             licence=found.licence,
-            is_present=shelf.is_present(found.name),
+            is_present=model_store.is_present(found.name),
             groups=found.groups,
         )
-        for found in shelf.hub.manifest.repositories.values()
+        for found in model_store.hub.manifest.repositories.values()
     )
 
 
-def list_speech_models(shelf: ModelShelf) -> tuple[SpeechModelInfo, ...]:
+def list_speech_models(model_store: ModelStore) -> tuple[SpeechModelInfo, ...]:
     """The embedded model, the large ones and folders of one's own; each with what it lacks here."""
     memory = free_memory()
     infos: list[SpeechModelInfo] = []
     for entry in catalog.catalog():
         if entry.name != catalog.DEFAULT_MODEL and not entry.is_heavy:
             continue  # a matter of "model.answers", or for tests
-        state = shelf.readiness(entry.name, memory)
+        state = model_store.readiness(entry.name, memory)
         infos.append(
             SpeechModelInfo(
                 entry.name, entry.title, entry.size_mb, entry.licence, state.is_ready, state.reason
             )
         )
-    for model in shelf.local.all():
-        state = shelf.readiness(model.choice, memory)
+    for model in model_store.local.all():
+        state = model_store.readiness(model.choice, memory)
         reason = f"{state.reason} ({model.folder})"
         infos.append(
             SpeechModelInfo(model.choice, model.name, 0.0, "", state.is_ready, reason, True)
@@ -124,27 +144,29 @@ def list_speech_models(shelf: ModelShelf) -> tuple[SpeechModelInfo, ...]:
     return tuple(infos)
 
 
-class Shelf:
-    """All model files as the desk for downloads sees them; see ``WeightShelf``."""
+class StoredModelFiles:
+    """All model files as the desk for downloads sees them; see ``ModelFiles``."""
 
-    def __init__(self, shelf: ModelShelf) -> None:
-        self._shelf = shelf
+    def __init__(self, model_store: ModelStore) -> None:
+        self._model_store = model_store
 
     def missing(self, names: tuple[str, ...]) -> Mapping[str, int]:
-        shelf = self._shelf
-        return {name: shelf.n_bytes(name) for name in names if not shelf.is_present(name)}
+        model_store = self._model_store
+        return {
+            name: model_store.n_bytes(name) for name in names if not model_store.is_present(name)
+        }
 
     def fetch(self, names: tuple[str, ...], report: Report) -> None:
         def tell(progress: FetchProgress) -> None:
             report(progress.name, progress.n_done, progress.note, progress.n_bytes)
 
-        self._shelf.fetch(names, tell)
+        self._model_store.fetch(names, tell)
 
     def remove(self, name: str) -> None:
-        self._shelf.remove(name)
+        self._model_store.remove(name)
 
     def add(self, folder: str) -> None:
-        self._shelf.add(Path(folder))
+        self._model_store.add(Path(folder))
 
 
 def devices() -> tuple[DeviceInfo, ...]:

@@ -5,7 +5,6 @@ Hands makers of each role to those who build an engine from them. No logic of it
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import logging
 import os
@@ -18,20 +17,19 @@ from pathlib import Path
 import numpy as np
 
 from app import listings
-from app.bench.duplex import DuplexMakers
-from app.bench.remembered import RememberedSounds, RememberedWords
-from app.cli_bench import run_bench
-from app.cli_models import default_shelf
-from app.errors import BadInputError
-from app.history_opening import open_history
-from app.logs import logging_to
-from app.parts import InlineModelWorker, Parts, WatchedBackend, Worker
-from app.paths import app_paths
-from app.recorder import Recorder
-from app.rules import Phrases
-from app.session import Session
-from app.settings import Settings
-from app.settings_file import load_settings, save_settings
+from app.engine.factories import Factories, InlineModelWorker, WatchedBackend, Worker
+from app.engine.rules import Phrases
+from app.evaluation.turn_taking.bench import DuplexMakers
+from app.evaluation.turn_taking.predictor_run import RememberedSounds, RememberedWords
+from app.history.opening import open_history
+from app.listings import default_model_store
+from app.messages.errors import BadInputError
+from app.messages.logs import logging_to
+from app.replay.recorder import Recorder
+from app.session.session import Session
+from app.settings.file import load_settings, save_settings
+from app.settings.paths import app_paths
+from app.settings.settings import Settings
 from audio_io.aec import CancellerSettings, NullEchoCanceller, WebRtcEchoCanceller
 from audio_io.errors import AudioUnavailable
 from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
@@ -47,16 +45,17 @@ from model.cascade.clauses import ClauseSplitter
 from model.cascade.engines import RATE_HZ as SYNTHESIS_RATE_HZ
 from model.cascade.synthesizer import Synthesizer
 from model.duplex.lexicon import read_lexicons
+from model.duplex.loading import PredictorFactory
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
 from model.duplex.predictor_card import PACES
-from model.duplex.predictor_kit import PredictorKit
 from model.errors import ModelError
 from model.events import ModelEvent
-from model.interfaces import DuplexPredictor, VoiceChoice
-from model.local_models import PREFIX, LocalModels
+from model.interfaces import DuplexPredictor
 from model.memory import resident_mb
-from model.weights import WeightStore, default_store
-from model.worker import InlineWorker, ProcessWorker
+from model.store.models import PREFIX, LocalModels
+from model.store.packages import WeightStore, default_store
+from model.types import VoiceChoice
+from model.worker.worker import InlineWorker, ProcessWorker
 
 logger = logging.getLogger(__name__)
 
@@ -83,14 +82,14 @@ def scenes_folder() -> Path:
 # -- parts -------------------------------------------------------------------------------------
 
 
-def make_parts(store: WeightStore) -> Parts:
+def make_factories(store: WeightStore) -> Factories:
     """Makers of every role, on real weights. Raises ModelError for broken word lists."""
     lexicons = read_lexicons()
     phrases = Phrases(
         stop=tuple(word for lexicon in lexicons.values() for word in lexicon.stop_words),
         backchannels=tuple(word for lexicon in lexicons.values() for word in lexicon.backchannels),
     )
-    return Parts(
+    return Factories(
         phrases=phrases,
         canceller=_canceller,
         detector=lambda: SileroVad(store.require(_VAD_WEIGHTS)),
@@ -107,14 +106,14 @@ def make_parts(store: WeightStore) -> Parts:
     )
 
 
-def scene_parts(model: str) -> tuple[Settings, Parts]:
+def scene_factories(model: str) -> tuple[Settings, Factories]:
     """Default settings (so that results can be compared) and parts. Raises BadInputError."""
     store = default_store()
     settings = Settings()
     if model:
         _check_model(model)
         settings = replace(settings, model=replace(settings.model, name=model))
-    return settings, make_parts(store)
+    return settings, make_factories(store)
 
 
 def _canceller(settings: Settings) -> EchoCanceller:
@@ -133,13 +132,13 @@ class _Predictors:
 
     def __init__(self, store: WeightStore) -> None:
         self._store = store
-        self._kit: PredictorKit | None = None
+        self._kit: PredictorFactory | None = None
 
     @property
-    def kit(self) -> PredictorKit:
+    def kit(self) -> PredictorFactory:
         """Raises ModelError for weights or word lists that cannot be used."""
         if self._kit is None:
-            self._kit = PredictorKit(self._store.folder)
+            self._kit = PredictorFactory(self._store.folder)
         return self._kit
 
     def predictor(self, settings: Settings) -> DuplexPredictor:
@@ -296,7 +295,7 @@ def _sentences(text: str) -> list[str]:
 def bench_makers() -> DuplexMakers:
     """What the open-loop scorer measures; predictors share what is heavy in them."""
     store = default_store()
-    kit = PredictorKit(store.folder)
+    kit = PredictorFactory(store.folder)
     network, words = kit.classifier(), kit.reader()
     classifier = None if network is None else RememberedSounds(network)
     reader = None if words is None else RememberedWords(words)
@@ -351,13 +350,13 @@ def open_window(*, is_first_run: bool) -> int:
         settings = loaded.settings
         opened = open_history(paths.history_file, keep=settings.privacy.keep_history)
         store = default_store()
-        parts = make_parts(store)
+        parts = make_factories(store)
         name = f"{datetime.now().astimezone():%Y-%m-%d %H-%M-%S}"
         session = Session(
             settings,
             opened.store,
             parts,
-            listings.session_catalog(default_shelf()),
+            listings.session_catalog(default_model_store()),
             Recorder(paths.recordings, name, parts.predictor_weights),
             partial(save_settings, paths.settings_file),
         )
@@ -377,8 +376,3 @@ def _end(session: Session) -> None:
     survivors = session.stop()
     if survivors:
         logger.error("threads outlived the session: %s", ", ".join(survivors))
-
-
-def run_bench_command(args: argparse.Namespace) -> int:
-    """See ``app.cli_bench``."""
-    return run_bench(args, bench_makers, scene_parts)

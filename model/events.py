@@ -6,13 +6,10 @@ Knows nothing of processes or devices.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from audio_io.frames import Samples
-
-if TYPE_CHECKING:
-    from model.interfaces import TurnKey, VoicePreset
+from model.errors import FailureKind
+from model.types import TurnKey, VoicePreset
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +138,6 @@ class GenerationEnded:
 class GenerationFailed:
     generation: int
     message: str
-
-
-class FailureKind(StrEnum):
-    """What may help: starting again, something that a person does, or a smaller model."""
-
-    CRASHED = "crashed"
-    REFUSED = "refused"
-    OUT_OF_MEMORY = "out_of_memory"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from audio_io.frames import AudioFrame
-from model.interfaces import CancelReason, ReplyContext, ReplyRequest, TurnKey, VoiceChoice
+from model.types import CancelReason, ReplyContext, ReplyRequest, TurnKey, VoiceChoice
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,14 +24,7 @@ from model.events import (
     TranscriptPartial,
     TurnTranscribed,
 )
-from model.interfaces import (
-    CancelToken,
-    ReplyContext,
-    ReplyRequest,
-    TurnKey,
-    VoiceChoice,
-    VoicePreset,
-)
+from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey, VoiceChoice, VoicePreset
 
 RATE_HZ = 24_000
 _SYLLABLE_S = 0.2  # with 1.4 syllables a word and the gaps this is about 150 words a minute

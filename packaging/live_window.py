@@ -21,16 +21,17 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # in place of this folder, which is no import root
 
 from app import listings  # noqa: E402 - after the import root
-from app.cli_models import default_shelf  # noqa: E402
-from app.history import HistoryStore  # noqa: E402
-from app.main import make_parts  # noqa: E402
-from app.recorder import Recorder  # noqa: E402
-from app.session import Session  # noqa: E402
-from app.settings import AppearanceSettings, Settings  # noqa: E402
-from app.snapshot import EngineSnapshot, Phase  # noqa: E402
+from app.dialogue.state import Phase  # noqa: E402
+from app.history.store import HistoryStore  # noqa: E402
+from app.listings import default_model_store  # noqa: E402
+from app.main import make_factories  # noqa: E402
+from app.replay.recorder import Recorder  # noqa: E402
+from app.session.session import Session  # noqa: E402
+from app.session.snapshot import EngineSnapshot  # noqa: E402
+from app.settings.settings import AppearanceSettings, Settings  # noqa: E402
 from app.ui.application import make_application  # noqa: E402
 from app.ui.main_window import MainWindow  # noqa: E402
-from model.weights import default_store  # noqa: E402
+from model.store.packages import default_store  # noqa: E402
 
 SIZE = (1240, 800)
 LOOK_MS = 50
@@ -116,8 +117,8 @@ def main(out: Path, theme: str, language: str, ask: list[str]) -> int:
         session = Session(
             settings,
             history,
-            make_parts(store),
-            listings.session_catalog(default_shelf()),
+            make_factories(store),
+            listings.session_catalog(default_model_store()),
             Recorder(Path(folder), "unused"),
             lambda _: None,
         )

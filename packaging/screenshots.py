@@ -25,7 +25,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # in place of this folder, which is no import root
 
-from app.settings import AppearanceSettings, PrivacySettings, Settings  # noqa: E402 - after the import root
+from app.settings.settings import AppearanceSettings, PrivacySettings, Settings  # noqa: E402 - after the import root
 from app.ui.application import make_application  # noqa: E402
 from app.ui.main_window import MainWindow  # noqa: E402
 from tests.fakes.session import FakeSession  # noqa: E402

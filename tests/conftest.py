@@ -11,7 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from model.weights import WeightStore, default_store
+from model.store.packages import WeightStore, default_store
 
 # A thread that was asked to end gets this long to do so before it counts as leaked.
 JOIN_TIMEOUT_S = 2.0

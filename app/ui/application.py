@@ -18,9 +18,9 @@ from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app import __version__
-from app.commands import SessionPort
-from app.ui.icons import ICONS
+from app.session.commands import SessionPort
 from app.ui.main_window import MainWindow
+from app.ui.theme.icons import ICONS
 
 logger = logging.getLogger(__name__)
 

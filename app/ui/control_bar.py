@@ -19,8 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.commands import BadMoment, ChooseVoice, Command, MarkMoment, VoiceInfo
-from app.events import (
+from app.dialogue.events import (
     MicrophoneSwitched,
     ModeChosen,
     StopRequested,
@@ -28,14 +27,18 @@ from app.events import (
     TalkReleased,
     TextSubmitted,
 )
-from app.settings import VoiceSettings
-from app.snapshot import EngineSnapshot, Phase
-from app.ui import tokens
-from app.ui.controls import IconButton, make_button, make_label, set_property
-from app.ui.flow_layout import FlowLayout
-from app.ui.level_meter import LevelMeter
-from app.ui.look import Look
-from app.ui.voice_menu import voice_title
+from app.dialogue.state import Phase
+from app.replay.marks import BadMoment
+from app.session.catalog import VoiceInfo
+from app.session.commands import ChooseVoice, Command, MarkMoment
+from app.session.snapshot import EngineSnapshot
+from app.settings.settings import VoiceSettings
+from app.ui.settings.voice_menu import voice_title
+from app.ui.theme import tokens
+from app.ui.theme.look import Look
+from app.ui.widgets.controls import IconButton, make_button, make_label, set_property
+from app.ui.widgets.flow_layout import FlowLayout
+from app.ui.widgets.level_meter import LevelMeter
 
 MIN_RATE_PERCENT = 70
 MAX_RATE_PERCENT = 150

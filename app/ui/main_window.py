@@ -12,29 +12,36 @@ from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QMainWindow
 
-from app.commands import (
+from app.dialogue.events import (
+    MicrophoneSwitched,
+    StopRequested,
+    TalkPressed,
+    TalkReleased,
+    TextSubmitted,
+)
+from app.messages.notices import Notice, NoticeKind
+from app.replay.marks import BadMoment
+from app.session.commands import (
     ApplySettings,
-    BadMoment,
     Command,
     MarkMoment,
     NewConversation,
     RemoveWeights,
     SessionPort,
 )
-from app.events import MicrophoneSwitched, StopRequested, TalkPressed, TalkReleased, TextSubmitted
-from app.snapshot import EngineSnapshot, Notice, NoticeKind
-from app.ui.appearance import make_look, qt_palette
-from app.ui.conversation_actions import ConversationActions
-from app.ui.diagnostics_panel import DiagnosticsPanel
-from app.ui.first_run import FirstRun
-from app.ui.history_panel import HistoryPanel
+from app.session.snapshot import EngineSnapshot
+from app.ui.conversation.actions import ConversationActions
+from app.ui.conversation.history_panel import HistoryPanel
+from app.ui.diagnostics.diagnostics_panel import DiagnosticsPanel
 from app.ui.middle_pane import MiddlePane
 from app.ui.notices_bar import DISMISS
 from app.ui.panes import Panes
-from app.ui.settings_dialog import SettingsDialog
-from app.ui.shortcuts import SHORTCUTS, HeldSpace
-from app.ui.style_sheet import build_style_sheet
-from app.ui.voice_menu import VoiceMenu
+from app.ui.settings.first_run import FirstRun
+from app.ui.settings.settings_dialog import SettingsDialog
+from app.ui.settings.voice_menu import VoiceMenu
+from app.ui.theme.appearance import make_look, qt_palette
+from app.ui.theme.style_sheet import build_style_sheet
+from app.ui.widgets.shortcuts import SHORTCUTS, HeldSpace
 
 FRAME_MS = 33  # 30 looks a second while anything moves
 IDLE_MS = 66  # at rest; a change is still on the screen within 100 ms

@@ -16,18 +16,18 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.commands import Command
-from app.snapshot import EngineSnapshot, Notice
-from app.ui import tokens
+from app.messages.notices import Notice
+from app.session.commands import Command
+from app.session.snapshot import EngineSnapshot
 from app.ui.control_bar import ControlBar
-from app.ui.controls import IconButton, PaneHeader
-from app.ui.conversation_view import ConversationView
-from app.ui.elided_label import ElidedLabel
-from app.ui.empty_state import EmptyState
-from app.ui.look import Look
+from app.ui.conversation.conversation_view import ConversationView
+from app.ui.conversation.empty_state import EmptyState
 from app.ui.notices_bar import MOST, NoticesBar
-from app.ui.state_panel import StatePanel
-from app.ui.state_ring import MIN_SIZE, SIZE
+from app.ui.status.state_panel import StatePanel
+from app.ui.status.state_ring import MIN_SIZE, SIZE
+from app.ui.theme import tokens
+from app.ui.theme.look import Look
+from app.ui.widgets.controls import ElidedLabel, IconButton, PaneHeader
 
 COLUMN = 760  # px at 100 %: controls and notices do not grow wider than the words above them
 RING_SHARE = 0.2  # of the pane's height

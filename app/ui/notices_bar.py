@@ -15,13 +15,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.commands import Command, RunNoticeAction
-from app.snapshot import Notice, NoticeKind
-from app.ui import tokens
-from app.ui.catalogue import Catalogue
-from app.ui.controls import IconButton, empty_layout, make_button, make_label
-from app.ui.icons import tinted_pixmap
-from app.ui.look import Look
+from app.messages.notices import Notice, NoticeKind
+from app.session.commands import Command, RunNoticeAction
+from app.ui.theme import tokens
+from app.ui.theme.icons import tinted_pixmap
+from app.ui.theme.look import Look
+from app.ui.theme.translations import Catalogue
+from app.ui.widgets.controls import IconButton, empty_layout, make_button, make_label
 
 DISMISS = "dismiss"
 PAGE_OF_ACTION = {

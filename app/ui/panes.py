@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
-from app.ui.look import Look
+from app.ui.theme.look import Look
 
 HISTORY_WIDTH = 232  # px at 100 %
 DIAGNOSTICS_WIDTH = 284

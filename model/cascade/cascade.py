@@ -30,14 +30,7 @@ from model.cascade.synthesizer import Synthesizer
 from model.cascade.token_draft import SharedDraft
 from model.errors import ModelError, WeightsError
 from model.events import LoadProgress, ReplyEvent, TranscriptPartial, TurnTranscribed
-from model.interfaces import (
-    CancelToken,
-    ReplyContext,
-    ReplyRequest,
-    TurnKey,
-    VoiceChoice,
-    VoicePreset,
-)
+from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey, VoiceChoice, VoicePreset
 
 log = logging.getLogger(__name__)
 

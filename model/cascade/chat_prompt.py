@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.errors import ModelError
-from model.interfaces import Message
+from model.types import Message
 
 PROMPTS = Path(__file__).resolve().parents[2] / "resources" / "prompts"
 # How somebody begins who interrupts. Where the cut is marked in the assistant's own words, small

@@ -18,7 +18,7 @@ from model.cascade.language_model import Completion
 from model.cascade.synthesizer import Spoken, Synthesizer
 from model.errors import ModelError
 from model.events import Mark, ReplyEvent, SpeechChunk, TextDelta
-from model.interfaces import CancelToken, VoiceChoice
+from model.types import CancelToken, VoiceChoice
 
 _WAIT_S = 0.05  # one step waits no longer; an empty delta says "nothing yet"
 _MAX_SENTENCES = 3

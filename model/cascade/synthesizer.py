@@ -31,7 +31,7 @@ from model.cascade.voices import (
     usable,
 )
 from model.events import Mark
-from model.interfaces import VoiceChoice, VoicePreset
+from model.types import VoiceChoice, VoicePreset
 
 _DEFAULT_VOICE = "heart"
 _LEAD_MS = 20.0  # silence kept before the first sound: its onset must not be clipped

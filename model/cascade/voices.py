@@ -12,7 +12,7 @@ from typing import Any
 
 from model.cascade.phonemes import MandarinPhonemizer
 from model.errors import ModelError
-from model.interfaces import VoicePreset
+from model.types import VoicePreset
 
 VOICES_FILE = Path(__file__).resolve().parents[2] / "resources" / "voices.toml"
 KOKORO_FILE = "kokoro-82m-v1.0-int8.onnx"

@@ -22,7 +22,7 @@ from model.duplex.smart_turn import TurnClassifier
 from model.duplex.text_evidence import Reason
 from model.duplex.voice_tracker import SILENT_DBFS, Stretch, VoiceSettings, VoiceTracker
 from model.duplex.word_evidence import WordEvidence, WordReader
-from model.interfaces import AgentState, UserState
+from model.types import AgentState, UserState
 
 N_FRAMES = 8
 """Frames of 10 ms in a vector."""

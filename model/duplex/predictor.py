@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from model.duplex.classes import Outcome
-from model.duplex.decision_inputs import overlap_inputs, turn_inputs
-from model.duplex.endpoint import END_P, LONGEST_WAIT_MS, wait_for
+from model.duplex.endpointing import END_P, LONGEST_WAIT_MS, OwnPauses, wait_for
+from model.duplex.explanations import overlap_inputs, turn_inputs, turn_reason
 from model.duplex.features import FeatureStream, Vector
 from model.duplex.lexicon import Lexicon, extended
-from model.duplex.model_opinion import with_opinion
 from model.duplex.network import Array, NetworkState, probabilities
 from model.duplex.overlap_policy import (
     CUT_P,
@@ -22,6 +21,7 @@ from model.duplex.overlap_policy import (
     RESUME_P,
     SHORT_MS,
     Overlap,
+    WarmUp,
     acknowledged,
     confirmed,
     held_back,
@@ -29,14 +29,11 @@ from model.duplex.overlap_policy import (
     let_go,
     undecided,
 )
-from model.duplex.own_pauses import OwnPauses
-from model.duplex.pause_opinions import UtteranceReader
+from model.duplex.pause_opinions import UtteranceReader, with_opinion
 from model.duplex.predictor_card import PredictorCard
 from model.duplex.smart_turn import TurnClassifier
-from model.duplex.turn_reason import turn_reason
 from model.duplex.voice_tracker import MS, Stretch
-from model.duplex.warm_up import WarmUp
-from model.interfaces import AgentState, DuplexPrediction, UserState
+from model.types import AgentState, DuplexPrediction, UserState
 
 _JUST_BEGUN_S = 1.0  # a reply; who interrupts it so soon had not finished
 _SILENT_AGAIN_MS = 1000.0  # after the longest wait; then there is nothing left to say

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from model.interfaces import AgentState, UserState
+from model.types import AgentState, UserState
 
 MS = 1000.0
 SILENT_DBFS = -120.0

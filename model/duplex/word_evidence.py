@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from model.duplex.dictation import Dictation, dictated
+from model.duplex.endpointing import Dictation, dictated
 from model.duplex.lexicon import (
     Lexicon,
     has_stop_word,
@@ -19,7 +19,7 @@ from model.duplex.lexicon import (
 )
 from model.duplex.text_evidence import TextEvidence, TextJudge
 from model.duplex.voice_tracker import MS, Stretch
-from model.interfaces import UserState
+from model.types import UserState
 
 LAG_MS = 200.0
 """A transcript that ends this much before the last voice still covers it."""

@@ -23,23 +23,22 @@ from tqdm import tqdm
 
 from audio_io.errors import AudioUnavailable
 from model.errors import ModelError
-from model.training.duplex.data_error import DataError
-from model.training.duplex.data_report import report
-from model.training.duplex.heard import ClipInfo, read_info
-from model.training.duplex.labelled_tests import read_tests
-from model.training.duplex.marked_clips import read_marked
-from model.training.duplex.plan import VALIDATION_SHARE, plan_scenes
-from model.training.duplex.shards import CLIPS_A_SHARD, write_lists
-from model.training.duplex.text_sources import fetch
-from model.training.duplex.workshop import (
+from model.store.packages import default_folder
+from model.training.duplex.data.data_report import report
+from model.training.duplex.data.dataset import CLIPS_A_SHARD, write_lists
+from model.training.duplex.data.heard_clips import ClipInfo, read_info
+from model.training.duplex.data.labelled_clips import read_marked, read_tests
+from model.training.duplex.data.pipeline import (
     TEXTS,
-    Workshop,
+    DataPipeline,
     make_marked,
     make_scenes,
     make_shard,
     make_tests,
 )
-from model.weights import default_folder
+from model.training.duplex.data.plan import VALIDATION_SHARE, plan_scenes
+from model.training.duplex.data.records import DataError
+from model.training.duplex.text_head.sources import fetch
 
 MINUTES = 180.0
 TINY_MINUTES, TINY_VALIDATION_SHARE = 2.0, 0.4
@@ -59,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Returns 2 after one line on standard error where something given is wrong."""
     args = _parser().parse_args(argv)
     try:
-        workshop = Workshop(args.out, args.weights, args.real, is_tiny=args.tiny)
+        workshop = DataPipeline(args.out, args.weights, args.real, is_tiny=args.tiny)
         infos = make(args, workshop)
         text = report(infos, workshop.sound_licences())
     except (ModelError, AudioUnavailable) as error:
@@ -69,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def make(args: argparse.Namespace, workshop: Workshop) -> list[ClipInfo]:
+def make(args: argparse.Namespace, workshop: DataPipeline) -> list[ClipInfo]:
     """Returns what the set consists of. Raises ModelError, AudioUnavailable."""
     minutes = TINY_MINUTES if args.tiny else args.minutes
     if minutes <= 0.0:
@@ -97,7 +96,7 @@ def make(args: argparse.Namespace, workshop: Workshop) -> list[ClipInfo]:
     return infos
 
 
-def _make_numbered_shard(workshop: Workshop, numbered: tuple[int, Sequence[str]]) -> None:
+def _make_numbered_shard(workshop: DataPipeline, numbered: tuple[int, Sequence[str]]) -> None:
     make_shard(workshop, *numbered)
 
 

@@ -27,19 +27,19 @@ from model.duplex.features import FEATURES, table_hash
 from model.duplex.network import Array, read_network
 from model.duplex.predictor_card import NetworkShape, PredictorCard, read_card, write_card
 from model.errors import ModelError, WeightsError
-from model.training.duplex.data_error import DataError
-from model.training.duplex.dataset import CLIPS, Clip, read_clips
-from model.training.duplex.moments import episodes_of
-from model.training.duplex.network import TorchDuplexNetwork
-from model.training.duplex.progress import Progress
-from model.training.duplex.report import HeldOut, held_out, lines
-from model.training.duplex.trainer import (
+from model.training.duplex.data.dataset import CLIPS, Clip, read_clips
+from model.training.duplex.data.records import DataError
+from model.training.duplex.network.batches import episodes_of
+from model.training.duplex.network.network import TorchDuplexNetwork
+from model.training.duplex.network.report import HeldOut, held_out, lines
+from model.training.duplex.network.trainer import (
     Epoch,
     Trainer,
     TrainingSettings,
     logits_of,
     normalisation,
 )
+from model.training.duplex.progress import Progress
 
 WEIGHTS = "predictor.safetensors"
 CARD = "predictor.json"
@@ -232,7 +232,7 @@ def _train_network(args: argparse.Namespace) -> bool:
 
 def _train_head(args: argparse.Namespace) -> bool:
     # Only here: transformers takes seconds to import, and the network does without.
-    from model.training.duplex.backbone_run import HeadSettings, train_head  # noqa: PLC0415
+    from model.training.duplex.backbone_head.backbone_head import HeadSettings, train_head  # noqa: PLC0415
 
     settings = HeadSettings(args.epochs, args.patience, args.seed, args.force)
     return train_head(args.data, args.backbone, settings, torch.device(args.device))

@@ -22,21 +22,28 @@ from tqdm import tqdm
 
 from model.duplex.lexicon import read_lexicons
 from model.duplex.text_evidence import TextJudge
-from model.duplex.text_head import TextHead
-from model.duplex.text_reader import LanguageModelReader
-from model.training.duplex.text_corpus import SHARES, corpus
-from model.training.duplex.text_examples import UNUSED, Example, balanced, examples
-from model.training.duplex.text_fit import FitOptions, LabelledStates, fit
-from model.training.duplex.text_scores import (
+from model.duplex.text_turn_detector import LanguageModelReader, TextHead
+from model.store.packages import default_store
+from model.training.duplex.text_head.corpus import (
+    SHARES,
+    UNUSED,
+    Example,
+    balanced,
+    corpus,
+    examples,
+)
+from model.training.duplex.text_head.fit import (
     Array,
+    FitOptions,
+    LabelledStates,
+    fit,
     kept_by_kind,
     labelled_texts,
     score,
     stacked,
 )
-from model.training.duplex.text_sources import fetch
-from model.training.duplex.text_states import StateCache, WordReader
-from model.weights import default_store
+from model.training.duplex.text_head.sources import fetch
+from model.training.duplex.text_head.states import StateCache, WordReader
 
 HEAD_NAME = "text_head.safetensors"
 READER = "smollm2-135m"

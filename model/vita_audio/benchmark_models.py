@@ -10,7 +10,7 @@ from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
 from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
 
 from model.errors import ModelError
-from model.free_memory import free_memory
+from model.memory import free_memory
 from model.vita_audio.configuration import (
     BACKBONE_05B,
     BACKBONE_7B,

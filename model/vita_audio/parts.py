@@ -19,7 +19,7 @@ from torch import nn
 
 from model.errors import ModelError
 from model.events import LoadProgress
-from model.free_memory import free_memory
+from model.memory import free_memory
 from model.vita_audio.decoding.generator import DecodeOptions
 from model.vita_audio.decoding.layer_weights import Packing
 from model.vita_audio.decoding.sampler import SamplingSettings

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from torch import Tensor
 
 from audio_io.frames import Samples
-from model.interfaces import CancelToken
+from model.types import CancelToken
 from model.vita_audio.decoding.generator import DecodedToken, DecodeOptions, decode
 from model.vita_audio.decoding.state import DecodingState, HeardSpan
 from model.vita_audio.decoding.state_trace import StateTrace

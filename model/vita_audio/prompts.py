@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.errors import ModelError
-from model.interfaces import Message
+from model.types import Message
 from model.vita_audio.prompt_texts import LUKE, RECOGNITION, SYNTHESIS
 from model.vita_audio.text_tokenizer import TextTokenizer
 from model.vita_audio.tokens import TokenTable

@@ -13,7 +13,7 @@ import numpy as np
 
 from audio_io.frames import Samples, frozen
 from model.events import ReplyEvent, SpeechChunk, TextDelta
-from model.interfaces import CancelToken
+from model.types import CancelToken
 from model.vita_audio.tokens import TokenKind, TokenTable
 from model.vita_audio.word_timing import WordTiming
 

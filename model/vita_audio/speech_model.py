@@ -19,14 +19,7 @@ from model.events import (
     TurnOpinion,
     TurnTranscribed,
 )
-from model.interfaces import (
-    CancelToken,
-    ReplyContext,
-    ReplyRequest,
-    TurnKey,
-    VoiceChoice,
-    VoicePreset,
-)
+from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey, VoiceChoice, VoicePreset
 from model.vita_audio import prompts
 from model.vita_audio.decoding.schedule import VANILLA
 from model.vita_audio.parts import LoadParts, VitaAudioParts

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from audio_io.frames import AudioFrame
 from model.events import TranscriptPartial, TurnTranscribed
-from model.interfaces import TurnKey
+from model.types import TurnKey
 
 logger = logging.getLogger(__name__)
 

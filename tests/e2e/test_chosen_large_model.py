@@ -18,21 +18,20 @@ import pytest
 pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
 
-from app.commands import ApplySettings
-from app.events import StopRequested, TextSubmitted
-from app.parts import Worker
-from app.settings import Settings
-from app.snapshot import Phase
+from app.dialogue.events import StopRequested, TextSubmitted
+from app.dialogue.state import Phase
+from app.engine.factories import Worker
+from app.session.commands import ApplySettings
+from app.settings.settings import Settings
 from model.catalog import entry
 from model.events import ModelEvent
-from model.hub import HubStore
-from model.hub_manifest import default_hub_manifest, load_hub_manifest
-from model.local_models import LocalModels
 from model.scripted import Script, ScriptedModel
-from model.shelf import ModelShelf
+from model.store.hub import HubStore
+from model.store.manifest import default_hub_manifest, load_hub_manifest
+from model.store.models import LocalModels, ModelStore
+from model.store.packages import WeightStore, default_manifest, load_manifest
 from model.vita_audio.tiny_model import write_tiny_model
-from model.weights import WeightStore, default_manifest, load_manifest
-from model.worker import ProcessWorker, ThreadWorker
+from model.worker.worker import ProcessWorker, ThreadWorker
 from tests.fakes import live as live_session
 from tests.fakes.live import LiveSession, UnpluggableRoom
 from tests.fakes.parts import fake_parts
@@ -49,8 +48,8 @@ def test_a_folder_is_chosen_talks_is_interrupted_and_is_replaced_when_it_is_kill
     monkeypatch.setattr(live_session, "PATIENCE_S", PATIENCE_S)
     weights = WeightStore(tmp_path, load_manifest(default_manifest()))
     hub = HubStore(tmp_path, load_hub_manifest(default_hub_manifest()))
-    shelf = ModelShelf(weights, hub, LocalModels(tmp_path / "local.json"))
-    choice = shelf.add(write_tiny_model(tmp_path / "mine"), "tiny")
+    model_store = ModelStore(weights, hub, LocalModels(tmp_path / "local.json"))
+    choice = model_store.add(write_tiny_model(tmp_path / "mine"), "tiny")
     large: list[ProcessWorker] = []
 
     def worker(settings: Settings, on_event: Callable[[ModelEvent], object]) -> Worker:
@@ -60,7 +59,7 @@ def test_a_folder_is_chosen_talks_is_interrupted_and_is_replaced_when_it_is_kill
         if settings.model.name != choice:
             script = Script(replies=dict.fromkeys(range(9), ANSWER))
             return ThreadWorker(lambda: ScriptedModel(script), emit)
-        large.append(ProcessWorker(choice, tmp_path, emit, shelf.options_for(choice)))
+        large.append(ProcessWorker(choice, tmp_path, emit, model_store.options_for(choice)))
         return large[-1]
 
     parts = replace(fake_parts(), worker=worker, is_heavy=lambda s: entry(s.model.name).is_heavy)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from app.cli import main
-from model.weights import WeightStore
+from app.cli.parser import main
+from model.store.packages import WeightStore
 
 SCENE = """
 [[user]]
@@ -52,7 +52,7 @@ def test_a_bad_scene_is_one_line_and_nothing_is_written(
     good, bad, named = BAD[what]
     scene.write_text(SCENE.replace(good, bad), encoding="utf-8")
     out = tmp_path / "out"
-    assert main(["scene", str(scene), "--out", str(out), "--freewheel"]) == 2
+    assert main(["scene", str(scene), "--out", str(out), "--virtual-time"]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     (line,) = lines(printed.err)
@@ -65,7 +65,7 @@ def test_a_recording_that_is_no_audio_is_one_line(
     scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "question.wav").write_text("not a sound", encoding="utf-8")
-    assert main(["scene", str(scene), "--out", str(tmp_path / "out"), "--freewheel"]) == 2
+    assert main(["scene", str(scene), "--out", str(tmp_path / "out"), "--virtual-time"]) == 2
     (line,) = lines(capsys.readouterr().err)
     assert "question.wav" in line
     assert not (tmp_path / "out").exists()
@@ -84,7 +84,7 @@ def test_an_unknown_model_is_one_line(
 def test_a_folder_without_scenes_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["bench", "scenes", str(tmp_path), "--freewheel"]) == 2
+    assert main(["bench", "scenes", str(tmp_path), "--virtual-time"]) == 2
     (line,) = lines(capsys.readouterr().err)
     assert str(tmp_path) in line
 
@@ -94,7 +94,9 @@ def test_a_scene_is_decided_again_by_the_command_line(
     scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert main(["scene", str(scene), "--out", str(out), "--freewheel", "--model", "scripted"]) == 0
+    assert (
+        main(["scene", str(scene), "--out", str(out), "--virtual-time", "--model", "scripted"]) == 0
+    )
     capsys.readouterr()
     assert main(["replay", str(out)]) == 0
     assert "the same, bit for bit" in capsys.readouterr().out
@@ -108,7 +110,9 @@ def test_a_scene_writes_its_files(
     scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert main(["scene", str(scene), "--out", str(out), "--freewheel", "--model", "scripted"]) == 0
+    assert (
+        main(["scene", str(scene), "--out", str(out), "--virtual-time", "--model", "scripted"]) == 0
+    )
     assert {path.name for path in out.iterdir()} == {
         "recording.flac",
         "clean_user.flac",
@@ -139,7 +143,7 @@ def test_bench_scenes_prints_a_table_and_writes_its_json(
     scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "card.json"
-    arguments = ["bench", "scenes", str(scene.parent), "--freewheel", "--model", "scripted"]
+    arguments = ["bench", "scenes", str(scene.parent), "--virtual-time", "--model", "scripted"]
     assert main([*arguments, "--json", str(path)]) == 0
     card = json.loads(path.read_text(encoding="utf-8"))
     assert {"bench", "command", "machine", "rows"} <= set(card)

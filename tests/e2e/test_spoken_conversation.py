@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.main import scene_parts
-from app.scene import SceneOptions, SceneResult, run_scene
-from app.scene_file import read_scene
+from app.main import scene_factories
+from app.scenes.run import SceneOptions, SceneResult, run_scene
+from app.scenes.scene_file import read_scene
 from audio_io.frames import Samples
-from model.weights import WeightStore
+from model.store.packages import WeightStore
 from tests.fakes.embedded import RATE_HZ, word_error_rate
 
 # The voice is clear and the recogniser good: more than one word in five wrong is not understood.
@@ -52,8 +52,8 @@ at_most_s = 60.0
 def play(text: str, folder: Path) -> SceneResult:
     path = folder / "scene.toml"
     path.write_text(text, encoding="utf-8")
-    settings, parts = scene_parts("")
-    return run_scene(read_scene(path), parts, settings, SceneOptions(is_freewheel=True))
+    settings, parts = scene_factories("")
+    return run_scene(read_scene(path), parts, settings, SceneOptions(is_virtual_time=True))
 
 
 def spoken_between(result: SceneResult, begin_s: float, end_s: float) -> Samples:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from app.cli import main
+from app.cli.parser import main
 from tests.fakes.audio import tone
 from tests.fakes.embedded import word_error_rate
 

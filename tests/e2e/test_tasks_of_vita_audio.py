@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from app.cli import main
+from app.cli.parser import main
 from model.cascade.synthesizer import Synthesizer
-from model.interfaces import VoiceChoice
-from model.weights import WeightStore
+from model.store.packages import WeightStore
+from model.types import VoiceChoice
 
 pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 pytest.importorskip("transformers", reason="the speech-lm extra is not installed")

@@ -9,8 +9,8 @@ import sys
 import threading
 from pathlib import Path
 
-from app.events import TextSubmitted
-from app.snapshot import Phase
+from app.dialogue.events import TextSubmitted
+from app.dialogue.state import Phase
 from app.ui.application import run_window
 from model.scripted import Script
 from tests.fakes.live import LiveSession

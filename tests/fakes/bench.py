@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from audio_io.frames import AudioFrame, Samples, frozen, level_dbfs
-from model.duplex.listening import FRAME, HeardFrame
-from model.interfaces import UserState
+from model.duplex.offline import FRAME, HeardFrame
+from model.types import UserState
 
 VOICE_DBFS = -40.0
 

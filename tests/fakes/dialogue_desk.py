@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from app.conversation import Conversation
-from app.dialogue import Dialogue, DialoguePorts, PlaybackRules
-from app.dialogue_record import DialogueRecord
-from app.dialogue_state import DialogueRules
-from app.events import TextSubmitted
-from app.history import HistoryStore
-from app.snapshot import Phase
-from app.timeline import Timeline
+from app.dialogue.conversation import Conversation
+from app.dialogue.dialogue import Dialogue, DialoguePorts, PlaybackRules
+from app.dialogue.events import TextSubmitted
+from app.dialogue.state import DialogueRules, Phase
+from app.dialogue.timeline import Timeline
+from app.dialogue.trace import DialogueTrace
+from app.history.store import HistoryStore
 from audio_io.events import PlaybackProgressed, PlaybackStarted
 from model.events import ModelReady, TextDelta
 from model.requests import ModelRequest
@@ -38,7 +37,7 @@ class DialogueDesk:
         self.dialogue = Dialogue(
             ports,
             Conversation(self.history, lambda notice: None),
-            DialogueRecord(self.timeline),
+            DialogueTrace(self.timeline),
             DialogueRules(),
             PlaybackRules(duck_gain_db=-14.0, fade_ms=40.0),
         )

@@ -12,7 +12,8 @@ from model.duplex.classes import N_OUTCOMES, Outcome
 from model.duplex.features import FEATURES, feature_slices, table_hash
 from model.duplex.network import Array, NetworkState
 from model.duplex.predictor_card import EndPoint, NetworkShape, OverlapPoint, PredictorCard
-from model.interfaces import AgentState, DuplexPrediction, DuplexPredictor, UserState
+from model.interfaces import DuplexPredictor
+from model.types import AgentState, DuplexPrediction, UserState
 
 FRAME = 160  # samples, 10 ms
 QUIET_DBFS = -75.0

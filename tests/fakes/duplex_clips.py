@@ -15,7 +15,7 @@ import safetensors.numpy
 
 from model.duplex.classes import NOT_SCORED, Outcome
 from model.duplex.features import N_FEATURES, feature_slices, table_hash
-from model.training.duplex.dataset import CLIPS, TABLE
+from model.training.duplex.data.dataset import CLIPS, TABLE
 
 _SLICES = feature_slices()
 _N_VOICE, _N_PAUSE = 10, 15  # steps of 80 ms

@@ -11,7 +11,7 @@ import pytest
 
 from audio_io.frames import AudioFrame, Samples, frozen
 from model.cascade.cascade import open_recognizer
-from model.weights import WeightStore
+from model.store.packages import WeightStore
 
 RATE_HZ = 16_000
 DEFAULT_WEIGHTS = (

@@ -11,15 +11,15 @@ from typing import Self
 
 import numpy as np
 
-from app.commands import Command, DeviceChoice, VoiceInfo, WeightInfo
-from app.history import HistoryStore
-from app.parts import Parts
-from app.recorder import Recorder
-from app.session import Session
-from app.session_catalog import SessionCatalog
-from app.settings import Settings
-from app.snapshot import EngineSnapshot, Phase
-from app.weight_desk import Report
+from app.dialogue.state import Phase
+from app.engine.factories import Factories
+from app.history.store import HistoryStore
+from app.replay.recorder import Recorder
+from app.session.catalog import DeviceChoice, Report, SessionCatalog, VoiceInfo, WeightInfo
+from app.session.commands import Command
+from app.session.session import Session
+from app.session.snapshot import EngineSnapshot
+from app.settings.settings import Settings
 from audio_io.devices import Direction
 from audio_io.errors import DeviceNotFound
 from audio_io.frames import Samples
@@ -78,7 +78,7 @@ class UnpluggableRoom(VirtualRoom):
         return np.zeros_like(noise) if self.is_muted else noise
 
 
-class EmptyShelf:
+class NoModelFiles:
     """No model files, and none wanted."""
 
     def missing(self, names: tuple[str, ...]) -> Mapping[str, int]:
@@ -102,7 +102,7 @@ def fake_catalog() -> SessionCatalog:
         input_devices=lambda: (DeviceChoice("built in", True),),
         output_devices=lambda: (DeviceChoice("built in", True),),
         models=lambda: (WeightInfo("one", "One", 1.0, "MIT", True),),
-        shelf=EmptyShelf(),
+        model_store=NoModelFiles(),
     )
 
 
@@ -120,7 +120,7 @@ class LiveSession:
         settings: Settings | None = None,
         *,
         room: UnpluggableRoom | None = None,
-        parts: Parts | None = None,
+        parts: Factories | None = None,
         recordings: Path = Path("never"),
         history: HistoryStore | None = None,
         save: Callable[[Settings], None] | None = None,

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from app.parts import InlineModelWorker, Parts, WatchedBackend, Worker
-from app.rules import Phrases
-from app.settings import Settings
+from app.engine.factories import Factories, InlineModelWorker, WatchedBackend, Worker
+from app.engine.rules import Phrases
+from app.settings.settings import Settings
 from audio_io.frames import Samples
 from audio_io.interfaces import StreamRequest
 from audio_io.silent import SilentBackend
@@ -18,7 +18,7 @@ from model.duplex.predictor import TrainedDuplexPredictor
 from model.events import ModelEvent
 from model.interfaces import DuplexPredictor
 from model.scripted import Script, ScriptedModel
-from model.worker import InlineWorker, ThreadWorker
+from model.worker.worker import InlineWorker, ThreadWorker
 from tests.fakes.audio import EnergyVad, speech_like
 from tests.fakes.duplex import CARD, RuleNetwork
 
@@ -52,7 +52,7 @@ def spoken_text(text: str, voice: str) -> Samples:
     return utterance(0.35 * len(text.split()), seed=len(text))
 
 
-def fake_parts(script: Script | None = None) -> Parts:
+def fake_parts(script: Script | None = None) -> Factories:
     """Deterministic parts around ``ScriptedModel``; the predictor goes by rules."""
     lexicons = read_lexicons()
     model_script = script or Script()
@@ -80,7 +80,7 @@ def fake_parts(script: Script | None = None) -> Parts:
     def watchdog(backend: WatchedBackend, request: StreamRequest) -> DeviceWatchdog:
         return DeviceWatchdog(backend, request)
 
-    return Parts(
+    return Factories(
         phrases=Phrases(
             stop=tuple(word for lexicon in lexicons.values() for word in lexicon.stop_words),
             backchannels=tuple(w for lexicon in lexicons.values() for w in lexicon.backchannels),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.speech_truth import AUDIBLE_DBFS
+from app.scenes.user_script import AUDIBLE_DBFS
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 from audio_io.resampler import resample
 

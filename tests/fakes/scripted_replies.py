@@ -24,14 +24,7 @@ from model.events import (
     TranscriptPartial,
     TurnTranscribed,
 )
-from model.interfaces import (
-    CancelToken,
-    ReplyContext,
-    ReplyRequest,
-    TurnKey,
-    VoiceChoice,
-    VoicePreset,
-)
+from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey, VoiceChoice, VoicePreset
 
 _PARTIAL_S, _FINAL_S, _FIRST_TOKEN_S, _CLAUSE_S, _OTHER_S = 0.09, 0.2, 0.25, 0.05, 0.001
 

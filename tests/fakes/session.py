@@ -9,28 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from app.commands import (
+from app.dialogue.captions import CaptionLine
+from app.dialogue.events import MicrophoneSwitched, ModeChosen, TalkPressed, TalkReleased
+from app.dialogue.state import Phase
+from app.history.store import HistoryStore
+from app.session.catalog import DeviceChoice, SpeechModelInfo, VoiceInfo, WeightInfo
+from app.session.commands import (
     AddModelFolder,
     ApplySettings,
     ChooseDevices,
     ChooseVoice,
     Command,
-    DeviceChoice,
     FetchWeights,
     NewConversation,
     OpenConversation,
     RemoveWeights,
     RunNoticeAction,
-    SpeechModelInfo,
     StopFetching,
-    VoiceInfo,
     WeightCommand,
-    WeightInfo,
 )
-from app.events import MicrophoneSwitched, ModeChosen, TalkPressed, TalkReleased
-from app.history import HistoryStore
-from app.settings import Settings
-from app.snapshot import CaptionLine, DownloadInfo, EngineSnapshot, Phase
+from app.session.snapshot import DownloadInfo, EngineSnapshot
+from app.settings.settings import Settings
 
 VOICES = (
     VoiceInfo("heart", "Heart", "American, female, CPU 2%", "en"),

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.tasks.entries import Entry
+from app.batch.entries import Entry
 from audio_io.frames import AudioFrame
 from model.events import ReplyEvent, TranscriptPartial, TurnTranscribed
-from model.interfaces import CancelToken, ReplyContext, ReplyRequest, TurnKey
 from model.scripted import Script, ScriptedModel
+from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey
 
 TURNS = range(1000)
 

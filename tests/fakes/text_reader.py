@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from model.duplex.text_reader import STATE_SIZE, State, spoken_words
+from model.duplex.text_turn_detector import STATE_SIZE, State, spoken_words
 
 
 class FakeTextReader:

@@ -7,19 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from app.history import HistoryStore
-from app.snapshot import (
-    CaptionLine,
-    Diagnostics,
-    DownloadInfo,
-    EngineSnapshot,
-    LatencySpans,
-    Notice,
-    NoticeKind,
-    Phase,
-    TraceMark,
-    TracePoint,
-)
+from app.dialogue.captions import CaptionLine
+from app.dialogue.latency import LatencySpans
+from app.dialogue.state import Phase
+from app.history.store import HistoryStore
+from app.messages.notices import Notice, NoticeKind
+from app.session.snapshot import Diagnostics, DownloadInfo, EngineSnapshot, TraceMark, TracePoint
 
 NOW_S = 312.0
 

@@ -11,12 +11,12 @@ import pytest
 import soundfile
 import soxr
 
-from app.commands import RunNoticeAction
-from app.main import make_parts
-from app.settings import Settings
-from app.snapshot import Phase
+from app.dialogue.state import Phase
+from app.main import make_factories
+from app.session.commands import RunNoticeAction
+from app.settings.settings import Settings
 from audio_io.frames import Samples
-from model.weights import WeightStore
+from model.store.packages import WeightStore
 from tests.fakes.embedded import word_error_rate
 from tests.fakes.live import LiveSession, notice_keys
 
@@ -70,7 +70,7 @@ class Recording:
 
 @pytest.fixture
 def talk(rig: Path, embedded_default: WeightStore) -> Iterator[LiveSession]:
-    parts = make_parts(embedded_default)
+    parts = make_factories(embedded_default)
     with LiveSession(parts=parts, settings=Settings()) as live:
         live.wait_for_phase(Phase.LISTENING)
         live.wait_for("sound", lambda p: p.diagnostics.input_device != "")
@@ -80,7 +80,7 @@ def talk(rig: Path, embedded_default: WeightStore) -> Iterator[LiveSession]:
 
 @pytest.fixture
 def room(rig: Path, tmp_path: Path, embedded_default: WeightStore) -> Room:
-    return Room(rig, tmp_path, make_parts(embedded_default).synthesize)
+    return Room(rig, tmp_path, make_factories(embedded_default).synthesize)
 
 
 def test_a_spoken_question_is_answered_aloud(

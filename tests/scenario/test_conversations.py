@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.scene import SceneOptions, SceneResult, run_scene
-from app.scene_file import Cue, EndPlan, Label, RoomPlan, Scene, Utterance
-from app.settings import Settings
+from app.scenes.run import SceneOptions, SceneResult, run_scene
+from app.scenes.scene_file import Cue, EndPlan, Label, RoomPlan, Scene, Utterance
+from app.settings.settings import Settings
 from model.scripted import Script
 from tests.fakes.parts import fake_parts
 
@@ -38,7 +38,7 @@ def play(
 ) -> SceneResult:
     scene = Scene("test", SCENE, RoomPlan(), users, EndPlan(2.5, at_most_s))
     parts = fake_parts(script or Script(replies=dict.fromkeys(range(9), LONG)))
-    return run_scene(scene, parts, settings or Settings(), SceneOptions(is_freewheel=True))
+    return run_scene(scene, parts, settings or Settings(), SceneOptions(is_virtual_time=True))
 
 
 def events(result: SceneResult, name: str) -> list[dict[str, object]]:

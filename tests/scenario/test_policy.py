@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from app.main import make_parts
-from app.parts import InlineModelWorker, Parts
-from app.scene import SceneOptions, SceneResult, run_scene
-from app.scene_file import Cue, EndPlan, Label, RoomPlan, Scene, Utterance
-from app.settings import Settings
-from app.timeline import Entry
+from app.dialogue.timeline import Entry
+from app.engine.factories import Factories, InlineModelWorker
+from app.main import make_factories
+from app.scenes.run import SceneOptions, SceneResult, run_scene
+from app.scenes.scene_file import Cue, EndPlan, Label, RoomPlan, Scene, Utterance
+from app.settings.settings import Settings
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.cascade.cascade import open_recognizer
 from model.cascade.engines import RATE_HZ
@@ -26,12 +26,11 @@ from model.cascade.mandarin import FOLDER as MANDARIN_FOLDER
 from model.cascade.mandarin import MandarinRecognizer
 from model.cascade.recognizer import StreamingRecognizer
 from model.cascade.synthesizer import Synthesizer
-from model.duplex.endpoint import LONGEST_WAIT_MS
-from model.duplex.own_pauses import OwnPausesSettings
+from model.duplex.endpointing import LONGEST_WAIT_MS, OwnPausesSettings
 from model.duplex.predictor_card import PACES
-from model.interfaces import ReplyRequest, VoiceChoice
-from model.weights import WeightStore, default_store
-from model.worker import InlineWorker
+from model.store.packages import WeightStore, default_store
+from model.types import ReplyRequest, VoiceChoice
+from model.worker.worker import InlineWorker
 from tests.fakes.played import Played, played
 from tests.fakes.scripted_replies import ScriptedReplies
 
@@ -81,7 +80,7 @@ def seconds(entry: Entry) -> float:
 
 @dataclass(frozen=True)
 class Ears:
-    parts: Parts
+    parts: Factories
     recognizer: StreamingRecognizer
     synthesizer: Synthesizer
 
@@ -89,7 +88,9 @@ class Ears:
 @pytest.fixture(scope="module")
 def ears(embedded_default: WeightStore) -> Ears:
     folder = embedded_default.folder
-    return Ears(make_parts(embedded_default), open_recognizer(folder, "auto"), Synthesizer(folder))
+    return Ears(
+        make_factories(embedded_default), open_recognizer(folder, "auto"), Synthesizer(folder)
+    )
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def play(ears: Ears) -> Play:
         scene = Scene("policy", Path("policy.toml"), room or QUIET_ROOM, users, EndPlan(rest_s, 30))
         settings = Settings().with_value("conversation", "patience", pace)
         parts = replace(ears.parts, inline_worker=inline)
-        result = run_scene(scene, parts, settings, SceneOptions(is_freewheel=True))
+        result = run_scene(scene, parts, settings, SceneOptions(is_virtual_time=True))
         return Conversation(result, model.requests, model.spoken)
 
     return run

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.scene_file import Label, read_scene
+from app.scenes.scene_file import Label, read_scene
 
 FOLDER = Path(__file__).resolve().parent / "recorded"
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "audio" / "dev"

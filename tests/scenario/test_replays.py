@@ -13,16 +13,16 @@ from shutil import copytree
 import numpy as np
 import pytest
 
-from app.main import make_parts, scenes_folder
-from app.parts import Parts
-from app.replay import replay
-from app.replay_bundle import read_bundle
-from app.replay_report import decision_lines
-from app.scene import SceneOptions, run_scene, write_result
-from app.scene_file import read_scene
-from app.settings import Settings
+from app.engine.factories import Factories
+from app.main import make_factories, scenes_folder
+from app.replay.bundle import read_bundle
+from app.replay.replay import replay
+from app.replay.report import decision_lines
+from app.scenes.run import SceneOptions, run_scene, write_result
+from app.scenes.scene_file import read_scene
+from app.settings.settings import Settings
 from model.scripted import Script
-from model.weights import default_store
+from model.store.packages import default_store
 from tests.fakes.parts import fake_parts
 
 ASKED = "please tell me a long story about a dragon and a princess"
@@ -40,16 +40,16 @@ pytestmark = pytest.mark.needs_weights("silero-vad", "smart-turn", "smollm2-135m
 
 
 @pytest.fixture(scope="module")
-def parts() -> Parts:
+def parts() -> Factories:
     """Real ears and the real predictor; who answers is on a script."""
-    return replace(make_parts(default_store()), inline_worker=fake_parts(SCRIPT).inline_worker)
+    return replace(make_factories(default_store()), inline_worker=fake_parts(SCRIPT).inline_worker)
 
 
 @pytest.fixture(scope="module")
-def scene_folder(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scene_folder(parts: Factories, tmp_path_factory: pytest.TempPathFactory) -> Path:
     scene = read_scene(scenes_folder() / "barge_in.toml")
     folder = tmp_path_factory.mktemp("barge_in")
-    options = SceneOptions(is_freewheel=True, keeps_replay=True)
+    options = SceneOptions(is_virtual_time=True, keeps_replay=True)
     write_result(run_scene(scene, parts, Settings(), options), folder)
     return folder
 
@@ -68,7 +68,9 @@ def change_sound(folder: Path, change: Callable[[np.ndarray], None]) -> None:
     (folder / "bundle.json").write_text(json.dumps(manifest))
 
 
-def test_the_predictor_decides_a_scene_again_bit_for_bit(parts: Parts, scene_folder: Path) -> None:
+def test_the_predictor_decides_a_scene_again_bit_for_bit(
+    parts: Factories, scene_folder: Path
+) -> None:
     bundle = read_bundle(scene_folder)
     found = replay(bundle, parts.predictor)
     assert found.difference is None
@@ -79,7 +81,7 @@ def test_the_predictor_decides_a_scene_again_bit_for_bit(parts: Parts, scene_fol
 
 
 def test_a_predictor_that_was_used_before_decides_the_same(
-    parts: Parts, scene_folder: Path
+    parts: Factories, scene_folder: Path
 ) -> None:
     """What predictors share remembers nothing that matters."""
     bundle = read_bundle(scene_folder)
@@ -88,7 +90,7 @@ def test_a_predictor_that_was_used_before_decides_the_same(
 
 
 def test_one_sample_that_was_changed_is_noticed(
-    parts: Parts, scene_folder: Path, tmp_path: Path
+    parts: Factories, scene_folder: Path, tmp_path: Path
 ) -> None:
     folder = Path(copytree(scene_folder / "replay", tmp_path / "replay"))
     at = 0

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from app.parts import InlineModelWorker
-from app.scene import SceneOptions, SceneResult, run_scene
-from app.scene_file import Cue, EndPlan, Label, RoomPlan, Scene, Utterance
-from app.settings import Settings
-from model.worker import InlineWorker
+from app.engine.factories import InlineModelWorker
+from app.scenes.run import SceneOptions, SceneResult, run_scene
+from app.scenes.scene_file import Cue, EndPlan, Label, RoomPlan, Scene, Utterance
+from app.settings.settings import Settings
+from model.worker.worker import InlineWorker
 from tests.fakes.parts import fake_parts
 
 pytest.importorskip("torch", reason="the speech-lm extra is not installed")
@@ -50,7 +50,7 @@ def play(folder: Path) -> Play:
 
         scene = Scene("test", Path("scene.toml"), RoomPlan(), users, EndPlan(2.5, 40.0))
         parts = replace(fake_parts(), inline_worker=inline)
-        return run_scene(scene, parts, Settings(), SceneOptions(is_freewheel=True))
+        return run_scene(scene, parts, Settings(), SceneOptions(is_virtual_time=True))
 
     return run
 

@@ -14,8 +14,8 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
-from app.settings import AppearanceSettings, Settings
-from app.snapshot import EngineSnapshot
+from app.session.snapshot import EngineSnapshot
+from app.settings.settings import AppearanceSettings, Settings
 from app.ui.application import make_application
 from app.ui.main_window import MainWindow
 from tests.fakes.session import FakeSession

@@ -9,9 +9,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 
-from app.commands import ApplySettings, BadMoment, DeleteRecordings, MarkMoment
-from app.settings import Settings
-from app.snapshot import Notice, NoticeKind
+from app.messages.notices import Notice, NoticeKind
+from app.replay.marks import BadMoment
+from app.session.commands import ApplySettings, DeleteRecordings, MarkMoment
+from app.settings.settings import Settings
 from tests.ui.conftest import Desk
 from tests.ui.test_structure import assert_whole
 

@@ -9,12 +9,11 @@ import pytest
 from PySide6.QtGui import QTextFragment
 from PySide6.QtWidgets import QApplication
 
-from app.snapshot import CaptionLine
-from app.ui.caption_spans import Meaning, pieces_of
-from app.ui.catalogue import load_catalogue
-from app.ui.conversation_view import ConversationView
-from app.ui.look import Look
-from app.ui.tokens import DARK, LIGHT
+from app.dialogue.captions import CaptionLine
+from app.ui.conversation.conversation_view import ConversationView, Meaning, pieces_of
+from app.ui.theme.look import Look
+from app.ui.theme.tokens import DARK, LIGHT
+from app.ui.theme.translations import load_catalogue
 from tests.ui.conftest import Desk
 
 CUT = "… — you interrupted"

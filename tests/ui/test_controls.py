@@ -9,8 +9,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
-from app.commands import ApplySettings, ChooseVoice, NewConversation, PreviewVoice
-from app.events import (
+from app.dialogue.events import (
     MicrophoneSwitched,
     ModeChosen,
     StopRequested,
@@ -18,9 +17,12 @@ from app.events import (
     TalkReleased,
     TextSubmitted,
 )
-from app.snapshot import EngineSnapshot, Notice, NoticeKind, Phase
-from app.ui.catalogue import load_catalogue, read_words
+from app.dialogue.state import Phase
+from app.messages.notices import Notice, NoticeKind
+from app.session.commands import ApplySettings, ChooseVoice, NewConversation, PreviewVoice
+from app.session.snapshot import EngineSnapshot
 from app.ui.notices_bar import notice_text
+from app.ui.theme.translations import load_catalogue, read_words
 from tests.ui.conftest import Desk
 
 LISTENING = EngineSnapshot(phase=Phase.LISTENING, conversation_id=4)

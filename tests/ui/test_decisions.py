@@ -12,9 +12,9 @@ from PySide6.QtGui import QHelpEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QToolTip
 
-from app.snapshot import TraceMark, TracePoint
-from app.ui.catalogue import load_catalogue
-from app.ui.decision_words import sentence
+from app.session.snapshot import TraceMark, TracePoint
+from app.ui.diagnostics.decision_list import sentence
+from app.ui.theme.translations import load_catalogue
 from tests.fakes.window_states import MARKS, NOW_S, decided, example_trace
 from tests.ui.conftest import Desk
 

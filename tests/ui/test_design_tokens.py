@@ -7,16 +7,16 @@ import string
 
 import pytest
 
-from app.options import OptionInfo
-from app.settings import options
-from app.snapshot import NoticeKind
-from app.ui import tokens
-from app.ui.catalogue import Catalogue, available_languages, load_catalogue, read_words
-from app.ui.look import Look
-from app.ui.settings_pages import OPTIONS_OF, PAGES, SHOWN_ELSEWHERE
-from app.ui.shortcuts import SHORTCUTS
-from app.ui.shown_state import ShownState
-from app.ui.style_sheet import build_style_sheet
+from app.messages.notices import NoticeKind
+from app.settings.option import OptionInfo
+from app.settings.settings import options
+from app.ui.settings.settings_pages import OPTIONS_OF, PAGES, SHOWN_ELSEWHERE
+from app.ui.status.shown_state import ShownState
+from app.ui.theme import tokens
+from app.ui.theme.look import Look
+from app.ui.theme.style_sheet import build_style_sheet
+from app.ui.theme.translations import Catalogue, available_languages, load_catalogue, read_words
+from app.ui.widgets.shortcuts import SHORTCUTS
 
 PAIRS = [
     (palette, text, ground)

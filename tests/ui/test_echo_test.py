@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from app.commands import TestEcho as EchoTestCommand
-from app.snapshot import Diagnostics, EngineSnapshot, Phase
-from app.ui.echo_test import EchoTest, Verdict, judged
+from app.dialogue.state import Phase
+from app.session.commands import TestEcho as EchoTestCommand
+from app.session.snapshot import Diagnostics, EngineSnapshot
+from app.ui.settings.echo_test import EchoTest, Verdict, judged
 from tests.ui.conftest import Desk
 
 STALE = Diagnostics(echo_return_loss_db=40, has_echo_converged=True)

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QApplication
 
-from app.commands import ChooseVoice, PreviewVoice
-from app.commands import TestEcho as EchoTestCommand
-from app.snapshot import CaptionLine, DownloadInfo, EngineSnapshot, Phase
-from app.ui.first_run import STEPS, FirstRun
+from app.dialogue.captions import CaptionLine
+from app.dialogue.state import Phase
+from app.session.commands import ChooseVoice, PreviewVoice
+from app.session.commands import TestEcho as EchoTestCommand
+from app.session.snapshot import DownloadInfo, EngineSnapshot
+from app.ui.settings.first_run import STEPS, FirstRun
 from tests.ui.conftest import Desk
 
 LISTENING = EngineSnapshot(phase=Phase.LISTENING, mic_dbfs=-20)

@@ -10,10 +10,11 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QListWidget, QMessageBox
 
-from app.commands import NewConversation, OpenConversation
-from app.history import HistoryStore
-from app.snapshot import EngineSnapshot, Phase
-from app.ui.history_panel import ID_ROLE
+from app.dialogue.state import Phase
+from app.history.store import HistoryStore
+from app.session.commands import NewConversation, OpenConversation
+from app.session.snapshot import EngineSnapshot
+from app.ui.conversation.history_panel import ID_ROLE
 from tests.fakes.session import FakeSession
 from tests.ui.conftest import Desk
 

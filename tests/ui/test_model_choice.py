@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from app.commands import AddModelFolder, ApplySettings, RemoveWeights
-from app.snapshot import EngineSnapshot, Phase
-from app.ui.model_choice import ModelChoice
+from app.dialogue.state import Phase
+from app.session.commands import AddModelFolder, ApplySettings, RemoveWeights
+from app.session.snapshot import EngineSnapshot
+from app.ui.settings.model_choice import ModelChoice
 from tests.ui.conftest import Desk
 
 

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from app.commands import ApplySettings, FetchWeights, RemoveWeights, StopFetching, WeightInfo
-from app.snapshot import DownloadInfo, EngineSnapshot, Phase
-from app.ui.models_page import ModelsPage, SetCard
-from app.ui.progress_words import download_words, duration
-from app.ui.weight_sets import sets_for_voices, weight_sets
+from app.dialogue.state import Phase
+from app.session.catalog import WeightInfo
+from app.session.commands import ApplySettings, FetchWeights, RemoveWeights, StopFetching
+from app.session.snapshot import DownloadInfo, EngineSnapshot
+from app.ui.settings.models_page import ModelsPage, SetCard
+from app.ui.settings.weight_sets import sets_for_voices, weight_sets
+from app.ui.status.progress_text import download_words, duration
 from tests.fakes.session import MODELS, VOICES
 from tests.ui.conftest import Desk
 

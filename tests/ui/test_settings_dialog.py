@@ -7,14 +7,15 @@ from collections.abc import Callable
 import pytest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QSpinBox
 
-from app.commands import ApplySettings, ChooseDevices, ChooseVoice, PreviewVoice
-from app.options import OptionInfo, Value
-from app.settings import options
-from app.snapshot import EngineSnapshot, Phase
-from app.ui.settings_dialog import SettingsDialog
-from app.ui.settings_pages import PAGES, SHOWN_ELSEWHERE, BlendMaker
-from app.ui.tokens import DARK, LIGHT
-from app.ui.voice_menu import VoiceList
+from app.dialogue.state import Phase
+from app.session.commands import ApplySettings, ChooseDevices, ChooseVoice, PreviewVoice
+from app.session.snapshot import EngineSnapshot
+from app.settings.option import OptionInfo, Value
+from app.settings.settings import options
+from app.ui.settings.settings_dialog import SettingsDialog
+from app.ui.settings.settings_pages import PAGES, SHOWN_ELSEWHERE, BlendMaker
+from app.ui.settings.voice_menu import VoiceList
+from app.ui.theme.tokens import DARK, LIGHT
 from tests.ui.conftest import Desk
 
 SHOWN = [info for info in options() if info.name not in SHOWN_ELSEWHERE]

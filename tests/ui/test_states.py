@@ -8,11 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from app.commands import RunNoticeAction
-from app.events import MicrophoneSwitched
-from app.snapshot import CaptionLine, EngineSnapshot, Notice, NoticeKind, Phase
+from app.dialogue.captions import CaptionLine
+from app.dialogue.events import MicrophoneSwitched
+from app.dialogue.state import Phase
+from app.messages.notices import Notice, NoticeKind
+from app.session.commands import RunNoticeAction
+from app.session.snapshot import EngineSnapshot
 from app.ui.main_window import FRAME_MS, IDLE_MS
-from app.ui.shown_state import ShownState, shown_state
+from app.ui.status.shown_state import ShownState, shown_state
 from tests.fakes.window_states import STATES
 from tests.ui.conftest import Desk
 

@@ -19,9 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.ui.conversation_view import ConversationView
-from app.ui.elided_label import ElidedLabel
-from app.ui.wrapping_button import WrappingButton
+from app.ui.conversation.conversation_view import ConversationView
+from app.ui.widgets.controls import ElidedLabel, WrappingButton
 from tests.fakes.window_states import STATES
 from tests.ui.conftest import Desk, visible_children
 

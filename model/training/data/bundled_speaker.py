@@ -15,9 +15,9 @@ from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.cascade.clauses import ClauseSplitter
 from model.cascade.engines import RATE_HZ
 from model.cascade.synthesizer import Synthesizer
-from model.interfaces import VoiceChoice, VoicePreset
 from model.training.data.casting import Utterance
 from model.training.data.problems import DataError
+from model.types import VoiceChoice, VoicePreset
 
 
 class BundledSpeaker:

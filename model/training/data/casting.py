@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.interfaces import VoicePreset
 from model.training.data.dialogues import Dialogue
 from model.training.data.problems import BadSample, Fault
+from model.types import VoicePreset
 
 # A voice that is played faster sounds like a smaller person; the pace is kept.
 _PITCHES = (0.88, 0.94, 1.0, 1.06, 1.12)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from model.errors import ModelError
-from model.interfaces import CancelToken
+from model.types import CancelToken
 from model.vita_audio.decoding.output_head import inside_audio
 from model.vita_audio.decoding.sampler import Sampler, SamplingSettings
 from model.vita_audio.decoding.schedule import VANILLA, Policy, Schedule

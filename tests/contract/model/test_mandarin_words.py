@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.text_match import is_backchannel, is_stop_phrase
+from app.dialogue.phrases import is_backchannel, is_stop_phrase
 from model.duplex.lexicon import read_lexicons
 
 LEXICON = read_lexicons()["zh"]

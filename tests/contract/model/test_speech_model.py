@@ -12,16 +12,9 @@ import pytest
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, frozen
 from model.catalog import build
 from model.events import LoadProgress, Mark, ReplyEvent, SpeechChunk, TextDelta, TurnTranscribed
-from model.interfaces import (
-    CancelReason,
-    CancelToken,
-    ReplyContext,
-    ReplyRequest,
-    SpeechModel,
-    TurnKey,
-    VoiceChoice,
-)
+from model.interfaces import SpeechModel
 from model.scripted import Script, ScriptedModel, voiced
+from model.types import CancelReason, CancelToken, ReplyContext, ReplyRequest, TurnKey, VoiceChoice
 
 FRAME = ENGINE_RATE_HZ // 100
 CASCADE_WEIGHTS = ("moonshine-tiny-en", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf")

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from app import main as composition
-from app.settings import Settings
+from app.settings.settings import Settings
 from model import catalog
 from model.duplex.predictor import TrainedDuplexPredictor
-from model.weights import WeightStore, default_manifest
-from model.weights_manifest import load_manifest
+from model.store.manifest import load_manifest
+from model.store.packages import WeightStore, default_manifest
 
 
 def store_with(folder: Path, *models: str) -> WeightStore:
@@ -44,14 +44,14 @@ def test_the_model_is_the_one_whose_weights_are_here(
 
 def test_an_unknown_model_is_bad_input() -> None:
     with pytest.raises(composition.BadInputError, match="cascade-quick"):
-        composition.scene_parts("parrot")
+        composition.scene_factories("parrot")
 
 
 def test_pace_limit_and_stop_words_of_the_settings_reach_the_predictor(tmp_path: Path) -> None:
     settings = Settings().with_value("conversation", "patience", "patient")
     settings = settings.with_value("conversation", "endpoint_max_wait_ms", 1500)
     settings = settings.with_value("conversation", "extra_stop_words", ("basta",))
-    predictor = composition.make_parts(store_with(tmp_path)).predictor(settings)
+    predictor = composition.make_factories(store_with(tmp_path)).predictor(settings)
     assert isinstance(predictor, TrainedDuplexPredictor)
     assert predictor.settings.pace == "patient"
     assert predictor.settings.longest_wait_ms == 1500

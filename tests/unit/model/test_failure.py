@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from model.errors import ModelError, OutOfMemory, WeightsError
-from model.events import FailureKind, GenerationFailed, ModelEvent, WorkerFailed
-from model.failure import described, failure_kind
-from model.host import ModelHost
-from model.interfaces import ReplyContext, ReplyRequest, TurnKey
+from model.errors import FailureKind, ModelError, OutOfMemory, WeightsError, described, failure_kind
+from model.events import GenerationFailed, ModelEvent, WorkerFailed
 from model.requests import Reply
 from model.scripted import ScriptedModel
+from model.types import ReplyContext, ReplyRequest, TurnKey
 from model.vita_audio.precision import NotEnoughMemory
+from model.worker.host import ModelHost
 
 
 class OutOfMemoryError(RuntimeError):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from model.events import ReplyEvent, SpeechChunk
-from model.interfaces import CancelToken, ReplyContext, ReplyRequest, TurnKey
 from model.scripted import RATE_HZ, Script, ScriptedModel, build
+from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey
 
 
 def reply(model: ScriptedModel, turn: int = 1, text: str = "hello there") -> list[ReplyEvent]:

@@ -10,7 +10,7 @@ import pytest
 from setup_error import SetupError
 
 from model import catalog
-from model.weights import default_manifest, load_manifest
+from model.store.packages import default_manifest, load_manifest
 
 
 def arguments(*words: str, screen: bool = True) -> list[str]:

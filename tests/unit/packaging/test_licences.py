@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from model.weights import default_manifest, load_manifest
+from model.store.packages import default_manifest, load_manifest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

@@ -7,13 +7,7 @@ import pytest
 pytest.importorskip("jiwer", reason="the scorers are not installed")
 pytest.importorskip("whisper_normalizer", reason="the scorers are not installed")
 
-from app.evaluation.text_scores import (
-    Errors,
-    TextNormalizer,
-    errors,
-    holds_answer,
-    total,
-)
+from app.evaluation.speech_scores import Errors, TextNormalizer, errors, holds_answer, total
 
 
 @pytest.fixture(scope="module")

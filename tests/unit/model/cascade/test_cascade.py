@@ -15,7 +15,7 @@ from model.cascade.language_model import Completion, Piece
 from model.cascade.moonshine import Transcription
 from model.cascade.recognizer import StreamingRecognizer
 from model.cascade.reply_ahead import ReplyAhead
-from model.interfaces import CancelToken, ReplyContext, ReplyRequest, TurnKey
+from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey
 
 KEY = TurnKey(1)
 CONTEXT = ReplyContext()

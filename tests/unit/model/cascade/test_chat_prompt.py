@@ -7,7 +7,7 @@ import pytest
 from model.cascade.chat_prompt import ChatPrompt, Persona, read_persona
 from model.cascade.limits import read_limits, with_note
 from model.errors import ModelError
-from model.interfaces import Message
+from model.types import Message
 
 
 def count(text: str) -> int:

@@ -14,7 +14,7 @@ from model.cascade.language_model import Completion, LanguageModel
 from model.cascade.moonshine import MAX_SAMPLES, Moonshine
 from model.cascade.recognizer import StreamingRecognizer, words_in
 from model.errors import WeightsError
-from model.weights import WeightStore
+from model.store.packages import WeightStore
 
 SMALL = "smollm2-135m"
 

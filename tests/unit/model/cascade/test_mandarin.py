@@ -11,7 +11,7 @@ from model.cascade.cascade import open_recognizer
 from model.cascade.mandarin import FOLDER, MandarinRecognizer, read_characters
 from model.cascade.recognizer import words_in
 from model.errors import WeightsError
-from model.weights import WeightStore
+from model.store.packages import WeightStore
 
 RECORDING = Path("speech") / "firered-BAC009S0764W01.flac"
 SPOKEN = "甚至出现交易几乎停滞的情况"

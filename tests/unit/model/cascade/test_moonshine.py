@@ -13,8 +13,8 @@ from model.cascade.engines import RATE_HZ as SYNTHESIS_RATE_HZ
 from model.cascade.moonshine import Moonshine
 from model.cascade.synthesizer import Synthesizer
 from model.cascade.token_draft import SharedDraft
-from model.interfaces import VoiceChoice
-from model.weights import WeightStore
+from model.store.packages import WeightStore
+from model.types import VoiceChoice
 
 TEXT = "Can I have a small latte with a little bit of sugar?"
 

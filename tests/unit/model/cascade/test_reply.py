@@ -11,7 +11,7 @@ from model.cascade.reply import SpokenReply, allowed_length
 from model.cascade.synthesizer import Synthesizer
 from model.errors import ModelError
 from model.events import SpeechChunk, TextDelta
-from model.interfaces import CancelReason, CancelToken, VoiceChoice
+from model.types import CancelReason, CancelToken, VoiceChoice
 
 
 @pytest.fixture

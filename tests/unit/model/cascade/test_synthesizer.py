@@ -11,7 +11,7 @@ from model.cascade.speech_text import Span
 from model.cascade.synthesizer import Synthesizer, joined
 from model.cascade.voices import blend_of, read_voices
 from model.errors import ModelError, WeightsError
-from model.interfaces import VoiceChoice
+from model.types import VoiceChoice
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model.duplex.dictation import Dictation, dictated
+from model.duplex.endpointing import Dictation, dictated
 from model.duplex.lexicon import read_lexicons
 
 LEXICONS = read_lexicons()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.duplex.dictation import Dictation
-from model.duplex.endpoint import END_P, LONGEST_WAIT_MS, Wait, wait_for
+from model.duplex.endpointing import END_P, LONGEST_WAIT_MS, Dictation, Wait, wait_for
 from model.duplex.predictor_card import EndPoint
 
 POINT = EndPoint(end_p=0.7, shortest_ms=300.0, longest_ms=2000.0)

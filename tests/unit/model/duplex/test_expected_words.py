@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.duplex.expected_words import EXPECTED, N_EXPECTATIONS, ExpectedWords
+from model.duplex.text_turn_detector import EXPECTED, N_EXPECTATIONS, ExpectedWords
 
 N_STATE = 8
 

@@ -17,7 +17,7 @@ from model.duplex.features import (
     table_hash,
 )
 from model.duplex.lexicon import read_lexicons
-from model.interfaces import AgentState, UserState
+from model.types import AgentState, UserState
 from tests.fakes.duplex import (
     FakeTurnClassifier,
     FakeUtteranceReader,

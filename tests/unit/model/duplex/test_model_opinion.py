@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.duplex.model_opinion import with_opinion
-from model.interfaces import NO_OPINION
+from model.duplex.pause_opinions import with_opinion
+from model.types import NO_OPINION
 
 P = st.floats(0.0, 1.0)
 

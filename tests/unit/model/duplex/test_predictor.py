@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from model.duplex.endpoint import END_P, LONGEST_WAIT_MS
+from model.duplex.endpointing import END_P, LONGEST_WAIT_MS
 from model.duplex.lexicon import read_lexicons
 from model.duplex.overlap_policy import CUT_P, HOLD_P, RESUME_P
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
-from model.interfaces import DuplexPrediction
+from model.types import DuplexPrediction
 from tests.fakes.duplex import (
     CARD,
     FakeTurnClassifier,

@@ -11,7 +11,7 @@ import soundfile as sf
 
 from model.duplex.smart_turn import N_WINDOW, WEIGHTS_NAME, SmartTurn, WhisperLogMel
 from model.errors import WeightsError
-from model.weights import default_store
+from model.store.packages import default_store
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "whisper_log_mel.json"
 SMART_TURN = default_store().folder / WEIGHTS_NAME

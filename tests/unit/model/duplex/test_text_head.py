@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from model.duplex.text_head import DEFAULT_WEIGHTS, TextHead
-from model.duplex.text_reader import STATE_SIZE
+from model.duplex.text_turn_detector import DEFAULT_WEIGHTS, STATE_SIZE, TextHead
 from model.errors import WeightsError
 from tests.fakes.text_reader import FakeTextReader, write_head
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.duplex.dictation import Dictation
+from model.duplex.endpointing import Dictation
+from model.duplex.explanations import turn_reason
 from model.duplex.lexicon import read_lexicons
 from model.duplex.pause_opinions import PauseOpinions
 from model.duplex.text_evidence import Reason, TextEvidence
-from model.duplex.turn_reason import turn_reason
 from model.duplex.word_evidence import WordEvidence, WordReader
 
 NOTHING = WordReader(read_lexicons()).nothing

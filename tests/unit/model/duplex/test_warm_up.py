@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.duplex.warm_up import PROTECTED_MS, WarmUp
+from model.duplex.overlap_policy import PROTECTED_MS, WarmUp
 
 
 def after(spoken_ms: float, *, has_converged: bool = False) -> WarmUp:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from transformers.models.qwen2.tokenization_qwen2 import Qwen2Tokenizer
 
 from model.errors import ModelError
-from model.interfaces import Message
+from model.types import Message
 from model.vita_audio.prompt_texts import LUCY, LUKE, OMNI
 from model.vita_audio.prompts import (
     AudioSpan,

@@ -8,7 +8,7 @@ import pytest
 
 from audio_io.frames import Samples
 from model.events import Mark, ReplyEvent, SpeechChunk, TextDelta
-from model.interfaces import CancelReason, CancelToken
+from model.types import CancelReason, CancelToken
 from model.vita_audio.speaking import SpokenReply
 from model.vita_audio.tokens import TokenKind, TokenTable
 

@@ -19,7 +19,7 @@ from model.events import (
     TurnOpinion,
     TurnTranscribed,
 )
-from model.interfaces import (
+from model.types import (
     CancelReason,
     CancelToken,
     Message,

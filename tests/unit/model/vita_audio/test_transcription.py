@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from audio_io.frames import AudioFrame, frozen
-from model.interfaces import TurnKey
+from model.types import TurnKey
 from model.vita_audio.transcription import Transcription
 
 STEP = 640

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from model.interfaces import VoicePreset
 from model.training.data.casting import Cast, Casting, Manner, Utterance
 from model.training.data.dialogues import Dialogue
 from model.training.data.problems import BadSample, Place
+from model.types import VoicePreset
 
 
 def voice(name: str, gender: str = "female", language: str = "en") -> VoicePreset:

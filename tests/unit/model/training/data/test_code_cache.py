@@ -56,50 +56,50 @@ def test_another_tokenizer_makes_codes_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_recording_that_changed_is_read_again(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "tokenizer")
+    model_store = Shelf(tmp_path / "tokenizer")
     talk = record(tmp_path / "talk.wav")
-    before = shelf.cache.codes_of(talk)
+    before = model_store.cache.codes_of(talk)
     shutil.copy(record(tmp_path / "other.wav", seconds=2.0), talk)
-    assert shelf.cache.codes_of(talk) != before
-    assert shelf.tokenizer.n_calls == 2
+    assert model_store.cache.codes_of(talk) != before
+    assert model_store.tokenizer.n_calls == 2
 
 
 def test_a_recording_that_was_only_touched_is_not(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "tokenizer")
+    model_store = Shelf(tmp_path / "tokenizer")
     talk = record(tmp_path / "talk.wav")
-    before = shelf.cache.codes_of(talk)
+    before = model_store.cache.codes_of(talk)
     os.utime(talk, ns=(1, 1))
-    assert shelf.cache.codes_of(talk) == before
-    assert shelf.tokenizer.n_calls == 1
+    assert model_store.cache.codes_of(talk) == before
+    assert model_store.tokenizer.n_calls == 1
 
 
 def test_damaged_codes_are_made_again(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "tokenizer")
+    model_store = Shelf(tmp_path / "tokenizer")
     talk = record(tmp_path / "talk.wav")
-    codes = shelf.cache.codes_of(talk)
-    shelf.cache.path_of(talk).write_text('{"format": 1, "codes": [1, ')
-    assert shelf.cache.codes_of(talk) == codes
-    assert shelf.cache.codes_of(talk) == codes
-    assert shelf.tokenizer.n_calls == 2
+    codes = model_store.cache.codes_of(talk)
+    model_store.cache.path_of(talk).write_text('{"format": 1, "codes": [1, ')
+    assert model_store.cache.codes_of(talk) == codes
+    assert model_store.cache.codes_of(talk) == codes
+    assert model_store.tokenizer.n_calls == 2
 
 
 def test_codes_may_be_kept_in_a_folder_of_their_own(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "tokenizer", beside=tmp_path / "codes")
+    model_store = Shelf(tmp_path / "tokenizer", beside=tmp_path / "codes")
     talk = record(tmp_path / "in" / "talk.wav")
-    shelf.cache.codes_of(talk)
+    model_store.cache.codes_of(talk)
     assert [path.name for path in talk.parent.iterdir()] == ["talk.wav"]
-    assert shelf.cache.path_of(talk).is_file()
+    assert model_store.cache.path_of(talk).is_file()
 
 
 def test_many_threads_leave_whole_codes_and_nothing_else(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "tokenizer")
+    model_store = Shelf(tmp_path / "tokenizer")
     talk = record(tmp_path / "in" / "talk.wav")
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(shelf.cache.codes_of, [talk] * 32))
+        found = list(pool.map(model_store.cache.codes_of, [talk] * 32))
     assert all(codes == found[0] for codes in found)
     assert sorted(path.name for path in talk.parent.iterdir()) == [
         "talk.wav",
-        shelf.cache.path_of(talk).name,
+        model_store.cache.path_of(talk).name,
     ]
 
 
@@ -117,7 +117,7 @@ def test_a_missing_recording_is_that_samples_fault(tmp_path: Path) -> None:
 def test_codes_that_cannot_be_written_leave_nothing(tmp_path: Path) -> None:
     blocked = tmp_path / "blocked"
     blocked.write_text("a file where a folder would be")
-    shelf = Shelf(tmp_path / "tokenizer", beside=blocked)
+    model_store = Shelf(tmp_path / "tokenizer", beside=blocked)
     with pytest.raises(DataError, match=r"codes cannot be written .*make room, or choose"):
-        shelf.cache.codes_of(record(tmp_path / "in" / "talk.wav"))
+        model_store.cache.codes_of(record(tmp_path / "in" / "talk.wav"))
     assert blocked.read_text() == "a file where a folder would be"

@@ -8,7 +8,6 @@ import pytest
 import soundfile
 
 from audio_io.frames import Samples
-from model.interfaces import VoicePreset
 from model.training.data.casting import Casting, Utterance
 from model.training.data.dialogues import Dialogue
 from model.training.data.mixture import read_mixture
@@ -16,6 +15,7 @@ from model.training.data.problems import DataError, Fault, Place, SkipLog
 from model.training.data.samples import SampleKind
 from model.training.data.statistics import SurveyOptions, survey
 from model.training.data.synthesis import DataSynthesis, Synthesized
+from model.types import VoicePreset
 
 VOICES = tuple(
     VoicePreset(name, name, "en", "", gender, "hibari", "Hello.")

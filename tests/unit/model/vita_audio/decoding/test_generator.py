@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 from model.errors import ModelError  # noqa: E402
-from model.interfaces import CancelReason, CancelToken  # noqa: E402
+from model.types import CancelReason, CancelToken  # noqa: E402
 from model.vita_audio.decoding.generator import DecodeOptions, decode, decode_batch  # noqa: E402
 from model.vita_audio.decoding.output_head import FullHead  # noqa: E402
 from model.vita_audio.decoding.sampler import Sampler, SamplingSettings  # noqa: E402

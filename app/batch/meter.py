@@ -1,0 +1,121 @@
+"""How far the work is, on a terminal: a bar, a line for each failure, totals at the end.
+
+Writes to one stream; what was said goes elsewhere. Knows no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Self, TextIO
+
+from tqdm import tqdm
+
+from app.batch.entries import Entry, Task
+
+_TERMINAL_REFRESH_S = 0.2
+_LOG_REFRESH_S = 10.0
+_ONE_FORMAT = "{l_bar}{bar}| {n:.0f}/{total:.0f} {unit} [{elapsed}<{remaining}]"
+
+
+class _Bar(tqdm):  # pyright: ignore[reportMissingTypeArgument]
+    """A bar without tqdm's watching thread: reports arrive by themselves."""
+
+    monitor_interval = 0
+
+
+class Meter:
+    """Watches a batch; a context manager, so that the bar does not outlive the work."""
+
+    def __init__(self, stream: TextIO, *, is_quiet: bool) -> None:
+        self._stream = stream
+        self._is_quiet = is_quiet
+        self._bar: _Bar | None = None
+        self._show: Callable[[Mapping[str, Any]], None] | None = None
+        self._task: Task | None = None  # of the only entry
+        self.n_ended = 0
+        self._n_before = 0
+        self._n_failed = 0
+        self._sound_s = 0.0
+        self._compute_s = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def begin_one(self, task: Task) -> None:
+        """The bar runs along one recording or text; only where somebody watches it."""
+        self._task = task
+
+    def begin_many(
+        self, n_entries: int, show: Callable[[Mapping[str, Any]], None], name: str | None = None
+    ) -> None:
+        """The bar counts entries; ``show`` gets every result of this run, with the bar away."""
+        self._show = show
+        if not self._is_quiet:
+            self._bar = _bar(self._stream, n_entries, name, "entry", None)
+
+    def progress(self, done: float, total: float) -> None:
+        """See ``batch.Watcher``."""
+        if self._task is None or self._is_quiet or not self._stream.isatty():
+            return
+        if self._bar is None:
+            unit = "characters" if self._task is Task.SPEAK else "s"
+            self._bar = _bar(self._stream, total, self._task.value, unit, _ONE_FORMAT)
+        self._bar.update(min(done, total) - self._bar.n)
+
+    def ended(self, entry: Entry, row: Mapping[str, Any], *, was_done: bool) -> None:
+        """See ``batch.Watcher``."""
+        self.n_ended += row["error"] is None
+        if was_done:
+            self._n_before += 1
+        elif row["error"] is None:
+            self._sound_s += row["duration_s"] + (row["reply_duration_s"] or 0.0)
+            self._compute_s += row["compute_s"]
+        if self._bar is not None and self._task is None:
+            self._bar.clear()
+        if row["error"] is not None:
+            self._n_failed += 1
+            error: str = row["error"]
+            line = error if error.startswith(entry.id) else f"{entry.id}: {error}"
+            self._stream.write(f"parley: {line}\n")
+        if self._show is not None and not was_done:
+            self._show(row)
+        if self._bar is not None and self._task is None:
+            self._bar.update(1)
+
+    def tell_totals(self) -> None:
+        """One line."""
+        self._close()
+        if self._is_quiet:
+            return
+        n_now = self.n_ended - self._n_before
+        parts: list[str] = []
+        if self._sound_s:
+            parts.append(f"{n_now} done: {self._sound_s:.1f} s of sound in {self._compute_s:.1f} s")
+            parts.append(f"real-time factor {self._compute_s / self._sound_s:.2f}")
+        if self._n_before:
+            parts.append(f"{self._n_before} done before")
+        if self._n_failed:
+            parts.append(f"{self._n_failed} failed")
+        self._stream.write(", ".join(parts) + "\n")
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = None
+
+
+def _bar(stream: TextIO, total: float, name: str | None, unit: str, bar_format: str | None) -> _Bar:
+    refresh_s = _TERMINAL_REFRESH_S if stream.isatty() else _LOG_REFRESH_S
+    return _Bar(
+        total=total,
+        desc=name,
+        unit=unit,
+        file=stream,
+        bar_format=bar_format,
+        mininterval=refresh_s,
+        maxinterval=refresh_s,
+        dynamic_ncols=True,
+    )

@@ -1,0 +1,176 @@
+"""The command line: one parser, one function a command. Errors become one line and exit code 2.
+
+Builds nothing itself; ``app.main`` puts things together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from app import __version__
+from app.cli import data as cli_data
+from app.cli import evaluate as cli_eval
+from app.cli import models as cli_models
+from app.cli import replay as cli_replay
+from app.cli import tasks as cli_tasks
+from app.messages.errors import BadInputError, ParleyError
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs ``parley``; returns the exit code."""
+    raw = list(sys.argv[1:] if arguments is None else arguments)
+    args = _parser().parse_args(raw)
+    args.command_line = shlex.join(["parley", *raw])
+    try:
+        return int(args.run(args))
+    except BadInputError as error:
+        sys.stderr.write(f"parley: {error}\n")
+        return EXIT_BAD_INPUT
+    except ParleyError as error:
+        sys.stderr.write(f"parley: {error}\n")
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="parley", description="A voice assistant that listens while it speaks."
+    )
+    parser.add_argument("--version", action="version", version=f"parley {__version__}")
+    parser.set_defaults(run=_run_window, first_run=False)
+    commands = parser.add_subparsers(metavar="COMMAND")
+    _add_window(commands.add_parser("window", help="open the window (the default)"))
+    _add_scene(commands.add_parser("scene", help="run a scripted conversation"))
+    _add_demo(commands.add_parser("demo", help="hold the bundled conversation, without a window"))
+    _add_bench(commands.add_parser("bench", help="measure"))
+    cli_models.add_models_parser(commands)
+    commands.choices["models"].set_defaults(run=cli_models.run_models)
+    cli_replay.add_replay_parser(commands)
+    commands.choices["replay"].set_defaults(run=_run_replay)
+    cli_tasks.add_task_parsers(commands)
+    cli_data.add_data_parser(commands)
+    cli_eval.add_eval_parser(commands)
+    devices = commands.add_parser("devices", help="list microphones and loudspeakers")
+    devices.set_defaults(run=_run_devices)
+    voices = commands.add_parser("voices", help="list voices")
+    voices.set_defaults(run=_run_voices)
+    return parser
+
+
+def _add_window(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--first-run", action="store_true", help="begin with the set-up page")
+    parser.set_defaults(run=_run_window)
+
+
+def _add_scene(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE.toml")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--virtual-time", action="store_true", help="virtual time: as fast as it goes"
+    )
+    parser.add_argument("--model", default="", metavar="NAME")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.set_defaults(run=_run_scene)
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR")
+    parser.add_argument("--model", default="", metavar="NAME")
+    parser.set_defaults(run=_run_demo)
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    kinds = parser.add_subparsers(dest="bench", required=True, metavar="WHAT")
+    for name, text in (
+        ("scenes", "every scene below DIR, closed loop"),
+        ("duplex", "ends of turns and interruptions on labelled recordings, open loop"),
+        ("latency", "recorded questions through the whole engine in real time"),
+    ):
+        kind = kinds.add_parser(name, help=text)
+        if name == "latency":
+            kind.add_argument("dir", type=Path, nargs="?", default=None, metavar="DIR")
+        else:
+            kind.add_argument("dir", type=Path, metavar="DIR")
+        kind.add_argument("--model", default="", metavar="NAME")
+        kind.add_argument("--json", type=Path, default=None, metavar="FILE")
+        if name == "duplex":
+            kind.add_argument("--pace", action="append", metavar="NAME", help="default: all")
+            kind.add_argument(
+                "--split",
+                choices=("test", "all"),
+                default="test",
+                help="test: without noises that may have been trained on",
+            )
+        if name == "scenes":
+            kind.add_argument("--virtual-time", action="store_true", help="virtual time")
+            kind.add_argument("--seed", type=int, default=0, metavar="N")
+    speech = kinds.add_parser("vita-audio", help="decoding speed of VITA-Audio, random weights")
+    speech.add_argument("--size", default="0.5b", metavar="tiny|0.5b|7b")
+    speech.add_argument("--device", default="", metavar="NAME", help="cpu, cuda; default: the best")
+    speech.add_argument("--json", type=Path, default=None, metavar="FILE")
+    parser.set_defaults(run=_run_bench)
+
+
+def _run_window(args: argparse.Namespace) -> int:
+    from app import main as composition
+
+    return composition.open_window(is_first_run=args.first_run)
+
+
+def _run_scene(args: argparse.Namespace) -> int:
+    from app import main as composition
+    from app.scenes.run import SceneOptions, run_scene, write_result
+    from app.scenes.scene_file import read_scene
+
+    scene = read_scene(args.file)
+    options = SceneOptions(args.virtual_time, args.model, args.seed, keeps_replay=True)
+    settings, parts = composition.scene_factories(args.model)
+    result = run_scene(scene, parts, settings, options)
+    write_result(result, args.out)
+    sys.stdout.write(json.dumps(result.summary(), ensure_ascii=False, indent=2) + "\n")
+    return EXIT_OK
+
+
+def _run_demo(args: argparse.Namespace) -> int:
+    from app.cli.demo import run_demo
+
+    return run_demo(args.out, args.model, sys.stdout)
+
+
+def _run_bench(args: argparse.Namespace) -> int:
+    from app import main as composition
+    from app.cli import bench as cli_bench
+
+    return cli_bench.run_bench(args, composition.bench_makers, composition.scene_factories)
+
+
+def _run_replay(args: argparse.Namespace) -> int:
+    from app import main as composition
+
+    return cli_replay.run_replay(args, lambda: composition.scene_factories("")[1])
+
+
+def _run_devices(args: argparse.Namespace) -> int:
+    del args
+    from app import main as composition
+
+    sys.stdout.write(composition.describe_devices())
+    return EXIT_OK
+
+
+def _run_voices(args: argparse.Namespace) -> int:
+    del args
+    from app import main as composition
+
+    sys.stdout.write(composition.describe_voices())
+    return EXIT_OK

@@ -1,0 +1,180 @@
+"""What the dialogue decided in one step and why, in numbers. Pure; holds no word of anybody.
+
+Knows the controller's effects and reasons; the window turns causes into sentences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.dialogue.effects import CancelGeneration, Effect, Hold, NoteDecision, OpenTurn
+from app.dialogue.events import (
+    ConversationOpened,
+    DialogueEvent,
+    SpeechEnded,
+    SpeechStarted,
+    StopRequested,
+)
+from app.dialogue.state import DialogueRules, DialogueState, DialogueStepped, Phase
+from model.types import CancelReason, DuplexPrediction
+
+_CAUSES = {
+    "silence limit": "limit",
+    "typed": "typed",
+    "push to talk released": "released",
+    "the turn was over": "owed",
+    "words": "words",
+    "a single word": "single_word",
+    "backchannel words": "backchannel_words",
+    "no words": "no_words",
+    "quiet again": "quiet",
+    "still speaking": "still_speaking",
+    "stop phrase": "stop_phrase",
+    "stop": "stop_button",
+    "push to talk": "push_to_talk",
+}
+
+
+_NOTICED_PAUSE_MS = 300.0  # shorter ones lie between the words of a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The user's silence so far: where it began, and the surest the predictor was in it."""
+
+    began_s: float = 0.0
+    highest_p: float = 0.0
+
+    def after(self, event: DialogueEvent) -> Pause:
+        """Speech that ends begins another one; predictions make it surer."""
+        match event:
+            case SpeechEnded(offset_s=offset_s):
+                return Pause(offset_s)
+            case DuplexPrediction(p_end_of_turn=p):
+                return Pause(self.began_s, max(self.highest_p, p))
+            case _:
+                return self
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One thing that was decided.
+
+    Attributes:
+        what: "end_of_turn", "waited", "held", "resumed", "interrupted", "taken_back", "stopped".
+        cause: what tipped it, e.g. "prediction", "limit", "stop_word", "quiet".
+        reason: the predictor's or the controller's own short words.
+        numbers: all it was decided by: probabilities, thresholds, silence, state, evidence.
+    """
+
+    what: str
+    cause: str
+    reason: str
+    generation: int | None
+    numbers: tuple[tuple[str, float], ...]
+
+
+def decisions_of(
+    step: DialogueStepped, latest: DuplexPrediction, pause: Pause
+) -> tuple[Decision, ...]:
+    """``latest``: the newest prediction, that of the step included."""
+    numbers = (
+        *_of_prediction(latest, step.now_s),
+        *_of_rules(step.rules),
+        *_of_state(step.before),
+        *((f"in.{name}", value) for name, value in latest.inputs),
+    )
+    found: list[Decision] = []
+    for effect in step.effects:
+        if isinstance(effect, NoteDecision):
+            cause = _cause(effect, step.event, latest)
+            found.append(Decision(effect.what, cause, effect.reason, effect.generation, numbers))
+        elif isinstance(effect, Hold):
+            found.append(Decision("held", "prediction", latest.reason, effect.generation, numbers))
+    silent = _silent_decision(step)
+    if silent:
+        live = step.before.live
+        generation = live.generation if live is not None else None
+        found.append(Decision(*silent, "", generation, numbers))
+    pause_ms = _waited_ms(step, pause)
+    if pause_ms >= _NOTICED_PAUSE_MS:
+        told = (("pause_ms", pause_ms), ("highest_p", pause.highest_p), *numbers)
+        found.append(Decision("waited", "went_on", "", None, told))
+    return tuple(found)
+
+
+def _silent_decision(step: DialogueStepped) -> tuple[str, str] | None:
+    """A reply that nobody has heard yet was given up: what and cause."""
+    if step.before.phase is not Phase.THINKING:
+        return None
+    if _has(step.effects, OpenTurn):
+        return "taken_back", "went_on"
+    is_by_hand = isinstance(step.event, StopRequested | ConversationOpened)
+    is_obeyed = any(
+        isinstance(effect, CancelGeneration) and effect.reason is CancelReason.USER_STOP
+        for effect in step.effects
+    )
+    if is_by_hand or is_obeyed:
+        return "stopped", "stop_button" if is_by_hand else "stop_phrase"
+    return None
+
+
+def _waited_ms(step: DialogueStepped, pause: Pause) -> float:
+    """How long the pause was after which the user goes on with a turn that nobody has taken."""
+    before, event = step.before, step.event
+    is_paused = before.turn is not None and before.owes_reply and not before.is_user_speaking
+    is_open = before.phase is Phase.LISTENING and _has(step.effects, OpenTurn)
+    if not isinstance(event, SpeechStarted) or not is_paused or not is_open:
+        return 0.0
+    return 1000.0 * (event.onset_s - pause.began_s)
+
+
+def _has(effects: tuple[Effect, ...], kind: type[Effect]) -> bool:
+    return any(isinstance(effect, kind) for effect in effects)
+
+
+def _cause(note: NoteDecision, event: DialogueEvent, latest: DuplexPrediction) -> str:
+    known = _CAUSES.get(note.reason)
+    if known is not None or not isinstance(event, DuplexPrediction):
+        return known or "other"
+    if latest.is_stop_word:
+        return "stop_word"
+    if note.what == "resumed":
+        return "backchannel" if latest.p_backchannel >= latest.p_noise else "noise"
+    has_waited = note.what == "end_of_turn" and latest.silence_ms >= latest.wait_ms
+    return "wait" if has_waited else "prediction"
+
+
+def _of_prediction(latest: DuplexPrediction, now_s: float) -> tuple[tuple[str, float], ...]:
+    return (
+        ("p_end_of_turn", latest.p_end_of_turn),
+        ("p_continue", latest.p_continue),
+        ("p_interruption", latest.p_interruption),
+        ("p_backchannel", latest.p_backchannel),
+        ("p_noise", latest.p_noise),
+        ("silence_ms", latest.silence_ms),
+        ("wait_ms", latest.wait_ms),
+        ("is_stop_word", float(latest.is_stop_word)),
+        ("age_ms", 1000.0 * (now_s - latest.at_s)),
+    )
+
+
+def _of_rules(rules: DialogueRules) -> tuple[tuple[str, float], ...]:
+    return (
+        ("end_of_turn_threshold", rules.end_of_turn_threshold),
+        ("hold_threshold", rules.hold_threshold),
+        ("interruption_threshold", rules.interruption_threshold),
+        ("backchannel_threshold", rules.backchannel_threshold),
+        ("endpoint_max_wait_ms", rules.endpoint_max_wait_ms),
+        ("decide_ms", rules.decide_ms),
+    )
+
+
+def _of_state(before: DialogueState) -> tuple[tuple[str, float], ...]:
+    turn = before.turn
+    return (
+        ("turn", float(turn.key.turn) if turn is not None else 0.0),
+        ("revision", float(turn.key.revision) if turn is not None else 0.0),
+        ("is_user_speaking", float(before.is_user_speaking)),
+        ("has_echo_converged", float(before.has_echo_converged)),
+    )

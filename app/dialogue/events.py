@@ -1,0 +1,145 @@
+"""Everything the dialogue may hear of, in the past tense, as one closed union.
+
+Audio and model events keep their own modules; those of the user's hands and of the clock live here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from audio_io.events import (
+    DeviceLost,
+    DeviceReturned,
+    PlaybackEnded,
+    PlaybackProgressed,
+    PlaybackStarted,
+    SpeechEnded,
+    SpeechStarted,
+)
+from model.events import (
+    GenerationEnded,
+    GenerationFailed,
+    GenerationStarted,
+    LoadProgress,
+    ModelEvent,
+    ModelReady,
+    SpeechChunk,
+    TextDelta,
+    TranscriptPartial,
+    TurnOpinion,
+    TurnTranscribed,
+    WorkerFailed,
+    WorkerStats,
+)
+from model.types import DuplexPrediction
+
+
+class DeadlineKind(StrEnum):
+    """What a timer was armed for."""
+
+    ENDPOINT = "endpoint"  # the user has been quiet long enough whatever the predictor says
+    OVERLAP = "overlap"  # a barge-in must be decided
+    YIELD = "yield"  # the fade must be over, else the device is stuck
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineReached:
+    """A timer fired; ``token`` tells it from one that was disarmed meanwhile."""
+
+    kind: DeadlineKind
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """Stop button or Esc."""
+
+
+@dataclass(frozen=True, slots=True)
+class TalkPressed:
+    """Push-to-talk went down."""
+
+
+@dataclass(frozen=True, slots=True)
+class TalkReleased:
+    """Push-to-talk came up."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModeChosen:
+    """Hands-free (True) or push-to-talk (False)."""
+
+    is_hands_free: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneSwitched:
+    """The microphone button."""
+
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TextSubmitted:
+    """Typed input instead of speech."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EchoConvergenceChanged:
+    """The echo canceller has (or has lost) its grip on the echo."""
+
+    has_converged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLeft:
+    """Another model takes over; ``ModelReady`` follows. No ``reason``: somebody chose it."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationOpened:
+    """Another conversation is on the table: whatever was said or planned in the old one is over."""
+
+
+DialogueEvent = (
+    SpeechStarted
+    | SpeechEnded
+    | DuplexPrediction
+    | PlaybackStarted
+    | PlaybackProgressed
+    | PlaybackEnded
+    | DeviceLost
+    | DeviceReturned
+    | LoadProgress
+    | ModelReady
+    | TranscriptPartial
+    | TurnTranscribed
+    | TurnOpinion
+    | TextDelta
+    | SpeechChunk
+    | GenerationStarted
+    | GenerationEnded
+    | GenerationFailed
+    | WorkerFailed
+    | WorkerStats
+    | DeadlineReached
+    | StopRequested
+    | TalkPressed
+    | TalkReleased
+    | ModeChosen
+    | MicrophoneSwitched
+    | TextSubmitted
+    | EchoConvergenceChanged
+    | ConversationOpened
+    | ModelLeft
+)
+
+
+def named(event: ModelEvent) -> ModelEvent:
+    """Failures of any model are the dialogue's "model", whatever the worker calls itself."""
+    return replace(event, name="model") if isinstance(event, WorkerFailed) else event

@@ -1,0 +1,80 @@
+"""What the composition root hands to those who put an engine together: makers of each role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.engine.rules import Phrases
+from app.engine.virtual_time import VirtualTimeWorker
+from app.settings.settings import Settings
+from audio_io.frames import Samples
+from audio_io.interfaces import (
+    AudioBackend,
+    EchoCanceller,
+    StreamRequest,
+    VoiceActivityDetector,
+)
+from audio_io.watchdog import RestartableBackend, WatchdogReport
+from model.events import ModelEvent
+from model.interfaces import DuplexPredictor
+from model.requests import ModelRequest
+
+
+class Worker(Protocol):
+    """A model on its own process or thread, reached by messages."""
+
+    def start(self) -> None: ...
+    def send(self, request: ModelRequest) -> None: ...
+    def restart(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class WatchedBackend(AudioBackend, RestartableBackend, Protocol):
+    """A back end whose devices may come and go."""
+
+
+class Watchdog(Protocol):
+    """See ``audio_io.watchdog.DeviceWatchdog``."""
+
+    @property
+    def lost_at_s(self) -> float | None: ...
+    def change(self, request: StreamRequest) -> None: ...
+    def begin(self, now_s: float) -> WatchdogReport: ...
+    def step(self, now_s: float) -> WatchdogReport: ...
+
+
+class InlineModelWorker(VirtualTimeWorker, Protocol):
+    """A model in virtual time; what ``start`` loads is reported by the next ``pump``."""
+
+    def start(self) -> None: ...
+    def send(self, request: ModelRequest) -> None: ...
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Factories:
+    """Makers; each call makes a fresh one.
+
+    Attributes:
+        prediction_cost_s: what one prediction costs in virtual time, given its predictor.
+        synthesize: text and voice preset to 16 kHz speech, for scenes that are written.
+        resident_mb: memory of this process.
+        is_heavy: the chosen model may fail for want of memory.
+        predictor_weights: what predictors are made of, by name: a checksum, "" where it is missing.
+    """
+
+    phrases: Phrases
+    canceller: Callable[[Settings], EchoCanceller]
+    detector: Callable[[], VoiceActivityDetector]
+    predictor: Callable[[Settings], DuplexPredictor]
+    prediction_cost_s: Callable[[DuplexPredictor], float]
+    backend: Callable[[Settings], WatchedBackend]
+    watchdog: Callable[[WatchedBackend, StreamRequest], Watchdog]
+    worker: Callable[[Settings, Callable[[ModelEvent], object]], Worker]
+    inline_worker: Callable[[Settings], InlineModelWorker]
+    synthesize: Callable[[str, str], Samples]
+    resident_mb: Callable[[], float]
+    is_heavy: Callable[[Settings], bool] = lambda _settings: False
+    predictor_weights: Callable[[], Mapping[str, str]] = dict[str, str]

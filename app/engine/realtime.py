@@ -1,0 +1,245 @@
+"""The engine in real time: capture, duplex, controller and playback, each on its own thread.
+
+``app.engine.virtual_time`` runs the same parts in virtual time. Knows no Qt, settings or files.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from threading import Event
+from typing import Protocol
+
+from app.dialogue.dialogue import Dialogue
+from app.dialogue.events import DialogueEvent, EchoConvergenceChanged, WorkerFailed
+from app.engine.bounded_queue import BoundedQueue, MailboxStats, Overflow
+from app.engine.clock import StreamTime
+from app.engine.duplex import DialogueView, DuplexRunner, view_of
+from app.engine.threads import OnFailure, ThreadGroup
+from audio_io.capture import CapturePipeline
+from audio_io.events import UserAudio
+from audio_io.interfaces import AudioBackend
+from audio_io.playback import Player
+from audio_io.renderer import OutputRenderer
+
+logger = logging.getLogger(__name__)
+
+_INBOX_ITEMS = 16_384  # more than two minutes of frames: only a stuck controller fills it
+_DUPLEX_FRAMES = 200  # 2 s; older audio is worth nothing to a prediction
+_COMMANDS = 4096
+_IDLE_S = 0.1  # the controller looks at its timers this often when nothing arrives
+
+Item = DialogueEvent | UserAudio | Callable[[], object]
+
+
+class TickListener(Protocol):
+    """Called on the controller's thread after every batch of events."""
+
+    def __call__(self, now_s: float) -> None: ...
+
+
+class RealtimeEngine:
+    """Owns four threads around parts that are used on exactly one of them each.
+
+    Attributes:
+        listeners: called on the controller thread with every event and its time.
+        tick_listeners: called there after each batch.
+        audio_listeners: called there with every 10 ms of the user.
+        failure_listeners: called on a thread that has failed, with its name, the message, and
+            whether it is over with it; otherwise it goes on with what comes next.
+    """
+
+    def __init__(
+        self,
+        backend: AudioBackend,
+        capture: CapturePipeline,
+        player: Player,
+        runner: DuplexRunner,
+        dialogue: Dialogue,
+        time: StreamTime,
+        speaker_box: BoundedQueue[Callable[[], object]],
+    ) -> None:
+        self.backend = backend
+        self.capture = capture
+        self.player = player
+        self.dialogue = dialogue
+        self.time = time
+        self.listeners: list[Callable[[DialogueEvent, float], None]] = []
+        self.tick_listeners: list[TickListener] = []
+        self.audio_listeners: list[Callable[[UserAudio], None]] = []
+        self.failure_listeners: list[OnFailure] = []
+        self._runner = runner
+        self._inbox: BoundedQueue[Item] = BoundedQueue("inbox", _INBOX_ITEMS, Overflow.DROP_OLDEST)
+        self._frames: BoundedQueue[UserAudio] = BoundedQueue(
+            "duplex", _DUPLEX_FRAMES, Overflow.DROP_OLDEST
+        )
+        self._speaker_box = speaker_box
+        self._threads = ThreadGroup(self._thread_failed)
+        self._batch: deque[Item] = deque()
+        self._view = DialogueView()
+        self._has_converged = False
+        self._is_running = False
+        self._is_stopping = False
+        self._has_new_streams = Event()
+
+    # -- life ----------------------------------------------------------------------------------
+
+    def start_thread(self, name: str, body: Callable[[], None], stop: Callable[[], None]) -> None:
+        """One more thread, joined with the others."""
+        self._threads.start(name, body, stop)
+
+    def start(self) -> None:
+        """Starts the threads; the owner starts the streams."""
+        self.time.begin()
+        self._is_running = True
+        self._threads.start("playback", self._play, self._stop_playback)
+        self._threads.start("controller", self._control, self._inbox.close)
+        self._threads.start("duplex", self._predict, self._frames.close)
+        self._threads.start("capture", self._capture_loop, self._stop_capture)
+
+    def stop(self) -> tuple[str, ...]:
+        """Stops threads and streams; returns the names of threads that did not end."""
+        self._is_stopping = True
+        self._is_running = False
+        return self._threads.join()
+
+    def post(self, item: Item) -> None:
+        """An event, or a call to be made on the controller's thread. Any thread."""
+        self._inbox.put(item)
+
+    def attach_devices(self) -> None:
+        """The back end has opened other streams. Any thread."""
+        self._has_new_streams.set()
+        self.backend.mic_wake.ring()
+        self.attach_playback(self.backend.renderer, self.backend.format.output_latency_s)
+
+    def attach_playback(self, renderer: OutputRenderer, latency_s: float) -> None:
+        """Replies go on at ``renderer`` from the last word heard. Any thread."""
+        self._speaker_box.put(partial(self.player.attach, renderer, latency_s))
+        self.backend.renderer.wake.ring()
+
+    def set_volume(self, gain_db: float) -> None:
+        """Level of all replies. Any thread."""
+        self._speaker_box.put(partial(self.player.set_volume, gain_db))
+
+    def use_predictor(self, runner: DuplexRunner) -> None:
+        """From the next frame on. Any thread."""
+        self._runner = runner
+
+    @property
+    def is_running(self) -> bool:
+        """Between start and stop."""
+        return self._is_running
+
+    def queue_stats(self) -> tuple[MailboxStats, ...]:
+        return (self._inbox.stats(), self._frames.stats(), self._speaker_box.stats())
+
+    # -- thread bodies -------------------------------------------------------------------------
+
+    def _capture_loop(self) -> None:
+        while not self._is_stopping:
+            self.backend.mic_wake.wait(_IDLE_S)
+            if self._has_new_streams.is_set():
+                self._has_new_streams.clear()
+                self._attach_capture()
+            outputs = self.capture.process_available()
+            if outputs:
+                self.time.sync(self.capture.now_s)
+            for output in outputs:
+                if isinstance(output, UserAudio):
+                    self._frames.put(output)
+                self._inbox.put(output)
+            if self.capture.canceller.has_converged != self._has_converged:
+                self._has_converged = not self._has_converged
+                self._inbox.put(EchoConvergenceChanged(self._has_converged))
+
+    def _attach_capture(self) -> None:
+        """The microphone's clock goes on as if it had run all the time."""
+        form, ring = self.backend.format, self.backend.mic_ring
+        begins_s = self.time.now_s() - len(ring) / form.mic_rate_hz
+        self.capture.attach(self.backend, max(0.0, begins_s - self.capture.now_s))
+        self.time.restart()
+
+    def _predict(self) -> None:
+        while not self._frames.is_closed:
+            for audio in self._frames.take_all():
+                prediction = self._runner.step(audio, self._view)
+                if prediction is not None:
+                    self._inbox.put(prediction)
+
+    def _control(self) -> None:
+        while not self._inbox.is_closed:
+            self._batch.extend(self._inbox.take_all(self._patience_s()))
+            while self._batch:  # one that raises is lost, those behind it are not
+                self._take(self._batch.popleft())
+            self._finish_batch()
+
+    def _finish_batch(self) -> None:
+        now_s = self.time.now_s()
+        self.dialogue.fire_due(now_s)
+        self._view = view_of(self.dialogue)
+        for listener in self.tick_listeners:
+            listener(now_s)
+
+    def _take(self, item: Item) -> None:
+        if isinstance(item, UserAudio):
+            self.dialogue.feed(item.clean)
+            for listen in self.audio_listeners:
+                listen(item)
+        elif callable(item):
+            item()
+        else:
+            now_s = self.time.now_s()
+            self.dialogue.handle(item, now_s)
+            for listener in self.listeners:
+                listener(item, now_s)
+
+    def _patience_s(self) -> float:
+        deadline_s = self.dialogue.next_deadline_s()
+        if deadline_s is None:
+            return _IDLE_S
+        return min(_IDLE_S, max(0.0, deadline_s - self.time.now_s()))
+
+    def _play(self) -> None:
+        while not self._is_stopping:
+            self.backend.renderer.wake.wait(_IDLE_S)
+            for command in self._speaker_box.take_all(0.0):
+                command()
+            # What is in the air now reaches capture one input latency later.
+            air_s = self.time.now_s() + self.backend.format.input_latency_s
+            for event in self.player.pump(air_s):
+                self._inbox.put(event)
+
+    # -- stopping ------------------------------------------------------------------------------
+
+    def _stop_capture(self) -> None:
+        self.backend.stop()
+        self.backend.mic_wake.ring()
+
+    def _stop_playback(self) -> None:
+        self.backend.renderer.wake.ring()
+
+    def _thread_failed(self, name: str, message: str, is_over: bool) -> None:
+        self._inbox.put(WorkerFailed(name, message))
+        for listener in self.failure_listeners:
+            listener(name, message, is_over)
+        if is_over and name == "controller" and not self._is_stopping:
+            self._say_last_words()
+
+    def _say_last_words(self) -> None:
+        """The controller is over with it: what its listeners were told is shown once more."""
+        try:
+            for item in self._inbox.take_all(0.0):
+                if callable(item):
+                    item()
+            for listener in self.tick_listeners:
+                listener(self.time.now_s())
+        except Exception:  # it may be what has failed before; the thread ends anyway
+            logger.exception("the last picture could not be made")
+
+
+def audio_output_queue() -> BoundedQueue[Callable[[], object]]:
+    """Commands on their way to the playback thread."""
+    return BoundedQueue("loudspeaker", _COMMANDS, Overflow.REFUSE)

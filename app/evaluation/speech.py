@@ -1,0 +1,218 @@
+"""Evaluates a model: recognition, synthesis, spoken questions. Work first, scores after it.
+
+Every step keeps its results beside the sound it made, so a run that was cut goes on. Knows neither
+which model it is nor the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.batch.batch import Batch, Order, Watcher
+from app.batch.entries import Entry, Task, output_names
+from app.batch.recording import open_recording
+from app.batch.result_log import ResultLog
+from app.batch.work import Workbench
+from app.evaluation.speech_samples import Sample
+from app.evaluation.speech_scores import Scored, TextNormalizer, errors, holds_answer, rows_of
+from audio_io.frames import Samples
+
+_ENDING = ".wav"
+
+Rows = tuple[dict[str, str | int | float | None], ...]
+WatcherFactory = Callable[[str, int], Watcher]
+"""Called with the name of a step and how many entries it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What an evaluation works with.
+
+    Attributes:
+        model: name of the model under test; ``open_model`` loads it when there is work for it.
+        reader: name of the model that speaks questions and reads speech back, likewise.
+        told: a line about a failure of a model.
+        quality: mean opinion score, guessed, of float32 (n,) at 16 kHz; None: not scored.
+    """
+
+    model: str
+    open_model: Callable[[], Workbench]
+    reader: str
+    open_reader: Callable[[], Workbench]
+    told: Callable[[Exception], str]
+    watcher: WatcherFactory
+    quality: Callable[[Samples], float] | None = None
+
+
+class Evaluation:
+    """One model, one folder for what it makes."""
+
+    def __init__(self, bench: Bench, folder: Path, language: str = "auto") -> None:
+        self._bench = bench
+        self._folder = folder
+        self._language = language
+        self._normalized = TextNormalizer()
+
+    def asr(self, samples: Sequence[Sample]) -> Rows:
+        """Word (Mandarin: character) errors of recordings; those without sound are spoken first."""
+        sounds = self._sounds(samples)
+        heard = self._written(sounds, "hear", of_model=True)
+        return rows_of(self._compared(samples, heard))
+
+    def tts(self, samples: Sequence[Sample], voice: str = "") -> Rows:
+        """Speaks texts, reads them back with the reader's recogniser, and guesses opinions."""
+        texts = {sample.id: sample.text for sample in samples}
+        spoken, files = self._spoken(texts, "speak", voice, of_model=True)
+        heard = self._written(_made(files, spoken), "read back", of_model=False)
+        scored = self._compared(samples, heard)
+        return rows_of(
+            [
+                replace(
+                    one,
+                    compute_s=float(spoken[one.sample.id]["compute_s"] or 0.0),
+                    sound_s=float(spoken[one.sample.id]["duration_s"] or 0.0),
+                    opinion=self._opinion(files[one.sample.id]) if one.is_done else None,
+                )
+                for one in scored
+            ]
+        )
+
+    def sqa(self, samples: Sequence[Sample], voice: str = "") -> Rows:
+        """Spoken questions: is an accepted answer in the reply's text, and in its sound?"""
+        answered, files = self._answered(self._sounds(samples), voice)
+        heard = self._written(_made(files, answered), "read back", of_model=False)
+        scored: list[Scored] = []
+        for sample in samples:
+            row, read = answered[sample.id], heard.get(sample.id)
+            accepted = [self._normalized(answer, sample.language) for answer in sample.answers]
+            scored.append(
+                Scored(
+                    sample,
+                    is_done=row["error"] is None,
+                    compute_s=float(row["compute_s"] or 0.0),
+                    sound_s=float(row["duration_s"] or 0.0) + float(row["reply_duration_s"] or 0.0),
+                    has_text_answer=self._holds(row, "reply_text", sample, accepted),
+                    has_spoken_answer=self._holds(read, "text", sample, accepted),
+                )
+            )
+        return rows_of(scored)
+
+    # -- work ----------------------------------------------------------------------------------
+
+    def _sounds(self, samples: Sequence[Sample]) -> dict[str, Path]:
+        """Recordings by id; what is only written is spoken by the reader."""
+        written = {sample.id: sample.text for sample in samples if sample.audio is None}
+        made: dict[str, Path] = {}
+        if written:
+            rows, files = self._spoken(written, "speak questions", "", of_model=False)
+            made = _made(files, rows)
+        given = {sample.id: sample.audio for sample in samples if sample.audio is not None}
+        return {**given, **made}
+
+    def _written(
+        self, sounds: Mapping[str, Path], step: str, *, of_model: bool
+    ) -> dict[str, Mapping[str, Any]]:
+        entries = [Entry(name, path) for name, path in sounds.items()]
+        return self._run(Task.TRANSCRIBE, entries, step, {}, "", of_model=of_model)
+
+    def _spoken(
+        self, texts: Mapping[str, str], step: str, voice: str, *, of_model: bool
+    ) -> tuple[dict[str, Mapping[str, Any]], dict[str, Path]]:
+        entries = [Entry(name, text=text) for name, text in texts.items()]
+        files = self._files(entries, step)
+        return self._run(Task.SPEAK, entries, step, files, voice, of_model=of_model), files
+
+    def _answered(
+        self, sounds: Mapping[str, Path], voice: str
+    ) -> tuple[dict[str, Mapping[str, Any]], dict[str, Path]]:
+        entries = [Entry(name, path) for name, path in sounds.items()]
+        files = self._files(entries, "answer")
+        return self._run(Task.ANSWER, entries, "answer", files, voice, of_model=True), files
+
+    def _files(self, entries: Sequence[Entry], step: str) -> dict[str, Path]:
+        names = output_names(entries, _ENDING)
+        return {name: self._folder / step / file for name, file in names.items()}
+
+    def _run(
+        self,
+        task: Task,
+        entries: Sequence[Entry],
+        step: str,
+        outputs: Mapping[str, Path],
+        voice: str,
+        *,
+        of_model: bool,
+    ) -> dict[str, Mapping[str, Any]]:
+        """Results by id; those of an earlier run are taken over where nothing changed."""
+        bench = self._bench
+        name, opened = (
+            (bench.model, bench.open_model) if of_model else (bench.reader, bench.open_reader)
+        )
+        order = Order(task, name, voice, 1.0, self._language, outputs)
+        kept = _Kept(bench.watcher(step, len(entries)))
+        log = ResultLog(self._folder / f"{step}.jsonl")
+        try:
+            Batch(order, opened, bench.told, log).run(entries, kept)
+        finally:
+            log.close()
+        return kept.rows
+
+    # -- scores --------------------------------------------------------------------------------
+
+    def _compared(
+        self, samples: Sequence[Sample], heard: Mapping[str, Mapping[str, Any]]
+    ) -> list[Scored]:
+        return [self._one(sample, heard.get(sample.id)) for sample in samples]
+
+    def _one(self, sample: Sample, row: Mapping[str, Any] | None) -> Scored:
+        """A text that was not heard at all counts as a failure, not as deleted words."""
+        if row is None or row["error"] is not None:
+            return Scored(sample, is_done=False)
+        reference = self._normalized(sample.text, sample.language)
+        found = errors(reference, self._normalized(row["text"] or "", sample.language))
+        return Scored(
+            sample,
+            is_done=True,
+            errors=found,
+            compute_s=float(row["compute_s"] or 0.0),
+            sound_s=float(row["duration_s"] or 0.0),
+        )
+
+    def _holds(
+        self, row: Mapping[str, Any] | None, key: str, sample: Sample, accepted: Sequence[str]
+    ) -> bool:
+        if row is None or row["error"] is not None:
+            return False
+        return holds_answer(self._normalized(row[key] or "", sample.language), accepted)
+
+    def _opinion(self, path: Path) -> float | None:
+        if self._bench.quality is None:
+            return None
+        return self._bench.quality(np.concatenate(list(open_recording(path).blocks())))
+
+
+def _made(files: Mapping[str, Path], rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Path]:
+    """The files that were really made."""
+    return {
+        name: path for name, path in files.items() if rows[name]["error"] is None and path.is_file()
+    }
+
+
+class _Kept:
+    """Keeps what a batch reports, and hands it on."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self.rows: dict[str, Mapping[str, Any]] = {}
+
+    def progress(self, done: float, total: float) -> None:
+        self._watcher.progress(done, total)
+
+    def ended(self, entry: Entry, row: Mapping[str, Any], *, was_done: bool) -> None:
+        self.rows[entry.id] = row
+        self._watcher.ended(entry, row, was_done=was_done)

@@ -1,0 +1,221 @@
+"""``parley bench duplex``: every detector of turns and interruptions on the same recordings.
+
+Open loop: recordings go on whatever is decided. Each is heard once (canceller, voice activity,
+words) and told to all detectors. Knows no implementation: models come in as factories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.evaluation.scorecard import Row, Scorecard, with_progress
+from app.evaluation.turn_taking.calls import CallTurn, read_calls
+from app.evaluation.turn_taking.detectors import (
+    AnyTimer,
+    Detector,
+    PredictorDetector,
+    PredictorFactory,
+    PublicNetwork,
+    SilenceTimer,
+    VoiceActivityAlone,
+)
+from app.evaluation.turn_taking.labels import (
+    MANIFEST,
+    OVERLAPS,
+    TURNS,
+    LabelsError,
+    NoiseClip,
+    OverlapScene,
+    TurnClip,
+    read_channels,
+    read_noise,
+    read_overlaps,
+    read_turns,
+)
+from app.evaluation.turn_taking.noise_streams import noise_streams
+from app.evaluation.turn_taking.overlap_scores import OverlapScores
+from app.evaluation.turn_taking.silences import silences
+from app.evaluation.turn_taking.truth import OverlapTruth, TurnTruth, truth_of, truth_of_scene
+from app.evaluation.turn_taking.turn_scores import TurnScores
+from model.duplex.offline import (
+    CancellerFactory,
+    Listener,
+    Listening,
+    RecognizerFactory,
+    VadFactory,
+)
+from model.duplex.smart_turn import TurnClassifier
+
+TIMERS_S = (0.5, 0.7, 1.0, 1.6)
+NEAR_ONLY = "near_only"  # nobody speaks to be interrupted
+PASS_S = 0.1  # one pass of the recogniser on an idle core; fixed so that runs repeat exactly
+
+
+@dataclass(frozen=True, slots=True)
+class DuplexMakers:
+    """What is measured.
+
+    Attributes:
+        predictors: fresh ones by pace.
+        recognizer: None: no words.
+        classifier: the public end-of-turn network; None where its weights are missing.
+        n_parameters: of each predictor's own network.
+        close: frees what the makers share.
+    """
+
+    predictors: Mapping[str, PredictorFactory]
+    canceller: CancellerFactory
+    detector: VadFactory
+    recognizer: RecognizerFactory | None
+    classifier: TurnClassifier | None
+    n_parameters: Mapping[str, int] = field(default_factory=dict[str, int])
+    close: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the folder holds."""
+
+    turns: tuple[TurnClip, ...]
+    scenes: tuple[OverlapScene, ...]
+    noises: tuple[NoiseClip, ...]
+    calls: tuple[CallTurn, ...]
+
+
+def run_duplex(
+    folder: Path,
+    makers: DuplexMakers,
+    *,
+    command: str,
+    only_held_out: bool = True,
+    is_quiet: bool = False,
+) -> Scorecard:
+    """One row a detector.
+
+    Args:
+        only_held_out: leave out noises that shipped weights may have been trained on.
+
+    Raises:
+        LabelsError: bad labels or recordings, or nothing to score.
+    """
+    parts = _read(folder, only_held_out=only_held_out)
+    detectors = _detectors(makers)
+    table = _Table(detectors)
+    listener = Listener(makers.detector, makers.canceller, makers.recognizer, pass_s=PASS_S)
+    for clip in with_progress(parts.turns, "turns", is_quiet=is_quiet):
+        listening = listener.hear(read_channels(clip.path, 1)[0])
+        table.add_turn(truth_of(clip, listening.seconds), listening)
+    for call in with_progress(parts.calls, "calls", is_quiet=is_quiet):
+        table.add_turn(call.truth, listener.hear(call.mic), of_call=True)
+    for scene in with_progress(parts.scenes, "overlaps", is_quiet=is_quiet):
+        listening = listener.hear(*read_channels(scene.path, 2), one_turn=False)
+        table.add_overlap(truth_of_scene(scene, listening.seconds), listening)
+    streams = tuple(noise_streams(parts.noises, parts.scenes))
+    for stream in with_progress(streams, "noise", is_quiet=is_quiet):
+        table.add_overlap(stream.truth, listener.hear(stream.mic, stream.far, one_turn=False))
+    notes = (*_NOTES, *table.missed(makers.predictors), table.words())
+    return Scorecard("duplex", command, table.rows(), notes=notes)
+
+
+_CALL_COLUMNS = (
+    "latency_at_10_percent_cut_mean_ms",
+    "cut_natural",
+    "ends_found",
+    "end_latency_p50_ms",
+)
+_NOTES = (
+    "open loop; pauses cut into fluent speech are easier to tell than people's own; x-y: 95 %",
+    "latency_at: eot-bench's rule, the fastest threshold/delay/timeout within the budget of cuts",
+    "that policy is chosen on this very data; silence and computing time are as they are met",
+    "found: the reply is given up within 3 s; false positives: per backchannel or noise",
+    "call: a caller's turns in a recorded call, labelled by machine, people's own pauses",
+    "false stops: given up while nobody wanted the floor; short holds: silent, then it went on",
+)
+
+
+def _read(folder: Path, *, only_held_out: bool) -> _Parts:
+    turns, scenes = read_turns(folder), read_overlaps(folder)
+    noises, calls = read_noise(folder, scenes), read_calls(folder)
+    if not (turns or scenes or noises or calls):
+        raise LabelsError(
+            f"{folder}: holds none of {TURNS}, {OVERLAPS} and {MANIFEST} with noises or calls; "
+            "give a folder with labelled recordings"
+        )
+    spoken_over = tuple(scene for scene in scenes if scene.category != NEAR_ONLY)
+    kept = tuple(clip for clip in noises if clip.is_held_out or not only_held_out)
+    return _Parts(turns, spoken_over, kept, calls)
+
+
+def _detectors(makers: DuplexMakers) -> tuple[Detector, ...]:
+    n_parameters = makers.n_parameters
+    found: list[Detector] = [
+        PredictorDetector(name, make, n_parameters.get(name))
+        for name, make in makers.predictors.items()
+    ]
+    found += [AnyTimer(), *(SilenceTimer(wait_s) for wait_s in TIMERS_S), VoiceActivityAlone()]
+    if makers.classifier is not None:
+        found.append(PublicNetwork(makers.classifier))
+    return tuple(found)
+
+
+class _Table:
+    """All detectors' scores, recording after recording."""
+
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        self._detectors = detectors
+        self._turns = {detector.name: TurnScores() for detector in detectors}
+        self._calls = {detector.name: TurnScores() for detector in detectors}
+        self._overlaps = {detector.name: OverlapScores() for detector in detectors}
+        self._heard_s = self._words_s = 0.0
+
+    def add_turn(self, truth: TurnTruth, listening: Listening, *, of_call: bool = False) -> None:
+        self._count(listening)
+        found = silences(listening.frames)
+        scores = self._calls if of_call else self._turns
+        for detector in self._detectors:
+            trace = detector.hear_turn(listening, found)
+            if trace is not None:
+                scores[detector.name].add(truth, found, trace)
+
+    def add_overlap(self, truth: OverlapTruth, listening: Listening) -> None:
+        self._count(listening)
+        for detector in self._detectors:
+            trace = detector.hear_overlap(listening, truth.is_speaking)
+            if trace is not None:
+                self._overlaps[detector.name].add(truth, trace)
+
+    def _count(self, listening: Listening) -> None:
+        self._heard_s += listening.seconds
+        self._words_s += listening.recognizer_s
+
+    def rows(self) -> tuple[Row, ...]:
+        rows = [self._row(detector) for detector in self._detectors]
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        return tuple({column: row.get(column) for column in columns} for row in rows)
+
+    def _row(self, detector: Detector) -> Row:
+        cost, calls = detector.cost, self._calls[detector.name].row()
+        return {
+            "detector": detector.name,
+            **self._turns[detector.name].row(),
+            **{f"call_{name}": calls[name] for name in _CALL_COLUMNS},
+            **self._overlaps[detector.name].row(),
+            "step_mean_ms": cost.mean_step_ms if cost else None,
+            "step_p99_ms": cost.p99_step_ms if cost else None,
+            "core_percent": cost.core_percent if cost else None,
+            "own_parameters": detector.n_parameters,
+        }
+
+    def missed(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Where to look first."""
+        return tuple(
+            f"interruptions that {name} missed: {', '.join(self._overlaps[name].missed)}"
+            for name in names
+            if self._overlaps[name].missed
+        )
+
+    def words(self) -> str:
+        share = 100.0 * self._words_s / self._heard_s if self._heard_s else 0.0
+        return f"words: {share:.0f} % of a core; a pass is taken to last {PASS_S:.1f} s"

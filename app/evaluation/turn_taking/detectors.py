@@ -1,0 +1,244 @@
+"""Everything that can tell whether it is its turn, behind one door: predictors, timers, networks.
+
+Each hears the same listening; a detector without an opinion says None. Knows neither labels nor
+scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from app.evaluation.turn_taking.eot_sweep import Score
+from app.evaluation.turn_taking.predictor_run import Predictor, PredictorRun, StepCost
+from app.evaluation.turn_taking.silences import (
+    IsSpeaking,
+    Silence,
+    Stop,
+    StopRules,
+    plain_trigger,
+    timer_ends,
+)
+from audio_io.events import SpeechEnded
+from audio_io.frames import ENGINE_RATE_HZ, Samples
+from model.duplex.offline import Listening
+from model.duplex.smart_turn import WINDOW_S, TurnClassifier
+from model.types import DuplexPrediction
+
+PredictorFactory = Callable[[], Predictor]
+
+END_OF_TURN_P = 0.5  # a predictor's decision
+# Among a prediction's inputs: calibrated probabilities before any policy.
+END_INPUT, INTERRUPTION_INPUT = "network_end_of_turn", "network_interruption"
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTrace:
+    """What a detector said of one user turn.
+
+    Attributes:
+        ends: seconds at which it took the turn as over, as it is shipped; None: only swept.
+        scores: its probability that the turn is over, for sweeps, and other ways to ask it; nothing
+            of a timer.
+    """
+
+    ends: tuple[float, ...] | None
+    scores: tuple[tuple[Score, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapTrace:
+    """What a detector said while the assistant spoke; ``scores``: that it is an interruption."""
+
+    stops: tuple[Stop, ...]
+    scores: tuple[Score, ...] | None = None
+
+
+class Detector(Protocol):
+    """One column of the table."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def cost(self) -> StepCost | None:
+        """None: next to nothing."""
+        ...
+
+    @property
+    def n_parameters(self) -> int | None:
+        """None: not known."""
+        ...
+
+    def hear_turn(self, listening: Listening, found: tuple[Silence, ...]) -> TurnTrace | None: ...
+    def hear_overlap(
+        self, listening: Listening, is_speaking: IsSpeaking
+    ) -> OverlapTrace | None: ...
+
+
+class PredictorDetector:
+    """A duplex predictor with the engine's rules around it; ``make`` gives a fresh one each time.
+
+    One that has heard other people would know their pauses and another room's echo.
+    """
+
+    def __init__(self, name: str, make: PredictorFactory, n_parameters: int | None) -> None:
+        self.name = name
+        self.cost = StepCost()
+        self.n_parameters = n_parameters
+        self._make = make
+
+    def hear_turn(self, listening: Listening, found: tuple[Silence, ...]) -> TurnTrace:
+        """Twice: starting over after each decision, as the engine does, and without decisions."""
+        del found
+        ends: list[float] = []
+        run = PredictorRun(self._make(), self.cost)
+        for heard in listening.frames:
+            predicted = run.step(heard)
+            if predicted is not None and predicted.prediction.p_end_of_turn >= END_OF_TURN_P:
+                ends.append(predicted.available_s)
+                run.reset()
+        run = PredictorRun(self._make(), StepCost())
+        said = (run.step(heard) for heard in listening.frames)
+        scores = tuple(Score(p.available_s, _p_end(p.prediction)) for p in said if p is not None)
+        return TurnTrace(tuple(ends), (scores,))
+
+    def hear_overlap(self, listening: Listening, is_speaking: IsSpeaking) -> OverlapTrace:
+        run, rules = PredictorRun(self._make(), self.cost), StopRules()
+        stops: list[Stop | None] = []
+        scores: list[Score] = []
+        for heard in listening.frames:
+            at_s = heard.user.frame.start_s
+            predicted = run.step(heard, is_agent_speaking=is_speaking(at_s))
+            stops.append(rules.take(heard, predicted))
+            if predicted is not None:
+                scores.append(Score(predicted.available_s, _p_interruption(predicted.prediction)))
+        stops.append(rules.close(listening))
+        return OverlapTrace(tuple(stop for stop in stops if stop is not None), tuple(scores))
+
+
+def _p_end(prediction: DuplexPrediction) -> float:
+    return _inputs(prediction).get(END_INPUT, prediction.p_end_of_turn)
+
+
+def _p_interruption(prediction: DuplexPrediction) -> float:
+    return _inputs(prediction).get(INTERRUPTION_INPUT, prediction.p_interruption)
+
+
+def _inputs(prediction: DuplexPrediction) -> Mapping[str, float]:
+    return dict(prediction.inputs)
+
+
+class SilenceTimer:
+    """Takes every silence of ``wait_s`` for the end."""
+
+    cost: StepCost | None = None
+    n_parameters: int | None = 0
+
+    def __init__(self, wait_s: float) -> None:
+        self.name = f"{wait_s:.1f} s"
+        self._wait_s = wait_s
+
+    def hear_turn(self, listening: Listening, found: tuple[Silence, ...]) -> TurnTrace:
+        return TurnTrace(timer_ends(found, self._wait_s, listening.seconds))
+
+    def hear_overlap(self, listening: Listening, is_speaking: IsSpeaking) -> OverlapTrace | None:
+        del listening, is_speaking
+        return None
+
+
+class AnyTimer:
+    """The family of silence timers: it is only swept."""
+
+    name = "any timer"
+    cost: StepCost | None = None
+    n_parameters: int | None = 0
+
+    def hear_turn(self, listening: Listening, found: tuple[Silence, ...]) -> TurnTrace:
+        del listening, found
+        return TurnTrace(None, ((),))
+
+    def hear_overlap(self, listening: Listening, is_speaking: IsSpeaking) -> OverlapTrace | None:
+        del listening, is_speaking
+        return None
+
+
+class VoiceActivityAlone:
+    """The turn is over when the segmenter says so; 192 ms of voice stop the reply."""
+
+    name = "VAD only"
+    cost: StepCost | None = None
+    n_parameters: int | None = 0
+
+    def hear_turn(self, listening: Listening, found: tuple[Silence, ...]) -> TurnTrace:
+        del found
+        events = [heard.event for heard in listening.frames]
+        return TurnTrace(tuple(e.at_s for e in events if isinstance(e, SpeechEnded)))
+
+    def hear_overlap(self, listening: Listening, is_speaking: IsSpeaking) -> OverlapTrace:
+        return OverlapTrace(tuple(plain_trigger(listening.frames, is_speaking)))
+
+
+class PublicNetwork:
+    """Smart Turn as its authors run it (Pipecat 0.0.9x): asked once, after 0.2 s of silence.
+
+    Above 0.5 the turn is over; below, after 3 s. Swept with that one answer, and with the answers
+    to asking again later in the same silence. It has no opinion on interruptions.
+    """
+
+    name = "Smart Turn"
+    n_parameters: int | None = 8_000_000  # published
+    ASK_S = (0.2, 0.5, 1.0)
+    TAKE_P = 0.5
+    FALLBACK_S = 3.0
+    LEAD_S = 0.5  # before the first voice
+
+    def __init__(self, classifier: TurnClassifier) -> None:
+        self.cost = StepCost()
+        self._classifier = classifier
+
+    def hear_turn(self, listening: Listening, found: tuple[Silence, ...]) -> TurnTrace:
+        sound = np.concatenate([heard.user.frame.samples for heard in listening.frames])
+        first_s = found[0].start_s - found[0].voice_before_s if found else 0.0
+        begin_s = max(0.0, first_s - self.LEAD_S)
+        asked: list[Score] = []
+        first: list[Score] = []
+        ends: list[float] = []
+        for silence in found:
+            scores = self._ask(sound, begin_s, silence)
+            asked.extend(scores)
+            first.extend(scores[:1])
+            ends.extend(self._ends(silence, scores[:1], listening.seconds))
+        return TurnTrace(tuple(ends), (tuple(first), tuple(asked)))
+
+    def hear_overlap(self, listening: Listening, is_speaking: IsSpeaking) -> OverlapTrace | None:
+        del listening, is_speaking
+        return None
+
+    def _ask(self, sound: Samples, begin_s: float, silence: Silence) -> list[Score]:
+        scores: list[Score] = []
+        for after_s in self.ASK_S:
+            at_s = silence.start_s + after_s
+            end = round(at_s * ENGINE_RATE_HZ)
+            if after_s >= silence.seconds or end > len(sound):
+                break
+            begin = max(round(begin_s * ENGINE_RATE_HZ), end - round(WINDOW_S * ENGINE_RATE_HZ))
+            p = self._classifier.p_complete(sound[begin:end])
+            scores.append(Score(at_s + self._classifier.last_inference_s, p))
+            self._charge(len(scores), silence)
+        return scores
+
+    def _ends(self, silence: Silence, first: list[Score], until_s: float) -> list[float]:
+        if first and first[0].p >= self.TAKE_P:
+            at_s = first[0].at_s
+        else:
+            at_s = silence.start_s + self.FALLBACK_S
+        return [at_s] if at_s < min(silence.start_s + silence.seconds, until_s) else []
+
+    def _charge(self, n_asked: int, silence: Silence) -> None:
+        """As shipped it is asked once a silence; the frames up to there cost nothing."""
+        if n_asked == 1:
+            n_frames = round((silence.voice_before_s + self.ASK_S[0]) * 100.0)
+            self.cost.frames_s.extend([0.0] * n_frames + [self._classifier.last_inference_s])

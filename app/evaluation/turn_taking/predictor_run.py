@@ -1,0 +1,154 @@
+"""One predictor over a recording that was heard; what it says is late by its computing time.
+
+Knows neither labels nor scores, and no implementation of a predictor.
+
+Slow judges that several detectors ask the same: they answer once and are charged each time.
+
+Knows no implementation.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from audio_io.frames import ENGINE_RATE_HZ, Samples
+from model.duplex.offline import FRAME, HeardFrame
+from model.duplex.pause_opinions import UtteranceReader
+from model.duplex.smart_turn import TurnClassifier
+from model.interfaces import DuplexPredictor
+from model.types import AgentState, DuplexPrediction
+
+N_ANSWERS = 64  # more than one recording's; a sound of 8 s takes half a megabyte
+
+
+Answer = TypeVar("Answer")
+
+
+class _Memory(Generic[Answer]):
+    """The latest answers, with what each took in seconds."""
+
+    def __init__(self) -> None:
+        self._answers: dict[Hashable, tuple[Answer, float]] = {}
+        self.last_s = 0.0
+
+    def ask(self, key: Hashable, judge: Callable[[], tuple[Answer, float]]) -> Answer:
+        if key not in self._answers:
+            if len(self._answers) >= N_ANSWERS:
+                del self._answers[next(iter(self._answers))]
+            self._answers[key] = judge()
+        answer, self.last_s = self._answers[key]
+        return answer
+
+
+class RememberedSounds:
+    """See ``TurnClassifier``; charged by the seconds of one core that the first answer took."""
+
+    def __init__(self, classifier: TurnClassifier) -> None:
+        self._classifier = classifier
+        self._memory = _Memory[float]()
+
+    @property
+    def last_inference_s(self) -> float:
+        return self._memory.last_s
+
+    def p_complete(self, samples: Samples) -> float:
+        def judge() -> tuple[float, float]:
+            begun_s = time.thread_time()
+            return self._classifier.p_complete(samples), time.thread_time() - begun_s
+
+        return self._memory.ask(samples.tobytes(), judge)
+
+
+class RememberedWords:
+    """See ``UtteranceReader``; charged by what the reader says the first answer took."""
+
+    def __init__(self, reader: UtteranceReader) -> None:
+        self._reader = reader
+        self._memory = _Memory[float | None]()
+
+    @property
+    def last_inference_s(self) -> float:
+        return self._memory.last_s
+
+    def logit(self, text: str) -> float | None:
+        def judge() -> tuple[float | None, float]:
+            return self._reader.logit(text), self._reader.last_inference_s
+
+        return self._memory.ask(text, judge)
+
+
+FRAMES_A_STEP = 8  # 80 ms
+
+
+class Predictor(DuplexPredictor, Protocol):
+    """A predictor that says how long its networks just took, in whichever process."""
+
+    @property
+    def last_inference_s(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """A prediction and when it was there, computing time included."""
+
+    prediction: DuplexPrediction
+    available_s: float
+
+
+@dataclass(slots=True)
+class StepCost:
+    """Seconds of one core that every frame of 10 ms took."""
+
+    frames_s: list[float] = field(default_factory=list[float])
+
+    @property
+    def core_percent(self) -> float | None:
+        heard_s = len(self.frames_s) * FRAME / ENGINE_RATE_HZ
+        return 100.0 * sum(self.frames_s) / heard_s if heard_s else None
+
+    @property
+    def mean_step_ms(self) -> float | None:
+        """Per step of 80 ms."""
+        steps_s = self._steps_s()
+        return 1000.0 * float(steps_s.mean()) if len(steps_s) else None
+
+    @property
+    def p99_step_ms(self) -> float | None:
+        """Per step of 80 ms; the steps in which a network is asked are among them."""
+        steps_s = self._steps_s()
+        return 1000.0 * float(np.percentile(steps_s, 99)) if len(steps_s) else None
+
+    def _steps_s(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        n = len(self.frames_s) // FRAMES_A_STEP
+        whole = np.asarray(self.frames_s[: n * FRAMES_A_STEP], np.float64)
+        return whole.reshape(n, FRAMES_A_STEP).sum(axis=1)
+
+
+class PredictorRun:
+    """One predictor over one recording; its inference delays what it says next."""
+
+    def __init__(self, predictor: Predictor, cost: StepCost) -> None:
+        self._predictor = predictor
+        self._cost = cost
+        self._free_at_s = 0.0
+
+    def step(self, heard: HeardFrame, *, is_agent_speaking: bool = False) -> Predicted | None:
+        begun_s = time.thread_time()
+        agent = AgentState(is_agent_speaking, heard.far_dbfs, far=heard.far)
+        prediction = self._predictor.step(heard.user, agent)
+        spent_s = time.thread_time() - begun_s
+        inference_s = self._predictor.last_inference_s
+        self._cost.frames_s.append(max(spent_s, inference_s))
+        now_s = heard.user.frame.end_s
+        self._free_at_s = max(self._free_at_s, now_s) + inference_s
+        if prediction is None:
+            return None
+        return Predicted(prediction, max(now_s, self._free_at_s))
+
+    def reset(self) -> None:
+        self._predictor.reset()

@@ -1,0 +1,157 @@
+"""When a reply falls silent over a recorded overlap, and whether it was for good.
+
+Open loop: the far end goes on whatever is decided. Knows neither labels nor scores.
+
+Silences of a turn as the detector hears them, and plain timers on them.
+
+Every end-of-turn policy acts on these silences, so they all suffer the same detector. Knows neither
+labels nor predictors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from app.evaluation.turn_taking.predictor_run import Predicted
+from model.duplex.offline import HeardFrame, Listening
+
+MIN_VOICE_S = 0.096  # less voice opens no turn
+VOICE_P, FADE_P = 0.5, 0.35  # as the segmenter's defaults
+MIN_LEVEL_DBFS = -60.0
+_EPS_S = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No voice for at least one frame, after a voice.
+
+    Attributes:
+        seconds: infinite where the recording ends in it: nobody would go on.
+        voice_before_s: voice since the silence before.
+    """
+
+    start_s: float
+    seconds: float
+    voice_before_s: float
+
+
+def silences(frames: Iterable[HeardFrame]) -> tuple[Silence, ...]:
+    """All silences after the first voice; the last is the one the recording ends in."""
+    found: list[Silence] = []
+    voice_s, last_voice_s, now_s, is_voice = 0.0, 0.0, 0.0, False
+    for heard in frames:
+        user = heard.user
+        was_voice = is_voice
+        p = user.p_speech if user.clean_dbfs >= MIN_LEVEL_DBFS else 0.0
+        is_voice = (was_voice and user.p_speech >= FADE_P) or p >= VOICE_P
+        now_s = user.frame.end_s
+        if is_voice:
+            if not was_voice and voice_s > 0.0:
+                gap_s = user.frame.start_s - last_voice_s
+                found.append(Silence(last_voice_s, gap_s, voice_s))
+                voice_s = 0.0
+            voice_s += now_s - user.frame.start_s
+            last_voice_s = now_s
+    if voice_s > 0.0:
+        found.append(Silence(last_voice_s, math.inf, voice_s))
+    return tuple(found)
+
+
+def timer_ends(
+    heard_silences: Iterable[Silence], wait_s: float, until_s: float
+) -> tuple[float, ...]:
+    """Where a timer of ``wait_s`` ends turns, up to ``until_s``; each needs new voice first."""
+    ends: list[float] = []
+    voice_s = 0.0
+    for silence in heard_silences:
+        voice_s += silence.voice_before_s
+        end_s = silence.start_s + wait_s
+        is_due = silence.seconds >= wait_s - _EPS_S and end_s <= until_s + _EPS_S
+        if is_due and voice_s >= MIN_VOICE_S - _EPS_S:
+            ends.append(end_s)
+            voice_s = 0.0
+    return tuple(ends)
+
+
+HOLD_P = 0.5  # p_interruption from which the reply is held...
+CUT_P = 0.8  # ...and from which it is cut
+RESUME_P = 0.6  # p_backchannel or p_noise from which a held reply goes on
+TRIGGER_P, TRIGGER_S = 0.5, 0.192  # the plain trigger: this voice probability for this long
+TRIGGER_DBFS = -60.0
+QUIET_S = 0.32  # after so much quiet a trigger is armed again
+
+IsSpeaking = Callable[[float], bool]  # is the assistant audible at this second?
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The reply went silent at ``stopped_s``; at ``decided_s`` it was cut for good, or went on.
+
+    Attributes:
+        was_cut: False: held, then resumed.
+    """
+
+    stopped_s: float
+    decided_s: float
+    was_cut: bool
+
+
+def plain_trigger(frames: Iterable[HeardFrame], is_speaking: IsSpeaking) -> Iterator[Stop]:
+    """Cuts as soon as the detector has heard a voice for 192 ms, once per stretch of voice."""
+    voice_s = quiet_s = 0.0
+    is_armed = True
+    for heard in frames:
+        user = heard.user
+        frame_s = user.frame.end_s - user.frame.start_s
+        if user.p_speech >= TRIGGER_P and user.clean_dbfs >= TRIGGER_DBFS:
+            voice_s, quiet_s = voice_s + frame_s, 0.0
+        elif user.p_speech < TRIGGER_P:
+            voice_s, quiet_s = 0.0, quiet_s + frame_s
+        is_armed = is_armed or quiet_s >= QUIET_S
+        if is_armed and voice_s >= TRIGGER_S - 1e-6 and is_speaking(user.frame.start_s):
+            is_armed = False
+            yield Stop(user.frame.end_s, user.frame.end_s, was_cut=True)
+
+
+class StopRules:
+    """The engine's rules: hold, then cut or resume. After a cut the overlap has to end first."""
+
+    def __init__(self) -> None:
+        self._held_s: float | None = None
+        self._is_cut = False
+        self._quiet_s = QUIET_S
+
+    def take(self, heard: HeardFrame, predicted: Predicted | None) -> Stop | None:
+        """The next 10 ms; returns a stop once it is known whether it was for good."""
+        user = heard.user
+        frame_s = user.frame.end_s - user.frame.start_s
+        self._quiet_s = 0.0 if user.p_speech >= TRIGGER_P else self._quiet_s + frame_s
+        if predicted is None:
+            return None
+        now_s, prediction = predicted.available_s, predicted.prediction
+        if prediction.is_stop_word or prediction.p_interruption >= CUT_P:
+            return self._cut(now_s)
+        if self._is_cut:
+            self._is_cut = self._quiet_s < QUIET_S
+        elif max(prediction.p_backchannel, prediction.p_noise) >= RESUME_P:
+            return self._resume(now_s)
+        elif prediction.p_interruption >= HOLD_P and self._held_s is None:
+            self._held_s = now_s
+        return None
+
+    def close(self, listening: Listening) -> Stop | None:
+        """The recording is over."""
+        return self._resume(listening.seconds)
+
+    def _cut(self, now_s: float) -> Stop | None:
+        was_cut, self._is_cut = self._is_cut, True
+        held_s, self._held_s = self._held_s, None
+        if was_cut:
+            return None
+        return Stop(now_s if held_s is None else held_s, now_s, was_cut=True)
+
+    def _resume(self, now_s: float) -> Stop | None:
+        held_s, self._held_s = self._held_s, None
+        return None if held_s is None else Stop(held_s, now_s, was_cut=False)

@@ -1,0 +1,336 @@
+"""Conversations on disk: what the user said and what was really heard of the answers.
+
+Does not know the dialogue, the window or the model. Any thread may call a ``HistoryStore``.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from app.history.database import MIGRATIONS, Migration, connect, prepare, translated
+from app.history.search import SearchTerms, parse_query, snippet_of, storable
+from app.messages.errors import UnknownConversationError
+
+_TITLE_WORDS = 6
+_TITLE_CHARS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationInfo:
+    """A line in the list of conversations. Times are UTC and aware.
+
+    Attributes:
+        n_turns: what was said by either side, counted.
+        snippet: the place that matched the query, else the newest words.
+    """
+
+    id: int
+    title: str
+    created_at: datetime
+    updated_at: datetime
+    n_turns: int
+    snippet: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one side said.
+
+    Attributes:
+        turn_no: the user's turn and the answer to it share it; grows within a conversation.
+        role: "user" or "assistant".
+        text: of the assistant: only what was heard.
+        was_cut: the assistant had more to say.
+        at: when it was first written, UTC.
+    """
+
+    id: int
+    conversation_id: int
+    turn_no: int
+    role: str
+    text: str
+    was_cut: bool
+    at: datetime
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class HistoryStore:
+    """The conversations in one SQLite file, or in memory.
+
+    One connection to write and one to read, each behind a lock of its own: however long the window
+    searches, the session's next turn does not wait for it. A store in memory has but one.
+
+    Every put is a committed transaction. With WAL and synchronous=NORMAL a killed process loses
+    nothing that was committed; only a power cut may lose the last turns, never the file. FULL would
+    add a disk flush to every turn on the thread that takes the decisions.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        now: Callable[[], datetime] = utc_now,
+        migrations: tuple[Migration, ...] = MIGRATIONS,
+    ) -> None:
+        """Opens ``path``, or a store that is forgotten at ``close`` when None.
+
+        Raises:
+            DamagedHistoryError: it is no database, or a broken one; the file is left as it is.
+            NewerHistoryError: a newer version wrote it; the file is left as it is.
+            HistoryError: it cannot be opened, or another program holds it.
+        """
+        self._path = path
+        self._now = now
+        self._lock = threading.RLock()
+        self._n_changes = 0
+        self._db = connect(path)
+        try:
+            with translated(path):
+                self._has_index = prepare(self._db, path, migrations)
+            self._reader = self._db if path is None else connect(path)
+        except BaseException:
+            self._db.close()
+            raise
+        self._read_lock = self._lock if path is None else threading.RLock()
+
+    @property
+    def path(self) -> Path | None:
+        return self._path
+
+    @property
+    def is_kept(self) -> bool:
+        """False for a store in memory."""
+        return self._path is not None
+
+    @property
+    def n_changes(self) -> int:
+        """Grows with every change made through this object."""
+        return self._n_changes
+
+    def close(self) -> None:
+        with self._read_lock, self._lock:
+            self._reader.close()
+            self._db.close()
+
+    def create_conversation(self, title: str = "") -> int:
+        """Without a title, the first words of the user become one."""
+        now = self._now().timestamp()
+        title = storable(title).strip()
+        with self._change() as db:
+            cursor = db.execute(
+                "INSERT INTO conversations (title, has_own_title, created_at, updated_at)"
+                " VALUES (?, ?, ?, ?)",
+                (title, bool(title), now, now),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def put_user_turn(self, conversation_id: int, turn_no: int, text: str) -> None:
+        """Writes what the user said; the same turn again replaces it, blank text removes it."""
+        with self._change() as db:
+            self._put(db, conversation_id, turn_no, "user", text, was_cut=False)
+            _refresh_title(db, conversation_id)
+
+    def put_assistant_turn(
+        self, conversation_id: int, turn_no: int, heard_text: str, was_cut: bool
+    ) -> None:
+        """Writes what was heard of the answer, never what was only planned; blank removes it."""
+        with self._change() as db:
+            self._put(db, conversation_id, turn_no, "assistant", heard_text, was_cut=was_cut)
+
+    def rename(self, conversation_id: int, title: str) -> None:
+        """A blank title brings the automatic one back."""
+        title = storable(title).strip()
+        with self._change() as db:
+            db.execute(
+                "UPDATE conversations SET title = ?, has_own_title = ? WHERE id = ?",
+                (title, bool(title), conversation_id),
+            )
+            _refresh_title(db, conversation_id)
+
+    def delete(self, conversation_id: int) -> None:
+        """Removes it; its words are overwritten in the file."""
+        with self._change() as db:
+            db.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
+            if self._has_index:
+                db.execute("INSERT INTO turns_search(turns_search) VALUES ('optimize')")
+        self._empty_log()
+
+    def delete_all(self) -> None:
+        """Removes every conversation and shrinks the file."""
+        with self._change() as db:
+            db.execute("DELETE FROM conversations")
+            if self._has_index:
+                db.execute("INSERT INTO turns_search(turns_search) VALUES ('rebuild')")
+        with self._lock, translated(self._path):
+            self._db.execute("VACUUM")
+        self._empty_log()
+
+    def newest(self) -> ConversationInfo | None:
+        found = self.list_conversations(limit=1)
+        return found[0] if found else None
+
+    def conversation(self, conversation_id: int) -> ConversationInfo:
+        """Raises UnknownConversationError."""
+        rows = self._read(f"{_SELECT_INFO} WHERE c.id = ?", (conversation_id,))
+        if not rows:
+            raise UnknownConversationError(f"conversation {conversation_id} no longer exists")
+        return _info(rows[0], SearchTerms(()))
+
+    def list_conversations(self, limit: int = 200, query: str = "") -> tuple[ConversationInfo, ...]:
+        """Newest first; with a query, those whose title or one of whose turns has all its words."""
+        terms = parse_query(query)
+        if not terms.words:
+            return tuple(
+                _info(row, terms) for row in self._read(_SELECT_INFO + _NEWEST_FIRST, (limit,))
+            )
+        in_turn, turn_values = terms.condition("t.id", "t.text", self._has_index)
+        in_title, title_values = terms.condition("c.id", "c.title", has_index=False)
+        # The conditions are ours; what was typed is among the values.
+        sql = f"""
+            {_SELECT_INFO.replace("NULL", "(SELECT text FROM turns WHERE id = hits.turn_id)")}
+            LEFT JOIN (
+                SELECT t.conversation_id, max(t.id) AS turn_id FROM turns t
+                WHERE {in_turn} GROUP BY t.conversation_id
+            ) AS hits ON hits.conversation_id = c.id
+            WHERE hits.turn_id IS NOT NULL OR {in_title}
+            {_NEWEST_FIRST}"""  # noqa: S608
+        values = (*turn_values, *title_values, limit)
+        return tuple(_info(row, terms) for row in self._read(sql, values))
+
+    def turns(self, conversation_id: int) -> tuple[Turn, ...]:
+        """In the order of the conversation, the user before the answer."""
+        sql = f"{_SELECT_TURN} WHERE t.conversation_id = ? ORDER BY t.turn_no, t.role DESC"
+        return tuple(_turn(row) for row in self._read(sql, (conversation_id,)))
+
+    def search(self, query: str, limit: int = 100) -> tuple[Turn, ...]:
+        """Turns that have all words of the query, newest first."""
+        terms = parse_query(query)
+        if not terms.words:
+            return ()
+        condition, values = terms.condition("t.id", "t.text", self._has_index)
+        sql = f"{_SELECT_TURN} WHERE {condition} ORDER BY t.id DESC LIMIT ?"
+        return tuple(_turn(row) for row in self._read(sql, (*values, limit)))
+
+    def _put(
+        self,
+        db: sqlite3.Connection,
+        conversation_id: int,
+        turn_no: int,
+        role: str,
+        text: str,
+        *,
+        was_cut: bool,
+    ) -> None:
+        now = self._now().timestamp()
+        known = db.execute(
+            "UPDATE conversations SET updated_at = ? WHERE id = ?", (now, conversation_id)
+        )
+        if known.rowcount == 0:
+            raise UnknownConversationError(f"conversation {conversation_id} no longer exists")
+        text = storable(text).strip()
+        if text:
+            db.execute(_PUT_TURN, (conversation_id, turn_no, role, text, was_cut, now))
+        else:
+            db.execute(
+                "DELETE FROM turns WHERE conversation_id = ? AND turn_no = ? AND role = ?",
+                (conversation_id, turn_no, role),
+            )
+
+    def _read(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        with self._read_lock, translated(self._path):
+            return self._reader.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _change(self) -> Generator[sqlite3.Connection]:
+        """One transaction; committed at the end, undone by any exception."""
+        with self._lock, translated(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            self._n_changes += 1
+
+    def _empty_log(self) -> None:
+        """Deleted words must not live on in the write-ahead log."""
+        with self._lock, translated(self._path):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+_SELECT_INFO = """
+    SELECT c.id, c.title, c.created_at, c.updated_at,
+        (SELECT count(*) FROM turns WHERE conversation_id = c.id),
+        coalesce(
+            NULL,
+            (SELECT t.text FROM turns t WHERE t.conversation_id = c.id
+             ORDER BY t.turn_no DESC, t.role LIMIT 1),
+            '')
+    FROM conversations c"""
+
+_NEWEST_FIRST = " ORDER BY c.updated_at DESC, c.id DESC LIMIT ?"
+
+_SELECT_TURN = """
+    SELECT t.id, t.conversation_id, t.turn_no, t.role, t.text, t.was_cut, t.at FROM turns t"""
+
+_PUT_TURN = """
+    INSERT INTO turns (conversation_id, turn_no, role, text, was_cut, at) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (conversation_id, turn_no, role)
+    DO UPDATE SET text = excluded.text, was_cut = excluded.was_cut"""
+
+
+def title_from(text: str) -> str:
+    """The first words of what the user said."""
+    words = text.split()
+    title = " ".join(words[:_TITLE_WORDS])
+    is_whole = len(words) <= _TITLE_WORDS and len(title) <= _TITLE_CHARS
+    title = title[:_TITLE_CHARS].rstrip(" .,!?;:。，！？；：、")
+    return title if is_whole else f"{title}…"
+
+
+def _refresh_title(db: sqlite3.Connection, conversation_id: int) -> None:
+    """The first turn may be revised or removed, and the title with it."""
+    row = db.execute(
+        "SELECT text FROM turns WHERE conversation_id = ? AND role = 'user'"
+        " ORDER BY turn_no LIMIT 1",
+        (conversation_id,),
+    ).fetchone()
+    db.execute(
+        "UPDATE conversations SET title = ? WHERE id = ? AND has_own_title = 0",
+        (title_from(row[0]) if row else "", conversation_id),
+    )
+
+
+def _info(row: tuple[Any, ...], terms: SearchTerms) -> ConversationInfo:
+    return ConversationInfo(
+        id=row[0],
+        title=row[1],
+        created_at=datetime.fromtimestamp(row[2], UTC),
+        updated_at=datetime.fromtimestamp(row[3], UTC),
+        n_turns=row[4],
+        snippet=snippet_of(row[5], terms),
+    )
+
+
+def _turn(row: tuple[Any, ...]) -> Turn:
+    number, conversation_id, turn_no, role, text, was_cut, at = row
+    return Turn(
+        id=number,
+        conversation_id=conversation_id,
+        turn_no=turn_no,
+        role=role,
+        text=text,
+        was_cut=bool(was_cut),
+        at=datetime.fromtimestamp(at, UTC),
+    )

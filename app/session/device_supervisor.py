@@ -1,0 +1,120 @@
+"""Opens sound, brings it back when it was lost, and lets a silent room play what cannot wait.
+
+One thread does all of it. Knows no dialogue: its owner says when a reply is waiting.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from app.engine.clock import Clock
+from app.engine.factories import Watchdog
+from audio_io.events import DeviceLost, DeviceReturned
+from audio_io.interfaces import AudioBackend, StreamRequest
+from audio_io.renderer import OutputRenderer
+from audio_io.silent import SilentRoom
+from audio_io.wake import WakeSignal
+
+logger = logging.getLogger(__name__)
+
+_STAND_IN_AFTER_S = 3.0  # a device that comes back at all is mostly back by then
+
+
+class StreamUser(Protocol):
+    """Who has to be told of other streams: the engine."""
+
+    def attach_devices(self) -> None: ...
+    def attach_playback(self, renderer: OutputRenderer, latency_s: float) -> None: ...
+
+
+class DeviceSupervisor:
+    """Owner of the devices while it runs.
+
+    A reply that had begun to sound waits for its device. One that has not yet (somebody typed)
+    would wait for ever: after a while a silent room "plays" it, so that it can be read at the pace
+    of speech. When a device comes back the rest of it is heard.
+    """
+
+    def __init__(
+        self,
+        backend: AudioBackend,
+        watchdog: Watchdog,
+        user: StreamUser,
+        post: Callable[[DeviceLost | DeviceReturned], None],
+        clock: Clock,
+    ) -> None:
+        """``clock`` is the one the back end keeps for the watchdog."""
+        self._backend = backend
+        self._watchdog = watchdog
+        self._user = user
+        self._post = post
+        self._clock = clock
+        self._wake = WakeSignal()
+        self._is_stopping = False
+        self._room: SilentRoom | None = None
+        self._has_begun = False
+        self._is_reply_waiting = False
+
+    # -- any thread ----------------------------------------------------------------------------
+
+    def change(self, request: StreamRequest) -> None:
+        """Opens other devices, or looks again for the missing ones."""
+        self._watchdog.change(request)
+        self._wake.ring()
+
+    def reply_waits(self, is_waiting: bool) -> None:
+        """Says whether a reply has been asked for of which nothing was heard yet."""
+        if is_waiting and not self._is_reply_waiting and self._watchdog.lost_at_s is not None:
+            self._wake.ring()
+        self._is_reply_waiting = is_waiting
+
+    def stop(self) -> None:
+        """Lets ``run`` return."""
+        self._is_stopping = True
+        self._wake.ring()
+
+    # -- its own thread ------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Thread body: the watchdog's steps, until stopping."""
+        try:
+            while not self._is_stopping:
+                self._wake.wait(self._look())
+        finally:
+            self._dismiss_room()
+
+    def _look(self) -> float:
+        now_s = self._clock.now_s()
+        if self._has_begun:
+            report = self._watchdog.step(now_s)
+        else:
+            self._has_begun = True
+            report = self._watchdog.begin(now_s)
+        if report.has_opened:
+            form = self._backend.format
+            logger.info("sound: %s / %s", form.input_name, form.output_name)
+            self._user.attach_devices()
+            self._dismiss_room()
+        for event in report.events:
+            self._post(event)
+        return min(report.wait_s, self._stand_in(now_s))
+
+    def _stand_in(self, now_s: float) -> float:
+        """Returns how long until a silent room may be needed."""
+        lost_at_s = self._watchdog.lost_at_s
+        if lost_at_s is None or self._room is not None or not self._is_reply_waiting:
+            return _STAND_IN_AFTER_S
+        wait_s = lost_at_s + _STAND_IN_AFTER_S - now_s
+        if wait_s > 0.0:
+            return wait_s
+        self._room = SilentRoom()
+        self._room.start()
+        self._user.attach_playback(self._room.renderer, self._room.format.output_latency_s)
+        return _STAND_IN_AFTER_S
+
+    def _dismiss_room(self) -> None:
+        room, self._room = self._room, None
+        if room is not None:
+            room.stop()

@@ -1,0 +1,107 @@
+"""What is kept of a conversation when the user wants it: wires the recorder to the engine.
+
+Obeys the commands about recordings; the recorder's thread does the writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from app.dialogue.dialogue import Dialogue
+from app.engine.duplex import DuplexRunner
+from app.engine.factories import Factories
+from app.engine.realtime import RealtimeEngine
+from app.messages import notices
+from app.messages.notices import Notice
+from app.replay.marks import BadMoment, MomentLog
+from app.replay.recorder import Recorder
+from app.replay.tap import WatchedPredictor
+from app.session.commands import MarkMoment, RecordingCommand
+from app.settings.settings import Settings
+from audio_io.frames import Samples
+
+_STAMP = "%Y%m%d-%H%M%S"
+
+
+class RecordingSession:
+    """Between session and recorder; ``attach`` before anything runs."""
+
+    def __init__(
+        self, recorder: Recorder, parts: Factories, notify: Callable[[Notice], None]
+    ) -> None:
+        self._recorder = recorder
+        self._parts = parts
+        self._notify = notify
+        self._log = MomentLog()
+        self._engine: RealtimeEngine | None = None
+        self._dialogue: Dialogue | None = None
+
+    def attach(self, engine: RealtimeEngine, dialogue: Dialogue) -> None:
+        """Listens from now on."""
+        self._engine, self._dialogue = engine, dialogue
+        dialogue.record.timeline.listen(self._log.on_entry)
+        dialogue.record.step_listeners.append(self._recorder.note)
+
+    def start_thread(self, engine: RealtimeEngine) -> None:
+        """The recorder's thread is one of the engine's."""
+        engine.start_thread("recorder", self._recorder.run, self._recorder.close)
+
+    def runner(self, settings: Settings) -> DuplexRunner:
+        """A fresh predictor, watched where that is wanted: a replay begins with such a one."""
+        predictor = self._parts.predictor(settings)
+        if settings.privacy.record_audio:
+            predictor = WatchedPredictor(predictor, settings, self._recorder.note)
+        return DuplexRunner(predictor)
+
+    def switch(self, is_on: bool) -> None:
+        """Records from now on, or no more."""
+        self._recorder.is_on = is_on
+
+    def apply(self, before: Settings, settings: Settings) -> None:
+        """Settings have changed: what predicts, and whether that is recorded."""
+        self.switch(settings.privacy.record_audio)
+        if self._engine is not None and _predicts_with(before) != _predicts_with(settings):
+            self._engine.use_predictor(self.runner(settings))
+
+    def tap(self, microphone: Samples, far: Samples, _clean: Samples) -> None:
+        """Takes 10 ms on capture's thread; see ``audio_io.capture.Tap``."""
+        if self._engine is not None:
+            self._recorder.tap(microphone, far, self._engine.capture.now_s)
+
+    def obey(self, command: RecordingCommand) -> None:
+        """Controller's thread."""
+        if isinstance(command, MarkMoment):
+            self._mark(command.kind)
+        else:
+            self._recorder.delete_all(self._deleted)
+
+    def _mark(self, kind: BadMoment) -> None:
+        if not self._recorder.is_on or self._engine is None or self._dialogue is None:
+            self._notify(notices.recording_is_off())
+            return
+        stamp = f"{datetime.now().astimezone():{_STAMP}}"
+        now_s = self._engine.time.now_s()
+        mark = self._log.mark(kind, stamp, now_s, self._dialogue.language)
+        self._recorder.mark(mark, self._saved)
+
+    def _saved(self, folder: Path | None, reason: str) -> None:
+        saved = notices.moment_not_saved(reason) if folder is None else notices.moment_saved(folder)
+        self._notify(saved)
+
+    def _deleted(self, reason: str) -> None:
+        self._notify(
+            notices.recordings_not_deleted(reason) if reason else notices.recordings_gone()
+        )
+
+
+def _predicts_with(settings: Settings) -> tuple[object, ...]:
+    """What asks for a fresh predictor when it changes."""
+    conversation = settings.conversation
+    return (
+        conversation.patience,
+        conversation.extra_stop_words,
+        conversation.endpoint_max_wait_ms,
+        settings.privacy.record_audio,
+    )

@@ -1,1 +1,0 @@
-"""Work on files instead of a microphone, through the roles of ``model.interfaces`` only."""

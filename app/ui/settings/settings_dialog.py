@@ -1,0 +1,215 @@
+"""The settings: every declared option on a page, put to work at once. Blocks nothing.
+
+Knows options as data; what they do is the session's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QDialog,
+    QFrame,
+    QHBoxLayout,
+    QListWidget,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.session.commands import ApplySettings, SessionPort
+from app.session.snapshot import EngineSnapshot
+from app.settings.option import OptionInfo, Value
+from app.settings.settings import Settings, options
+from app.ui.settings.devices_page import DeviceChoosers
+from app.ui.settings.echo_test import EchoTest
+from app.ui.settings.model_choice import ModelChoice
+from app.ui.settings.models_page import ModelsPage
+from app.ui.settings.option_fields import OptionRow
+from app.ui.settings.settings_pages import (
+    OPTIONS_OF,
+    PAGES,
+    SHOWN_ELSEWHERE,
+    DeleteButton,
+    VoicePage,
+    first_run_again,
+    shortcuts_page,
+)
+from app.ui.theme import tokens
+from app.ui.theme.look import Look
+from app.ui.widgets.controls import empty_layout, make_button, make_hairline, make_label
+
+WIDTH, HEIGHT = 780, 620  # px at 100 %
+NAVIGATION = 170
+
+
+class SettingsDialog(QDialog):
+    """Rebuilt when the look changes, so that a new language or text size shows at once."""
+
+    delete_all_asked = Signal()
+    delete_recordings_asked = Signal()
+    first_run_asked = Signal()
+    remove_weights_asked = Signal(tuple, str)  # names of files, title of their set
+
+    def __init__(self, look: Look, session: SessionPort, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setModal(False)
+        self._look = look
+        self._session = session
+        self._draft = session.settings()
+        self.rows: dict[str, OptionRow] = {}
+        self.navigation = QListWidget()
+        self.pages = QStackedWidget()
+        self._outer = QHBoxLayout(self)
+        self._outer.setContentsMargins(tokens.SPACE_M, tokens.SPACE_L, tokens.SPACE_M, 0)
+        self._outer.setSpacing(tokens.SPACE_L)
+        self._build()
+
+    def set_look(self, look: Look) -> None:
+        self._look = look
+        page = self.navigation.currentRow()
+        empty_layout(self._outer)
+        self.rows.clear()
+        self._build()
+        self.navigation.setCurrentRow(page)
+
+    def show_settings(self, settings: Settings) -> None:
+        """What the session says holds; the fields follow."""
+        self._draft = settings
+        for row in self.rows.values():
+            row.show_value(settings.value(row.info.section, row.info.key))
+        self.model_choice.show_settings(settings)
+        self.models.show_settings(settings)
+        self.voices.show_settings(settings)
+
+    def show_picture(self, picture: EngineSnapshot, elapsed_s: float) -> None:
+        if self.isVisible():
+            self.devices.show_picture(picture, elapsed_s)
+            self.echo_test.show_picture(picture)
+            self.model_choice.show_picture(picture)
+            self.models.show_picture(picture)
+            self.voices.show_picture(picture)
+
+    def open_page(self, name: str) -> None:
+        self.navigation.setCurrentRow(PAGES.index(name))
+
+    def _build(self) -> None:
+        look = self._look
+        self.setWindowTitle(look.words("settings.title"))
+        self.resize(min(look.px(WIDTH), 1100), min(look.px(HEIGHT), 820))
+        self.setMinimumSize(480, 400)
+        self.navigation = QListWidget()
+        self.navigation.setAccessibleName(look.words("settings.pages"))
+        self.navigation.setFixedWidth(look.px(NAVIGATION))
+        self.navigation.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.pages = QStackedWidget()
+        builders: dict[str, Callable[[], list[QWidget]]] = {
+            "audio": self._audio_extras,
+            "voice": self._voice_extras,
+            "models": self._models_extras,
+            "privacy": self._privacy_extras,
+            "appearance": self._appearance_extras,
+            "shortcuts": lambda: [shortcuts_page(self._look)],
+            "advanced": self._advanced_extras,
+        }
+        declared = {info.name: info for info in options()}
+        for name in PAGES:
+            self.navigation.addItem(look.words(f"settings.{name}"))
+            infos = [declared[key] for key in OPTIONS_OF.get(name, ())]
+            extras = builders[name]() if name in builders else []
+            self.pages.addWidget(self._page(name, infos, extras))
+        self.navigation.currentRowChanged.connect(self.pages.setCurrentIndex)
+        self.navigation.setCurrentRow(0)
+        self._outer.addWidget(self.navigation)
+        self._outer.addWidget(self.pages, 1)
+
+    def _page(self, name: str, infos: list[OptionInfo], extras: list[QWidget]) -> QWidget:
+        page = QWidget()
+        page.setObjectName("page")
+        column = QVBoxLayout(page)
+        column.setContentsMargins(tokens.SPACE_S, 0, tokens.SPACE_L, tokens.SPACE_L)
+        column.setSpacing(tokens.SPACE_S)
+        column.addWidget(make_label("heading", self._look.words(f"settings.{name}")))
+        column.addSpacing(tokens.SPACE_S)
+        are_extras_first = name in ("audio", "voice")
+        rows: list[QWidget] = [self._row(info) for info in infos]
+        for widget in (*extras, *rows) if are_extras_first else (*rows, *extras):
+            column.addWidget(widget)
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(page)
+        return area
+
+    def _row(self, info: OptionInfo, *, has_reset: bool = False) -> OptionRow:
+        value = self._draft.value(info.section, info.key)
+        row = OptionRow(info, self._look, value, has_reset=has_reset)
+        row.changed.connect(lambda new: self._apply(info, new))
+        self.rows[info.name] = row
+        return row
+
+    def _apply(self, info: OptionInfo, value: Value) -> None:
+        if self._draft.value(info.section, info.key) != value:
+            self._draft = self._draft.with_value(info.section, info.key, value)
+            self._session.send(ApplySettings(self._draft))
+
+    def _audio_extras(self) -> list[QWidget]:
+        self.devices = DeviceChoosers(self._look, self._session)
+        self.echo_test = EchoTest(self._look, self._session.send)
+        return [self.devices, self.echo_test, make_hairline()]
+
+    def _voice_extras(self) -> list[QWidget]:
+        self.voices = VoicePage(self._look, self._session)
+        return [self.voices]
+
+    def _models_extras(self) -> list[QWidget]:
+        self.models = ModelsPage(self._look, self._session)
+        self.models.remove_asked.connect(self.remove_weights_asked)
+        self.model_choice = ModelChoice(self._look, self._session)
+        return [self.model_choice, make_hairline(), self.models]
+
+    def _privacy_extras(self) -> list[QWidget]:
+        recordings = DeleteButton(self._look, "privacy.delete_recordings")
+        recordings.asked.connect(self.delete_recordings_asked)
+        self.delete_recordings = recordings.button
+        everything = DeleteButton(self._look, "privacy.delete_all")
+        everything.asked.connect(self.delete_all_asked)
+        self.delete_everything = everything.button
+        return [recordings, everything]
+
+    def _appearance_extras(self) -> list[QWidget]:
+        return [first_run_again(self._look, self.first_run_asked.emit)]
+
+    def _advanced_extras(self) -> list[QWidget]:
+        """Every option that no other page shows, by section, with default and reset."""
+        placed = {name for names in OPTIONS_OF.values() for name in names} | SHOWN_ELSEWHERE
+        widgets: list[QWidget] = []
+        section = ""
+        for info in options():
+            if info.name in placed:
+                continue
+            if info.section != section:
+                section = info.section
+                heading = self._look.words(f"section.{section}")
+                widgets.append(make_label("section", heading))
+            widgets.append(self._row(info, has_reset=True))
+        reset = make_button()
+        reset.setText(self._look.words("settings.reset_all"))
+        reset.setAccessibleName(reset.text())
+        reset.clicked.connect(self._reset_advanced)
+        self.reset_all = reset
+        return [*widgets, reset]
+
+    def _reset_advanced(self) -> None:
+        draft = self._draft
+        for row in self.rows.values():
+            if row.reset is not None:
+                draft = draft.with_value(row.info.section, row.info.key, row.info.default)
+        if draft != self._draft:
+            self._session.send(ApplySettings(draft))
+            self.show_settings(draft)

@@ -1,0 +1,51 @@
+"""The window's words in one language, from ``resources/translations/<language>.json``.
+
+Knows no widget: changing the language means handing every widget another catalogue.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+TRANSLATIONS = Path(__file__).resolve().parents[3] / "resources" / "translations"
+SOURCE_LANGUAGE = "en"
+
+
+class Catalogue:
+    """Words by key. What the language lacks is looked up in English."""
+
+    def __init__(self, language: str, words: dict[str, str], source: dict[str, str]) -> None:
+        self.language = language
+        self._words = words
+        self._source = source
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The words of ``key``, ``{name}`` places filled. Raises KeyError for an unknown key."""
+        text = self._words.get(key) or self._source[key]
+        return text.format(**values) if values else text
+
+    def find(self, key: str, fallback: str) -> str:
+        """The words of ``key`` in this language, or ``fallback`` (words declared elsewhere)."""
+        return self._words.get(key, fallback)
+
+
+def available_languages() -> tuple[str, ...]:
+    """Languages with a catalogue, English first."""
+    names = sorted(path.stem for path in TRANSLATIONS.glob("*.json"))
+    return tuple(sorted(names, key=lambda name: name != SOURCE_LANGUAGE))
+
+
+def read_words(language: str) -> dict[str, str]:
+    return json.loads((TRANSLATIONS / f"{language}.json").read_text(encoding="utf-8"))
+
+
+def load_catalogue(language: str) -> Catalogue:
+    """An unknown language gives English."""
+    source = read_words(SOURCE_LANGUAGE)
+    is_known = language != SOURCE_LANGUAGE and language in available_languages()
+    return Catalogue(
+        language if is_known else SOURCE_LANGUAGE,
+        read_words(language) if is_known else source,
+        source,
+    )

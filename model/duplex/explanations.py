@@ -1,0 +1,129 @@
+"""The evidence behind a prediction in numbers, for the timeline. Never words.
+
+Knows no threshold and decides nothing.
+
+Why a pause is taken for the end of a turn, or not yet: one line for people.
+
+Names the kind of evidence, never the user's words. Decides nothing.
+"""
+
+from __future__ import annotations
+
+from model.duplex.classes import Outcome
+from model.duplex.features import FeatureStream
+from model.duplex.network import Array
+from model.duplex.pause_opinions import ASK_AFTER_MS, PauseOpinions
+from model.duplex.voice_tracker import Stretch
+from model.duplex.word_evidence import WordEvidence
+from model.types import NO_OPINION, UserState
+
+_ASKS_FOR_MORE = 0.3  # grammar below this expects another word
+_LONG_PAUSES_MS = 100.0  # extra delay that a person would notice
+
+
+def turn_reason(
+    words: WordEvidence,
+    opinions: PauseOpinions,
+    *,
+    silence_ms: float,
+    is_likely: bool,
+    is_over: bool,
+    extra_ms: float,
+) -> str:
+    """``is_likely``: the network takes it for the end; ``is_over``: so does the pace."""
+    if silence_ms <= 0.0:
+        return "still speaking"
+    if is_likely:
+        if not is_over and words.dictation is not None:
+            return words.dictation.value
+        if not is_over and extra_ms >= _LONG_PAUSES_MS:
+            return "own pauses are long"
+        return _of_end(words, opinions)
+    if is_over:
+        return "silent for too long"
+    if words.dictation is not None:
+        return words.dictation.value
+    return _of_pause(words, opinions)
+
+
+def _of_end(words: WordEvidence, opinions: PauseOpinions) -> str:
+    reads = opinions.of_text is not None and opinions.of_text > 0.0
+    sound = _mean_of_sound(opinions)
+    if reads and sound is not None and sound > 0.0:
+        return "words and sound are finished"
+    if reads:
+        return f"words are finished: {words.grammar.reason}"
+    return "sounds finished" if sound is not None and sound > 0.0 else "quiet like an end"
+
+
+def _of_pause(words: WordEvidence, opinions: PauseOpinions) -> str:
+    if words.is_late or not words.text:
+        return "waits for words"
+    if words.covers and words.grammar.score < _ASKS_FOR_MORE:
+        return f"words ask for more: {words.grammar.reason}"
+    if opinions.of_text is not None and opinions.of_text < 0.0:
+        return "words ask for more"
+    sound = _mean_of_sound(opinions)
+    return "sounds unfinished" if sound is not None and sound < 0.0 else "a short pause so far"
+
+
+def _mean_of_sound(opinions: PauseOpinions) -> float | None:
+    asked = [opinion for opinion in opinions.of_sound if opinion is not None]
+    return sum(asked) / len(asked) if asked else None
+
+
+Inputs = tuple[tuple[str, float], ...]
+
+
+def turn_inputs(
+    turn: Stretch, stream: FeatureStream, user: UserState, p: Array, extra_ms: float
+) -> Inputs:
+    """``p``: calibrated, float32 (5,); ``network_*`` are those before any policy."""
+    words, opinions = stream.words, stream.opinions
+    known: list[tuple[str, float]] = [
+        ("network_end_of_turn", float(p[Outcome.END_OF_TURN])),
+        ("network_continue", float(p[Outcome.CONTINUE])),
+        ("network_noise", float(p[Outcome.NOISE])),
+        ("voice_ms", turn.voice_ms),
+        ("own_pauses_extra_ms", extra_ms),
+        ("has_words", float(bool(words.text))),
+        ("words_cover", float(words.covers)),
+        ("words_grammar", words.grammar.score),
+        ("is_dictated", float(words.dictation is not None)),
+    ]
+    if user.model_p_end != NO_OPINION:
+        known.append(("model_end_of_turn", user.model_p_end))
+    if opinions.of_text is not None:
+        known.append(("words_logit", opinions.of_text))
+    known += [
+        (f"sound_logit_{after:.0f}_ms", opinion)
+        for after, opinion in zip(ASK_AFTER_MS, opinions.of_sound, strict=True)
+        if opinion is not None
+    ]
+    return tuple(known)
+
+
+def overlap_inputs(
+    overlap: Stretch, stream: FeatureStream, user: UserState, p: Array | None
+) -> Inputs:
+    """``p`` None: the network has not seen this reply yet."""
+    words, tracker = stream.words, stream.tracker
+    known: list[tuple[str, float]] = []
+    if p is not None:
+        known = [
+            ("network_interruption", float(p[Outcome.INTERRUPTION])),
+            ("network_backchannel", float(p[Outcome.BACKCHANNEL])),
+            ("network_noise", float(p[Outcome.NOISE])),
+        ]
+    return (
+        *known,
+        ("voice_ms", overlap.voice_ms),
+        ("span_ms", overlap.span_ms),
+        ("quiet_ms", overlap.silence_ms(user.frame.end_s)),
+        ("above_echo_db", tracker.margin_db),
+        ("speaking_ms", tracker.speaking_ms),
+        ("has_converged", float(user.aec_has_converged)),
+        ("is_acknowledgement", float(words.is_acknowledgement)),
+        ("is_sentence", float(words.is_sentence)),
+        ("is_stop_word", float(words.is_stop)),
+    )

@@ -1,0 +1,96 @@
+"""Everything predictors are made of, read once: the network, word lists and slow judges.
+
+Knows files; decides nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from model.duplex.features import FEATURES, table_hash
+from model.duplex.lexicon import DEFAULT_FOLDER, read_lexicons
+from model.duplex.network import read_network
+from model.duplex.pause_opinions import UtteranceReader
+from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
+from model.duplex.predictor_card import PredictorCard, read_card
+from model.duplex.smart_turn import WEIGHTS_NAME as SMART_TURN_NAME
+from model.duplex.smart_turn import SmartTurn, TurnClassifier
+from model.duplex.text_turn_detector import WEIGHTS_NAME as TEXT_READER_NAME
+from model.duplex.text_turn_detector import LanguageModelReader, TextHead, TextTurnDetector
+from model.errors import WeightsError
+
+NETWORK_NAME = "predictor.safetensors"
+CARD_NAME = "predictor.json"
+HEAD_NAME = "text_head.safetensors"
+
+
+class PredictorFactory:
+    """Makes predictors that share the weights; one of them may be in use at a time.
+
+    The slow judges' weights may be missing: the network was trained to do without them.
+    """
+
+    def __init__(self, weights_dir: Path, folder: Path = DEFAULT_FOLDER) -> None:
+        """``folder`` holds the network, its card, the text head and the word lists.
+
+        Raises:
+            LexiconError: a word list is broken.
+            WeightsError: the network, its card or a judge's file cannot be used.
+        """
+        self._weights_dir = weights_dir
+        self._folder = folder
+        self._lexicons = read_lexicons(folder)
+        self.card = _checked_card(folder / CARD_NAME)
+        self.network = read_network(folder / NETWORK_NAME, self.card.shape)
+        self._classifier: SmartTurn | None = None
+        self._language_model: LanguageModelReader | None = None
+
+    def predictor(
+        self,
+        settings: PredictorSettings | None = None,
+        *,
+        classifier: TurnClassifier | None = None,
+        reader: UtteranceReader | None = None,
+    ) -> TrainedDuplexPredictor:
+        """Opens judges whose weights have arrived meanwhile; given ones are asked instead."""
+        return TrainedDuplexPredictor(
+            self.network,
+            self.card,
+            self._lexicons,
+            settings,
+            classifier=classifier or self.classifier(),
+            reader=reader or self.reader(),
+        )
+
+    def classifier(self) -> SmartTurn | None:
+        """Judges the sound of a pause; None where its weights are missing."""
+        path = self._weights_dir / SMART_TURN_NAME
+        if self._classifier is None and path.is_file():
+            self._classifier = SmartTurn(path)
+        return self._classifier
+
+    def reader(self) -> UtteranceReader | None:
+        """Judges the words of a pause; None where the language model is missing."""
+        path = self._weights_dir / TEXT_READER_NAME
+        if self._language_model is None and path.is_file():
+            self._language_model = LanguageModelReader(path)
+        if self._language_model is None:
+            return None
+        return TextTurnDetector(self._language_model, TextHead(self._folder / HEAD_NAME))
+
+    def close(self) -> None:
+        """Frees the language model; predictors made before must not be used any more."""
+        if self._language_model is not None:
+            self._language_model.close()
+            self._language_model = None
+
+
+def _checked_card(path: Path) -> PredictorCard:
+    card = read_card(path)
+    known = tuple((group.name, group.size) for group in FEATURES)
+    if card.features_hash != table_hash() or card.shape.features != known:
+        raise WeightsError(
+            f"{path}: features_hash: the weights were trained for other features "
+            f"({card.features_hash}, not {table_hash()}); restore the file or train again"
+        )
+    return card

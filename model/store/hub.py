@@ -1,0 +1,315 @@
+"""Models fetched from a hub as whole repositories: what is here, and how the rest gets there.
+
+Beside the files stands a lock with the commit of the first download, every size and checksum: later
+downloads and checks go by it, so nothing changes here because something changed upstream. Knows no
+network (``hub_client``), no window and no model.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import cast
+
+from model.errors import WeightsError
+from model.store.archives import COPY_BYTES, replacing
+from model.store.hub_client import HubClient, HuggingFaceHub, RemoteFile
+from model.store.manifest import (
+    HubManifest,
+    Repository,
+    default_hub_manifest,
+    is_safe,
+    load_hub_manifest,
+)
+from model.store.packages import FetchProgress, ProgressReport, default_folder, one_fetcher
+
+log = logging.getLogger(__name__)
+
+LOCK = "parley-lock.json"
+MIRROR_VARIABLE = "PARLEY_HUB_MIRROR"
+SPARE_BYTES = 256 << 20  # left free on the disk
+_FORMAT = 1
+_PARTIAL = ".partial"
+_CODE = (".py", ".pyc", ".so", ".sh")
+_SHORT = 10  # characters of a commit that are shown
+_ATTEMPTS = 2  # a damaged file is asked for once more, from its beginning
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What was found at the first download."""
+
+    repo: str
+    revision: str
+    commit: str
+    files: tuple[RemoteFile, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        return sum(file.n_bytes for file in self.files)
+
+
+class HubStore:
+    """Repositories below the weights folder. One process fetches at a time.
+
+    Attributes:
+        is_offline: the hub is not asked; what is missing is an error.
+        client: who asks; replaced where another mirror is wanted.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        manifest: HubManifest,
+        client: HubClient | None = None,
+        *,
+        is_offline: bool = False,
+    ) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.client = client or HuggingFaceHub()
+        self.is_offline = is_offline
+
+    def path(self, name: str) -> Path:
+        """The repository's folder. Raises WeightsError for an unknown name."""
+        return self.folder / self.manifest.named(name).folder
+
+    def lock(self, name: str) -> Lock | None:
+        """None before the first download, or where the lock is damaged."""
+        return _read_lock(self.path(name) / LOCK)
+
+    def n_bytes(self, name: str) -> int:
+        """Size of the repository: the hub's word where it has spoken, else an estimate."""
+        found = self.lock(name)
+        return found.n_bytes if found is not None else self.manifest.named(name).n_bytes
+
+    def is_present(self, name: str) -> bool:
+        """All files are there with their sizes; checksums are a matter of ``problems``."""
+        found = self.lock(name)
+        return found is not None and not list(self._missing(name, found))
+
+    def missing(self, names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(name for name in names if not self.is_present(name))
+
+    def problems(self, name: str) -> tuple[str, ...]:
+        """Reads every file and compares its checksum; one line for each that differs."""
+        found = self.lock(name)
+        if found is None:
+            return (f"{self.path(name) / LOCK} is missing; run: parley models get {name}",)
+        lines: list[str] = []
+        for file in found.files:
+            path = self.path(name) / file.path
+            if not path.is_file():
+                lines.append(f"{path} is missing; run: parley models get {name}")
+            elif path.stat().st_size != file.n_bytes or not _matches(path, file, _ignore):
+                path_named = f"{path} differs from the checksum of commit {found.commit[:_SHORT]}"
+                lines.append(f"{path_named}; remove it and run: parley models get {name}")
+        return tuple(lines)
+
+    def remove(self, name: str) -> bool:
+        """Deletes the repository's folder with all that was made in it; False: it was not there."""
+        path = self.path(name)
+        if not path.is_dir():
+            return False
+        shutil.rmtree(path)
+        if path.parent != self.folder and not any(path.parent.iterdir()):
+            path.parent.rmdir()
+        return True
+
+    def fetch(self, names: Iterable[str], report: ProgressReport) -> None:
+        """Brings what is missing; a second call goes on at the byte where a broken one stopped.
+
+        Raises:
+            WeightsError: one line: offline, no room, no such file, or a checksum that differs.
+        """
+        wanted = [self.manifest.named(name) for name in names]
+        absent = [found for found in wanted if not self.is_present(found.name)]
+        if self.is_offline:
+            if absent:
+                listed = ", ".join(found.name for found in absent)
+                raise WeightsError(f"offline, but missing: {listed}; go online and run it again")
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with one_fetcher(self.folder, report):
+            locks = {found.name: self._locked(found, report) for found in wanted}
+            self._check_room(locks)
+            for found in wanted:
+                self._fetch_repository(found, locks[found.name], report)
+
+    # -- the lock ------------------------------------------------------------------------------
+
+    def _locked(self, repository: Repository, report: ProgressReport) -> Lock:
+        kept = self.lock(repository.name)
+        if kept is not None and kept.repo == repository.repo:
+            self._compare_upstream(repository, kept, report)
+            return kept
+        tree = self.client.tree(repository.repo, repository.revision)
+        files = tuple(file for file in tree.files if _is_taken(repository, file.path))
+        for pattern in repository.required:
+            if not any(fnmatchcase(file.path, pattern) for file in files):
+                raise WeightsError(
+                    f"{repository.repo}@{repository.revision} has no file {pattern}; the publisher "
+                    "has changed the repository, and this version of Parley does not know it"
+                )
+        found = Lock(repository.repo, repository.revision, tree.commit, files)
+        path = self.path(repository.name) / LOCK
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as stream:
+            stream.write(_written(found))
+        log.info("%s is pinned to commit %s", repository.repo, tree.commit)
+        return found
+
+    def _compare_upstream(self, repository: Repository, kept: Lock, report: ProgressReport) -> None:
+        """Tells when the publisher has moved on. Without an answer there is nothing to tell."""
+        try:
+            now = self.client.tree(repository.repo, repository.revision).commit
+        except WeightsError as error:
+            log.info("%s was not asked for changes: %s", repository.repo, error)
+            return
+        if now != kept.commit:
+            note = (
+                f"{repository.repo}: {repository.revision} is now {now[:_SHORT]}, the files here "
+                f"are those of {kept.commit[:_SHORT]} and stay; to take the new ones: "
+                f"parley models remove {repository.name}, then get"
+            )
+            report(FetchProgress(repository.name, 0, kept.n_bytes, note))
+
+    # -- files ---------------------------------------------------------------------------------
+
+    def _missing(self, name: str, found: Lock) -> Iterator[RemoteFile]:
+        for file in found.files:
+            path = self.path(name) / file.path
+            if not path.is_file() or path.stat().st_size != file.n_bytes:
+                yield file
+
+    def _check_room(self, locks: Mapping[str, Lock]) -> None:
+        n_needed = SPARE_BYTES
+        for name, found in locks.items():
+            for file in self._missing(name, found):
+                n_needed += file.n_bytes - _size(self._part(name, file))
+        n_free = shutil.disk_usage(self.folder).free
+        if n_needed > SPARE_BYTES and n_free < n_needed:
+            raise WeightsError(
+                f"{self.folder} has {n_free // _MIB} MiB free, {n_needed // _MIB} MiB are needed; "
+                "free some space or set PARLEY_WEIGHTS to another folder"
+            )
+
+    def _fetch_repository(
+        self, repository: Repository, found: Lock, report: ProgressReport
+    ) -> None:
+        name = repository.name
+        absent = list(self._missing(name, found))
+        n_before = found.n_bytes - sum(file.n_bytes for file in absent)
+        report(FetchProgress(name, n_before, found.n_bytes))
+        for file in absent:
+
+            def say(n_done: int, n_before: int = n_before) -> None:
+                report(FetchProgress(name, n_before + n_done, found.n_bytes))
+
+            self._fetch_file(name, found, file, say)
+            n_before += file.n_bytes
+        shutil.rmtree(self.path(name) / _PARTIAL, ignore_errors=True)
+
+    def _fetch_file(
+        self, name: str, found: Lock, file: RemoteFile, say: Callable[[int], None]
+    ) -> None:
+        part = self._part(name, file)
+        part.parent.mkdir(parents=True, exist_ok=True)
+        for _ in range(_ATTEMPTS):
+            if _size(part) > file.n_bytes:
+                part.unlink()
+            try:
+                if _size(part) < file.n_bytes or file.n_bytes == 0:
+                    self.client.download(found.repo, found.commit, file, part, say)
+            except OSError as error:
+                raise WeightsError(_explained(part, error)) from error
+            if _size(part) == file.n_bytes and _matches(part, file, say):
+                target = self.path(name) / file.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(part, target)
+                return
+            part.unlink(missing_ok=True)
+        raise WeightsError(
+            f"{found.repo}: {file.path}: its bytes differ from the hub's checksum; nothing of it "
+            "was kept. Try again later, or without the mirror"
+        )
+
+    def _part(self, name: str, file: RemoteFile) -> Path:
+        key = hashlib.sha256(f"{file.path} {file.sha256}{file.git_sha1}".encode()).hexdigest()
+        return self.path(name) / _PARTIAL / f"{key[:32]}.part"
+
+
+def default_hub_store(mirror: str = "") -> HubStore:
+    """PARLEY_OFFLINE=1 asks nobody; PARLEY_HUB_MIRROR names a mirror where ``mirror`` does not."""
+    address = mirror or os.environ.get(MIRROR_VARIABLE, "")
+    return HubStore(
+        default_folder(),
+        load_hub_manifest(default_hub_manifest()),
+        HuggingFaceHub(address),
+        is_offline=os.environ.get("PARLEY_OFFLINE") == "1",
+    )
+
+
+def _is_taken(repository: Repository, path: str) -> bool:
+    return repository.takes(path) and is_safe(path) and not path.endswith(_CODE)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _matches(path: Path, file: RemoteFile, say: Callable[[int], None]) -> bool:
+    """The checksum the hub gave: SHA-256 of large files, the git object of the others."""
+    digest = hashlib.sha256()
+    expected = file.sha256
+    if not expected:
+        digest = hashlib.sha1(b"blob %d\0" % file.n_bytes, usedforsecurity=False)
+        expected = file.git_sha1
+    with path.open("rb") as stream:
+        while block := stream.read(COPY_BYTES):
+            digest.update(block)
+            say(file.n_bytes)  # so that a person can give up while a large file is read
+    return digest.hexdigest() == expected
+
+
+def _explained(part: Path, error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return f"{part.parent}: the disk is full; free some space and run it again"
+    return f"{part}: {' '.join(str(error).split())}"
+
+
+def _ignore(n_done: int) -> None:
+    """A check reports nothing on the way."""
+
+
+def _written(found: Lock) -> bytes:
+    document = {"format": _FORMAT, **asdict(found)}
+    return (json.dumps(document, indent=2) + "\n").encode()
+
+
+def _read_lock(path: Path) -> Lock | None:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        files = tuple(
+            RemoteFile(str(f["path"]), int(f["n_bytes"]), str(f["sha256"]), str(f["git_sha1"]))
+            for f in cast("list[dict[str, str | int]]", document["files"])
+        )
+        if document["format"] != _FORMAT or not all(is_safe(file.path) for file in files):
+            return None
+        return Lock(
+            str(document["repo"]), str(document["revision"]), str(document["commit"]), files
+        )
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.info("%s cannot be read and is made anew: %s", path, error)
+        return None

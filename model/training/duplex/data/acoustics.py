@@ -1,0 +1,126 @@
+"""What rooms, loudspeakers, microphones and lines do to sound.
+
+Pure functions of samples at 16 kHz; chance comes in as a generator. Knows no speech.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import soxr
+
+from audio_io.frames import ENGINE_RATE_HZ, Samples
+from audio_io.room_acoustics import level_of_active_speech
+
+_TELEPHONE_HZ = (300.0, 3400.0)
+_EDGE_OCTAVES = 0.3  # width of a filter's edge
+_MU = 255.0  # ITU-T G.711
+_PREDELAY_S = 0.002
+_SPEED_OF_ECHOES = 1.0 / 3.0  # reflections later in the tail grow denser; shapes the early ones
+_N_EARLY = 8
+_DEAF_DBFS = -119.0
+
+
+def gain(db: float) -> np.float32:
+    return np.float32(10.0 ** (db / 20.0))
+
+
+def at_level(samples: Samples, dbfs: float) -> Samples:
+    """Scaled so that the parts that are not pauses have this level; silence stays silence."""
+    level = level_of_active_speech(samples)
+    return samples if level < _DEAF_DBFS else samples * gain(dbfs - level)
+
+
+def convolved(samples: Samples, response: Samples) -> Samples:
+    """As long as ``samples``; the response is scaled to unit energy."""
+    if not len(samples):
+        return samples
+    energy = float(np.sqrt(np.sum(np.square(response, dtype=np.float64)))) or 1.0
+    n = len(samples) + len(response) - 1
+    size = 1 << (n - 1).bit_length()
+    spectrum = np.fft.rfft(samples, size) * np.fft.rfft(response / energy, size)
+    return np.fft.irfft(spectrum, size)[: len(samples)].astype(np.float32)
+
+
+def simulated_room(rng: np.random.Generator, rt60_s: float, direct_db: float) -> Samples:
+    """Direct sound, a few early reflections, an exponential tail; ``direct_db`` over the rest."""
+    n = round((_PREDELAY_S + 1.2 * rt60_s) * ENGINE_RATE_HZ)
+    at_s = np.arange(n) / ENGINE_RATE_HZ
+    tail = rng.standard_normal(n) * 10.0 ** (-3.0 * at_s / rt60_s)
+    first = round(_PREDELAY_S * ENGINE_RATE_HZ)
+    tail[: first + 1] = 0.0
+    early = np.zeros(n)
+    for delay_s in rng.uniform(0.001, 0.03, _N_EARLY):
+        place = first + max(1, round(delay_s * ENGINE_RATE_HZ))
+        if place < n:
+            early[place] += rng.choice((-1.0, 1.0)) * rng.uniform(0.2, 1.0)
+    rest = tail / np.sqrt(np.sum(tail**2)) + _SPEED_OF_ECHOES * early
+    rest /= np.sqrt(np.sum(rest**2))
+    rest[first] += float(gain(direct_db))
+    return rest.astype(np.float32)
+
+
+def band_limited(samples: Samples, low_hz: float, high_hz: float) -> Samples:
+    """Falls off to nothing within a third of an octave beyond both edges."""
+    spectrum = np.fft.rfft(samples)
+    hz = np.maximum(np.fft.rfftfreq(len(samples), 1.0 / ENGINE_RATE_HZ), 1.0)
+    above = np.clip(np.log2(hz / low_hz) / _EDGE_OCTAVES + 1.0, 0.0, 1.0) if low_hz > 0.0 else 1.0
+    below = np.clip(np.log2(high_hz / hz) / _EDGE_OCTAVES + 1.0, 0.0, 1.0)
+    return np.fft.irfft(spectrum * above * below, len(samples)).astype(np.float32)
+
+
+def shelved(samples: Samples, from_hz: float, db: float) -> Samples:
+    """High model_store: ``db`` above ``from_hz``, an octave wide."""
+    spectrum = np.fft.rfft(samples)
+    hz = np.maximum(np.fft.rfftfreq(len(samples), 1.0 / ENGINE_RATE_HZ), 1.0)
+    share = np.clip(np.log2(hz / from_hz) + 0.5, 0.0, 1.0)
+    return np.fft.irfft(spectrum * 10.0 ** (db * share / 20.0), len(samples)).astype(np.float32)
+
+
+def telephone(samples: Samples) -> Samples:
+    """300-3400 Hz at 8 kHz through mu-law."""
+    narrow = band_limited(samples, *_TELEPHONE_HZ)
+    return mu_law(narrow)
+
+
+def mu_law(samples: Samples) -> Samples:
+    """An 8-bit codec on an 8 kHz line."""
+    narrow: Samples = soxr.resample(samples, ENGINE_RATE_HZ, ENGINE_RATE_HZ // 2, "HQ")
+    line = np.clip(narrow, -1.0, 1.0)
+    code = np.rint(np.sign(line) * np.log1p(_MU * np.abs(line)) / np.log1p(_MU) * 127.0) / 127.0
+    decoded = np.sign(code) * (np.power(1.0 + _MU, np.abs(code)) - 1.0) / _MU
+    wide = soxr.resample(decoded.astype(np.float32), ENGINE_RATE_HZ // 2, ENGINE_RATE_HZ, "HQ")
+    return np.resize(wide, len(samples)).astype(np.float32)
+
+
+def soft_clipped(samples: Samples, drive_db: float) -> Samples:
+    """A small loudspeaker driven ``drive_db`` beyond where it is linear; the level stays."""
+    drive = gain(drive_db)
+    return (np.tanh(samples * drive) / drive).astype(np.float32)
+
+
+def drifted(samples: Samples, ppm: float) -> Samples:
+    """As a clock that is ``ppm`` faster plays it."""
+    if not ppm:
+        return samples
+    rate_hz = float(ENGINE_RATE_HZ)
+    played = soxr.resample(samples, rate_hz * (1.0 + ppm * 1e-6), rate_hz, "HQ")
+    return np.pad(played, (0, max(0, len(samples) - len(played))))[: len(samples)]
+
+
+def delayed(samples: Samples, seconds: float) -> Samples:
+    """As long as before."""
+    n = round(seconds * ENGINE_RATE_HZ)
+    return np.pad(samples, (n, 0))[: len(samples)]
+
+
+def looped(samples: Samples, n: int, rng: np.random.Generator) -> Samples:
+    """``n`` samples from a random place on, over and over."""
+    return np.take(samples, (int(rng.integers(len(samples))) + np.arange(n)) % len(samples))
+
+
+def coloured_noise(rng: np.random.Generator, n: int, slope_db: float) -> Samples:
+    """Noise of unit power that falls by ``slope_db`` per octave: 0 white, 3 pink, 6 brown."""
+    spectrum = np.fft.rfft(rng.standard_normal(n))
+    octaves = np.log2(np.maximum(np.fft.rfftfreq(n, 1.0 / ENGINE_RATE_HZ), 40.0) / 40.0)
+    noise = np.fft.irfft(spectrum * 10.0 ** (-slope_db * octaves / 20.0), n)
+    return (noise / (np.sqrt(np.mean(noise**2)) + 1e-9)).astype(np.float32)

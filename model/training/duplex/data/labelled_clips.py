@@ -1,0 +1,290 @@
+"""Moments that people marked in use ("cut me off", "ignored me") as labelled clips.
+
+A mark tells what was wrong, not always what would have been right: where that is open nothing is
+asked. Knows no window.
+
+The labelled tests as clips of their own split: to look at while training, never to learn from.
+
+Reads ``turns/labels.jsonl`` and ``bargein/labels.jsonl``. Knows no scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from audio_io.frames import ENGINE_RATE_HZ, frozen
+from model.duplex.classes import NOT_SCORED, Outcome
+from model.duplex.lexicon import Lexicon, is_backchannel, of_text
+from model.duplex.offline import FRAME
+from model.training.duplex.data.conversation_scenes import (
+    EVENT_TAIL_S,
+    LISTENING_S,
+    NOISE_TAIL_S,
+    STUCK_S,
+)
+from model.training.duplex.data.dataset import MARKED
+from model.training.duplex.data.heard_clips import Heard
+from model.training.duplex.data.recordings import TEST_LABELS, read_channels
+from model.training.duplex.data.records import DataError, Record, read_record, read_records
+from model.training.duplex.data.scene import STEP_S, Label, Scene, Span, Truth
+
+_ECHO_TAIL_S = 0.3  # the far end is heard this much longer than it plays
+_WHOLE_SCENE_S = 1e6
+_OVERLAP_EVENTS = {
+    "user_interruption": Outcome.INTERRUPTION,
+    "user_backchannel": Outcome.BACKCHANNEL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledTest:
+    """One recording of the tests."""
+
+    id: str
+    path: Path
+    record: Record
+    is_overlap: bool
+
+    def scene(self) -> Scene:
+        """Reads the sound. Raises DataError."""
+        return _overlap(self) if self.is_overlap else _turn(self)
+
+
+def read_tests(folder: Path) -> Iterator[LabelledTest]:
+    """Those that are there. Raises DataError."""
+    for labels in TEST_LABELS:
+        if not (folder / labels).is_file():
+            continue
+        for record in read_records(folder / labels):
+            path = folder / record.text("path")
+            if not path.is_file():
+                raise DataError(f'{record.where}: key "path": {path} is missing')
+            is_overlap = labels == TEST_LABELS[1]
+            yield LabelledTest(f"test-{record.text('id')}", path, record, is_overlap)
+
+
+def _turn(test: LabelledTest) -> Scene:
+    record = test.record
+    labels: list[Label] = []
+    start_s = 0.0
+    for event in record.objects("events"):
+        match event.text("event"):
+            case "speech_start":
+                start_s = event.seconds("t")
+            case "end_of_turn":
+                end_s = event.seconds("t")
+                labels.append(Label(Span(start_s, end_s), Outcome.CONTINUE))
+                labels.append(Label(Span(end_s, end_s + LISTENING_S), Outcome.END_OF_TURN))
+            case "incomplete_stop":
+                stuck_s = event.seconds("t") + STUCK_S
+                labels.append(Label(Span(start_s, stuck_s), Outcome.CONTINUE))
+            case _:
+                pass
+    microphone = read_channels(test.path, 1)[0]
+    return Scene(
+        kind=record.text("kind"),
+        language=record.text("lang"),
+        microphone=microphone,
+        loudspeaker=frozen(np.zeros_like(microphone)),
+        agent=(),
+        agent_words=(),
+        labels=tuple(labels),
+        one_turn=True,
+        recognizer="en",
+        speakers=(record.text("speaker"),),
+        sources=(record.text("source_id"),),
+        licences=(record.text("licence"),),
+    )
+
+
+def _overlap(test: LabelledTest) -> Scene:
+    """Without a far end a reply is being played on headphones, unless the user takes a turn."""
+    record = test.record
+    microphone, loudspeaker = read_channels(test.path, 2)
+    far = record.child("far")
+    times = [t for pair in far.spans("segments") for t in pair] if far else []
+    agent: tuple[Span, ...] = ()
+    if times:
+        agent = (Span(min(times), max(times) + _ECHO_TAIL_S),)
+    elif record.text("category") != "near_only":
+        agent = (Span(0.0, _WHOLE_SCENE_S),)
+    labels = [Label(span, Outcome.NOISE) for span in agent]
+    for event in record.objects("events"):
+        labels.extend(_event_labels(event))
+    return Scene(
+        kind=record.text("category"),
+        language=record.text("lang"),
+        microphone=microphone,
+        loudspeaker=loudspeaker,
+        agent=agent,
+        agent_words=(),
+        labels=tuple(labels),
+        one_turn=False,
+        recognizer="en",
+        speakers=("test",),
+        sources=(record.text("id"),),
+        licences=("of its parts",),
+    )
+
+
+def _event_labels(event: Record) -> Iterator[Label]:
+    onset_s, end_s = event.seconds("onset"), event.seconds("end")
+    kind = event.text("event")
+    if kind in _OVERLAP_EVENTS:
+        yield Label(Span(onset_s, end_s + EVENT_TAIL_S), _OVERLAP_EVENTS[kind])
+    elif kind == "user_turn":
+        yield Label(Span(onset_s, end_s), Outcome.CONTINUE)
+        yield Label(Span(end_s, end_s + LISTENING_S), Outcome.END_OF_TURN)
+    else:
+        yield Label(Span(onset_s, end_s + NOISE_TAIL_S), Outcome.NOISE)
+
+
+SOUND, LABEL = "sound.flac", "label.json"
+CUT_ME_OFF, IGNORED_ME = "cut_me_off", "ignored_me"
+
+_FORMAT = 1
+_FRAMES_A_SECOND = ENGINE_RATE_HZ // FRAME
+_PAUSE_S = 3.0  # the pause that was taken for an end is not longer than the longest wait
+_OVERLAP_S = 3.0  # what was taken for an interruption began at most so long before the decision
+_VOICED_SHARE = 0.15  # of an overlap; with less there was no voice in it
+_VOICE_P = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedClip:
+    """One marked moment; times in seconds from the clip's start.
+
+    Attributes:
+        decision_s: when the assistant did what was complained about; None: it did nothing.
+        agent: when it was audible.
+    """
+
+    id: str
+    sound: Path
+    kind: str
+    marked_s: float
+    decision_s: float | None
+    language: str
+    agent: tuple[Span, ...]
+
+    def scene(self) -> Scene:
+        """Reads the sound; its labels come from ``truth_of_mark``. Raises DataError."""
+        microphone, loudspeaker = read_channels(self.sound, 2)
+        return Scene(
+            kind=self.kind,
+            language=self.language,
+            microphone=microphone,
+            loudspeaker=loudspeaker,
+            agent=self.agent,
+            agent_words=(),
+            labels=(),
+            one_turn=True,
+            recognizer=self.language,
+            speakers=("user",),
+            sources=(MARKED,),
+            licences=("recorded by the user",),
+        )
+
+
+def read_marked(folder: Path) -> Iterator[MarkedClip]:
+    """In the order of their names. Raises DataError."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: is no folder; give the folder of marked moments to --marked")
+    for label in sorted(folder.glob(f"*/{LABEL}")):
+        record = read_record(label)
+        if record.values.get("format") != _FORMAT:
+            raise DataError(f'{label}: key "format" must be {_FORMAT}; remove that folder')
+        kind = record.text("kind")
+        if kind not in (CUT_ME_OFF, IGNORED_ME):
+            raise DataError(f'{label}: key "kind" must be {CUT_ME_OFF} or {IGNORED_ME}')
+        sound = label.with_name(SOUND)
+        if not sound.is_file():
+            raise DataError(f"{sound} is missing; remove its folder")
+        yield MarkedClip(
+            id=f"marked-{label.parent.name.replace('.', '-')}",
+            sound=sound,
+            kind=kind,
+            marked_s=record.seconds("marked_s"),
+            decision_s=record.seconds_or_none("decision_s"),
+            language=record.text("language"),
+            agent=tuple(Span(*span) for span in record.spans("agent")),
+        )
+
+
+def with_marked_truth(clip: MarkedClip, heard: Heard, lexicons: Mapping[str, Lexicon]) -> Heard:
+    """``heard`` with what the mark says about it."""
+    outcomes = np.full(len(heard.truth.outcomes), NOT_SCORED, np.int8)
+    if clip.kind == IGNORED_ME:
+        _label_ignored(clip, heard, outcomes)
+    elif clip.decision_s is not None:
+        _label_cut_off(clip.decision_s, heard, lexicons, outcomes)
+    return replace(heard, truth=Truth(outcomes, heard.truth.is_overlap))
+
+
+def _label_ignored(clip: MarkedClip, heard: Heard, outcomes: npt.NDArray[np.int8]) -> None:
+    """The last thing said before the mark wanted an answer."""
+    last = _last_speech(heard, clip.marked_s)
+    if last is None:
+        return
+    over = _steps(last, outcomes, tail_s=EVENT_TAIL_S)
+    is_overlap = heard.truth.is_overlap[over]
+    outcomes[over] = np.where(is_overlap, Outcome.INTERRUPTION, Outcome.CONTINUE)
+    after = _steps(Span(last.end_s, min(clip.marked_s, last.end_s + LISTENING_S)), outcomes)
+    is_silent = ~heard.truth.is_overlap[after]
+    outcomes[after] = np.where(is_silent, Outcome.END_OF_TURN, outcomes[after])
+
+
+def _label_cut_off(
+    decision_s: float,
+    heard: Heard,
+    lexicons: Mapping[str, Lexicon],
+    outcomes: npt.NDArray[np.int8],
+) -> None:
+    """A pause was taken for the end, or a sound over the reply for an interruption."""
+    at = max(0, min(round(decision_s / STEP_S) - 1, len(outcomes) - 1))
+    last = _last_speech(heard, decision_s)
+    if not heard.truth.is_overlap[at]:
+        if last is not None:
+            start_s = max(last.start_s, decision_s - _PAUSE_S)
+            pause = _steps(Span(start_s, decision_s), outcomes)
+            is_overlap = heard.truth.is_overlap[pause]
+            outcomes[pause] = np.where(is_overlap, NOT_SCORED, Outcome.CONTINUE)
+        return
+    span = Span(max(0.0, decision_s - _OVERLAP_S), decision_s)
+    if last is not None and last.end_s > span.start_s:
+        span = Span(max(span.start_s, last.start_s), decision_s)
+    outcome = _harmless(heard, span, lexicons)
+    over = _steps(span, outcomes)
+    outcomes[over] = np.where(heard.truth.is_overlap[over], outcome, NOT_SCORED)
+
+
+def _harmless(heard: Heard, span: Span, lexicons: Mapping[str, Lexicon]) -> int:
+    """What it was if it was no interruption; not scored where sound and words leave that open."""
+    frames = slice(*(round(t * _FRAMES_A_SECOND) for t in (span.start_s, span.end_s)))
+    is_voiced = heard.p_speech[frames] >= _VOICE_P
+    if not len(is_voiced) or float(np.mean(is_voiced)) < _VOICED_SHARE:
+        return Outcome.NOISE
+    said = [c.text for c in heard.words if c.text and c.until_s >= span.start_s]
+    if said and is_backchannel(of_text(lexicons, said[-1]), said[-1]):
+        return Outcome.BACKCHANNEL
+    return NOT_SCORED
+
+
+def _last_speech(heard: Heard, before_s: float) -> Span | None:
+    """The last run of speech that began before ``before_s``, cut off there."""
+    limit = min(heard.n_frames, round(before_s * _FRAMES_A_SECOND))
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], heard.is_speech[:limit].astype(np.int8)))))
+    if not len(edges):
+        return None
+    runs = [*edges, limit] if len(edges) % 2 else [*edges]
+    return Span(runs[-2] / _FRAMES_A_SECOND, runs[-1] / _FRAMES_A_SECOND)
+
+
+def _steps(span: Span, outcomes: npt.NDArray[np.int8], tail_s: float = 0.0) -> slice:
+    first = max(0, int(np.ceil(span.start_s / STEP_S)))
+    return slice(first, max(first, min(len(outcomes), int((span.end_s + tail_s) / STEP_S))))

@@ -1,0 +1,211 @@
+"""Where a scene takes place: its echo, its noise, its microphone; drawn by chance.
+
+Does not know what is said in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from audio_io.frames import ENGINE_RATE_HZ, Samples
+from model.training.duplex.data.acoustics import (
+    at_level,
+    band_limited,
+    coloured_noise,
+    convolved,
+    gain,
+    looped,
+    mu_law,
+    shelved,
+    simulated_room,
+    soft_clipped,
+    telephone,
+)
+from model.training.duplex.data.recordings import CROWD, EFFECTS, NOISE, ROOM, Recordings
+from model.training.duplex.data.utterance import tilted
+
+_T = TypeVar("_T")
+
+# What goes on for long; the rest of the recorded noises are events.
+STEADY = (
+    "clock_tick", "fire_crackling", "helicopter", "home_background", "rain", "sea_waves",
+    "chainsaw",
+)  # fmt: skip
+_BREATHS = ("cough", "throat", "sniff", "laughter", "person_sneeze")
+_NEAR_DBFS = (-38.0, -18.0)
+_FAR_DBFS = (-28.0, -16.0)
+_ECHO_DB = (-30.0, -5.0)  # of the microphone's echo against the loudspeaker's signal
+_SIGNAL_TO_ECHO_DB = (-5.0, 30.0)
+_LOUDEST_NEAR_DBFS, _SOFTEST_NEAR_DBFS = -14.0, -46.0
+_NOISE_DB = (5.0, 40.0)  # speech over noise
+_LOUDEST_NOISE_DBFS = -34.0
+_FLOOR_DBFS = -78.0  # self-noise of a microphone
+_RT60_S = (0.15, 0.8)
+_DIRECT_DB = (-3.0, 12.0)
+_DELAY_S = (0.015, 0.15)
+_DRIFTS_PPM = (0.0, 0.0, 0.0, 30.0, -50.0)
+# A loudspeaker that distorts is what the canceller cannot model: its residual sounds like speech.
+_P_DISTORTS, _DRIVE_DB = 0.3, (6.0, 28.0)
+_P_JUMPS, _JUMP_S = 0.08, (0.01, 0.06)  # a device that loses some samples in between
+_EVENT_S = 4.0  # longer recorded events are cut
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Room:
+    """One place.
+
+    Attributes:
+        near: user to microphone; None: close to the mouth.
+        echo_db: None: headphones, no echo at all.
+        drive_db: how far the loudspeaker is driven beyond where it is linear; 0: it is.
+        jump_s: by how much the echo's delay grows in the middle of the scene.
+        noise: of unit level, as long as needed by looping; None: only the microphone's own.
+        line: what the microphone's signal goes through: "", "telephone", "mu_law", "narrow".
+    """
+
+    near: Samples | None
+    far_away: Samples
+    loudspeaker: Samples
+    near_dbfs: float
+    far_dbfs: float
+    echo_db: float | None
+    delay_s: float
+    drift_ppm: float
+    drive_db: float
+    jump_s: float
+    noise: Samples | None
+    noise_dbfs: float
+    line: str
+    tilt_db: float
+
+
+class SoundStock:
+    """Rooms and noises of one split, recorded where there are some, else made."""
+
+    def __init__(self, recordings: Recordings, split: str) -> None:
+        rows = recordings.of_kind(NOISE, split=split)
+        self._steady = [row for row in rows if row.category in STEADY]
+        self._events = [row for row in rows if row.category not in STEADY]
+        self._crowd = recordings.of_kind(CROWD, split=split)
+        self._rooms = recordings.of_kind(ROOM)  # walls are nobody's voice: both splits
+
+    def room(self, rng: np.random.Generator, *, is_echo: bool) -> Room:
+        """``is_echo``: levels are drawn so that the user is heard against an echo."""
+        far_dbfs = float(rng.uniform(*_FAR_DBFS))
+        echo_db = float(rng.uniform(*_ECHO_DB)) if is_echo and rng.random() < 0.92 else None
+        near_dbfs = float(rng.uniform(*_NEAR_DBFS))
+        if echo_db is not None:
+            near_dbfs = far_dbfs + echo_db + float(rng.uniform(*_SIGNAL_TO_ECHO_DB))
+            near_dbfs = min(max(near_dbfs, _SOFTEST_NEAR_DBFS), _LOUDEST_NEAR_DBFS)
+        noise_dbfs = min(near_dbfs - float(rng.uniform(*_NOISE_DB)), _LOUDEST_NOISE_DBFS)
+        lines = ("", "", "", "", "narrow") if is_echo else ("", "", "", "", "narrow", "telephone")
+        return Room(
+            near=self._response(rng) if rng.random() < 0.8 else None,
+            far_away=simulated_room(rng, rng.uniform(0.5, 1.0), rng.uniform(-12.0, -4.0)),
+            loudspeaker=self._response(rng),
+            near_dbfs=near_dbfs,
+            far_dbfs=far_dbfs,
+            echo_db=echo_db,
+            delay_s=float(rng.uniform(*_DELAY_S)),
+            drift_ppm=float(rng.choice(_DRIFTS_PPM)),
+            drive_db=float(rng.uniform(*_DRIVE_DB)) if rng.random() < _P_DISTORTS else 0.0,
+            jump_s=float(rng.uniform(*_JUMP_S)) if rng.random() < _P_JUMPS else 0.0,
+            noise=self._bed(rng),
+            noise_dbfs=noise_dbfs,
+            line="mu_law" if rng.random() < 0.04 else str(rng.choice(lines)),
+            tilt_db=float(rng.uniform(-5.0, 5.0)),
+        )
+
+    def event(self, rng: np.random.Generator, *, is_breath: bool = False) -> tuple[str, Samples]:
+        """A sound that is no speech, with its name; ``is_breath``: one that people make."""
+        made = [name for name in EFFECTS if not is_breath or name in _BREATHS]
+        found = [row for row in self._events if not is_breath or row.category in _BREATHS]
+        if found and rng.random() < 0.5:
+            row = _pick(rng, found)
+            samples = row.samples()
+            return row.category, samples[: round(_EVENT_S * ENGINE_RATE_HZ)]
+        name = _pick(rng, made)
+        return name, EFFECTS[name](rng)
+
+    def crowd(self, rng: np.random.Generator, seconds: float) -> Samples | None:
+        """People in a room who talk to each other; None where there is no recording."""
+        if not self._crowd:
+            return None
+        row = _pick(rng, self._crowd)
+        return looped(row.samples(), round(seconds * ENGINE_RATE_HZ), rng)
+
+    def _response(self, rng: np.random.Generator) -> Samples:
+        if self._rooms and rng.random() < 0.3:
+            return _pick(rng, self._rooms).samples()
+        return simulated_room(rng, rng.uniform(*_RT60_S), rng.uniform(*_DIRECT_DB))
+
+    def _bed(self, rng: np.random.Generator) -> Samples | None:
+        chance = rng.random()
+        if chance < 0.25:
+            return None
+        if self._steady and chance < 0.65:
+            return _pick(rng, self._steady).samples()
+        return coloured_noise(rng, 4 * ENGINE_RATE_HZ, rng.uniform(0.0, 7.0))
+
+
+def _pick(rng: np.random.Generator, items: Sequence[_T]) -> _T:
+    return items[int(rng.integers(len(items)))]
+
+
+def with_noise(samples: Samples, room: Room, rng: np.random.Generator) -> Samples:
+    """The room's noise and the microphone's own."""
+    hiss = coloured_noise(rng, len(samples), 0.0) * gain(_FLOOR_DBFS)
+    mixed = (samples + hiss).astype(np.float32)
+    if room.noise is None or not len(room.noise):
+        return mixed
+    bed = looped(room.noise, len(samples), rng)
+    rms = float(np.sqrt(np.mean(np.square(bed, dtype=np.float64)))) + 1e-9
+    return (mixed + bed * (gain(room.noise_dbfs) / rms)).astype(np.float32)
+
+
+def through_line(samples: Samples, room: Room) -> Samples:
+    """The microphone's colour and what its signal goes through; clips at full scale."""
+    coloured = tilted(samples, room.tilt_db)
+    if room.line == "telephone":
+        coloured = telephone(coloured)
+    elif room.line == "mu_law":
+        coloured = mu_law(coloured)
+    elif room.line == "narrow":
+        coloured = band_limited(coloured, 150.0, 4000.0)
+    return np.clip(coloured, -1.0, 1.0)
+
+
+def at_loudspeaker(samples: Samples, room: Room) -> Samples:
+    """What the loudspeaker makes of its signal; a small one clips softly."""
+    return soft_clipped(samples, room.drive_db) if room.drive_db else samples
+
+
+def near_sound(samples: Samples, room: Room, dbfs: float) -> Samples:
+    """Somebody in front of the microphone."""
+    heard = samples if room.near is None else convolved(samples, room.near)
+    return at_level(heard, dbfs)
+
+
+def distant_sound(samples: Samples, room: Room, dbfs: float) -> Samples:
+    """People in the background: dull, with a late echo (Full-Duplex-Bench v1.5)."""
+    dull = band_limited(samples, 0.0, 3000.0)
+    return at_level(convolved(_reflected(dull, ((0.1, -10.0),)), room.far_away), dbfs)
+
+
+def averted_sound(samples: Samples, room: Room, dbfs: float) -> Samples:
+    """The user turned away, talking to somebody else (Full-Duplex-Bench v1.5)."""
+    reflected = _reflected(samples, ((0.045, -6.0), (0.12, -12.0)))
+    return near_sound(shelved(reflected, 4000.0, -5.0), room, dbfs)
+
+
+def _reflected(samples: Samples, reflections: Sequence[tuple[float, float]]) -> Samples:
+    heard = np.array(samples, np.float32)
+    for delay_s, db in reflections:
+        n = round(delay_s * ENGINE_RATE_HZ)
+        if n < len(samples):
+            heard[n:] += gain(db) * samples[: len(samples) - n]
+    return heard

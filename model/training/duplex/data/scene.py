@@ -1,0 +1,96 @@
+"""One made-up conversation and what is going on in every moment of it.
+
+Labels come from how the scene was built, never from listening to it. Knows no features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from audio_io.frames import Samples
+from model.duplex.classes import NOT_SCORED, OVERLAP, USER_FLOOR
+from model.training.duplex.data.utterance import Word
+
+STEP_S = 0.08
+"""Between two vectors; a vector at t has seen the sound up to t."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Seconds from the scene's start; the end does not belong to it."""
+
+    start_s: float
+    end_s: float
+
+    def holds(self, at_s: float) -> bool:
+        return self.start_s <= at_s < self.end_s
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What is right in a span."""
+
+    span: Span
+    outcome: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """A microphone and a loudspeaker, with the truth.
+
+    Attributes:
+        loudspeaker: what it was given, sample by sample with the microphone.
+        agent: when the assistant is speaking.
+        agent_words: its words by the time they have been heard; empty where nobody knows them.
+        labels: later ones replace earlier ones, those of one regime do not touch the other's; where
+            there is none nothing is asked.
+        one_turn: whether the transcript goes on through the whole scene.
+        recognizer: language of the recogniser that listens: "en", "zh" or "auto".
+    """
+
+    kind: str
+    language: str
+    microphone: Samples
+    loudspeaker: Samples
+    agent: tuple[Span, ...]
+    agent_words: tuple[Word, ...]
+    labels: tuple[Label, ...]
+    one_turn: bool
+    recognizer: str
+    speakers: tuple[str, ...]
+    sources: tuple[str, ...]
+    licences: tuple[str, ...]
+
+    def is_agent_speaking(self, at_s: float) -> bool:
+        return any(span.holds(at_s) for span in self.agent)
+
+    def agent_text(self, at_s: float) -> str:
+        """What has been heard of the reply that is or was last spoken."""
+        begun_s = max((s.start_s for s in self.agent if s.start_s <= at_s), default=0.0)
+        heard = [w.text for w in self.agent_words if begun_s <= w.start_s and w.end_s <= at_s]
+        return ("" if self.language == "zh" else " ").join(heard)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """Per step: int8 outcome (t,), bool overlap (t,)."""
+
+    outcomes: npt.NDArray[np.int8]
+    is_overlap: npt.NDArray[np.bool_]
+
+
+def truth_of(scene: Scene, n_steps: int) -> Truth:
+    """The last label that holds and that can occur while the assistant speaks, or is silent."""
+    outcomes = np.full(n_steps, NOT_SCORED, np.int8)
+    is_overlap = np.zeros(n_steps, np.bool_)
+    for step in range(n_steps):
+        at_s = (step + 1) * STEP_S - 0.01  # the last frame of the vector
+        is_overlap[step] = scene.is_agent_speaking(at_s)
+        possible = OVERLAP if is_overlap[step] else USER_FLOOR
+        for label in scene.labels:
+            if label.span.holds(at_s) and label.outcome in (NOT_SCORED, *possible):
+                outcomes[step] = label.outcome
+    return Truth(outcomes, is_overlap)

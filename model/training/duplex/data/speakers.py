@@ -1,0 +1,102 @@
+"""Who speaks in synthesized scenes: one fast voice in many guises, and many slow ones.
+
+Knows no text and makes no sound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.cascade.voices import Voice
+from model.types import VoicePreset
+
+TRAIN, VALIDATION, TEST = "train", "val", "test"
+
+_HIBARI_LICENCE = "Apache-2.0 (hibari-tts)"
+_KOKORO_LICENCE = "Apache-2.0 (Kokoro-82M)"
+_AMERICAN = (
+    "af_alloy af_aoede af_bella af_heart af_jessica af_kore af_nicole af_nova af_river af_sarah "
+    "af_sky am_adam am_echo am_eric am_fenrir am_liam am_michael am_onyx am_puck am_santa"
+)
+_BRITISH = "bf_alice bf_emma bf_isabella bf_lily bm_daniel bm_fable bm_george bm_lewis"
+_ACCENTED = "ff_siwis hf_alpha im_nicola"
+_MANDARIN = "zf_xiaobei zf_xiaoni zf_xiaoxiao zf_xiaoyi zm_yunjian zm_yunxi zm_yunxia zm_yunyang"
+_VALIDATION_STYLES = frozenset(
+    ("af_kore", "am_puck", "bf_lily", "bm_daniel", "hf_alpha", "zf_xiaoyi", "zm_yunxia")
+)
+_N_GUISES, _N_VALIDATION_GUISES = 28, 4
+_LOWEST_PITCH, _HIGHEST_PITCH = 0.74, 1.18  # of a female voice: from a man's to a girl's
+_TILT_DB = 5.0
+_SLOWEST, _FASTEST = 0.85, 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """One synthetic person.
+
+    Attributes:
+        split: the data this speaker occurs in, and no other.
+        style: a Kokoro style; "" for the fast bundled voice.
+        pitch, tempo, tilt_db: the guise; see ``voice_warp.warped``.
+    """
+
+    id: str
+    split: str
+    language: str
+    style: str
+    phonemizer: str
+    licence: str
+    pitch: float = 1.0
+    tempo: float = 1.0
+    tilt_db: float = 0.0
+
+    @property
+    def is_fast(self) -> bool:
+        return not self.style
+
+    @property
+    def voice(self) -> Voice:
+        engine = "kokoro" if self.style else "hibari"
+        preset = VoicePreset(self.id, self.id, self.language, "", "", engine, "")
+        styles = ((self.style, 1.0),) if self.style else ()
+        return Voice(preset, styles, self.phonemizer, 0.0)
+
+
+def _guise(index: int) -> Speaker:
+    """Spread evenly over pitch, so that the few for validation lie between those for training."""
+    rng = np.random.default_rng(index)
+    place = (index * 0.618034) % 1.0
+    is_validation = index >= _N_GUISES - _N_VALIDATION_GUISES
+    return Speaker(
+        id=f"hibari-{index:02d}",
+        split=VALIDATION if is_validation else TRAIN,
+        language="en",
+        style="",
+        phonemizer="us",
+        licence=_HIBARI_LICENCE,
+        pitch=_LOWEST_PITCH + place * (_HIGHEST_PITCH - _LOWEST_PITCH),
+        tempo=float(rng.uniform(_SLOWEST, _FASTEST)),
+        tilt_db=float(rng.uniform(-_TILT_DB, _TILT_DB)),
+    )
+
+
+def _styled(style: str, language: str, phonemizer: str) -> Speaker:
+    split = VALIDATION if style in _VALIDATION_STYLES else TRAIN
+    return Speaker(f"kokoro-{style}", split, language, style, phonemizer, _KOKORO_LICENCE)
+
+
+def fast_speakers() -> tuple[Speaker, ...]:
+    """Guises of the bundled English voice: fifty times faster than real time."""
+    return tuple(_guise(index) for index in range(_N_GUISES))
+
+
+def slow_speakers() -> tuple[Speaker, ...]:
+    """Kokoro's voices: English with two standards and other accents, and Mandarin."""
+    return (
+        *(_styled(style, "en", "us") for style in _AMERICAN.split()),
+        *(_styled(style, "en", "gb") for style in _BRITISH.split()),
+        *(_styled(style, "en", "us") for style in _ACCENTED.split()),
+        *(_styled(style, "zh", "zh") for style in _MANDARIN.split()),
+    )

@@ -1,0 +1,234 @@
+"""What a trained network is worth on speakers it never heard: temperatures, points, scores.
+
+Knows no torch: it starts from logits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.duplex.classes import OVERLAP, USER_FLOOR, Outcome
+from model.duplex.network import Array, probabilities
+from model.duplex.predictor_card import EndPoint, OverlapPoint
+from model.training.duplex.data.dataset import Clip
+from model.training.duplex.network.batches import Bools, importance, is_followed, silence_ms
+from model.training.duplex.network.operating_points import (
+    EndScore,
+    Overlap,
+    Pause,
+    best_within,
+    calibration_error,
+    fit_temperature,
+    overlap_point,
+    overlap_score,
+    overlaps_of,
+    pauses_of,
+    sweep,
+    timer_latency_ms,
+)
+
+BUDGETS = {"eager": 0.10, "balanced": 0.05, "patient": 0.02}
+"""Share of the user's own pauses in which each pace may cut in."""
+
+LEAST_WAITS_MS = {"eager": (280.0, 1600.0), "balanced": (440.0, 2500.0), "patient": (680.0, 3000.0)}
+"""Silence that each pace leaves at least: to a likely end, to an unlikely one.
+
+Made pauses are easier than those of people, whose fluent speech has pauses of up to 450 ms.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Scored steps of one regime, all clips together.
+
+    Attributes:
+        logits: (n, 3), the outcomes that compete.
+        truth: (n,) their rows.
+        weights: (n,) as in the loss.
+        decides: (n,) a voice or a pause is open: these are calibrated.
+    """
+
+    logits: Array
+    truth: np.ndarray[tuple[int], np.dtype[np.int64]]
+    weights: Array
+    decides: Bools
+
+    def temperature(self) -> float:
+        return fit_temperature(self.logits[self.decides], self.truth[self.decides])
+
+    def error(self, row: int, temperature: float) -> float:
+        """Calibration error of the outcome in ``row``."""
+        logits = self.logits[self.decides] / temperature
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True)) if len(logits) else logits
+        p = powers[:, row] / powers.sum(axis=1) if len(logits) else logits[:, row]
+        return calibration_error(p, self.truth[self.decides] == row)
+
+    def loss(self, temperature: float) -> float:
+        """Weighted sum, in nats."""
+        scaled = self.logits.astype(np.float64) / temperature
+        scaled -= scaled.max(axis=1, keepdims=True, initial=-np.inf)
+        log_sums = np.log(np.exp(scaled).sum(axis=1))
+        return float((self.weights * (log_sums - scaled[np.arange(len(scaled)), self.truth])).sum())
+
+
+def steps_of(clips: Sequence[Clip], logits: Mapping[str, Array], *, is_overlap: bool) -> Steps:
+    """All scored steps of one regime."""
+    rows = list(OVERLAP if is_overlap else USER_FLOOR)
+    parts: list[tuple[Array, Array, Array, Bools]] = []
+    for clip in clips:
+        chosen = (clip.is_overlap == is_overlap) & np.isin(clip.outcomes, rows)
+        opened = is_followed(clip.features) if is_overlap else silence_ms(clip.features) > 0.0
+        weights = importance(clip.features, clip.is_overlap) * clip.weights
+        truth = np.searchsorted(rows, clip.outcomes[chosen])
+        parts.append((logits[clip.id][chosen][:, rows], truth, weights[chosen], opened[chosen]))
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return Steps(*columns)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """All of it.
+
+    Attributes:
+        loss: weighted mean over both regimes at the fitted temperatures; decides which weights
+            are better.
+        ends: best operating point for each of ``BUDGETS``.
+        timer_ms: latency of a silence timer within the same budgets.
+        scores: numbers for people, by name.
+    """
+
+    floor_temperature: float
+    overlap_temperature: float
+    loss: float
+    ends: Mapping[str, EndScore]
+    timer_ms: Mapping[str, float]
+    overlap: OverlapPoint
+    scores: Mapping[str, float]
+
+    def paces(self) -> dict[str, EndPoint]:
+        return {name: score.point for name, score in self.ends.items()}
+
+
+def held_out(clips: Sequence[Clip], logits: Mapping[str, Array]) -> HeldOut:
+    """``logits``: clip id -> (t, 5)."""
+    floor = steps_of(clips, logits, is_overlap=False)
+    overlap = steps_of(clips, logits, is_overlap=True)
+    temperatures = (floor.temperature(), overlap.temperature())
+    weight = float(floor.weights.sum() + overlap.weights.sum())
+    loss = (floor.loss(temperatures[0]) + overlap.loss(temperatures[1])) / max(weight, 1e-9)
+    pauses, overlaps = events_of(clips, logits, temperatures)
+    points = sweep(pauses)
+    ends = {
+        name: best_within([s for s in points if _suits(name, s.point)], budget)
+        or _UNKNOWN_ENDS[name]
+        for name, budget in BUDGETS.items()
+    }
+    timers = {name: timer_latency_ms(pauses, budget) for name, budget in BUDGETS.items()}
+    point = overlap_point(overlaps)
+    scores = {
+        "loss": loss,
+        **_calibration(floor, overlap, temperatures),
+        **_of_ends(pauses, ends),
+        **_of_overlaps(overlaps, point),
+    }
+    return HeldOut(
+        *temperatures,
+        loss=loss,
+        ends=ends,
+        timer_ms={name: ms for name, ms in timers.items() if ms is not None},
+        overlap=point,
+        scores={name: round(value, 4) for name, value in scores.items() if np.isfinite(value)},
+    )
+
+
+def _suits(pace: str, point: EndPoint) -> bool:
+    """Whether ``point`` waits as long as people expect of ``pace``, however good the network is."""
+    shortest_ms, longest_ms = LEAST_WAITS_MS[pace]
+    return point.shortest_ms >= shortest_ms and point.longest_ms >= longest_ms
+
+
+def events_of(
+    clips: Iterable[Clip], logits: Mapping[str, Array], temperatures: tuple[float, float]
+) -> tuple[list[Pause], list[Overlap]]:
+    """Pauses and overlaps of all clips with the probabilities of every step."""
+    pauses: list[Pause] = []
+    overlaps: list[Overlap] = []
+    for clip in clips:
+        rows = zip(logits[clip.id], clip.is_overlap, strict=True)
+        p = np.array(
+            [probabilities(row, temperatures[int(o)], is_overlap=bool(o)) for row, o in rows]
+        ).reshape(-1, len(Outcome))
+        pauses += pauses_of(clip, p)
+        overlaps += overlaps_of(clip, p)
+    return pauses, overlaps
+
+
+def _calibration(
+    floor: Steps, overlap: Steps, temperatures: tuple[float, float]
+) -> dict[str, float]:
+    end = USER_FLOOR.index(Outcome.END_OF_TURN)
+    interruption = OVERLAP.index(Outcome.INTERRUPTION)
+    return {
+        "end_ece_raw": floor.error(end, 1.0),
+        "end_ece": floor.error(end, temperatures[0]),
+        "interruption_ece_raw": overlap.error(interruption, 1.0),
+        "interruption_ece": overlap.error(interruption, temperatures[1]),
+    }
+
+
+def _of_ends(pauses: Sequence[Pause], ends: Mapping[str, EndScore]) -> dict[str, float]:
+    n_ends = sum(pause.is_end for pause in pauses)
+    scores = {"holds": float(len(pauses) - n_ends), "ends": float(n_ends)}
+    for name, score in ends.items():
+        scores[f"{name}_latency_ms"] = score.latency_ms
+        scores[f"{name}_false_cut_offs"] = score.false_cut_offs
+    return scores
+
+
+def _of_overlaps(overlaps: Sequence[Overlap], point: OverlapPoint) -> dict[str, float]:
+    counts = {outcome: sum(o.outcome is outcome for o in overlaps) for outcome in OVERLAP}
+    held, cut = (overlap_score(overlaps, p) for p in (point.hold_p, point.cut_p))
+    return {
+        "interruptions": float(counts[Outcome.INTERRUPTION]),
+        "backchannels": float(counts[Outcome.BACKCHANNEL]),
+        "hold_recall": held.recall,
+        "hold_p50_ms": held.p50_ms,
+        "holds_per_noise_minute": held.stops_per_minute,
+        "cut_recall": cut.recall,
+        "cut_p50_ms": cut.p50_ms,
+        "cuts_per_noise_minute": cut.stops_per_minute,
+        "backchannels_cut": cut.false_positives,
+    }
+
+
+_UNKNOWN_ENDS = {
+    "eager": EndScore(EndPoint(0.5, 200.0, 1600.0), 0.0, 1600.0),
+    "balanced": EndScore(EndPoint(0.6, 320.0, 2000.0), 0.0, 2000.0),
+    "patient": EndScore(EndPoint(0.75, 480.0, 3000.0), 0.0, 3000.0),
+}
+"""Where no pause was labelled: cautious thresholds, and the latencies of their timeouts."""
+
+
+def lines(found: HeldOut) -> list[str]:
+    """A table for people."""
+    rows = [
+        "end of turn       p >=   after ms   latest ms   latency ms   cut-offs %   timer ms",
+    ]
+    for name, score in found.ends.items():
+        point = score.point
+        timer = f"{found.timer_ms[name]:8.0f}" if name in found.timer_ms else "    none"
+        rows.append(
+            f"  {name:<12} {point.end_p:8.3f} {point.shortest_ms:10.0f} {point.longest_ms:11.0f} "
+            f"{score.latency_ms:12.0f} {100.0 * score.false_cut_offs:12.1f}   {timer}"
+        )
+    point = found.overlap
+    rows.append(
+        f"overlap: hold at {point.hold_p:.3f}, cut at {point.cut_p:.3f}, "
+        f"resume at {point.resume_p:.3f}; temperatures {found.floor_temperature:.2f} (floor), "
+        f"{found.overlap_temperature:.2f} (overlap)"
+    )
+    rows += [f"  {name:<24} {value:10.4f}" for name, value in found.scores.items()]
+    return rows

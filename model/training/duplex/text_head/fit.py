@@ -1,0 +1,292 @@
+"""Fits the small network over the states of the frozen language model.
+
+Knows arrays only: no texts, no files but the weights it writes.
+
+How well a score tells ends from places inside a turn. Pure numpy; knows no model.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.numpy
+import torch
+from torch import nn
+
+from model.duplex.text_turn_detector import HIDDEN_SIZE, N_EXPECTATIONS
+
+_BINS = 10
+_NEWTON_STEPS = 25
+_RIDGE = 1e-3
+
+Array = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Weighted. ``kept`` is the share of holds kept while 90 % of the ends are found."""
+
+    auc: float
+    kept: float
+    log_loss: float
+    calibration_error: float
+
+    @property
+    def line(self) -> str:
+        return (
+            f"AUC {self.auc:.3f}, holds kept at 90 % of ends {self.kept:.3f}, "
+            f"log loss {self.log_loss:.3f}, calibration error {self.calibration_error:.3f}"
+        )
+
+
+def score(logits: Array, labels: Array, weights: Array | None = None) -> Scores:
+    weights = np.ones(len(labels)) if weights is None else weights / weights.mean()
+    is_end = labels == 1
+    order = np.argsort(logits, kind="stable")
+    held = np.cumsum(weights[order] * ~is_end[order])
+    # Ties count half, so that a score that is always the same gets 0.5.
+    _, group, counts = np.unique(logits[order], return_inverse=True, return_counts=True)
+    last = np.cumsum(counts) - 1
+    before = np.concatenate([[0.0], held[last][:-1]])
+    below = (before + held[last])[group] / 2
+    ends = weights[order] * is_end[order]
+    auc = float((below * ends).sum() / (ends.sum() * held[-1]))
+    found = np.cumsum(ends) / ends.sum()
+    at = int(np.searchsorted(found, 0.1, side="right"))
+    threshold = logits[order][min(at, len(order) - 1)]
+    kept = float(weights[~is_end & (logits < threshold)].sum() / weights[~is_end].sum())
+    p = 1.0 / (1.0 + np.exp(-logits))
+    q = np.clip(np.where(is_end, p, 1.0 - p), 1e-7, None)
+    log_loss = float(-(weights * np.log(q)).sum() / weights.sum())
+    return Scores(auc, kept, log_loss, _calibration_error(p, is_end, weights))
+
+
+def _calibration_error(p: Array, is_end: npt.NDArray[np.bool_], weights: Array) -> float:
+    bins = np.minimum((p * _BINS).astype(int), _BINS - 1)
+    error = 0.0
+    for i in range(_BINS):
+        inside = bins == i
+        mass = weights[inside].sum()
+        if mass > 0:
+            gap = (weights[inside] * (p[inside] - is_end[inside])).sum() / mass
+            error += abs(gap) * mass / weights.sum()
+    return float(error)
+
+
+def stacked(columns: Array, labels: Array, weights: Array) -> npt.NDArray[np.float64]:
+    """Coefficients of a logistic regression, (n_columns + 1,), the last one the bias."""
+    x = np.column_stack([columns, np.ones(len(columns))])
+    weights = weights / weights.mean()
+    w = np.zeros(x.shape[1])
+    for _ in range(_NEWTON_STEPS):
+        p = 1.0 / (1.0 + np.exp(-(x @ w)))
+        gradient = x.T @ (weights * (p - labels)) + _RIDGE * w
+        hessian = (x * (weights * p * (1 - p))[:, None]).T @ x + _RIDGE * np.eye(len(w))
+        w -= np.linalg.solve(hessian, gradient)
+    return w
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledText:
+    """Words at a moment of a recorded turn. ``kind`` is that of the recording."""
+
+    kind: str
+    text: str
+    is_end: bool
+
+
+def labelled_texts(path: Path) -> list[LabelledText]:
+    """Pauses, broken-off ends and true ends of English turns (``labels.jsonl``)."""
+    found: list[LabelledText] = []
+    for line in path.read_text("utf-8").splitlines():
+        row = json.loads(line)
+        if row["lang"] != "en":
+            continue
+        for event in row["events"]:
+            if event["event"] in ("pause", "incomplete_stop"):
+                found.append(LabelledText(row["kind"], event["text_so_far"], is_end=False))
+            elif event["event"] == "end_of_turn":
+                found.append(LabelledText(row["kind"], row["text"], is_end=True))
+    return found
+
+
+def kept_by_kind(
+    texts: Sequence[LabelledText], logits: Iterable[float], p_found: float = 0.9
+) -> dict[str, tuple[int, int]]:
+    """Holds below the threshold that finds ``p_found`` of the ends: kind to (kept, all)."""
+    values = np.array(list(logits))
+    is_end = np.array([text.is_end for text in texts])
+    threshold = np.quantile(values[is_end], 1.0 - p_found, method="lower")
+    result: dict[str, tuple[int, int]] = {}
+    for text, value in zip(texts, values, strict=True):
+        if not text.is_end:
+            kept, n = result.get(text.kind, (0, 0))
+            result[text.kind] = (kept + int(value < threshold), n + 1)
+    return result
+
+
+SCALE_FLOOR = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """How to fit; found by the validation loss.
+
+    Expectations carry over to new texts by themselves; hidden states are read through heavy dropout
+    and decay, because a few thousand turns can be learned by heart from them.
+    """
+
+    n_hidden_of_expectations: int = 64
+    n_hidden_of_states: int = 64
+    n_epochs: int = 14
+    batch: int = 256
+    learning_rate: float = 1e-3
+    decay_of_expectations: float = 0.02
+    decay_of_states: float = 1.0
+    dropout_of_expectations: float = 0.3
+    dropout_of_states: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledStates:
+    """states (n, STATE_SIZE), labels (n,) of 0 and 1, weights (n,)."""
+
+    states: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float32]
+
+
+class _Head(nn.Module):
+    """Two networks that see one part of the state each; their log-odds are added."""
+
+    def __init__(self, options: FitOptions) -> None:
+        super().__init__()
+        self.of_states = nn.Sequential(
+            nn.Dropout(options.dropout_of_states),
+            nn.Linear(HIDDEN_SIZE, options.n_hidden_of_states),
+            nn.ReLU(),
+            nn.Dropout(options.dropout_of_states),
+            nn.Linear(options.n_hidden_of_states, 1),
+        )
+        self.of_expectations = nn.Sequential(
+            nn.Identity(),
+            nn.Linear(N_EXPECTATIONS, options.n_hidden_of_expectations),
+            nn.ReLU(),
+            nn.Dropout(options.dropout_of_expectations),
+            nn.Linear(options.n_hidden_of_expectations, 1),
+        )
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        hidden, expected = states[:, :HIDDEN_SIZE], states[:, HIDDEN_SIZE:]
+        return (self.of_states(hidden) + self.of_expectations(expected))[:, 0]  # (n,)
+
+    def tensors(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Both as one network of two layers."""
+        first = torch.block_diag(self.of_states[1].weight, self.of_expectations[1].weight)
+        first_bias = torch.cat([self.of_states[1].bias, self.of_expectations[1].bias])
+        second = torch.cat([self.of_states[4].weight[0], self.of_expectations[4].weight[0]])
+        second_bias = self.of_states[4].bias + self.of_expectations[4].bias
+        named = {
+            "hidden.weight": first,
+            "hidden.bias": first_bias,
+            "output.weight": second,
+            "output.bias": second_bias,
+        }
+        return {name: value.detach().numpy().copy() for name, value in named.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedHead:
+    """Tensors as ``TextHead`` reads them, and the loss on held-out families."""
+
+    tensors: dict[str, npt.NDArray[np.float32]]
+    validation_loss: float
+
+    def save(self, path: Path) -> None:
+        partial = path.with_suffix(".partial")
+        partial.write_bytes(safetensors.numpy.save(self.tensors))
+        partial.replace(path)
+
+
+def fit(
+    training: LabelledStates,
+    validation: LabelledStates,
+    options: FitOptions,
+    seed: int,
+    report: Callable[[int, float], None],
+) -> FittedHead:
+    """Keeps the epoch with the lowest validation loss, then scales its log-odds to be calibrated.
+
+    Args:
+        report: called with the epoch and its validation loss.
+    """
+    torch.manual_seed(seed)
+    mean = training.states.mean(0)
+    scale = (1.0 / (training.states.std(0) + SCALE_FLOOR)).astype(np.float32)
+    inputs, labels, weights = _tensors(training, mean, scale)
+    held_inputs, held_labels, held_weights = _tensors(validation, mean, scale)
+    head = _Head(options)
+    groups = [
+        {"params": head.of_states.parameters(), "weight_decay": options.decay_of_states},
+        {
+            "params": head.of_expectations.parameters(),
+            "weight_decay": options.decay_of_expectations,
+        },
+    ]
+    optimizer = torch.optim.AdamW(groups, options.learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.n_epochs)
+    best, best_loss = copy.deepcopy(head.state_dict()), float("inf")
+    for epoch in range(options.n_epochs):
+        head.train()
+        for batch in torch.randperm(len(labels)).split(options.batch):
+            optimizer.zero_grad()
+            _loss(head(inputs[batch]), labels[batch], weights[batch]).backward()
+            optimizer.step()
+        schedule.step()
+        head.eval()
+        with torch.no_grad():
+            loss = float(_loss(head(held_inputs), held_labels, held_weights))
+        report(epoch, loss)
+        if loss < best_loss:
+            best, best_loss = copy.deepcopy(head.state_dict()), loss
+    head.load_state_dict(best)
+    with torch.no_grad():
+        logits = head(held_inputs)
+    gain = _calibrated_gain(logits, held_labels, held_weights)
+    tensors = head.tensors()
+    tensors["output.weight"] *= gain
+    tensors["output.bias"] *= gain
+    return FittedHead({"mean": mean, "scale": scale, **tensors}, best_loss)
+
+
+def _tensors(
+    data: LabelledStates, mean: npt.NDArray[np.float32], scale: npt.NDArray[np.float32]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    weights = data.weights / data.weights.mean()
+    return (
+        torch.from_numpy((data.states - mean) * scale),
+        torch.from_numpy(data.labels),
+        torch.from_numpy(weights),
+    )
+
+
+def _loss(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    losses = nn.functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    return (losses * weights).sum() / weights.sum()
+
+
+_GAINS = np.geomspace(0.3, 3.0, 60)
+
+
+def _calibrated_gain(
+    logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor
+) -> np.float32:
+    """One over the temperature."""
+    losses = [float(_loss(logits * float(gain), labels, weights)) for gain in _GAINS]
+    return np.float32(_GAINS[int(np.argmin(losses))])

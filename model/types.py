@@ -1,0 +1,189 @@
+"""Records that cross the model's door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from audio_io.frames import AudioFrame
+
+
+class CancelReason(StrEnum):
+    """Why a generation ended before its end."""
+
+    BARGE_IN = "barge_in"
+    USER_STOP = "user_stop"
+    USER_RESUMED = "user_resumed"
+    STALE = "stale"
+    DEVICE_LOST = "device_lost"
+    SHUTDOWN = "shutdown"
+
+
+class CancelToken:
+    """Set once, with a reason; checked by a model at every step."""
+
+    def __init__(self) -> None:
+        self._reason: CancelReason | None = None
+
+    def cancel(self, reason: CancelReason) -> None:
+        if self._reason is None:
+            self._reason = reason
+
+    @property
+    def reason(self) -> CancelReason | None:
+        return self._reason
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self._reason is not None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TurnKey:
+    """A user turn and how often it was reopened. Work for an older revision is stale."""
+
+    turn: int
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One line of the conversation as the model sees it. ``role`` is "user" or "assistant"."""
+
+    role: str
+    text: str
+    was_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceChoice:
+    """Who speaks and how fast.
+
+    Attributes:
+        preset: id of a ``VoicePreset``, or "first+second:weight" for a blend.
+        rate: speaking rate, 0.7-1.5; 1.0 is the voice's own.
+    """
+
+    preset: str = "heart"
+    rate: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyContext:
+    """Everything a reply is made from.
+
+    Attributes:
+        messages: whole history, oldest first; the model trims it by whole turns.
+        user_text: the turn to answer; None where the model heard it as audio only.
+        language: "en", "zh"; the language the user spoke.
+    """
+
+    messages: tuple[Message, ...] = ()
+    user_text: str | None = None
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRequest:
+    """Work order for one generation."""
+
+    generation: int
+    key: TurnKey
+    context: ReplyContext
+    voice: VoiceChoice = field(default_factory=VoiceChoice)
+
+
+@dataclass(frozen=True, slots=True)
+class VoicePreset:
+    """One voice a person can choose.
+
+    Attributes:
+        accent: e.g. "American", "British", "Mandarin".
+        realtime_factor: synthesis seconds per second of sound on two cores; None: not measured.
+        needs: names of weights that must be present (empty: always there).
+    """
+
+    id: str
+    name: str
+    language: str
+    accent: str
+    gender: str
+    engine: str
+    sample_sentence: str
+    realtime_factor: float | None = None
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AgentState:
+    """What the assistant is doing, as the predictor sees it.
+
+    Attributes:
+        is_speaking: a reply is audible (or held for a decision).
+        far_dbfs: level of the loudspeaker's signal now.
+        text_so_far: what has been said of the reply.
+        far: what the loudspeaker was given with the user's frame; None: nothing is played.
+    """
+
+    is_speaking: bool = False
+    far_dbfs: float = -120.0
+    text_so_far: str = ""
+    far: AudioFrame | None = None
+
+
+NO_OPINION = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class UserState:
+    """10 ms of the user, as the predictor sees it.
+
+    Attributes:
+        frame: clean user audio, 160 samples at 16 kHz.
+        p_speech: voice probability.
+        is_speech: the segmenter's opinion.
+        partial_text: words recognised so far in the open turn ("" if none yet).
+        partial_at_s: end of the audio that ``partial_text`` covers.
+        aec_has_converged: False raises the bar for interruptions.
+        model_p_end: the speech model's opinion of the present pause; 0.5 where it has none.
+    """
+
+    frame: AudioFrame
+    p_speech: float
+    is_speech: bool
+    clean_dbfs: float
+    partial_text: str = ""
+    partial_at_s: float = 0.0
+    aec_has_converged: bool = True
+    model_p_end: float = NO_OPINION
+
+
+@dataclass(frozen=True, slots=True)
+class DuplexPrediction:
+    """A proposal; the controller decides.
+
+    Attributes:
+        at_s: end of the audio it saw, on the microphone's clock.
+        p_end_of_turn: the user has finished.
+        p_continue: the user pauses and will go on.
+        p_interruption: the user wants the floor while the assistant speaks.
+        p_backchannel: the user only acknowledges.
+        p_noise: this is no speech at all.
+        silence_ms: how long the user has been quiet.
+        wait_ms: silence after which the turn is over even if p_end_of_turn stays low.
+        is_stop_word: "stop", "wait": ends the reply whatever else is true.
+        reason: one short human-readable cause, without the user's words.
+        inputs: the evidence in numbers, by name; never words.
+    """
+
+    at_s: float
+    p_end_of_turn: float = 0.0
+    p_continue: float = 0.0
+    p_interruption: float = 0.0
+    p_backchannel: float = 0.0
+    p_noise: float = 0.0
+    silence_ms: float = 0.0
+    wait_ms: float = 1600.0
+    is_stop_word: bool = False
+    reason: str = ""
+    inputs: tuple[tuple[str, float], ...] = ()

@@ -1,0 +1,298 @@
+"""Where a speech model runs: its own process, a thread, or the caller's own virtual time.
+
+All are reached by messages only and answer through one callback. Knows no particular model.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from model.catalog import Options
+from model.errors import FailureKind, failure_kind
+from model.events import ModelEvent, ModelReady, SpeechChunk, WorkerFailed
+from model.interfaces import SpeechModel
+from model.requests import ModelRequest, Shutdown
+from model.worker.host import EventSink, ModelHost, serve
+from model.worker.process import serve_process
+from model.worker.request_queue import RequestQueue
+
+log = logging.getLogger(__name__)
+
+ThreadFactory = Callable[[str, Callable[[], None]], threading.Thread]
+
+_STOP_S = 5.0  # a model that is not out by then is ended
+_STOP_LOADING_S = 0.2  # one that is still loading hears nothing and has nothing to lose
+
+
+def plain_thread(name: str, body: Callable[[], None]) -> threading.Thread:
+    """Makes a thread, not yet started."""
+    return threading.Thread(target=body, name=name, daemon=True)
+
+
+class ModelWorker(Protocol):
+    """Runs a model. Events come on a thread of the worker's, one after the other."""
+
+    def start(self) -> None:
+        """Begins to load; ``ModelReady`` or ``WorkerFailed`` follows."""
+        ...
+
+    def send(self, request: ModelRequest) -> None:
+        """Never blocks; see ``outbox`` for what is dropped. Ignored once stopped."""
+        ...
+
+    def stop(self) -> None:
+        """Ends the model and joins all threads. No event comes after it."""
+        ...
+
+    def restart(self) -> None:
+        """Begins anew after a failure; what was waiting is forgotten."""
+        ...
+
+    def threads(self) -> tuple[threading.Thread, ...]:
+        """Threads that live in this process; empty before ``start`` and after ``stop``."""
+        ...
+
+
+class ProcessWorker:
+    """The model in a process of its own, spawned; two threads here move the messages."""
+
+    def __init__(
+        self,
+        name: str,
+        weights_dir: Path,
+        on_event: EventSink,
+        options: Options | None = None,
+        thread_factory: ThreadFactory = plain_thread,
+    ) -> None:
+        self._name = name
+        self._weights_dir = weights_dir
+        self._on_event = on_event
+        self._options = dict(options or {})
+        self._thread_factory = thread_factory
+        self._outbox = RequestQueue()
+        self._process: SpawnProcess | None = None
+        self._has_loaded = False
+        self._threads: tuple[threading.Thread, ...] = ()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process; None before ``start`` and after ``stop``."""
+        return self._process.pid if self._process is not None else None
+
+    def start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        here, there = context.Pipe()
+        outbox = self._outbox = RequestQueue()
+        self._has_loaded = False
+        process = context.Process(
+            target=serve_process,
+            args=(there, self._name, str(self._weights_dir), self._options),
+            name=f"parley-{self._name}",
+            daemon=True,
+        )
+        process.start()
+        there.close()
+        self._process = process
+        self._threads = (
+            self._thread_factory("model-send", lambda: _send_all(outbox, here)),
+            self._thread_factory("model-read", lambda: self._read_all(outbox, here, process)),
+        )
+        for thread in self._threads:
+            thread.start()
+
+    def send(self, request: ModelRequest) -> None:
+        self._outbox.put(request)
+
+    def stop(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        self._outbox.put(Shutdown())
+        self._outbox.close()
+        has_loaded = self._has_loaded  # it may still be loading now and ready a moment later
+        process.join(_STOP_S if has_loaded else _STOP_LOADING_S)
+        if process.is_alive():
+            if has_loaded:
+                log.warning("the model's process did not end in %s s and is ended", _STOP_S)
+            process.kill()
+            process.join()
+        for thread in self._threads:
+            thread.join()
+        process.close()
+        self._process = None
+        self._threads = ()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def threads(self) -> tuple[threading.Thread, ...]:
+        return self._threads
+
+    def _read_all(self, outbox: RequestQueue, pipe: Connection, process: SpawnProcess) -> None:
+        """Delivers events until the process closes its end."""
+        try:
+            while True:
+                event = _received(pipe.recv())
+                self._has_loaded = self._has_loaded or isinstance(event, ModelReady)
+                if not outbox.is_closed:
+                    self._on_event(event)
+        except (EOFError, OSError) as error:
+            log.debug("the model's pipe ended: %s", type(error).__name__)
+        if not outbox.is_closed:
+            outbox.close()
+            process.join(_STOP_S)
+            self._on_event(_ended(self._name, process.exitcode))
+        pipe.close()
+
+
+class ThreadWorker:
+    """The model in a thread of this process: for a GPU model that is loaded before audio starts."""
+
+    def __init__(
+        self,
+        build: Callable[[], SpeechModel],
+        on_event: EventSink,
+        thread_factory: ThreadFactory = plain_thread,
+    ) -> None:
+        self._build = build
+        self._on_event = on_event
+        self._thread_factory = thread_factory
+        self._outbox = RequestQueue()
+        self._threads: tuple[threading.Thread, ...] = ()
+
+    def start(self) -> None:
+        outbox = self._outbox = RequestQueue()
+        self._threads = (self._thread_factory("model", lambda: self._run(outbox)),)
+        self._threads[0].start()
+
+    def send(self, request: ModelRequest) -> None:
+        self._outbox.put(request)
+
+    def stop(self) -> None:
+        self._outbox.put(Shutdown())
+        self._outbox.close()
+        for thread in self._threads:
+            thread.join()
+        self._threads = ()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def threads(self) -> tuple[threading.Thread, ...]:
+        return self._threads
+
+    def _run(self, outbox: RequestQueue) -> None:
+        def emit(event: ModelEvent) -> None:
+            if not outbox.is_closed:
+                self._on_event(event)
+
+        try:
+            host = ModelHost(self._build())
+            if host.load(emit):
+                serve(host, outbox.take, emit)
+            if not host.is_finished:
+                host.close()
+        except BaseException as error:  # a thread's last words: without them it dies unheard
+            emit(WorkerFailed("model", f"{type(error).__name__}: {error}", failure_kind(error)))
+            if not isinstance(error, (Exception, SystemExit)):
+                raise
+
+
+class InlineWorker:
+    """The model in the caller's thread and the caller's time.
+
+    Every call is charged: the model's declared ``step_cost_s`` where it has one, else the time it
+    took. Two calls never overlap, so an event comes when the worker has worked off what was before.
+    Native threads of a model go on between two pumps; the time they get there is not charged.
+    """
+
+    def __init__(self, model: SpeechModel) -> None:
+        self._model: Any = model  # it may declare its costs, which is no part of the protocol
+        self._host = ModelHost(model)
+        self._requests: deque[ModelRequest] = deque()
+        self._loaded: list[ModelEvent] = []
+        self._busy_until_s = 0.0
+        self._is_idle = True
+
+    @property
+    def busy_until_s(self) -> float:
+        return self._busy_until_s
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._requests or self._loaded) or self._host.has_work
+
+    def start(self) -> None:
+        """Loads at once; the events come with the next pump, uncharged."""
+        self._host.load(self._loaded.append)
+
+    def send(self, request: ModelRequest) -> None:
+        self._requests.append(request)
+
+    def pump(self, now_s: float) -> list[tuple[float, ModelEvent]]:
+        """Works until it is ahead of ``now_s``; returns (time of delivery, event), in order."""
+        out: list[tuple[float, ModelEvent]] = [(now_s, event) for event in self._loaded]
+        self._loaded.clear()
+        if self._is_idle:
+            self._busy_until_s = max(self._busy_until_s, now_s)
+        while self._busy_until_s <= now_s and self.has_work:
+            if hasattr(self._model, "step_cost_s"):
+                self._model.step_cost_s = 0.0  # what does not reach the model costs nothing
+            started = time.perf_counter()
+            if self._requests:
+                events = self._host.handle(self._requests.popleft())
+            else:
+                events = self._host.step()
+            measured_s = time.perf_counter() - started
+            self._busy_until_s += float(getattr(self._model, "step_cost_s", measured_s))
+            out += [(self._busy_until_s, event) for event in events]
+        self._is_idle = not self.has_work
+        return out
+
+    def stop(self) -> None:
+        if not self._host.is_finished:
+            self._host.close()
+        self._requests.clear()
+
+    def threads(self) -> tuple[threading.Thread, ...]:
+        return ()
+
+
+def _ended(name: str, exit_code: int | None) -> WorkerFailed:
+    """Nobody here killed it; what the system kills without asking has mostly used up its memory."""
+    message = f"the model's process ended (exit code {exit_code})"
+    is_killed = sys.platform != "win32" and exit_code == -signal.SIGKILL
+    kind = FailureKind.OUT_OF_MEMORY if is_killed else FailureKind.CRASHED
+    return WorkerFailed(name, message, kind)
+
+
+def _send_all(outbox: RequestQueue, pipe: Connection) -> None:
+    try:
+        while (request := outbox.take(block=True)) is not None:
+            pipe.send(request)
+    except OSError as error:
+        log.debug("the model's pipe ended: %s", type(error).__name__)
+
+
+def _received(message: object) -> ModelEvent:
+    """Arrays that were read-only on the other side are so here too."""
+    event = cast(ModelEvent, message)
+    if isinstance(event, SpeechChunk):
+        samples = event.samples
+        samples.flags.writeable = False
+        return replace(event, samples=samples)
+    return event

@@ -1,0 +1,89 @@
+"""Scorecards as JSON and as a table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from app.evaluation.scorecard import (
+    Machine,
+    Scorecard,
+    cell,
+    command_line,
+    percentile,
+    render,
+    share_percent,
+    this_machine,
+)
+
+MACHINE = Machine("a processor", 2, 16.0, "3.11.7", "Linux 6")
+CARD = Scorecard(
+    "duplex",
+    "parley bench duplex DIR",
+    (
+        {"detector": "timer", "end_latency_p50_ms": 1234.5678, "missed": None},
+        {"detector": "balanced", "end_latency_p50_ms": 590.0, "missed": 0},
+    ),
+    MACHINE,
+    ("a note",),
+)
+
+
+def test_json_holds_rows_command_and_machine(tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    CARD.write_json(path)
+    card = json.loads(path.read_text(encoding="utf-8"))
+    assert card["bench"] == "duplex"
+    assert card["command"] == "parley bench duplex DIR"
+    assert card["machine"]["cores"] == 2
+    assert card["rows"][0] == {"detector": "timer", "end_latency_p50_ms": 1234.568, "missed": None}
+
+
+def test_the_table_has_every_value_and_the_footer() -> None:
+    text = render(CARD)
+    lines = text.splitlines()
+    assert lines[0].split() == ["detector", "end_latency_p50_ms", "missed"]
+    assert lines[2].split() == ["timer", "1235", "-"]
+    assert "note: a note" in text
+    assert "command: parley bench duplex DIR" in text
+    assert "2 cores, 16.0 GB" in text
+
+
+def test_a_wide_table_is_printed_sideways() -> None:
+    lines = render(CARD, width=35).splitlines()
+    assert lines[0].split() == ["detector", "timer", "balanced"]
+    assert lines[2].split() == ["end_latency_p50_ms", "1235", "590"]
+
+
+def test_more_rows_than_fit_side_by_side_go_into_blocks() -> None:
+    card = Scorecard("turns", "x", tuple({"detector": f"timer {i}"} for i in range(9)), MACHINE)
+    text = render(card, width=30)
+    table = text.partition("command:")[0]
+    assert all(f"timer {i}" in table for i in range(9))
+
+
+def test_an_empty_card_says_so() -> None:
+    assert "nothing measured" in render(Scorecard("turns", "x", (), MACHINE))
+
+
+def test_cells_keep_three_digits_or_so() -> None:
+    assert [cell(v) for v in (None, "a", 7, 0.0, 0.1234, 12.34, 123.4)] == [
+        "-", "a", "7", "0", "0.123", "12.3", "123",
+    ]  # fmt: skip
+
+
+def test_nothing_measured_is_none_not_zero() -> None:
+    assert percentile([], 50) is None
+    assert share_percent(0, 0) is None
+    assert percentile([1.0, 3.0], 50) == 2.0
+    assert share_percent(1, 4) == 25.0
+
+
+def test_the_command_can_be_typed_again() -> None:
+    assert command_line(["bench", "duplex", "my dir"]) == "parley bench duplex 'my dir'"
+
+
+def test_this_machine_is_described() -> None:
+    machine = this_machine()
+    assert machine.n_cores >= 1
+    assert machine.python in machine.line()

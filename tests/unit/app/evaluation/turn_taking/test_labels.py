@@ -1,0 +1,168 @@
+"""Readers of labelled recordings: what they give and what they say about bad input."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.evaluation.turn_taking.labels import (
+    LabelsError,
+    Span,
+    read_channels,
+    read_noise,
+    read_overlaps,
+    read_turns,
+)
+
+TURN: dict[str, object] = {
+    "id": "a",
+    "path": "turns/a.flac",
+    "kind": "pause_inserted",
+    "lang": "en",
+    "events": [
+        {"event": "speech_start", "t": 0.2},
+        {"event": "pause", "start": 0.5, "end": 0.9, "inserted_s": 0.4},
+        {"event": "end_of_turn", "t": 1.5},
+    ],
+}
+SCENE: dict[str, object] = {
+    "id": "s",
+    "path": "bargein/s.flac",
+    "category": "backchannel",
+    "lang": "en",
+    "far": {"segments": [[0.4, 1.0], [1.2, 2.0]]},
+    "events": [{"event": "user_backchannel", "onset": 0.8, "end": 1.1}],
+}
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+
+
+def folder_with(folder: Path, kind: str, record: object) -> Path:
+    (folder / kind).mkdir(exist_ok=True)
+    for name in ("a", "s"):
+        (folder / kind / f"{name}.flac").touch()
+    (folder / kind / "labels.jsonl").write_text(json.dumps(record) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_a_turn_has_its_pauses_and_its_end(tmp_path: Path) -> None:
+    (clip,) = read_turns(folder_with(tmp_path, "turns", TURN))
+    assert clip.pauses == (Span(0.5, 0.9),)
+    assert clip.is_inserted == (True,)
+    assert clip.end_s == clip.stop_s == 1.5
+
+
+def test_a_truncated_turn_stops_without_an_end(tmp_path: Path) -> None:
+    events = [{"event": "incomplete_stop", "t": 1.1}]
+    (clip,) = read_turns(folder_with(tmp_path, "turns", TURN | {"events": events}))
+    assert clip.end_s is None
+    assert clip.stop_s == 1.1
+
+
+def test_a_scene_has_its_far_end_and_events(tmp_path: Path) -> None:
+    (scene,) = read_overlaps(folder_with(tmp_path, "bargein", SCENE))
+    assert scene.far == Span(0.4, 2.0)
+    assert [event.kind for event in scene.events] == ["user_backchannel"]
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"path": "turns/none.flac"}, "path"),
+        ({"lang": 3}, "lang"),
+        ({"events": "none"}, "events"),
+        ({"events": []}, "events"),
+        ({"events": [{"event": "pause", "start": 2.0, "end": 1.0, "inserted_s": 0}]}, "end"),
+        ({"events": [{"event": "end_of_turn", "t": -1.0}]}, '"t"'),
+        ({"events": [{"event": "end_of_turn", "t": True}]}, '"t"'),
+    ],
+)
+def test_bad_turn_labels_give_one_line_with_file_and_key(
+    tmp_path: Path, change: dict[str, object], key: str
+) -> None:
+    folder = folder_with(tmp_path, "turns", TURN | change)
+    with pytest.raises(LabelsError) as caught:
+        read_turns(folder)
+    assert "labels.jsonl:1" in str(caught.value)
+    assert key in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("far", [{"segments": 3}, {"segments": [[1.0]]}, "loud"])
+def test_a_bad_far_end_is_named(tmp_path: Path, far: object) -> None:
+    with pytest.raises(LabelsError, match="far"):
+        read_overlaps(folder_with(tmp_path, "bargein", SCENE | {"far": far}))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]"])
+def test_a_file_that_is_no_list_of_objects_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "turns").mkdir()
+    (tmp_path / "turns" / "labels.jsonl").write_text(text, encoding="utf-8")
+    with pytest.raises(LabelsError, match=r"labels\.jsonl"):
+        read_turns(tmp_path)
+
+
+def test_a_part_that_is_missing_holds_nothing(tmp_path: Path) -> None:
+    assert (read_turns(tmp_path), read_overlaps(tmp_path), read_noise(tmp_path, ())) == ((), (), ())
+
+
+def test_labels_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "bargein" / "labels.jsonl").mkdir(parents=True)
+    with pytest.raises(LabelsError, match="cannot read"):
+        read_overlaps(tmp_path)
+
+
+def test_noises_that_were_not_trained_on_are_held_out(tmp_path: Path) -> None:
+    noise = {"event": "noise_event", "onset": 0.8, "end": 1.1, "clip": "bark"}
+    folder = folder_with(tmp_path, "bargein", SCENE | {"events": [noise]})
+    (folder / "noise").mkdir()
+    rows = [
+        {"id": "bark", "path": "noise/bark.ogg", "train_ok": True},
+        {"id": "rain", "path": "noise/rain.ogg", "train_ok": True},
+        {"id": "door", "path": "noise/door.ogg", "train_ok": False},
+        {"id": "bell", "path": "noise/bell.ogg"},
+        {"id": "talk", "path": "speech/talk.flac", "train_ok": False},
+    ]
+    for row in rows[:4]:
+        (folder / str(row["path"])).touch()
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "manifest.jsonl").write_text(lines, encoding="utf-8")
+    clips = read_noise(folder, read_overlaps(folder))
+    assert {clip.name: clip.is_held_out for clip in clips} == {
+        "bark": True,
+        "rain": False,
+        "door": True,
+        "bell": True,
+    }
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(sorted(TURN)), json_values)
+def test_any_value_of_any_key_is_read_or_refused(tmp_path: Path, key: str, value: object) -> None:
+    folder = folder_with(tmp_path, "turns", TURN | {key: value})
+    with contextlib.suppress(LabelsError):
+        assert len(read_turns(folder)) == 1
+
+
+def test_recordings_are_checked(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    sf.write(path, np.zeros((800, 2), np.float32), 16_000)
+    assert read_channels(path, 2).shape == (2, 800)
+    with pytest.raises(LabelsError, match="2 channels where 1"):
+        read_channels(path, 1)
+    sf.write(path, np.zeros(800, np.float32), 8000)
+    with pytest.raises(LabelsError, match="8000 Hz"):
+        read_channels(path, 1)
+    path.write_text("no sound")
+    with pytest.raises(LabelsError, match="not a readable recording"):
+        read_channels(path, 1)

@@ -1,0 +1,40 @@
+"""Asked twice, computed once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.evaluation.turn_taking.predictor_run import N_ANSWERS, RememberedSounds, RememberedWords
+from tests.fakes.duplex import FakeTurnClassifier, FakeUtteranceReader
+
+SOUND = np.arange(8, dtype=np.float32)
+
+
+def test_the_same_sound_is_judged_once_and_charged_each_time() -> None:
+    network = FakeTurnClassifier(0.7)
+    remembered = RememberedSounds(network)
+    assert [remembered.p_complete(SOUND) for _ in range(3)] == [0.7] * 3
+    first_s = remembered.last_inference_s
+    remembered.p_complete(SOUND + 1)
+    assert remembered.p_complete(SOUND) == 0.7
+    assert remembered.last_inference_s == pytest.approx(first_s)
+    assert len(network.heard) == 2
+
+
+def test_the_same_words_are_read_once_and_charged_each_time() -> None:
+    reader = FakeUtteranceReader(1.5)
+    remembered = RememberedWords(reader)
+    assert [remembered.logit("tea and") for _ in range(3)] == [1.5] * 3
+    assert remembered.last_inference_s == reader.last_inference_s
+    assert reader.read == ["tea and"]
+
+
+def test_the_oldest_answers_are_forgotten() -> None:
+    reader = FakeUtteranceReader(None)
+    remembered = RememberedWords(reader)
+    for i in range(N_ANSWERS + 1):
+        remembered.logit(str(i))
+    remembered.logit("0")
+    remembered.logit(str(N_ANSWERS))
+    assert len(reader.read) == N_ANSWERS + 2

@@ -1,0 +1,97 @@
+"""What the predictor was given comes back bit for bit, whatever fields it has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.replay.codec import CodecError, Row, columns_of, rows_of, without_sound
+from audio_io.frames import AudioFrame, frozen
+from model.types import AgentState, UserState
+
+RNG = np.random.default_rng(3)
+
+
+def sound(start: int) -> AudioFrame:
+    samples = RNG.standard_normal(160).astype(np.float32)
+    samples[0] = -0.0
+    return AudioFrame(frozen(samples), start)
+
+
+def rows() -> list[Row]:
+    first = UserState(sound(0), 0.1, False, -60.1, aec_has_converged=False)
+    later = UserState(sound(160), 1 / 3, True, -20.0, "hello you", 0.7)
+    quiet = AgentState()
+    speaking = AgentState(True, -21.3, "It is", sound(160))
+    return [(first, quiet), (later, speaking), (later, quiet)]
+
+
+def written(given: list[Row]) -> tuple[dict[str, np.ndarray], list[str]]:
+    texts: list[str] = []
+
+    def text_id(text: str) -> int:
+        if text not in texts:
+            texts.append(text)
+        return texts.index(text)
+
+    return columns_of(given, text_id), texts
+
+
+def test_rows_come_back_bit_for_bit() -> None:
+    given = rows()
+    back = list(rows_of(*written(given)))
+    assert len(back) == len(given)
+    for (user, agent), (user_back, agent_back) in zip(given, back, strict=True):
+        assert user.frame.samples.tobytes() == user_back.frame.samples.tobytes()
+        assert (user.frame.start, user.frame.rate_hz) == (
+            user_back.frame.start, user_back.frame.rate_hz,
+        )  # fmt: skip
+        assert replace(user, frame=user_back.frame) == user_back
+        if agent.far is None or agent_back.far is None:
+            assert agent == agent_back
+        else:
+            assert agent.far.samples.tobytes() == agent_back.far.samples.tobytes()
+            assert replace(agent, far=agent_back.far) == agent_back
+
+
+def test_frames_that_come_back_cannot_be_written_to() -> None:
+    ((user, _), *_) = rows_of(*written(rows()))
+    assert not user.frame.samples.flags.writeable
+
+
+def test_a_field_that_an_older_recording_lacks_has_its_default() -> None:
+    arrays, texts = written(rows())
+    del arrays["user.aec_has_converged"]
+    assert all(user.aec_has_converged for user, _ in rows_of(arrays, texts))
+
+
+def test_sound_that_was_left_out_is_silence_of_the_same_length() -> None:
+    arrays, texts = written(rows())
+    users = [user for user, _ in rows_of(without_sound(arrays), texts)]
+    assert [user.frame.end for user in users] == [160, 320, 320]
+    assert not any(user.frame.samples.any() for user in users)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "complaint"),
+    [
+        ("user.p_speech", lambda a: a[:-1], "different lengths"),
+        ("user.frame.samples", lambda a: a[:-1], "does not hold the sound"),
+        ("user.frame.start", lambda a: a[:-1], "different lengths"),
+        ("user.partial_text", lambda a: a + 7, "names text 7 of 3"),
+        ("user.p_speech", lambda a: a[None], "lacks the column user.p_speech"),
+    ],
+)
+def test_columns_that_do_not_fit_are_named(name: str, damage, complaint: str) -> None:
+    arrays, texts = written(rows())
+    with pytest.raises(CodecError, match=complaint):
+        list(rows_of({**arrays, name: damage(arrays[name])}, texts))
+
+
+def test_a_column_that_is_needed_is_asked_for() -> None:
+    arrays, texts = written(rows())
+    del arrays["user.p_speech"]
+    with pytest.raises(CodecError, match="lacks a column"):
+        list(rows_of(arrays, texts))

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from model.duplex.classes import NOT_SCORED, OVERLAP, USER_FLOOR, Outcome
+from model.training.duplex.data import conversation_scenes as floor_scenes
+from model.training.duplex.data import conversation_scenes as overlap_scenes
+from model.training.duplex.data.plan import SHARES
+from model.training.duplex.data.scene import Scene, Truth, truth_of
+from tests.fakes.duplex_scenes import tone_company
+
+COMPANY = tone_company()
+
+
+def truth(scene: Scene) -> Truth:
+    return truth_of(scene, len(scene.microphone) // 1280)
+
+
+def made(kind: str, seed: int = 1) -> Scene:
+    return SHARES[kind][1](COMPANY, "en", np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("kind", SHARES)
+def test_every_kind_gives_sound_and_outcomes_of_its_regime(kind: str) -> None:
+    scene = made(kind)
+    told = truth(scene)
+    scored = told.outcomes != NOT_SCORED
+    assert scored.any()
+    assert set(told.outcomes[scored & told.is_overlap]) <= set(OVERLAP)
+    assert set(told.outcomes[scored & ~told.is_overlap]) <= set(USER_FLOOR)
+    assert len(scene.microphone) == len(scene.loudspeaker)
+    assert np.isfinite(scene.microphone).all()
+    assert float(np.abs(scene.microphone).max()) <= 1.0
+    assert float(np.abs(scene.microphone).max()) > 0.0
+
+
+@pytest.mark.parametrize("kind", SHARES)
+def test_the_same_chance_gives_the_same_scene(kind: str) -> None:
+    first, second = made(kind, 7), made(kind, 7)
+    assert np.array_equal(first.microphone, second.microphone)
+    assert np.array_equal(first.loudspeaker, second.loudspeaker)
+    assert first.labels == second.labels
+
+
+def test_a_finished_turn_is_over_and_a_broken_one_is_not() -> None:
+    assert Outcome.END_OF_TURN in truth(made("paused_turn")).outcomes
+    told = truth(floor_scenes.truncated_turn(COMPANY, "en", np.random.default_rng(3)))
+    assert Outcome.END_OF_TURN not in told.outcomes
+    assert Outcome.CONTINUE in told.outcomes
+
+
+def test_the_pauses_of_a_turn_belong_to_it() -> None:
+    """From the first sound to the last, without a gap."""
+    told = truth(made("dictating_turn", 4))
+    steps = np.flatnonzero(told.outcomes == Outcome.CONTINUE)
+    assert np.array_equal(steps, np.arange(steps[0], steps[-1] + 1))
+    end = np.flatnonzero(told.outcomes == Outcome.END_OF_TURN)
+    assert end[0] == steps[-1] + 1
+    assert len(end) == pytest.approx(floor_scenes.LISTENING_S / 0.08, abs=1.0)
+
+
+def test_echo_alone_is_never_anything_but_noise() -> None:
+    told = truth(made("echo_only"))
+    assert set(told.outcomes[told.is_overlap]) == {Outcome.NOISE}
+
+
+def test_a_backchannel_is_no_interruption() -> None:
+    found = set(truth(made("backchannel")).outcomes) - {NOT_SCORED}
+    assert found == {Outcome.NOISE, Outcome.BACKCHANNEL}
+
+
+def test_yes_but_turns_into_an_interruption() -> None:
+    told = truth(overlap_scenes.acknowledged_demand(COMPANY, "en", np.random.default_rng(2)))
+    acknowledged = np.flatnonzero(told.outcomes == Outcome.BACKCHANNEL)
+    demanded = np.flatnonzero(told.outcomes == Outcome.INTERRUPTION)
+    assert len(acknowledged)
+    assert len(demanded)
+    assert acknowledged[-1] < demanded[0]
+
+
+def test_an_interruption_that_is_let_through_ends_as_a_turn() -> None:
+    told = truth(made("yielded", 5))
+    interrupted = np.flatnonzero(told.outcomes == Outcome.INTERRUPTION)
+    assert told.is_overlap[interrupted].all()
+    assert interrupted[-1] < np.flatnonzero(told.outcomes == Outcome.END_OF_TURN)[0]

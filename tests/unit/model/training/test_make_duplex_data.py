@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import safetensors.numpy
+
+from model.training.duplex.data.dataset import read_clips
+from model.training.make_duplex_data import main
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("duplex")
+    assert main([str(out), "--tiny"]) == 0
+    return out
+
+
+def test_a_tiny_set_is_what_the_trainer_reads(made: Path) -> None:
+    clips = read_clips(made)
+    assert {clip.split for clip in clips} == {"train", "val"}
+    for split in ("train", "val"):
+        steps = [clip for clip in clips if clip.split == split]
+        assert any(clip.is_overlap.any() for clip in steps)
+        assert any((~clip.is_overlap).any() for clip in steps)
+    rows = [json.loads(line) for line in (made / "clips.jsonl").read_text().splitlines()]
+    keys = "id split kind language source speaker licence seconds seed"
+    assert set(rows[0]) == set(keys.split())
+
+
+def test_a_second_run_makes_nothing_again(made: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in made.rglob("*.safetensors")}
+    assert main([str(made), "--tiny"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in made.rglob("*.safetensors")} == before
+
+
+def test_a_clip_that_is_gone_comes_back_the_same(made: Path) -> None:
+    name = read_clips(made)[0].id
+    shard = made / "shard-000.safetensors"
+    before = safetensors.numpy.load(shard.read_bytes())
+    for path in (*(made / "heard").glob(f"{name}.*"), shard):
+        path.unlink()
+    assert main([str(made), "--tiny"]) == 0
+    after = safetensors.numpy.load(shard.read_bytes())
+    assert before.keys() == after.keys()
+    assert all((before[key] == after[key]).all() for key in before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--minutes", "0"], "--minutes 0.0: must be more than 0"),
+        (["--workers", "9"], "--workers 9: must be 1 to 2"),
+        (["--tiny", "--real", "/nowhere"], "no manifest.jsonl in it"),
+    ],
+)
+def test_bad_input_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str
+) -> None:
+    assert main([str(tmp_path / "out"), *arguments]) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert complaint in said
