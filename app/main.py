@@ -45,9 +45,9 @@ from model.cascade.clauses import ClauseSplitter
 from model.cascade.engines import RATE_HZ as SYNTHESIS_RATE_HZ
 from model.cascade.synthesizer import Synthesizer
 from model.duplex.lexicon import read_lexicons
-from model.duplex.loading import PredictorFactory
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
-from model.duplex.predictor_card import PACES
+from model.duplex.predictor_card import ENDPOINTING_MODES
+from model.duplex.predictor_factory import PredictorFactory
 from model.errors import ModelError
 from model.events import ModelEvent
 from model.interfaces import DuplexPredictor
@@ -145,7 +145,7 @@ class _Predictors:
         conversation = settings.conversation
         return self.kit.predictor(
             PredictorSettings(
-                pace=conversation.patience,
+                endpointing_mode=conversation.endpointing_mode,
                 longest_wait_ms=conversation.endpoint_max_wait_ms,
                 extra_stop_words={"en": conversation.extra_stop_words},
             )
@@ -300,16 +300,17 @@ def bench_makers() -> DuplexMakers:
     classifier = None if network is None else RememberedSounds(network)
     reader = None if words is None else RememberedWords(words)
 
-    def predictor(pace: str) -> TrainedDuplexPredictor:
-        return kit.predictor(PredictorSettings(pace=pace), classifier=classifier, reader=reader)
+    def predictor(mode: str) -> TrainedDuplexPredictor:
+        settings = PredictorSettings(endpointing_mode=mode)
+        return kit.predictor(settings, classifier=classifier, reader=reader)
 
     return DuplexMakers(
-        predictors={pace: partial(predictor, pace) for pace in PACES},
+        predictors={mode: partial(predictor, mode) for mode in ENDPOINTING_MODES},
         canceller=lambda: WebRtcEchoCanceller(CancellerSettings()),
         detector=lambda: SileroVad(store.require(_VAD_WEIGHTS)),
         recognizer=partial(open_recognizer, store.folder),
         classifier=classifier,
-        n_parameters=dict.fromkeys(PACES, kit.network.n_parameters),
+        n_parameters=dict.fromkeys(ENDPOINTING_MODES, kit.network.n_parameters),
         close=kit.close,
     )
 

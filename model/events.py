@@ -65,7 +65,7 @@ class TurnTranscribed:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnOpinion:
+class TurnScored:
     """What a model that hears thinks of the pause in which it was told that the turn paused.
 
     Attributes:
@@ -163,7 +163,7 @@ ModelEvent = (
     | ModelReady
     | TranscriptPartial
     | TurnTranscribed
-    | TurnOpinion
+    | TurnScored
     | TextDelta
     | SpeechChunk
     | GenerationStarted

@@ -13,7 +13,7 @@ from model.events import (
     LoadProgress,
     ReplyEvent,
     TranscriptPartial,
-    TurnOpinion,
+    TurnScored,
     TurnTranscribed,
 )
 from model.types import (
@@ -61,7 +61,7 @@ class SpeechModel(Protocol):
         """Takes 16 kHz user audio of the open turn; may answer with a partial transcript."""
         ...
 
-    def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed | TurnOpinion]:
+    def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed | TurnScored]:
         """The user paused: transcribe what was heard so far. The turn may still be reopened.
 
         Words of the turn before, which was answered by ear, may come first if they were late. A

@@ -131,7 +131,7 @@ class AgentState:
     far: AudioFrame | None = None
 
 
-NO_OPINION = 0.5
+NO_SCORE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +141,11 @@ class UserState:
     Attributes:
         frame: clean user audio, 160 samples at 16 kHz.
         p_speech: voice probability.
-        is_speech: the segmenter's opinion.
+        is_speech: the segmenter's decision.
         partial_text: words recognised so far in the open turn ("" if none yet).
         partial_at_s: end of the audio that ``partial_text`` covers.
         aec_has_converged: False raises the bar for interruptions.
-        model_p_end: the speech model's opinion of the present pause; 0.5 where it has none.
+        model_p_end: the speech model's score of the present pause; 0.5 where it has none.
     """
 
     frame: AudioFrame
@@ -155,7 +155,7 @@ class UserState:
     partial_text: str = ""
     partial_at_s: float = 0.0
     aec_has_converged: bool = True
-    model_p_end: float = NO_OPINION
+    model_p_end: float = NO_SCORE
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class DuplexPrediction:
     Attributes:
         at_s: end of the audio it saw, on the microphone's clock.
         p_end_of_turn: the user has finished.
-        p_continue: the user pauses and will go on.
+        p_hold: the user pauses and will go on.
         p_interruption: the user wants the floor while the assistant speaks.
         p_backchannel: the user only acknowledges.
         p_noise: this is no speech at all.
@@ -178,7 +178,7 @@ class DuplexPrediction:
 
     at_s: float
     p_end_of_turn: float = 0.0
-    p_continue: float = 0.0
+    p_hold: float = 0.0
     p_interruption: float = 0.0
     p_backchannel: float = 0.0
     p_noise: float = 0.0

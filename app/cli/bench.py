@@ -74,15 +74,15 @@ def run_bench(
 
 
 def _duplex(args: argparse.Namespace, makers: DuplexMakers) -> Scorecard:
-    paces = args.pace or tuple(makers.predictors)
-    unknown = [pace for pace in paces if pace not in makers.predictors]
+    modes = args.mode or tuple(makers.predictors)
+    unknown = [mode for mode in modes if mode not in makers.predictors]
     try:
         if unknown:
             what = f"{unknown[0]} is none of {', '.join(makers.predictors)}"
-            raise BadInputError(None, "--pace", what, "name one of them")
+            raise BadInputError(None, "--mode", what, "name one of them")
         return run_duplex(
             args.dir,
-            replace(makers, predictors={pace: makers.predictors[pace] for pace in paces}),
+            replace(makers, predictors={mode: makers.predictors[mode] for mode in modes}),
             command=args.command_line,
             only_held_out=args.split == "test",
         )

@@ -104,7 +104,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         kind.add_argument("--model", default="", metavar="NAME")
         kind.add_argument("--json", type=Path, default=None, metavar="FILE")
         if name == "duplex":
-            kind.add_argument("--pace", action="append", metavar="NAME", help="default: all")
+            kind.add_argument("--mode", action="append", metavar="NAME", help="default: all")
             kind.add_argument(
                 "--split",
                 choices=("test", "all"),

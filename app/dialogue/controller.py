@@ -77,7 +77,7 @@ from app.dialogue.events import (
     TextDelta,
     TextSubmitted,
     TranscriptPartial,
-    TurnOpinion,
+    TurnScored,
     TurnTranscribed,
     WorkerFailed,
     WorkerStats,
@@ -146,7 +146,7 @@ def _dispatch(move: Move, event: DialogueEvent) -> None:
             DeviceLost()
             | DeviceReturned()
             | LoadProgress()
-            | TurnOpinion()
+            | TurnScored()
             | TextDelta()
             | SpeechChunk()
             | GenerationStarted()

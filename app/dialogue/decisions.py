@@ -148,7 +148,7 @@ def _cause(note: NoteDecision, event: DialogueEvent, latest: DuplexPrediction) -
 def _of_prediction(latest: DuplexPrediction, now_s: float) -> tuple[tuple[str, float], ...]:
     return (
         ("p_end_of_turn", latest.p_end_of_turn),
-        ("p_continue", latest.p_continue),
+        ("p_hold", latest.p_hold),
         ("p_interruption", latest.p_interruption),
         ("p_backchannel", latest.p_backchannel),
         ("p_noise", latest.p_noise),

@@ -49,7 +49,7 @@ from app.dialogue.events import (
     SpeechChunk,
     TextDelta,
     TranscriptPartial,
-    TurnOpinion,
+    TurnScored,
     TurnTranscribed,
     WorkerFailed,
 )
@@ -59,7 +59,7 @@ from app.dialogue.trace import DialogueTrace
 from app.dialogue.user_audio import TurnAudioFeed
 from audio_io.frames import AudioFrame
 from model.requests import Cancel, ModelRequest, Reply, Say, UseVoice
-from model.types import NO_OPINION, ReplyRequest, TurnKey, VoiceChoice
+from model.types import NO_SCORE, ReplyRequest, TurnKey, VoiceChoice
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class Dialogue:
         self.voice = VoiceChoice()
         self.language = "en"
         self.partial: tuple[str, float] = ("", 0.0)
-        self._opinion: TurnOpinion | None = None
+        self._turn_score: TurnScored | None = None
         self.captions = LiveCaptions()
         self.conversation = conversation
         self.record = record
@@ -134,10 +134,10 @@ class Dialogue:
 
     @property
     def model_p_end(self) -> float:
-        """The model's opinion of the present pause; 0.5 where it has none."""
-        turn, opinion = self.state.turn, self._opinion
-        is_current = turn is not None and opinion is not None and turn.key == opinion.key
-        return opinion.p_end_of_turn if opinion is not None and is_current else NO_OPINION
+        """The model's score of the present pause; 0.5 where it has none."""
+        turn, score = self.state.turn, self._turn_score
+        is_current = turn is not None and score is not None and turn.key == score.key
+        return score.p_end_of_turn if score is not None and is_current else NO_SCORE
 
     # -- events --------------------------------------------------------------------------------
 
@@ -178,8 +178,8 @@ class Dialogue:
                 self.desk.complete_all()
             case TranscriptPartial() | TurnTranscribed():
                 self._take_words(event)
-            case TurnOpinion():
-                self._opinion = event
+            case TurnScored():
+                self._turn_score = event
             case PlaybackProgressed(generation=generation, heard_text_end=end):
                 self.captions.reply_heard(generation, end)
             case _:

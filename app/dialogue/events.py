@@ -27,7 +27,7 @@ from model.events import (
     SpeechChunk,
     TextDelta,
     TranscriptPartial,
-    TurnOpinion,
+    TurnScored,
     TurnTranscribed,
     WorkerFailed,
     WorkerStats,
@@ -119,7 +119,7 @@ DialogueEvent = (
     | ModelReady
     | TranscriptPartial
     | TurnTranscribed
-    | TurnOpinion
+    | TurnScored
     | TextDelta
     | SpeechChunk
     | GenerationStarted

@@ -169,7 +169,7 @@ class DialogueTrace:
             "duplex_prediction",
             prediction.at_s,
             p_end_of_turn=prediction.p_end_of_turn,
-            p_continue=prediction.p_continue,
+            p_hold=prediction.p_hold,
             p_interruption=prediction.p_interruption,
             p_backchannel=prediction.p_backchannel,
             p_noise=prediction.p_noise,

@@ -13,7 +13,7 @@ from app.dialogue.dialogue import Dialogue
 from app.dialogue.state import Phase
 from audio_io.events import UserAudio
 from model.interfaces import DuplexPredictor
-from model.types import NO_OPINION, AgentState, DuplexPrediction, UserState
+from model.types import NO_SCORE, AgentState, DuplexPrediction, UserState
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class DialogueView:
         is_agent_speaking: a reply is audible, ducked or held.
         agent_text: what has been heard of it.
         partial_text: words of the user's open turn, and ``partial_at_s`` where their audio ends.
-        model_p_end: the speech model's opinion of the present pause; 0.5 where it has none.
+        model_p_end: the speech model's score of the present pause; 0.5 where it has none.
     """
 
     is_agent_speaking: bool = False
@@ -32,7 +32,7 @@ class DialogueView:
     partial_text: str = ""
     partial_at_s: float = 0.0
     has_echo_converged: bool = False
-    model_p_end: float = NO_OPINION
+    model_p_end: float = NO_SCORE
 
 
 class DuplexRunner:

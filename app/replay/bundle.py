@@ -21,7 +21,15 @@ from app.dialogue.effects import Effect
 from app.dialogue.events import DialogueEvent
 from app.dialogue.state import DialogueRules, DialogueState
 from app.messages.errors import BadInputError
-from app.replay.codec import CodecError, Row, decode, decode_effect, decode_event, rows_of
+from app.replay.codec import (
+    CodecError,
+    Row,
+    decode,
+    decode_effect,
+    decode_event,
+    rows_of,
+    with_new_names,
+)
 from app.replay.writer import FORMAT, MANIFEST, VERSION
 from app.settings.option import problem_with
 from app.settings.settings import Settings, options
@@ -123,7 +131,7 @@ class _StepReader:
     def read(self, path: Path) -> None:
         for n, line in enumerate(path.read_bytes().splitlines(), 1):
             try:
-                self._take(json.loads(line))
+                self._take(with_new_names(json.loads(line)))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise _damaged(path, f"line {n}: {_cause(error)}") from None
 

@@ -36,6 +36,17 @@ _SOUNDLESS = frozen(np.empty(0, dtype=np.float32))
 _ANNOTATED = {"TurnKey": TurnKey, "VoicePreset": VoicePreset}
 
 
+OLD_NAMES = {
+    "p_continue": "p_hold",
+    "network_continue": "network_hold",
+    "own_pauses_extra_ms": "adaptive_extra_ms",
+    "own pauses are long": "this speaker pauses for long",
+    "TurnOpinion": "TurnScored",
+    "conversation.patience": "conversation.endpointing_mode",
+}
+"""Names in recordings made before they were renamed, and what they are called now."""
+
+
 class CodecError(ValueError):
     """What was read is no such value; the message names the field."""
 
@@ -60,6 +71,16 @@ def encode(value: object) -> Json:
     if isinstance(value, tuple | list):
         return [encode(item) for item in cast("Sequence[object]", value)]
     raise TypeError(f"a replay cannot hold {type(value).__name__}")
+
+
+def with_new_names(data: Json) -> Json:
+    """Return ``data`` with every key and every whole string of ``OLD_NAMES`` renamed."""
+    if isinstance(data, dict):
+        items = cast("dict[str, Json]", data).items()
+        return {OLD_NAMES.get(key, key): with_new_names(value) for key, value in items}
+    if isinstance(data, list):
+        return [with_new_names(item) for item in cast("list[Json]", data)]
+    return OLD_NAMES.get(data, data) if isinstance(data, str) else data
 
 
 def encode_named(value: DialogueEvent | Effect) -> dict[str, Json]:

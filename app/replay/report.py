@@ -116,7 +116,7 @@ def _rows(bundle: Bundle, begin_s: float, end_s: float) -> Iterator[tuple[str, .
 
 def _prediction(prediction: DuplexPrediction) -> str:
     numbers = (
-        ("end", prediction.p_end_of_turn), ("continue", prediction.p_continue),
+        ("end", prediction.p_end_of_turn), ("hold", prediction.p_hold),
         ("interruption", prediction.p_interruption), ("backchannel", prediction.p_backchannel),
         ("noise", prediction.p_noise), ("silence_ms", prediction.silence_ms),
         ("wait_ms", prediction.wait_ms), *prediction.inputs,

@@ -100,7 +100,7 @@ def _predicts_with(settings: Settings) -> tuple[object, ...]:
     """What asks for a fresh predictor when it changes."""
     conversation = settings.conversation
     return (
-        conversation.patience,
+        conversation.endpointing_mode,
         conversation.extra_stop_words,
         conversation.endpoint_max_wait_ms,
         settings.privacy.record_audio,

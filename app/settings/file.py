@@ -27,7 +27,15 @@ from model.files.whole_file import put_aside, write_atomically
 Tables = MutableMapping[str, Any]
 Migration = Callable[[Tables], None]
 
-MIGRATIONS: tuple[Migration, ...] = ()
+
+def _rename_patience(tables: Tables) -> None:
+    conversation = tables.get("conversation")
+    if isinstance(conversation, MutableMapping) and "patience" in conversation:
+        items = cast("Tables", conversation)
+        items["endpointing_mode"] = items.pop("patience")
+
+
+MIGRATIONS: tuple[Migration, ...] = (_rename_patience,)
 """Step ``i`` turns the tables of version ``i + 1`` into those of ``i + 2``, in place."""
 
 _VERSION_KEY = "schema_version"

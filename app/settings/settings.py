@@ -109,10 +109,10 @@ class ConversationSettings:
             choices=("hands-free", "push-to-talk"),
         ),
     )
-    patience: str = _setting(
+    endpointing_mode: str = _setting(
         "balanced",
         Option(
-            "Patience",
+            "Response timing",
             "How long a pause may last before Parley answers.",
             choices=("eager", "balanced", "patient"),
         ),

@@ -7,7 +7,7 @@ Is the user dictating: a number in pieces, an address, a word letter by letter?
 
 Such pieces end like sentences and are not: people look the next one up. Knows words only.
 
-When is a pause the end of the turn? A probability, a silence and a pace give a wait.
+When is a pause the end of the turn? A probability, a silence and a mode give a wait.
 
 Pure; knows neither where the probability comes from nor who speaks.
 """
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from model.duplex.lexicon import Lexicon, n_words_after, of_text, tokens
-from model.duplex.predictor_card import EndPoint
+from model.duplex.predictor_card import EndpointingPoint
 from model.duplex.voice_tracker import MS, Stretch
 
 _N_RUN = 3  # numbers or letters in a row that nobody announced; "twenty five" is no dictation
@@ -103,7 +103,7 @@ END_P = 0.5
 
 _LEAST_WAIT_MS = 200.0  # below this silence is a stop consonant or a breath
 _DICTATION_WAIT_MS = 1500.0  # pauses between groups of digits are 0.4 to 1.2 s long
-_NO_CERTAINTY = 0.5  # share of the pace's probability; from there down the longest wait applies
+_NO_CERTAINTY = 0.5  # share of the mode's probability; from there down the longest wait applies
 _NOT_YET_P = 0.49
 _P_CLIP = 1e-4
 
@@ -115,7 +115,7 @@ class Wait:
     Attributes:
         wait_ms: silence that ends the turn as things stand.
         p_end_of_turn: from ``END_P`` on the turn is over; the odds are the network's over those at
-            which this pace takes a turn.
+            which this mode takes a turn.
     """
 
     wait_ms: float
@@ -138,7 +138,7 @@ def _between(shortest_ms: float, longest_ms: float, certainty: float) -> float:
 
 
 def wait_for(
-    point: EndPoint,
+    point: EndpointingPoint,
     *,
     p_end: float,
     silence_ms: float,
@@ -165,7 +165,7 @@ def wait_for(
 
 
 @dataclass(frozen=True, slots=True)
-class OwnPausesSettings:
+class AdaptiveEndpointingSettings:
     """How far and how fast the delay follows the speaker.
 
     Attributes:
@@ -190,11 +190,11 @@ class OwnPausesSettings:
     phrase_ms: float = 600.0
 
 
-class OwnPauses:
+class AdaptiveEndpointing:
     """Follows the turns of one speaker."""
 
-    def __init__(self, settings: OwnPausesSettings | None = None) -> None:
-        self.settings = settings or OwnPausesSettings()
+    def __init__(self, settings: AdaptiveEndpointingSettings | None = None) -> None:
+        self.settings = settings or AdaptiveEndpointingSettings()
         self._mean_ms = self.settings.typical_ms
         self._forget_phrase()
 

@@ -9,13 +9,13 @@ Names the kind of evidence, never the user's words. Decides nothing.
 
 from __future__ import annotations
 
-from model.duplex.classes import Outcome
-from model.duplex.features import FeatureStream
-from model.duplex.network import Array
-from model.duplex.pause_opinions import ASK_AFTER_MS, PauseOpinions
+from model.duplex.duplex_network import Array
+from model.duplex.end_of_turn_detectors import ASK_AFTER_MS, EndOfTurnDetectors
+from model.duplex.frame_features import FeatureStream
+from model.duplex.outcomes import Outcome
 from model.duplex.voice_tracker import Stretch
 from model.duplex.word_evidence import WordEvidence
-from model.types import NO_OPINION, UserState
+from model.types import NO_SCORE, UserState
 
 _ASKS_FOR_MORE = 0.3  # grammar below this expects another word
 _LONG_PAUSES_MS = 100.0  # extra delay that a person would notice
@@ -23,32 +23,32 @@ _LONG_PAUSES_MS = 100.0  # extra delay that a person would notice
 
 def turn_reason(
     words: WordEvidence,
-    opinions: PauseOpinions,
+    detectors: EndOfTurnDetectors,
     *,
     silence_ms: float,
     is_likely: bool,
     is_over: bool,
     extra_ms: float,
 ) -> str:
-    """``is_likely``: the network takes it for the end; ``is_over``: so does the pace."""
+    """``is_likely``: the network takes it for the end; ``is_over``: so does the mode."""
     if silence_ms <= 0.0:
         return "still speaking"
     if is_likely:
         if not is_over and words.dictation is not None:
             return words.dictation.value
         if not is_over and extra_ms >= _LONG_PAUSES_MS:
-            return "own pauses are long"
-        return _of_end(words, opinions)
+            return "this speaker pauses for long"
+        return _of_end(words, detectors)
     if is_over:
         return "silent for too long"
     if words.dictation is not None:
         return words.dictation.value
-    return _of_pause(words, opinions)
+    return _of_pause(words, detectors)
 
 
-def _of_end(words: WordEvidence, opinions: PauseOpinions) -> str:
-    reads = opinions.of_text is not None and opinions.of_text > 0.0
-    sound = _mean_of_sound(opinions)
+def _of_end(words: WordEvidence, detectors: EndOfTurnDetectors) -> str:
+    reads = detectors.of_text is not None and detectors.of_text > 0.0
+    sound = _mean_of_sound(detectors)
     if reads and sound is not None and sound > 0.0:
         return "words and sound are finished"
     if reads:
@@ -56,19 +56,19 @@ def _of_end(words: WordEvidence, opinions: PauseOpinions) -> str:
     return "sounds finished" if sound is not None and sound > 0.0 else "quiet like an end"
 
 
-def _of_pause(words: WordEvidence, opinions: PauseOpinions) -> str:
+def _of_pause(words: WordEvidence, detectors: EndOfTurnDetectors) -> str:
     if words.is_late or not words.text:
         return "waits for words"
     if words.covers and words.grammar.score < _ASKS_FOR_MORE:
         return f"words ask for more: {words.grammar.reason}"
-    if opinions.of_text is not None and opinions.of_text < 0.0:
+    if detectors.of_text is not None and detectors.of_text < 0.0:
         return "words ask for more"
-    sound = _mean_of_sound(opinions)
+    sound = _mean_of_sound(detectors)
     return "sounds unfinished" if sound is not None and sound < 0.0 else "a short pause so far"
 
 
-def _mean_of_sound(opinions: PauseOpinions) -> float | None:
-    asked = [opinion for opinion in opinions.of_sound if opinion is not None]
+def _mean_of_sound(detectors: EndOfTurnDetectors) -> float | None:
+    asked = [score for score in detectors.of_sound if score is not None]
     return sum(asked) / len(asked) if asked else None
 
 
@@ -79,26 +79,26 @@ def turn_inputs(
     turn: Stretch, stream: FeatureStream, user: UserState, p: Array, extra_ms: float
 ) -> Inputs:
     """``p``: calibrated, float32 (5,); ``network_*`` are those before any policy."""
-    words, opinions = stream.words, stream.opinions
+    words, detectors = stream.words, stream.detectors
     known: list[tuple[str, float]] = [
         ("network_end_of_turn", float(p[Outcome.END_OF_TURN])),
-        ("network_continue", float(p[Outcome.CONTINUE])),
+        ("network_hold", float(p[Outcome.HOLD])),
         ("network_noise", float(p[Outcome.NOISE])),
         ("voice_ms", turn.voice_ms),
-        ("own_pauses_extra_ms", extra_ms),
+        ("adaptive_extra_ms", extra_ms),
         ("has_words", float(bool(words.text))),
         ("words_cover", float(words.covers)),
         ("words_grammar", words.grammar.score),
         ("is_dictated", float(words.dictation is not None)),
     ]
-    if user.model_p_end != NO_OPINION:
+    if user.model_p_end != NO_SCORE:
         known.append(("model_end_of_turn", user.model_p_end))
-    if opinions.of_text is not None:
-        known.append(("words_logit", opinions.of_text))
+    if detectors.of_text is not None:
+        known.append(("words_logit", detectors.of_text))
     known += [
-        (f"sound_logit_{after:.0f}_ms", opinion)
-        for after, opinion in zip(ASK_AFTER_MS, opinions.of_sound, strict=True)
-        if opinion is not None
+        (f"sound_logit_{after:.0f}_ms", score)
+        for after, score in zip(ASK_AFTER_MS, detectors.of_sound, strict=True)
+        if score is not None
     ]
     return tuple(known)
 

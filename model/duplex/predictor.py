@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from model.duplex.classes import Outcome
-from model.duplex.endpointing import END_P, LONGEST_WAIT_MS, OwnPauses, wait_for
+from model.duplex.duplex_network import Array, NetworkState, probabilities
+from model.duplex.end_of_turn_detectors import UtteranceScorer, with_model_score
+from model.duplex.endpointing import END_P, LONGEST_WAIT_MS, AdaptiveEndpointing, wait_for
 from model.duplex.explanations import overlap_inputs, turn_inputs, turn_reason
-from model.duplex.features import FeatureStream, Vector
+from model.duplex.frame_features import FeatureStream, Vector
 from model.duplex.lexicon import Lexicon, extended
-from model.duplex.network import Array, NetworkState, probabilities
+from model.duplex.outcomes import Outcome
 from model.duplex.overlap_policy import (
     CUT_P,
     HOLD_P,
@@ -29,7 +30,6 @@ from model.duplex.overlap_policy import (
     let_go,
     undecided,
 )
-from model.duplex.pause_opinions import UtteranceReader, with_opinion
 from model.duplex.predictor_card import PredictorCard
 from model.duplex.smart_turn import TurnClassifier
 from model.duplex.voice_tracker import MS, Stretch
@@ -51,14 +51,14 @@ class PredictorSettings:
     """What people may choose.
 
     Attributes:
-        pace: "eager", "balanced" or "patient".
+        endpointing_mode: "eager", "balanced" or "patient".
         longest_wait_ms: silence after which a turn is over; at most 3 s count.
         emit_ms: a prediction at least this often while anything is undecided.
         extra_backchannels: a user's own, by language.
         extra_stop_words: a user's own, by language.
     """
 
-    pace: str = "balanced"
+    endpointing_mode: str = "balanced"
     longest_wait_ms: float = LONGEST_WAIT_MS
     emit_ms: float = 80.0
     extra_backchannels: Mapping[str, tuple[str, ...]] = field(
@@ -97,7 +97,7 @@ class TrainedDuplexPredictor:
         settings: PredictorSettings | None = None,
         *,
         classifier: TurnClassifier | None = None,
-        reader: UtteranceReader | None = None,
+        reader: UtteranceScorer | None = None,
     ) -> None:
         self.settings = settings or PredictorSettings()
         self.last_inference_s = 0.0
@@ -105,7 +105,7 @@ class TrainedDuplexPredictor:
         self._stream = FeatureStream(own, classifier, reader)
         self._network = network
         self._card = card
-        self._pauses = OwnPauses()
+        self._pauses = AdaptiveEndpointing()
         self._warm_up = WarmUp()
         self._state = network.initial_state()
         self._p: Array | None = None
@@ -120,17 +120,17 @@ class TrainedDuplexPredictor:
     @property
     def last_sound_s(self) -> float:
         """Of ``last_inference_s`` what judging the sound took."""
-        return self._stream.opinions.last_sound_s
+        return self._stream.detectors.last_sound_s
 
     @property
     def last_text_s(self) -> float:
         """Of ``last_inference_s`` what reading the words took."""
-        return self._stream.opinions.last_text_s
+        return self._stream.detectors.last_text_s
 
     @property
     def n_inferences(self) -> int:
         """How often a slow judge was asked."""
-        return self._stream.opinions.n_asked
+        return self._stream.detectors.n_asked
 
     def reset(self) -> None:
         """The open turn was taken or given up; the next voice opens another."""
@@ -267,8 +267,8 @@ class TrainedDuplexPredictor:
         silence_ms = turn.silence_ms(user.frame.end_s)
         if silence_ms > LONGEST_WAIT_MS + _SILENT_AGAIN_MS:
             return None
-        point = self._card.paces[self.settings.pace]
-        p_end = with_opinion(float(p[Outcome.END_OF_TURN]), user.model_p_end)
+        point = self._card.endpointing[self.settings.endpointing_mode]
+        p_end = with_model_score(float(p[Outcome.END_OF_TURN]), user.model_p_end)
         wait = wait_for(
             point,
             p_end=p_end,
@@ -283,13 +283,13 @@ class TrainedDuplexPredictor:
         prediction = DuplexPrediction(
             at_s=user.frame.end_s,
             p_end_of_turn=wait.p_end_of_turn,
-            p_continue=rest - p_noise,
+            p_hold=rest - p_noise,
             p_noise=p_noise,
             silence_ms=silence_ms,
             wait_ms=wait.wait_ms,
             reason=turn_reason(
                 stream.words,
-                stream.opinions,
+                stream.detectors,
                 silence_ms=silence_ms,
                 is_likely=p_end >= point.end_p,
                 is_over=is_over,

@@ -15,8 +15,8 @@ from typing import cast
 
 from model.errors import WeightsError
 
-FORMAT = 1
-PACES = ("eager", "balanced", "patient")
+FORMAT = 2
+ENDPOINTING_MODES = ("eager", "balanced", "patient")
 _AGAIN = "restore the file or train again"
 
 
@@ -56,8 +56,8 @@ class NetworkShape:
 
 
 @dataclass(frozen=True, slots=True)
-class EndPoint:
-    """When a pause is the end, for one pace.
+class EndpointingPoint:
+    """When a pause is the end, for one endpointing mode.
 
     Attributes:
         end_p: p_end_of_turn that ends a turn...
@@ -93,7 +93,7 @@ class PredictorCard:
         features_hash: of the feature table that the weights were trained with.
         floor_temperature: divides the logits while the assistant is silent...
         overlap_temperature: ...and while it speaks.
-        paces: eager, balanced, patient.
+        endpointing: an operating point for each endpointing mode.
         scores: on the validation speakers; for people, and to refuse worse weights.
     """
 
@@ -101,7 +101,7 @@ class PredictorCard:
     shape: NetworkShape
     floor_temperature: float
     overlap_temperature: float
-    paces: Mapping[str, EndPoint]
+    endpointing: Mapping[str, EndpointingPoint]
     overlap: OverlapPoint
     trained: str = ""
     scores: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -137,7 +137,7 @@ class _Reader:
         top = self._object(content, "the file")
         if top.get("format") != FORMAT:
             raise self._wrong("format", f"must be {FORMAT}, got {top.get('format')!r}")
-        paces = self._object(top.get("paces"), "paces")
+        modes = self._object(top.get("endpointing"), "endpointing")
         overlap = self._object(top.get("overlap"), "overlap")
         scores = self._object(top.get("scores", {}), "scores")
         return PredictorCard(
@@ -145,7 +145,7 @@ class _Reader:
             shape=self._shape(self._object(top.get("shape"), "shape")),
             floor_temperature=self._number(top, "floor_temperature", least=1e-3),
             overlap_temperature=self._number(top, "overlap_temperature", least=1e-3),
-            paces={name: self._end_point(paces, name) for name in PACES},
+            endpointing={name: self._end_point(modes, name) for name in ENDPOINTING_MODES},
             overlap=OverlapPoint(
                 hold_p=self._p(overlap, "hold_p"),
                 cut_p=self._p(overlap, "cut_p"),
@@ -155,10 +155,10 @@ class _Reader:
             scores={key: self._number(scores, key) for key in scores},
         )
 
-    def _end_point(self, paces: Mapping[str, object], name: str) -> EndPoint:
-        point = self._object(paces.get(name), f"paces.{name}")
+    def _end_point(self, modes: Mapping[str, object], name: str) -> EndpointingPoint:
+        point = self._object(modes.get(name), f"endpointing.{name}")
         shortest_ms = self._number(point, "shortest_ms", least=0.0)
-        return EndPoint(
+        return EndpointingPoint(
             end_p=self._p(point, "end_p"),
             shortest_ms=shortest_ms,
             longest_ms=self._number(point, "longest_ms", least=shortest_ms),

@@ -32,7 +32,7 @@ VARIANCE_FLOOR = 1e-7
 
 
 class TurnClassifier(Protocol):
-    """Acoustic opinion on a pause."""
+    """Scores the sound of a pause."""
 
     @property
     def last_inference_s(self) -> float:

@@ -105,7 +105,7 @@ def _n_numbers_at_end(words: tuple[str, ...], lexicon: Lexicon) -> int:
     return n
 
 
-class TextJudge:
+class GrammarScorer:
     """Scores transcripts with the word lists of their language."""
 
     def __init__(self, lexicons: Mapping[str, Lexicon], scores: TextScores | None = None) -> None:

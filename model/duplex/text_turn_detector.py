@@ -11,7 +11,7 @@ From a state of the language model to the log-odds that the user's utterance is 
 
 Knows neither the words nor the sound: a small network over one state, in numpy.
 
-A text reader and its head as one opinion: is the user's utterance complete at this word?
+A text reader and its head as one score: is the user's utterance complete at this word?
 
 Knows no sound and no time.
 """
@@ -98,7 +98,7 @@ States = npt.NDArray[np.float32]  # (n, STATE_SIZE)
 State = npt.NDArray[np.float32]  # (STATE_SIZE,)
 
 
-class TextReader(Protocol):
+class TextEncoder(Protocol):
     """Turns words into a state: the model's last hidden layer, then what it expects next."""
 
     @property
@@ -134,7 +134,7 @@ def window_start(n_words: int) -> int:
     return 0 if n_over <= 0 else -(-n_over // WINDOW_STEP) * WINDOW_STEP
 
 
-class LanguageModelReader:
+class LanguageModelEncoder:
     """Reads with SmolLM2-135M on one native thread; the caller waits."""
 
     def __init__(self, weights: Path) -> None:
@@ -270,9 +270,9 @@ class TextHead:
 
 
 class TextTurnDetector:
-    """See UtteranceReader."""
+    """See UtteranceScorer."""
 
-    def __init__(self, reader: TextReader, head: TextHead) -> None:
+    def __init__(self, reader: TextEncoder, head: TextHead) -> None:
         self._reader = reader
         self._head = head
         self._last_inference_s = 0.0

@@ -17,7 +17,7 @@ from model.duplex.lexicon import (
     of_text,
     tokens,
 )
-from model.duplex.text_evidence import TextEvidence, TextJudge
+from model.duplex.text_evidence import GrammarScorer, TextEvidence
 from model.duplex.voice_tracker import MS, Stretch
 from model.types import UserState
 
@@ -80,7 +80,7 @@ class WordReader:
 
     def __init__(self, lexicons: Mapping[str, Lexicon]) -> None:
         self._lexicons = dict(lexicons)
-        self._judge = TextJudge(self._lexicons)
+        self._judge = GrammarScorer(self._lexicons)
         self._empty = self._reading = self._read("")
         self.nothing = WordEvidence("", False, 0, "en", self._empty.grammar)
 

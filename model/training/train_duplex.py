@@ -23,8 +23,8 @@ from pathlib import Path
 import safetensors.numpy
 import torch
 
-from model.duplex.features import FEATURES, table_hash
-from model.duplex.network import Array, read_network
+from model.duplex.duplex_network import Array, read_network
+from model.duplex.frame_features import FEATURES, table_hash
 from model.duplex.predictor_card import NetworkShape, PredictorCard, read_card, write_card
 from model.errors import ModelError, WeightsError
 from model.training.duplex.data.dataset import CLIPS, Clip, read_clips
@@ -124,7 +124,7 @@ def _card(shape: NetworkShape, found: HeldOut) -> PredictorCard:
         shape=shape,
         floor_temperature=round(found.floor_temperature, 4),
         overlap_temperature=round(found.overlap_temperature, 4),
-        paces=found.paces(),
+        endpointing=found.endpointing(),
         overlap=found.overlap,
         trained=_today(),
         scores=found.scores,

@@ -21,8 +21,8 @@ import torch
 from tqdm import tqdm
 
 from model.duplex.lexicon import read_lexicons
-from model.duplex.text_evidence import TextJudge
-from model.duplex.text_turn_detector import LanguageModelReader, TextHead
+from model.duplex.text_evidence import GrammarScorer
+from model.duplex.text_turn_detector import LanguageModelEncoder, TextHead
 from model.store.packages import default_store
 from model.training.duplex.text_head.corpus import (
     SHARES,
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found = examples(utterances, lexicons["en"], options.seed, is_augmented=True)
     found = found[: options.examples]
     cache = StateCache(options.work / "states")
-    reader = LanguageModelReader(default_store().path(READER))
+    reader = LanguageModelEncoder(default_store().path(READER))
     try:
         read = WordReader(reader)
         with tqdm(desc="reading", unit="text") as bar:
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.out.mkdir(parents=True, exist_ok=True)
         head.save(options.out / HEAD_NAME)
         fitted = TextHead(options.out / HEAD_NAME)
-        judge = TextJudge(lexicons)
+        judge = GrammarScorer(lexicons)
         sys.stdout.write(f"{len(found)} texts, {len(validation)} of them held out\n")
         weights = _report_held_out(validation, held_out, fitted, judge)
         if options.dev is not None:
@@ -108,7 +108,7 @@ def _is_held_out(example: Example) -> bool:
 
 
 def _states(
-    found: Sequence[Example], cache: StateCache, reader: LanguageModelReader
+    found: Sequence[Example], cache: StateCache, reader: LanguageModelEncoder
 ) -> LabelledStates:
     used = [example.labels != UNUSED for example in found]
     weights = balanced(found, SHARES)
@@ -122,13 +122,13 @@ def _states(
     )
 
 
-def _judged(judge: TextJudge, text: str) -> float:
+def _judged(judge: GrammarScorer, text: str) -> float:
     p = judge.judge(text).score
     return float(np.log(p / (1.0 - p)))
 
 
 def _report_held_out(
-    found: Sequence[Example], data: LabelledStates, head: TextHead, judge: TextJudge
+    found: Sequence[Example], data: LabelledStates, head: TextHead, judge: GrammarScorer
 ) -> Array:
     """Prints the scores on held-out families; returns the weights of head and rules together."""
     by_head = head.logits(data.states)
@@ -163,7 +163,7 @@ def _report_held_out(
 
 
 def _report_turns(
-    path: Path, reader: LanguageModelReader, head: TextHead, judge: TextJudge, weights: Array
+    path: Path, reader: LanguageModelEncoder, head: TextHead, judge: GrammarScorer, weights: Array
 ) -> None:
     texts = labelled_texts(path)
     by_head: list[float] = []

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.duplex.classes import N_OUTCOMES, USER_FLOOR, Outcome
+from model.duplex.outcomes import N_OUTCOMES, USER_FLOOR, Outcome
 from model.errors import WeightsError
 
 FILE = "duplex_head.safetensors"

@@ -16,7 +16,7 @@ from model.events import (
     LoadProgress,
     ReplyEvent,
     TranscriptPartial,
-    TurnOpinion,
+    TurnScored,
     TurnTranscribed,
 )
 from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey, VoiceChoice, VoicePreset
@@ -94,11 +94,11 @@ class VitaAudioModel:
             self._prepare(self._context)
         return parts.transcription.hear(frame) if parts.transcription is not None else ()
 
-    def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed | TurnOpinion]:
+    def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed | TurnScored]:
         """Reads the open block and computes the whole prompt; the words come when they are ready.
 
         Only a short turn waits for them: it may be a stop word. Where the folder has a head for it,
-        an opinion whether the turn is over goes first.
+        a score of whether the turn is over goes first.
         """
         parts = self._loaded()
         if self._turn is None or key.turn != self._turn.turn:
@@ -117,9 +117,9 @@ class VitaAudioModel:
         if tags is not None:
             heard = replace(heard, manner=tags.note())
         older = parts.transcription.of_turn_before() if parts.transcription is not None else None
-        return tuple(e for e in (self._opinion(key), older, heard) if e is not None)
+        return tuple(e for e in (self._turn_score(key), older, heard) if e is not None)
 
-    def _opinion(self, key: TurnKey) -> TurnOpinion | None:
+    def _turn_score(self, key: TurnKey) -> TurnScored | None:
         """None: there is no head, or a reply is being made from another prompt."""
         parts = self._loaded()
         audio = parts.ear.audio
@@ -129,7 +129,7 @@ class VitaAudioModel:
         states = parts.memory.states(start, start + len(audio.codes))
         if states is None:
             return None
-        return TurnOpinion(key, parts.judge.p_end_of_turn(states), self._heard_to_s)
+        return TurnScored(key, parts.judge.p_end_of_turn(states), self._heard_to_s)
 
     def write_down(self, key: TurnKey) -> TurnTranscribed:
         """Asks the language model itself for the words of the turn that was finished last.

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from audio_io.frames import AudioFrame, Samples, frozen, level_dbfs
-from model.duplex.classes import N_OUTCOMES, Outcome
-from model.duplex.features import FEATURES, feature_slices, table_hash
-from model.duplex.network import Array, NetworkState
-from model.duplex.predictor_card import EndPoint, NetworkShape, OverlapPoint, PredictorCard
+from model.duplex.duplex_network import Array, NetworkState
+from model.duplex.frame_features import FEATURES, feature_slices, table_hash
+from model.duplex.outcomes import N_OUTCOMES, Outcome
+from model.duplex.predictor_card import EndpointingPoint, NetworkShape, OverlapPoint, PredictorCard
 from model.interfaces import DuplexPredictor
 from model.types import AgentState, DuplexPrediction, UserState
 
@@ -32,7 +32,7 @@ class FakeTurnClassifier:
         return self.p
 
 
-class FakeUtteranceReader:
+class FakeUtteranceScorer:
     """Says ``logit`` of every text and remembers what it read."""
 
     def __init__(self, logit: float | None) -> None:
@@ -50,10 +50,10 @@ CARD = PredictorCard(
     shape=NetworkShape(tuple((group.name, group.size) for group in FEATURES), ("mel", "far_mel")),
     floor_temperature=1.0,
     overlap_temperature=1.0,
-    paces={
-        "eager": EndPoint(end_p=0.4, shortest_ms=240.0, longest_ms=1400.0),
-        "balanced": EndPoint(end_p=0.6, shortest_ms=320.0, longest_ms=2000.0),
-        "patient": EndPoint(end_p=0.8, shortest_ms=700.0, longest_ms=2800.0),
+    endpointing={
+        "eager": EndpointingPoint(end_p=0.4, shortest_ms=240.0, longest_ms=1400.0),
+        "balanced": EndpointingPoint(end_p=0.6, shortest_ms=320.0, longest_ms=2000.0),
+        "patient": EndpointingPoint(end_p=0.8, shortest_ms=700.0, longest_ms=2800.0),
     },
     overlap=OverlapPoint(hold_p=0.5, cut_p=0.8, resume_p=0.6),
 )
@@ -85,7 +85,7 @@ class RuleNetwork:
             + 3.0 * float(group["grammar"][0])
         )
         logits[Outcome.END_OF_TURN] = finished
-        logits[Outcome.CONTINUE] = -finished
+        logits[Outcome.HOLD] = -finished
         logits[Outcome.NOISE] = -4.0
         is_open, _, voiced = (float(value) for value in group["overlap"][:3])
         is_quiet = float(group["overlap"][4]) > 0.25  # about 110 ms

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.numpy
 
-from model.duplex.classes import NOT_SCORED, Outcome
-from model.duplex.features import N_FEATURES, feature_slices, table_hash
+from model.duplex.frame_features import N_FEATURES, feature_slices, table_hash
+from model.duplex.outcomes import NOT_SCORED, Outcome
 from model.training.duplex.data.dataset import CLIPS, TABLE
 
 _SLICES = feature_slices()
@@ -57,7 +57,7 @@ def _pause(rng: np.random.Generator, index: int) -> Row:
     features[_N_VOICE:, turn + 5] = 0.08 * np.arange(1, _N_PAUSE + 1)
     says = (1.0 if is_end else -1.0) + rng.normal(0.0, 0.4)
     features[_N_VOICE:, text : text + 2] = (says, 1.0)
-    outcomes = np.full(len(features), Outcome.CONTINUE, np.int8)
+    outcomes = np.full(len(features), Outcome.HOLD, np.int8)
     if is_end:
         outcomes[_N_VOICE:] = Outcome.END_OF_TURN
     return _clip(features, outcomes, is_overlap=False)

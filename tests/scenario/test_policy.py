@@ -26,8 +26,8 @@ from model.cascade.mandarin import FOLDER as MANDARIN_FOLDER
 from model.cascade.mandarin import MandarinRecognizer
 from model.cascade.recognizer import StreamingRecognizer
 from model.cascade.synthesizer import Synthesizer
-from model.duplex.endpointing import LONGEST_WAIT_MS, OwnPausesSettings
-from model.duplex.predictor_card import PACES
+from model.duplex.endpointing import LONGEST_WAIT_MS, AdaptiveEndpointingSettings
+from model.duplex.predictor_card import ENDPOINTING_MODES
 from model.store.packages import WeightStore, default_store
 from model.types import ReplyRequest, VoiceChoice
 from model.worker.worker import InlineWorker
@@ -98,7 +98,7 @@ def play(ears: Ears) -> Play:
     def run(
         *users: Utterance,
         replies: tuple[str, ...] = (LONG, SHORT),
-        pace: str = "balanced",
+        mode: str = "balanced",
         room: RoomPlan | None = None,
         rest_s: float = 0.6,
     ) -> Conversation:
@@ -109,7 +109,7 @@ def play(ears: Ears) -> Play:
             return InlineWorker(model)
 
         scene = Scene("policy", Path("policy.toml"), room or QUIET_ROOM, users, EndPlan(rest_s, 30))
-        settings = Settings().with_value("conversation", "patience", pace)
+        settings = Settings().with_value("conversation", "endpointing_mode", mode)
         parts = replace(ears.parts, inline_worker=inline)
         result = run_scene(scene, parts, settings, SceneOptions(is_virtual_time=True))
         return Conversation(result, model.requests, model.spoken)
@@ -157,7 +157,9 @@ def test_eager_answers_first_patient_last_and_nobody_waits_more_than_three_secon
     play: Play,
 ) -> None:
     unfinished = ask("I would like to go to the")
-    waits_ms = [play(unfinished, replies=(SHORT,), pace=pace).waited_ms() for pace in PACES]
+    waits_ms = [
+        play(unfinished, replies=(SHORT,), mode=mode).waited_ms() for mode in ENDPOINTING_MODES
+    ]
     assert waits_ms == sorted(waits_ms)
     assert waits_ms[0] + 100.0 < waits_ms[-1]
     assert waits_ms[-1] <= LONGEST_WAIT_MS + 100.0
@@ -180,8 +182,8 @@ def test_a_halting_speaker_is_not_answered_in_pauses_and_gets_more_time(play: Pl
     )
     assert not any(turn.cut_off for turn in halting.result.score.turns)
     assert len(halting.requests) >= 1
-    extra_ms = halting.inputs()["in.own_pauses_extra_ms"]
-    assert 50.0 < extra_ms <= OwnPausesSettings().most_extra_ms
+    extra_ms = halting.inputs()["in.adaptive_extra_ms"]
+    assert 50.0 < extra_ms <= AdaptiveEndpointingSettings().most_extra_ms
 
 
 def test_a_number_in_pieces_is_not_answered_in_the_middle(play: Play) -> None:
@@ -214,7 +216,7 @@ def test_acknowledgements_stop_nothing_repeat_little_and_teach_no_delay(play: Pl
     resumed = on_tape(heard)
     assert resumed.repeated_ms <= 300.0
     assert resumed.lost_ms == 0.0
-    assert abs(heard.inputs()["in.own_pauses_extra_ms"]) < 50.0
+    assert abs(heard.inputs()["in.adaptive_extra_ms"]) < 50.0
 
 
 def on_tape(heard: Conversation) -> Played:

@@ -58,7 +58,7 @@ class DuplexMakers:
     """What is measured.
 
     Attributes:
-        predictors: fresh ones by pace.
+        predictors: fresh ones by mode.
         recognizer: None: no words.
         classifier: the public end-of-turn network; None where its weights are missing.
         n_parameters: of each predictor's own network.

@@ -17,8 +17,8 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples
+from model.duplex.end_of_turn_detectors import UtteranceScorer
 from model.duplex.offline import FRAME, HeardFrame
-from model.duplex.pause_opinions import UtteranceReader
 from model.duplex.smart_turn import TurnClassifier
 from model.interfaces import DuplexPredictor
 from model.types import AgentState, DuplexPrediction
@@ -65,9 +65,9 @@ class RememberedSounds:
 
 
 class RememberedWords:
-    """See ``UtteranceReader``; charged by what the reader says the first answer took."""
+    """See ``UtteranceScorer``; charged by what the reader says the first answer took."""
 
-    def __init__(self, reader: UtteranceReader) -> None:
+    def __init__(self, reader: UtteranceScorer) -> None:
         self._reader = reader
         self._memory = _Memory[float | None]()
 

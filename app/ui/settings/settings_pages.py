@@ -42,7 +42,7 @@ OPTIONS_OF: dict[str, tuple[str, ...]] = {
     "voice": ("voice.rate",),
     "conversation": (
         "conversation.mode",
-        "conversation.patience",
+        "conversation.endpointing_mode",
         "conversation.allow_barge_in",
         "conversation.extra_stop_words",
         "conversation.language",

@@ -48,12 +48,12 @@ def test_an_unknown_model_is_bad_input() -> None:
 
 
 def test_pace_limit_and_stop_words_of_the_settings_reach_the_predictor(tmp_path: Path) -> None:
-    settings = Settings().with_value("conversation", "patience", "patient")
+    settings = Settings().with_value("conversation", "endpointing_mode", "patient")
     settings = settings.with_value("conversation", "endpoint_max_wait_ms", 1500)
     settings = settings.with_value("conversation", "extra_stop_words", ("basta",))
     predictor = composition.make_factories(store_with(tmp_path)).predictor(settings)
     assert isinstance(predictor, TrainedDuplexPredictor)
-    assert predictor.settings.pace == "patient"
+    assert predictor.settings.endpointing_mode == "patient"
     assert predictor.settings.longest_wait_ms == 1500
     assert predictor.settings.extra_stop_words == {"en": ("basta",)}
 

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from audio_io.frames import Samples
-from model.duplex.classes import USER_FLOOR, Outcome
+from model.duplex.outcomes import USER_FLOOR, Outcome
 from model.errors import WeightsError
 from model.training.duplex.data.dataset import clip_names
 from model.training.duplex.data.heard_clips import Heard, recall

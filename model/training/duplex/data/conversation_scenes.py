@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.duplex.classes import Outcome
+from model.duplex.outcomes import Outcome
 from model.training.duplex.data.casting import SpeakerPool
 from model.training.duplex.data.performance import Performance, Performer
 from model.training.duplex.data.rooms import SoundStock
@@ -135,11 +135,11 @@ def other_people(company: SceneContext, language: str, rng: np.random.Generator)
 def put_turn(stage: Stage, performance: Performance, at_s: float) -> float:
     """The user takes this turn; returns when nothing is asked any more."""
     span = stage.say(performance.utterance, at_s)
-    stage.label(span.start_s, span.end_s, Outcome.CONTINUE)
+    stage.label(span.start_s, span.end_s, Outcome.HOLD)
     if performance.is_complete:
         stage.label(span.end_s, span.end_s + LISTENING_S, Outcome.END_OF_TURN)
         return span.end_s + LISTENING_S
-    stage.label(span.end_s, span.end_s + STUCK_S, Outcome.CONTINUE)
+    stage.label(span.end_s, span.end_s + STUCK_S, Outcome.HOLD)
     return span.end_s + STUCK_S
 
 
@@ -299,7 +299,7 @@ def resumed(company: SceneContext, language: str, rng: np.random.Generator) -> S
     at_s = float(rng.uniform(0.4, 1.2))
     span = stage.say(first, at_s)
     begin_s = span.end_s + float(rng.uniform(0.5, 1.2))
-    stage.label(span.start_s, begin_s, Outcome.CONTINUE)
+    stage.label(span.start_s, begin_s, Outcome.HOLD)
     onset_s = begin_s + float(rng.uniform(0.15, 1.5))
     stop_s = onset_s + float(rng.uniform(*_YIELD_S))
     put_reply(stage, company, stop_s - begin_s, begin_s, rng)

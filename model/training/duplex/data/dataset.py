@@ -21,8 +21,8 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
-from model.duplex.classes import N_OUTCOMES, NOT_SCORED
-from model.duplex.features import FEATURES, N_FEATURES, table_hash
+from model.duplex.frame_features import FEATURES, N_FEATURES, table_hash
+from model.duplex.outcomes import N_OUTCOMES, NOT_SCORED
 from model.training.duplex.data.heard_clips import (
     ClipInfo,
     Tensor,

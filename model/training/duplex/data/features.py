@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_io.frames import AudioFrame, Samples, level_dbfs
-from model.duplex.features import N_FEATURES, FeatureStream
+from model.duplex.frame_features import N_FEATURES, FeatureStream
 from model.duplex.offline import FRAME
 from model.duplex.smart_turn import TurnClassifier
-from model.duplex.text_turn_detector import STATE_SIZE, State, TextReader, spoken_words
+from model.duplex.text_turn_detector import STATE_SIZE, State, TextEncoder, spoken_words
 from model.training.duplex.data.heard_clips import (
     Heard,
     TextChange,
@@ -70,11 +70,11 @@ class RememberedClassifier:
 
 
 class RememberedReader:
-    """Reads a text only once; see TextReader. States of one clip are kept in a file beside it."""
+    """Reads a text only once; see TextEncoder. States of one clip are kept in a file beside it."""
 
     last_inference_s = 0.0  # it takes no time that a conversation would notice
 
-    def __init__(self, reader: TextReader) -> None:
+    def __init__(self, reader: TextEncoder) -> None:
         self._reader = reader
         self._known: dict[str, State] = {}
         self._path: Path | None = None

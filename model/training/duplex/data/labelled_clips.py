@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_io.frames import ENGINE_RATE_HZ, frozen
-from model.duplex.classes import NOT_SCORED, Outcome
 from model.duplex.lexicon import Lexicon, is_backchannel, of_text
 from model.duplex.offline import FRAME
+from model.duplex.outcomes import NOT_SCORED, Outcome
 from model.training.duplex.data.conversation_scenes import (
     EVENT_TAIL_S,
     LISTENING_S,
@@ -78,11 +78,11 @@ def _turn(test: LabelledTest) -> Scene:
                 start_s = event.seconds("t")
             case "end_of_turn":
                 end_s = event.seconds("t")
-                labels.append(Label(Span(start_s, end_s), Outcome.CONTINUE))
+                labels.append(Label(Span(start_s, end_s), Outcome.HOLD))
                 labels.append(Label(Span(end_s, end_s + LISTENING_S), Outcome.END_OF_TURN))
             case "incomplete_stop":
                 stuck_s = event.seconds("t") + STUCK_S
-                labels.append(Label(Span(start_s, stuck_s), Outcome.CONTINUE))
+                labels.append(Label(Span(start_s, stuck_s), Outcome.HOLD))
             case _:
                 pass
     microphone = read_channels(test.path, 1)[0]
@@ -138,7 +138,7 @@ def _event_labels(event: Record) -> Iterator[Label]:
     if kind in _OVERLAP_EVENTS:
         yield Label(Span(onset_s, end_s + EVENT_TAIL_S), _OVERLAP_EVENTS[kind])
     elif kind == "user_turn":
-        yield Label(Span(onset_s, end_s), Outcome.CONTINUE)
+        yield Label(Span(onset_s, end_s), Outcome.HOLD)
         yield Label(Span(end_s, end_s + LISTENING_S), Outcome.END_OF_TURN)
     else:
         yield Label(Span(onset_s, end_s + NOISE_TAIL_S), Outcome.NOISE)
@@ -233,7 +233,7 @@ def _label_ignored(clip: MarkedClip, heard: Heard, outcomes: npt.NDArray[np.int8
         return
     over = _steps(last, outcomes, tail_s=EVENT_TAIL_S)
     is_overlap = heard.truth.is_overlap[over]
-    outcomes[over] = np.where(is_overlap, Outcome.INTERRUPTION, Outcome.CONTINUE)
+    outcomes[over] = np.where(is_overlap, Outcome.INTERRUPTION, Outcome.HOLD)
     after = _steps(Span(last.end_s, min(clip.marked_s, last.end_s + LISTENING_S)), outcomes)
     is_silent = ~heard.truth.is_overlap[after]
     outcomes[after] = np.where(is_silent, Outcome.END_OF_TURN, outcomes[after])
@@ -253,7 +253,7 @@ def _label_cut_off(
             start_s = max(last.start_s, decision_s - _PAUSE_S)
             pause = _steps(Span(start_s, decision_s), outcomes)
             is_overlap = heard.truth.is_overlap[pause]
-            outcomes[pause] = np.where(is_overlap, NOT_SCORED, Outcome.CONTINUE)
+            outcomes[pause] = np.where(is_overlap, NOT_SCORED, Outcome.HOLD)
         return
     span = Span(max(0.0, decision_s - _OVERLAP_S), decision_s)
     if last is not None and last.end_s > span.start_s:

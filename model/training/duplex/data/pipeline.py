@@ -30,15 +30,15 @@ from audio_io.interfaces import VoiceActivityDetector
 from audio_io.vad import SileroVad
 from model.cascade.cascade import open_recognizer
 from model.cascade.synthesizer import Synthesizer
-from model.duplex.classes import NOT_SCORED, Outcome
-from model.duplex.features import FeatureStream
+from model.duplex.frame_features import FeatureStream
 from model.duplex.lexicon import Phrases, read_lexicons
 from model.duplex.offline import FRAME, HeardFrame, Listener, WordFollower
+from model.duplex.outcomes import NOT_SCORED, Outcome
 from model.duplex.smart_turn import WEIGHTS_NAME as SMART_TURN
 from model.duplex.smart_turn import SmartTurn
 from model.duplex.text_turn_detector import DEFAULT_WEIGHTS as TEXT_HEAD
 from model.duplex.text_turn_detector import WEIGHTS_NAME as TEXT_READER
-from model.duplex.text_turn_detector import LanguageModelReader, TextHead, TextTurnDetector
+from model.duplex.text_turn_detector import LanguageModelEncoder, TextHead, TextTurnDetector
 from model.training.duplex.data.casting import BankEntry, SpeakerPool, Speech, bank
 from model.training.duplex.data.conversation_scenes import SceneContext
 from model.training.duplex.data.dataset import is_made, shard_key, shard_path, write_shard
@@ -334,7 +334,7 @@ class _Judges:
     def opened(weights: Path) -> _Judges:
         return _Judges(
             RememberedClassifier(SmartTurn(weights / SMART_TURN)),
-            RememberedReader(LanguageModelReader(weights / TEXT_READER)),
+            RememberedReader(LanguageModelEncoder(weights / TEXT_READER)),
             TextHead(),
         )
 

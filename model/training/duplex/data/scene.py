@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_io.frames import Samples
-from model.duplex.classes import NOT_SCORED, OVERLAP, USER_FLOOR
+from model.duplex.outcomes import NOT_SCORED, OVERLAP, USER_FLOOR
 from model.training.duplex.data.utterance import Word
 
 STEP_S = 0.08

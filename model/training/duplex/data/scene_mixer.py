@@ -9,7 +9,7 @@ import numpy as np
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
 from audio_io.room_acoustics import level_of_active_speech
-from model.duplex.classes import Outcome
+from model.duplex.outcomes import Outcome
 from model.training.duplex.data.acoustics import at_level, convolved, delayed, drifted, gain
 from model.training.duplex.data.rooms import (
     Room,

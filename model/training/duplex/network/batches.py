@@ -19,9 +19,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.duplex.classes import NOT_SCORED
-from model.duplex.features import N_FEATURES, N_FRAMES, feature_slices
+from model.duplex.frame_features import N_FEATURES, N_FRAMES, feature_slices
 from model.duplex.log_mel import N_MELS
+from model.duplex.outcomes import NOT_SCORED
 from model.training.duplex.data.dataset import Clip
 
 STEP_MS = 10.0 * N_FRAMES

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model.duplex.classes import N_OUTCOMES, OVERLAP, USER_FLOOR
-from model.duplex.network import FEATURE_LIMIT, Array, weight_shapes
+from model.duplex.duplex_network import FEATURE_LIMIT, Array, weight_shapes
+from model.duplex.outcomes import N_OUTCOMES, OVERLAP, USER_FLOOR
 from model.duplex.predictor_card import NetworkShape
 
 _LAYER = "_l0"  # torch numbers the layers of a GRU, there is one

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model.duplex.classes import Outcome
+from model.duplex.outcomes import Outcome
 from model.duplex.overlap_policy import SHORT_MS
-from model.duplex.predictor_card import EndPoint, OverlapPoint
+from model.duplex.predictor_card import EndpointingPoint, OverlapPoint
 from model.training.duplex.data.dataset import Clip
 from model.training.duplex.network.batches import STEP_MS, Floats, is_followed, runs, silence_ms
 
@@ -99,7 +99,7 @@ class Overlap:
 class EndScore:
     """Of one operating point; ``false_cut_offs`` is a share of the holds."""
 
-    point: EndPoint
+    point: EndpointingPoint
     false_cut_offs: float
     latency_ms: float
 
@@ -110,7 +110,7 @@ def pauses_of(clip: Clip, p: Floats) -> Iterable[Pause]:
     A turn that was given up is neither.
     """
     quiet_ms = silence_ms(clip.features)
-    asked = np.isin(clip.outcomes, (Outcome.CONTINUE, Outcome.END_OF_TURN))
+    asked = np.isin(clip.outcomes, (Outcome.HOLD, Outcome.END_OF_TURN))
     for run in runs((quiet_ms > 0.0) & asked & ~clip.is_overlap):
         is_end = bool(clip.outcomes[run.stop - 1] == Outcome.END_OF_TURN)
         goes_on = run.stop < len(quiet_ms) and quiet_ms[run.stop] <= 0.0
@@ -143,7 +143,7 @@ def sweep(pauses: Sequence[Pause]) -> list[EndScore]:
             in_holds = np.isfinite(hold_peaks.first_ms(threshold))
             in_ends_ms = end_peaks.first_ms(threshold)
             for timeout_ms in TIMEOUTS_MS:
-                point = EndPoint(float(threshold), delay_ms, timeout_ms)
+                point = EndpointingPoint(float(threshold), delay_ms, timeout_ms)
                 cut = float(np.mean(in_holds | (longest_ms >= timeout_ms)))
                 latency_ms = float(np.mean(np.minimum(in_ends_ms, timeout_ms)))
                 scores.append(EndScore(point, cut, latency_ms))

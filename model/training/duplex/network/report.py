@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.duplex.classes import OVERLAP, USER_FLOOR, Outcome
-from model.duplex.network import Array, probabilities
-from model.duplex.predictor_card import EndPoint, OverlapPoint
+from model.duplex.duplex_network import Array, probabilities
+from model.duplex.outcomes import OVERLAP, USER_FLOOR, Outcome
+from model.duplex.predictor_card import EndpointingPoint, OverlapPoint
 from model.training.duplex.data.dataset import Clip
 from model.training.duplex.network.batches import Bools, importance, is_followed, silence_ms
 from model.training.duplex.network.operating_points import (
@@ -31,10 +31,10 @@ from model.training.duplex.network.operating_points import (
 )
 
 BUDGETS = {"eager": 0.10, "balanced": 0.05, "patient": 0.02}
-"""Share of the user's own pauses in which each pace may cut in."""
+"""Share of the user's own pauses in which each mode may cut in."""
 
 LEAST_WAITS_MS = {"eager": (280.0, 1600.0), "balanced": (440.0, 2500.0), "patient": (680.0, 3000.0)}
-"""Silence that each pace leaves at least: to a likely end, to an unlikely one.
+"""Silence that each mode leaves at least: to a likely end, to an unlikely one.
 
 Made pauses are easier than those of people, whose fluent speech has pauses of up to 450 ms.
 """
@@ -108,7 +108,7 @@ class HeldOut:
     overlap: OverlapPoint
     scores: Mapping[str, float]
 
-    def paces(self) -> dict[str, EndPoint]:
+    def endpointing(self) -> dict[str, EndpointingPoint]:
         return {name: score.point for name, score in self.ends.items()}
 
 
@@ -144,9 +144,9 @@ def held_out(clips: Sequence[Clip], logits: Mapping[str, Array]) -> HeldOut:
     )
 
 
-def _suits(pace: str, point: EndPoint) -> bool:
-    """Whether ``point`` waits as long as people expect of ``pace``, however good the network is."""
-    shortest_ms, longest_ms = LEAST_WAITS_MS[pace]
+def _suits(mode: str, point: EndpointingPoint) -> bool:
+    """Whether ``point`` waits as long as people expect of ``mode``, however good the network is."""
+    shortest_ms, longest_ms = LEAST_WAITS_MS[mode]
     return point.shortest_ms >= shortest_ms and point.longest_ms >= longest_ms
 
 
@@ -205,9 +205,9 @@ def _of_overlaps(overlaps: Sequence[Overlap], point: OverlapPoint) -> dict[str, 
 
 
 _UNKNOWN_ENDS = {
-    "eager": EndScore(EndPoint(0.5, 200.0, 1600.0), 0.0, 1600.0),
-    "balanced": EndScore(EndPoint(0.6, 320.0, 2000.0), 0.0, 2000.0),
-    "patient": EndScore(EndPoint(0.75, 480.0, 3000.0), 0.0, 3000.0),
+    "eager": EndScore(EndpointingPoint(0.5, 200.0, 1600.0), 0.0, 1600.0),
+    "balanced": EndScore(EndpointingPoint(0.6, 320.0, 2000.0), 0.0, 2000.0),
+    "patient": EndScore(EndpointingPoint(0.75, 480.0, 3000.0), 0.0, 3000.0),
 }
 """Where no pause was labelled: cautious thresholds, and the latencies of their timeouts."""
 

@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.duplex.classes import NOT_SCORED
-from model.duplex.features import N_FEATURES, N_FRAMES, feature_slices
+from model.duplex.duplex_network import Array
+from model.duplex.frame_features import N_FEATURES, N_FRAMES, feature_slices
 from model.duplex.log_mel import N_MELS
-from model.duplex.network import Array
+from model.duplex.outcomes import NOT_SCORED
 from model.training.duplex.data.dataset import Clip
 from model.training.duplex.data.records import DataError
 from model.training.duplex.network.batches import Batch, disturb, in_order, pack, shuffled

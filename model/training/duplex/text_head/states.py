@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
-from model.duplex.text_turn_detector import PROMPT, LanguageModelReader, window_start
+from model.duplex.text_turn_detector import PROMPT, LanguageModelEncoder, window_start
 from model.errors import ModelError
 
 SHARD_TEXTS = 250
@@ -43,7 +43,7 @@ def windows(n_words: int) -> Iterator[tuple[int, int, int]]:
 class WordReader:
     """Reads whole utterances; remembers how many tokens a word has."""
 
-    def __init__(self, reader: LanguageModelReader) -> None:
+    def __init__(self, reader: LanguageModelEncoder) -> None:
         self._reader = reader
         self._n_tokens: dict[str, int] = {}
         self._n_prompt = len(reader.tokens(PROMPT))

@@ -61,7 +61,7 @@ def arguments(folder: Path, **changes: object) -> argparse.Namespace:
     values: dict[str, object] = {
         "bench": "duplex",
         "dir": folder,
-        "pace": None,
+        "mode": None,
         "split": "test",
         "json": None,
         "command_line": "parley bench duplex DIR",
@@ -95,7 +95,7 @@ def test_the_table_is_printed_and_written(folder: Path, capsys: pytest.CaptureFi
 
 def test_one_pace_can_be_chosen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = folder / "card.json"
-    run_bench(arguments(folder, json=path, pace=["eager"]), Bench().makers, no_scenes)
+    run_bench(arguments(folder, json=path, mode=["eager"]), Bench().makers, no_scenes)
     card = json.loads(path.read_text(encoding="utf-8"))
     assert "balanced" not in [row["detector"] for row in card["rows"]]
     assert capsys.readouterr().out
@@ -104,7 +104,7 @@ def test_one_pace_can_be_chosen(folder: Path, capsys: pytest.CaptureFixture[str]
 def test_an_unknown_pace_is_one_line_and_frees_the_models(folder: Path) -> None:
     bench = Bench()
     with pytest.raises(BadInputError, match="hasty is none of eager, balanced"):
-        run_bench(arguments(folder, pace=["hasty"]), bench.makers, no_scenes)
+        run_bench(arguments(folder, mode=["hasty"]), bench.makers, no_scenes)
     assert bench.is_closed
 
 

@@ -42,14 +42,14 @@ def test_the_end_of_a_turn_says_how_sure_it_was_and_what_was_needed(desk: Dialog
     desk.now_s = 1.35
     desk.do(
         DuplexPrediction(
-            1.3, p_end_of_turn=0.8, p_continue=0.2, silence_ms=300.0, wait_ms=1600.0,
+            1.3, p_end_of_turn=0.8, p_hold=0.2, silence_ms=300.0, wait_ms=1600.0,
             reason="a sentence", inputs=evidence,
         )
     )  # fmt: skip
     (entry,) = told(desk, "end_of_turn")
     assert (entry["cause"], entry["reason"], entry["generation"]) == ("prediction", "a sentence", 1)
     why = entry["why"]
-    assert (why["p_end_of_turn"], why["p_continue"], why["silence_ms"]) == (0.8, 0.2, 300.0)
+    assert (why["p_end_of_turn"], why["p_hold"], why["silence_ms"]) == (0.8, 0.2, 300.0)
     assert (why["end_of_turn_threshold"], why["wait_ms"], why["turn"]) == (0.5, 1600.0, 1.0)
     assert (why["in.smart_turn"], why["in.words"]) == (2.5, 5.0)
     assert why["has_echo_converged"] == 1.0

@@ -21,12 +21,12 @@ from model.events import (
     GenerationFailed,
     TextDelta,
     TranscriptPartial,
-    TurnOpinion,
+    TurnScored,
     TurnTranscribed,
     WorkerFailed,
 )
 from model.requests import BeginTurn, Cancel, FinishTurn, Hear, Reply, Say
-from model.types import NO_OPINION, DuplexPrediction, TurnKey
+from model.types import NO_SCORE, DuplexPrediction, TurnKey
 from tests.fakes.dialogue_desk import ANSWER, READY, DialogueDesk
 from tests.fakes.loudspeaker import chunk
 
@@ -118,15 +118,15 @@ def test_words_reach_the_window_and_the_predictor(desk: DialogueDesk) -> None:
 
 def test_the_predictor_knows_what_the_model_thinks_of_this_pause_only(desk: DialogueDesk) -> None:
     desk.do(READY, SpeechStarted(0.5, 0.6), SpeechEnded(0.9, 1.0))
-    assert view_of(desk.dialogue).model_p_end == NO_OPINION
+    assert view_of(desk.dialogue).model_p_end == NO_SCORE
     turn = desk.dialogue.state.turn
     assert turn is not None
-    desk.do(TurnOpinion(turn.key, 0.9, 1.0))
+    desk.do(TurnScored(turn.key, 0.9, 1.0))
     assert view_of(desk.dialogue).model_p_end == 0.9
     desk.do(SpeechStarted(1.2, 1.3))
-    assert view_of(desk.dialogue).model_p_end == NO_OPINION
-    desk.do(TurnOpinion(turn.key, 0.9, 1.0))  # late: the user speaks again
-    assert view_of(desk.dialogue).model_p_end == NO_OPINION
+    assert view_of(desk.dialogue).model_p_end == NO_SCORE
+    desk.do(TurnScored(turn.key, 0.9, 1.0))  # late: the user speaks again
+    assert view_of(desk.dialogue).model_p_end == NO_SCORE
 
 
 def test_the_predictor_knows_what_the_user_has_heard(desk: DialogueDesk) -> None:

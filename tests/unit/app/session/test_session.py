@@ -582,7 +582,7 @@ def test_a_replay_may_begin_in_the_middle_of_a_conversation(tmp_path: Path) -> N
     room = UnpluggableRoom()
     parts = fake_parts(ALWAYS_LONG)
     patient = Settings().with_value("privacy", "record_audio", True)
-    patient = patient.with_value("conversation", "patience", "patient")
+    patient = patient.with_value("conversation", "endpointing_mode", "patient")
     with LiveSession(parts=parts, room=room, recordings=tmp_path) as live:
         live.wait_for_phase(Phase.LISTENING)
         live.send(HI)

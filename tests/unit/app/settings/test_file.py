@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.messages.errors import BadInputError
 from app.messages.notices import NoticeKind
-from app.settings.file import Tables, load_settings, save_settings
+from app.settings.file import LoadedSettings, Tables, load_settings, save_settings
 from app.settings.option import OptionInfo, Value
 from app.settings.settings import Settings, options, section_names
 
@@ -53,7 +53,7 @@ def test_what_was_saved_is_read_back(path: Path) -> None:
 
 def test_defaults_are_not_written_so_that_better_ones_can_reach_the_user(path: Path) -> None:
     save_settings(path, Settings().with_value("voice", "rate", 1.2))
-    assert tomllib.loads(path.read_text()) == {"schema_version": 1, "voice": {"rate": 1.2}}
+    assert tomllib.loads(path.read_text()) == {"schema_version": 2, "voice": {"rate": 1.2}}
 
 
 def test_saving_keeps_comments_order_and_unknown_keys(path: Path) -> None:
@@ -177,6 +177,15 @@ def test_an_older_file_is_migrated_when_read_and_when_saved(path: Path) -> None:
     assert "# who" in path.read_text()
 
 
+def test_the_old_name_of_the_endpointing_mode_keeps_its_value(path: Path) -> None:
+    path.write_text('[conversation]\npatience = "eager" # quick\n')
+    settings = load_settings(path).settings
+    assert settings.conversation.endpointing_mode == "eager"
+    save_settings(path, settings)
+    assert 'endpointing_mode = "eager" # quick' in path.read_text()
+    assert load_settings(path) == LoadedSettings(settings)
+
+
 def test_a_migration_is_not_run_twice(path: Path) -> None:
     path.write_text("schema_version = 2\n[voice]\nspeed_percent = 120\n")
     assert load_settings(path, (to_rate,)).settings.voice.rate == 1.0
@@ -209,7 +218,7 @@ def test_any_layout_can_be_edited(path: Path, text: str) -> None:
     settings = load_settings(path).settings.with_value("audio", "latency_ms", 90)
     save_settings(path, settings)
     assert load_settings(path).settings == settings
-    assert tomllib.loads(path.read_text("utf-8-sig"))["schema_version"] == 1
+    assert tomllib.loads(path.read_text("utf-8-sig"))["schema_version"] == 2
 
 
 TEXTS = st.text(max_size=20)

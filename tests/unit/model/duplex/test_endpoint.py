@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.duplex.endpointing import END_P, LONGEST_WAIT_MS, Dictation, Wait, wait_for
-from model.duplex.predictor_card import EndPoint
+from model.duplex.predictor_card import EndpointingPoint
 
-POINT = EndPoint(end_p=0.7, shortest_ms=300.0, longest_ms=2000.0)
+POINT = EndpointingPoint(end_p=0.7, shortest_ms=300.0, longest_ms=2000.0)
 PROBABILITY = st.floats(0.0, 1.0)
 
 
@@ -44,7 +44,7 @@ def test_own_pauses_move_both_waits_but_never_above_three_seconds() -> None:
     assert ends(0.9, 800.0, extra_ms=500.0)
     assert ends(0.9, 200.0, extra_ms=-150.0)
     assert not ends(0.3, 2400.0, extra_ms=600.0)
-    slow = EndPoint(0.7, 800.0, 2900.0)
+    slow = EndpointingPoint(0.7, 800.0, 2900.0)
     wait = wait_for(slow, p_end=0.1, silence_ms=100.0, extra_ms=600.0)
     assert wait.wait_ms == LONGEST_WAIT_MS
 

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.duplex.endpointing import OwnPauses, OwnPausesSettings
+from model.duplex.endpointing import AdaptiveEndpointing, AdaptiveEndpointingSettings
 from model.duplex.voice_tracker import Stretch
 
-SETTINGS = OwnPausesSettings()
+SETTINGS = AdaptiveEndpointingSettings()
 Part = tuple[str, int]  # ("voice" or "pause", milliseconds)
 
 
-def heard(parts: list[Part], pauses: OwnPauses | None = None) -> OwnPauses:
+def heard(parts: list[Part], pauses: AdaptiveEndpointing | None = None) -> AdaptiveEndpointing:
     """One turn of voice and pauses, 10 ms at a time."""
-    pauses = pauses or OwnPauses()
+    pauses = pauses or AdaptiveEndpointing()
     turn: Stretch | None = None
     at = 0
     for kind, ms in parts:
@@ -34,7 +34,7 @@ def halting(pause_ms: int, n: int) -> list[Part]:
 
 
 def test_a_stranger_changes_nothing() -> None:
-    assert OwnPauses().extra_ms == 0.0
+    assert AdaptiveEndpointing().extra_ms == 0.0
 
 
 def test_long_pauses_lengthen_the_delay_and_short_ones_shorten_it() -> None:
@@ -78,7 +78,7 @@ def test_one_turn_is_not_the_pause_of_the_next() -> None:
 
 
 def test_a_reply_that_was_spoken_over_at_once_had_cut_into_a_pause() -> None:
-    pauses = OwnPauses()
+    pauses = AdaptiveEndpointing()
     pauses.went_on(1500.0)
     assert pauses.extra_ms > 50.0
     pauses.went_on(20.0)
@@ -92,7 +92,7 @@ def test_a_reply_that_was_spoken_over_at_once_had_cut_into_a_pause() -> None:
     )
 )
 def test_whatever_is_said_it_stays_within_bounds(turns: list[tuple[int, int]]) -> None:
-    pauses = OwnPauses()
+    pauses = AdaptiveEndpointing()
     for voice_ms, pause_ms in turns:
         heard([("voice", voice_ms), ("pause", pause_ms), ("voice", voice_ms)], pauses)
         assert SETTINGS.least_extra_ms <= pauses.extra_ms <= SETTINGS.most_extra_ms

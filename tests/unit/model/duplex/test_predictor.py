@@ -18,7 +18,7 @@ from model.types import DuplexPrediction
 from tests.fakes.duplex import (
     CARD,
     FakeTurnClassifier,
-    FakeUtteranceReader,
+    FakeUtteranceScorer,
     RuleNetwork,
     Stretch,
     over_reply,
@@ -56,7 +56,7 @@ def predictor(
         LEXICONS,
         settings,
         classifier=FakeTurnClassifier(p_sound),
-        reader=FakeUtteranceReader(logit),
+        reader=FakeUtteranceScorer(logit),
     )
 
 
@@ -120,7 +120,7 @@ def test_another_recording_is_answered_as_by_a_predictor_that_knows_the_speaker_
 
 def test_probabilities_are_probabilities_and_reasons_and_inputs_hold_no_words() -> None:
     for p in predictions(predictor(), SCRIPT):
-        values = (p.p_end_of_turn, p.p_continue, p.p_interruption, p.p_backchannel, p.p_noise)
+        values = (p.p_end_of_turn, p.p_hold, p.p_interruption, p.p_backchannel, p.p_noise)
         assert all(0.0 <= value <= 1.0 for value in values)
         assert sum(values) <= 1.0 + 1e-6
         assert p.reason
@@ -161,28 +161,28 @@ def test_the_network_starts_anew_with_every_reply() -> None:
 
 def test_finished_words_and_sound_end_a_turn_soon() -> None:
     said = predictions(predictor(logit=3.0), [voice(1000, "yes please"), quiet(3000, "yes please")])
-    assert end_ms(said) == pytest.approx(CARD.paces["balanced"].shortest_ms, abs=90)
+    assert end_ms(said) == pytest.approx(CARD.endpointing["balanced"].shortest_ms, abs=90)
 
 
 def test_words_that_ask_for_more_wait() -> None:
     text = "give me the"
     said = predictions(predictor(p_sound=0.5, logit=-3.0), [voice(1000, text), quiet(3500, text)])
-    assert end_ms(said) == pytest.approx(CARD.paces["balanced"].longest_ms, abs=90)
+    assert end_ms(said) == pytest.approx(CARD.endpointing["balanced"].longest_ms, abs=90)
     assert any("words ask for more" in p.reason for p in said)
 
 
 def test_the_paces_differ() -> None:
     script = [voice(1000, "yes please"), quiet(3500, "yes please")]
     waits = [
-        end_ms(predictions(predictor(PredictorSettings(pace=pace), logit=3.0), script))
-        for pace in ("eager", "balanced", "patient")
+        end_ms(predictions(predictor(PredictorSettings(endpointing_mode=mode), logit=3.0), script))
+        for mode in ("eager", "balanced", "patient")
     ]
     assert waits == sorted(waits, key=lambda wait: wait or 0.0)
-    assert waits[2] == pytest.approx(CARD.paces["patient"].shortest_ms, abs=90)
+    assert waits[2] == pytest.approx(CARD.endpointing["patient"].shortest_ms, abs=90)
 
 
 def test_after_three_seconds_of_silence_every_turn_is_over() -> None:
-    patient = PredictorSettings(pace="patient")
+    patient = PredictorSettings(endpointing_mode="patient")
     script = [voice(1000, "my number is"), quiet(4000, "my number is")]
     said = predictions(predictor(patient, p_sound=0.01, logit=-5.0), script)
     assert end_ms(said) == pytest.approx(LONGEST_WAIT_MS, abs=10)
@@ -205,7 +205,7 @@ def test_dictated_numbers_wait_longer_and_say_why() -> None:
 def test_a_speaker_with_long_pauses_gets_more_time() -> None:
     halting = [voice(900, "well"), quiet(1300, "well")] * 8
     end = [voice(900, "yes please"), quiet(3500, "yes please")]
-    patient = PredictorSettings(pace="patient")
+    patient = PredictorSettings(endpointing_mode="patient")
     quick = end_ms(predictions(predictor(patient, logit=3.0), end))
     steps = predictions(predictor(patient, logit=3.0), [*halting, *end])
     last_voice_s = sum(part.ms for part in [*halting, end[0]]) / 1000.0
@@ -213,7 +213,7 @@ def test_a_speaker_with_long_pauses_gets_more_time() -> None:
     assert quick is not None
     assert slow is not None
     assert quick + 100.0 < slow <= LONGEST_WAIT_MS
-    assert any(p.reason == "own pauses are long" for p in steps)
+    assert any(p.reason == "this speaker pauses for long" for p in steps)
 
 
 def test_a_reply_that_cut_into_a_pause_makes_the_next_wait_longer() -> None:
@@ -222,7 +222,7 @@ def test_a_reply_that_cut_into_a_pause_makes_the_next_wait_longer() -> None:
         said = predictions(
             predictor(), [*script, over_reply(voice(900)), quiet(100), voice(300), quiet(300)]
         )
-        return dict(said[-1].inputs)["own_pauses_extra_ms"]
+        return dict(said[-1].inputs)["adaptive_extra_ms"]
 
     assert extra_ms(reply_ms=400) > 0.0
     assert extra_ms(reply_ms=3000) == 0.0

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.duplex.lexicon import read_lexicons
-from model.duplex.text_evidence import Reason, TextJudge
+from model.duplex.text_evidence import GrammarScorer, Reason
 
 LEXICONS = read_lexicons()
-JUDGE = TextJudge(LEXICONS)
+JUDGE = GrammarScorer(LEXICONS)
 MORE_IS_COMING = 0.3
 FINISHED = 0.6
 words = st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=1, max_size=8)
@@ -91,14 +91,14 @@ def test_a_full_stop_never_reads_less_finished_than_a_comma(said: list[str]) -> 
 
 
 def test_only_the_last_sentence_can_want_more() -> None:
-    judge = TextJudge(read_lexicons())
+    judge = GrammarScorer(read_lexicons())
     assert judge.judge("Hello there. What can you help me with?").reason is Reason.STRANDED
     assert judge.judge("Dr. Smith is here. I would like the").reason is Reason.ARTICLE
     assert judge.judge("Stop. Tell me about").score < judge.judge("Tell me more. Stop").score
 
 
 def test_an_embedded_question_may_end_with_its_verb() -> None:
-    judge = TextJudge(read_lexicons())
+    judge = GrammarScorer(read_lexicons())
     finished = judge.judge("Tell me what the biggest planet is.")
     assert finished.score > 0.6
     assert judge.judge("I think the biggest planet is").reason is Reason.AUXILIARY

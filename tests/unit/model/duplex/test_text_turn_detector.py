@@ -13,7 +13,7 @@ from model.duplex.text_turn_detector import (
     PROMPT,
     STATE_SIZE,
     WEIGHTS_NAME,
-    LanguageModelReader,
+    LanguageModelEncoder,
     TextHead,
     spoken_words,
     window_start,
@@ -24,8 +24,8 @@ WEIGHT = "smollm2-135m"
 
 
 @pytest.fixture(scope="module")
-def reader(weights: Callable[[str], Path]) -> Iterator[LanguageModelReader]:
-    reading = LanguageModelReader(weights(WEIGHT))
+def reader(weights: Callable[[str], Path]) -> Iterator[LanguageModelEncoder]:
+    reading = LanguageModelEncoder(weights(WEIGHT))
     yield reading
     reading.close()
 
@@ -55,10 +55,10 @@ def test_the_model_file_is_the_one_of_the_manifest(weights: Callable[[str], Path
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"none\.gguf.*parley models get"):
-        LanguageModelReader(tmp_path / "none.gguf")
+        LanguageModelEncoder(tmp_path / "none.gguf")
 
 
-def test_marks_and_case_do_not_change_the_state(reader: LanguageModelReader) -> None:
+def test_marks_and_case_do_not_change_the_state(reader: LanguageModelEncoder) -> None:
     plain, marked = reader.state("what time is it"), reader.state("What time is it?")
     assert plain is not None
     assert marked is not None
@@ -66,7 +66,7 @@ def test_marks_and_case_do_not_change_the_state(reader: LanguageModelReader) -> 
     np.testing.assert_array_equal(plain, marked)
 
 
-def test_a_text_is_read_once(reader: LanguageModelReader) -> None:
+def test_a_text_is_read_once(reader: LanguageModelEncoder) -> None:
     first = reader.state("set an alarm for six")
     took_s = reader.last_inference_s
     assert took_s > 0.0
@@ -74,7 +74,7 @@ def test_a_text_is_read_once(reader: LanguageModelReader) -> None:
     assert reader.last_inference_s == took_s
 
 
-def test_a_later_text_leaves_earlier_states_alone(reader: LanguageModelReader) -> None:
+def test_a_later_text_leaves_earlier_states_alone(reader: LanguageModelEncoder) -> None:
     first = reader.state("good morning")
     assert first is not None
     kept = first.copy()
@@ -84,7 +84,7 @@ def test_a_later_text_leaves_earlier_states_alone(reader: LanguageModelReader) -
     assert np.abs(other - first).max() > 0.1
 
 
-def test_only_the_last_words_are_read(reader: LanguageModelReader) -> None:
+def test_only_the_last_words_are_read(reader: LanguageModelEncoder) -> None:
     tail = "so could you please tell me when the next train leaves for london"
     tail_words = tail.split()[-(LONGEST_WINDOW // 2 + 1) :]
     n_front = -len(tail_words) % 6 + 6
@@ -97,12 +97,12 @@ def test_only_the_last_words_are_read(reader: LanguageModelReader) -> None:
     np.testing.assert_array_equal(of_long, of_window)
 
 
-def test_the_hardest_words_fit_the_context(reader: LanguageModelReader) -> None:
+def test_the_hardest_words_fit_the_context(reader: LanguageModelEncoder) -> None:
     words = spoken_words(" ".join(["x7q" * LONGEST_WORD] * LONGEST_WINDOW))
     assert len(reader.tokens(PROMPT + " ".join(words))) <= CONTEXT_TOKENS
 
 
-def test_no_words_cost_nothing(reader: LanguageModelReader) -> None:
+def test_no_words_cost_nothing(reader: LanguageModelEncoder) -> None:
     assert reader.state("\u4f60\u597d") is None
     assert reader.state("") is None
 
@@ -118,7 +118,7 @@ def test_no_words_cost_nothing(reader: LanguageModelReader) -> None:
     ],
 )
 def test_the_shipped_head_tells_unfinished_from_finished(
-    reader: LanguageModelReader, unfinished: str, finished: str
+    reader: LanguageModelEncoder, unfinished: str, finished: str
 ) -> None:
     head = TextHead()
     of_unfinished, of_finished = reader.state(unfinished), reader.state(finished)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from model.duplex.end_of_turn_detectors import EndOfTurnDetectors
 from model.duplex.endpointing import Dictation
 from model.duplex.explanations import turn_reason
 from model.duplex.lexicon import read_lexicons
-from model.duplex.pause_opinions import PauseOpinions
 from model.duplex.text_evidence import Reason, TextEvidence
 from model.duplex.word_evidence import WordEvidence, WordReader
 
@@ -17,8 +17,8 @@ WORDS = replace(
 )
 
 
-def opinions(text: float | None = None, sound: float | None = None) -> PauseOpinions:
-    found = PauseOpinions(None, None)
+def detectors(text: float | None = None, sound: float | None = None) -> EndOfTurnDetectors:
+    found = EndOfTurnDetectors(None, None)
     found.of_text = text
     found.of_sound[0] = sound
     return found
@@ -26,7 +26,7 @@ def opinions(text: float | None = None, sound: float | None = None) -> PauseOpin
 
 def reason(
     words: WordEvidence,
-    of: PauseOpinions,
+    of: EndOfTurnDetectors,
     *,
     likely: bool,
     over: bool = False,
@@ -39,27 +39,29 @@ def reason(
 
 
 def test_a_voice_that_goes_on_needs_no_reason() -> None:
-    assert reason(WORDS, opinions(), likely=True, silence_ms=0.0) == "still speaking"
+    assert reason(WORDS, detectors(), likely=True, silence_ms=0.0) == "still speaking"
 
 
 def test_an_end_says_what_was_finished() -> None:
-    assert reason(WORDS, opinions(2.0, 1.0), likely=True) == "words and sound are finished"
-    assert "words are finished" in reason(WORDS, opinions(2.0, -1.0), likely=True)
-    assert reason(WORDS, opinions(None, 1.0), likely=True) == "sounds finished"
+    assert reason(WORDS, detectors(2.0, 1.0), likely=True) == "words and sound are finished"
+    assert "words are finished" in reason(WORDS, detectors(2.0, -1.0), likely=True)
+    assert reason(WORDS, detectors(None, 1.0), likely=True) == "sounds finished"
 
 
 def test_a_wait_says_what_it_waits_for() -> None:
     open_words = replace(WORDS, grammar=TextEvidence(0.04, Reason.ARTICLE))
-    assert reason(open_words, opinions(), likely=False).startswith("words ask for more")
-    assert reason(WORDS, opinions(-1.0), likely=False) == "words ask for more"
-    assert reason(WORDS, opinions(None, -1.0), likely=False) == "sounds unfinished"
-    assert reason(NOTHING, opinions(), likely=False) == "waits for words"
-    assert reason(replace(WORDS, covers=False), opinions(), likely=False) == "waits for words"
+    assert reason(open_words, detectors(), likely=False).startswith("words ask for more")
+    assert reason(WORDS, detectors(-1.0), likely=False) == "words ask for more"
+    assert reason(WORDS, detectors(None, -1.0), likely=False) == "sounds unfinished"
+    assert reason(NOTHING, detectors(), likely=False) == "waits for words"
+    assert reason(replace(WORDS, covers=False), detectors(), likely=False) == "waits for words"
 
 
 def test_policy_says_so_when_it_is_policy() -> None:
     dictated = replace(WORDS, dictation=Dictation.NUMBERS)
-    assert reason(dictated, opinions(), likely=True) == "numbers are dictated"
-    assert reason(dictated, opinions(), likely=False) == "numbers are dictated"
-    assert reason(WORDS, opinions(2.0), likely=True, extra_ms=200.0) == "own pauses are long"
-    assert reason(WORDS, opinions(), likely=False, over=True) == "silent for too long"
+    assert reason(dictated, detectors(), likely=True) == "numbers are dictated"
+    assert reason(dictated, detectors(), likely=False) == "numbers are dictated"
+    assert (
+        reason(WORDS, detectors(2.0), likely=True, extra_ms=200.0) == "this speaker pauses for long"
+    )
+    assert reason(WORDS, detectors(), likely=False, over=True) == "silent for too long"

@@ -9,8 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 
-from model.duplex.classes import Outcome
-from model.duplex.network import probabilities, read_network
+from model.duplex.duplex_network import probabilities, read_network
+from model.duplex.outcomes import Outcome
 from model.duplex.predictor_card import read_card
 from model.training import train_duplex
 from model.training.duplex.data.dataset import read_clips
@@ -67,7 +67,7 @@ def test_what_was_trained_decides_rightly_in_the_numpy_network(data: Path, train
 
 def test_the_card_holds_an_operating_point_for_every_pace(trained: Path) -> None:
     card = read_card(trained / "predictor.json")
-    eager, patient = card.paces["eager"], card.paces["patient"]
+    eager, patient = card.endpointing["eager"], card.endpointing["patient"]
     assert eager.end_p <= patient.end_p or eager.shortest_ms <= patient.shortest_ms
     assert card.overlap.hold_p <= card.overlap.cut_p
     assert card.scores["balanced_false_cut_offs"] <= 0.05

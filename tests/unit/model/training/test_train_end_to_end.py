@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="the speech-lm extra is not installe
 
 from audio_io.frames import AudioFrame, frozen, level_dbfs
 from model.duplex.lexicon import DEFAULT_FOLDER
-from model.duplex.loading import PredictorFactory
+from model.duplex.predictor_factory import PredictorFactory
 from model.training import make_duplex_data, train_duplex
 from model.types import AgentState, DuplexPrediction, UserState
 from tests.fakes.audio import speech_like

@@ -16,7 +16,7 @@ from model.events import (
     ReplyEvent,
     SpeechChunk,
     TextDelta,
-    TurnOpinion,
+    TurnScored,
     TurnTranscribed,
 )
 from model.types import (
@@ -287,22 +287,22 @@ def test_a_head_tells_at_every_pause_whether_the_turn_is_over(tmp_path: Path) ->
     model = tiny_vita_audio(folder, LoudWords(), most_tokens=40)
     model.load(lambda _progress: None)
     model.begin_turn(TurnKey(1), ReplyContext(HISTORY))
-    opinions: list[TurnOpinion] = []
+    scores: list[TurnScored] = []
     for pause in range(2):
         for frame in frames(speech_like(3.0, pause), start=pause * 3 * 16_000):
             list(model.hear(frame))
-        opinion, words = model.finish_turn(TurnKey(1, pause))
-        assert isinstance(opinion, TurnOpinion)
+        score, words = model.finish_turn(TurnKey(1, pause))
+        assert isinstance(score, TurnScored)
         assert isinstance(words, TurnTranscribed)
-        opinions.append(opinion)
+        scores.append(score)
     model.close()
-    assert [opinion.key for opinion in opinions] == [TurnKey(1, 0), TurnKey(1, 1)]
-    assert [opinion.at_s for opinion in opinions] == pytest.approx([3.0, 6.0], abs=0.05)
-    assert opinions[0].p_end_of_turn != opinions[1].p_end_of_turn
+    assert [score.key for score in scores] == [TurnKey(1, 0), TurnKey(1, 1)]
+    assert [score.at_s for score in scores] == pytest.approx([3.0, 6.0], abs=0.05)
+    assert scores[0].p_end_of_turn != scores[1].p_end_of_turn
 
 
-def test_without_a_head_there_is_no_opinion(model: VitaAudioModel) -> None:
+def test_without_a_head_there_is_no_score(model: VitaAudioModel) -> None:
     model.begin_turn(TurnKey(30), ReplyContext())
     for frame in frames(speech_like(1.0, 30)):
         list(model.hear(frame))
-    assert not any(isinstance(e, TurnOpinion) for e in model.finish_turn(TurnKey(30)))
+    assert not any(isinstance(e, TurnScored) for e in model.finish_turn(TurnKey(30)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.evaluation.turn_taking.predictor_run import N_ANSWERS, RememberedSounds, RememberedWords
-from tests.fakes.duplex import FakeTurnClassifier, FakeUtteranceReader
+from tests.fakes.duplex import FakeTurnClassifier, FakeUtteranceScorer
 
 SOUND = np.arange(8, dtype=np.float32)
 
@@ -23,7 +23,7 @@ def test_the_same_sound_is_judged_once_and_charged_each_time() -> None:
 
 
 def test_the_same_words_are_read_once_and_charged_each_time() -> None:
-    reader = FakeUtteranceReader(1.5)
+    reader = FakeUtteranceScorer(1.5)
     remembered = RememberedWords(reader)
     assert [remembered.logit("tea and") for _ in range(3)] == [1.5] * 3
     assert remembered.last_inference_s == reader.last_inference_s
@@ -31,7 +31,7 @@ def test_the_same_words_are_read_once_and_charged_each_time() -> None:
 
 
 def test_the_oldest_answers_are_forgotten() -> None:
-    reader = FakeUtteranceReader(None)
+    reader = FakeUtteranceScorer(None)
     remembered = RememberedWords(reader)
     for i in range(N_ANSWERS + 1):
         remembered.logit(str(i))

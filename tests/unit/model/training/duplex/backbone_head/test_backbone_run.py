@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="the speech-lm extra is not installe
 pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
 
 from audio_io.frames import frozen
-from model.duplex.classes import NOT_SCORED, Outcome
+from model.duplex.outcomes import NOT_SCORED, Outcome
 from model.training import train_duplex
 from model.training.duplex.backbone_head.backbone_head import BackboneListener, pauses_of
 from model.training.duplex.data.dataset import CLIPS
@@ -39,7 +39,7 @@ def clip(name: str, split: str, seed: int) -> Heard:
     outcomes = np.full(N_FRAMES // 8, NOT_SCORED, np.int8)
     for begin, end in PAUSES:
         is_speech[begin:end] = True
-    outcomes[100 // 8 :] = Outcome.CONTINUE
+    outcomes[100 // 8 :] = Outcome.HOLD
     outcomes[200 // 8 :] = Outcome.END_OF_TURN
     sound = speech_like(N_FRAMES / 100, seed)[: N_FRAMES * 160]
     return Heard(

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.duplex.classes import Outcome
-from model.duplex.features import FeatureStream
+from model.duplex.frame_features import FeatureStream
 from model.duplex.lexicon import read_lexicons
+from model.duplex.outcomes import Outcome
 from model.training.duplex.data.features import RememberedClassifier, vectors
 from model.training.duplex.data.heard_clips import ClipInfo, Heard, is_kept, keep, read_info, recall
 from model.training.duplex.data.pipeline import OfflineFrontEnd, audible_outcomes

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from model.duplex.classes import NOT_SCORED, Outcome
 from model.duplex.lexicon import read_lexicons
+from model.duplex.outcomes import NOT_SCORED, Outcome
 from model.training.duplex.data.heard_clips import ClipInfo, Heard
 from model.training.duplex.data.labelled_clips import MarkedClip, read_marked, with_marked_truth
 from model.training.duplex.data.pipeline import OfflineFrontEnd
@@ -68,8 +68,8 @@ def outcome_at(heard: Heard, at_s: float) -> int:
 
 def test_the_pause_in_which_somebody_was_cut_off_was_no_end(tmp_path: Path) -> None:
     heard = labelled(marked(tmp_path, decision_s=2.6, agent=[[2.8, 5.0]]))
-    assert outcome_at(heard, 2.3) == Outcome.CONTINUE
-    assert outcome_at(heard, 2.5) == Outcome.CONTINUE
+    assert outcome_at(heard, 2.3) == Outcome.HOLD
+    assert outcome_at(heard, 2.5) == Outcome.HOLD
     assert outcome_at(heard, 4.0) == NOT_SCORED
     assert Outcome.END_OF_TURN not in heard.truth.outcomes
 
@@ -98,7 +98,7 @@ def test_who_was_ignored_over_a_reply_had_interrupted(tmp_path: Path) -> None:
 
 def test_who_was_not_answered_had_finished(tmp_path: Path) -> None:
     heard = labelled(marked(tmp_path, kind="ignored_me", decision_s=None))
-    assert outcome_at(heard, 3.3) == Outcome.CONTINUE
+    assert outcome_at(heard, 3.3) == Outcome.HOLD
     assert outcome_at(heard, 4.5) == Outcome.END_OF_TURN
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from model.duplex.classes import Outcome
+from model.duplex.outcomes import Outcome
 from model.training.duplex.data.labelled_clips import read_tests
 from model.training.duplex.data.records import DataError
 from model.training.duplex.data.scene import truth_of
@@ -42,7 +42,7 @@ def outcomes(folder: Path) -> np.ndarray:
 def test_a_turn_goes_on_until_its_end(tmp_path: Path) -> None:
     record = turn({"event": "speech_start", "t": 1.0}, {"event": "end_of_turn", "t": 3.0})
     found = outcomes(folder_with(tmp_path, "turns", record, 1))
-    assert found[20] == Outcome.CONTINUE
+    assert found[20] == Outcome.HOLD
     assert found[50] == Outcome.END_OF_TURN
     assert found[5] == found[90] == -1
 
@@ -50,7 +50,7 @@ def test_a_turn_goes_on_until_its_end(tmp_path: Path) -> None:
 def test_a_turn_that_breaks_off_has_no_end(tmp_path: Path) -> None:
     record = turn({"event": "speech_start", "t": 1.0}, {"event": "incomplete_stop", "t": 3.0})
     found = outcomes(folder_with(tmp_path, "turns", record, 1))
-    assert set(found) == {-1, Outcome.CONTINUE}
+    assert set(found) == {-1, Outcome.HOLD}
 
 
 def test_events_over_a_reply_have_their_outcomes(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_turn_without_a_reply_is_a_turn(tmp_path: Path) -> None:
     events = [{"event": "user_turn", "onset": 1.0, "end": 2.0}]
     record = overlap(events=events, far=None, category="near_only")
     found = outcomes(folder_with(tmp_path, "bargein", record, 2))
-    assert found[20] == Outcome.CONTINUE
+    assert found[20] == Outcome.HOLD
     assert found[40] == Outcome.END_OF_TURN
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.duplex.classes import NOT_SCORED, Outcome
+from model.duplex.outcomes import NOT_SCORED, Outcome
 from model.training.duplex.data.scene import Label, Scene, Span, truth_of
 from model.training.duplex.data.utterance import Word
 
@@ -15,9 +15,9 @@ def scene(agent: tuple[Span, ...], labels: tuple[Label, ...], words: tuple[Word,
 
 
 def test_nothing_is_asked_where_there_is_no_label() -> None:
-    truth = truth_of(scene((), (Label(Span(0.4, 0.6), Outcome.CONTINUE),)), 12)
+    truth = truth_of(scene((), (Label(Span(0.4, 0.6), Outcome.HOLD),)), 12)
     assert truth.outcomes[:4].tolist() == [NOT_SCORED] * 4
-    assert Outcome.CONTINUE in truth.outcomes
+    assert Outcome.HOLD in truth.outcomes
     assert truth.outcomes[-1] == NOT_SCORED
 
 
@@ -25,17 +25,17 @@ def test_the_assistants_voice_decides_which_of_two_labels_counts() -> None:
     """An interruption that is let through becomes a turn where the reply falls silent."""
     labels = (
         Label(Span(0.0, 0.5), Outcome.NOISE),
-        Label(Span(0.0, 1.0), Outcome.CONTINUE),
+        Label(Span(0.0, 1.0), Outcome.HOLD),
         Label(Span(0.0, 1.0), Outcome.INTERRUPTION),
     )
     truth = truth_of(scene((Span(0.0, 0.5),), labels), 12)
     assert set(truth.outcomes[truth.is_overlap]) == {Outcome.INTERRUPTION}
-    assert set(truth.outcomes[~truth.is_overlap]) == {Outcome.CONTINUE}
+    assert set(truth.outcomes[~truth.is_overlap]) == {Outcome.HOLD}
 
 
 def test_a_label_begins_at_the_first_step_whose_last_frame_it_holds() -> None:
-    truth = truth_of(scene((), (Label(Span(0.32, 0.64), Outcome.CONTINUE),)), 12)
-    assert np.flatnonzero(truth.outcomes == Outcome.CONTINUE).tolist() == [4, 5, 6, 7]
+    truth = truth_of(scene((), (Label(Span(0.32, 0.64), Outcome.HOLD),)), 12)
+    assert np.flatnonzero(truth.outcomes == Outcome.HOLD).tolist() == [4, 5, 6, 7]
 
 
 def test_the_replys_text_is_what_was_heard_of_it_so_far() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.duplex.classes import NOT_SCORED, OVERLAP, USER_FLOOR, Outcome
+from model.duplex.outcomes import NOT_SCORED, OVERLAP, USER_FLOOR, Outcome
 from model.training.duplex.data import conversation_scenes as floor_scenes
 from model.training.duplex.data import conversation_scenes as overlap_scenes
 from model.training.duplex.data.plan import SHARES
@@ -47,13 +47,13 @@ def test_a_finished_turn_is_over_and_a_broken_one_is_not() -> None:
     assert Outcome.END_OF_TURN in truth(made("paused_turn")).outcomes
     told = truth(floor_scenes.truncated_turn(COMPANY, "en", np.random.default_rng(3)))
     assert Outcome.END_OF_TURN not in told.outcomes
-    assert Outcome.CONTINUE in told.outcomes
+    assert Outcome.HOLD in told.outcomes
 
 
 def test_the_pauses_of_a_turn_belong_to_it() -> None:
     """From the first sound to the last, without a gap."""
     told = truth(made("dictating_turn", 4))
-    steps = np.flatnonzero(told.outcomes == Outcome.CONTINUE)
+    steps = np.flatnonzero(told.outcomes == Outcome.HOLD)
     assert np.array_equal(steps, np.arange(steps[0], steps[-1] + 1))
     end = np.flatnonzero(told.outcomes == Outcome.END_OF_TURN)
     assert end[0] == steps[-1] + 1

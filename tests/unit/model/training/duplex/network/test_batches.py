@@ -6,8 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 
-from model.duplex.classes import OVERLAP, USER_FLOOR
-from model.duplex.features import feature_slices
+from model.duplex.frame_features import feature_slices
+from model.duplex.outcomes import OVERLAP, USER_FLOOR
 from model.training.duplex.data.dataset import Clip, read_clips
 from model.training.duplex.network.batches import disturb, in_order, pack, shuffled
 from model.training.duplex.network.network import masked

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.duplex.classes import NOT_SCORED, Outcome
-from model.duplex.features import N_FEATURES, feature_slices
+from model.duplex.frame_features import N_FEATURES, feature_slices
+from model.duplex.outcomes import NOT_SCORED, Outcome
 from model.duplex.overlap_policy import SHORT_MS
 from model.training.duplex.data.dataset import Clip
 from model.training.duplex.network.batches import ages, episodes_of, importance, runs, silence_ms

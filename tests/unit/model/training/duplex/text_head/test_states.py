@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.duplex.text_turn_detector import HIDDEN_SIZE, LanguageModelReader
+from model.duplex.text_turn_detector import HIDDEN_SIZE, LanguageModelEncoder
 from model.training.duplex.text_head.states import (
     SHARD_TEXTS,
     StateCache,
@@ -25,7 +25,7 @@ def test_every_word_is_read_once_in_the_window_the_running_reader_uses(n_words: 
 def test_states_of_a_turn_are_those_the_running_reader_sees(
     weights: Callable[[str], Path],
 ) -> None:
-    reader = LanguageModelReader(weights("smollm2-135m"))
+    reader = LanguageModelEncoder(weights("smollm2-135m"))
     text = "could you book me a table for 7 people at o'neill's near kings cross please"
     words = tuple(text.split())
     states = WordReader(reader).states(words)

@@ -18,7 +18,7 @@ class Outcome(IntEnum):
     other people. While it is silent it means the same of a sound that opened a turn.
     """
 
-    CONTINUE = 0
+    HOLD = 0
     END_OF_TURN = 1
     INTERRUPTION = 2
     BACKCHANNEL = 3
@@ -27,7 +27,7 @@ class Outcome(IntEnum):
 
 N_OUTCOMES = len(Outcome)
 
-USER_FLOOR = (Outcome.CONTINUE, Outcome.END_OF_TURN, Outcome.NOISE)
+USER_FLOOR = (Outcome.HOLD, Outcome.END_OF_TURN, Outcome.NOISE)
 """Compete while the assistant is silent."""
 
 OVERLAP = (Outcome.INTERRUPTION, Outcome.BACKCHANNEL, Outcome.NOISE)

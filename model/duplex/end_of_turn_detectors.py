@@ -2,7 +2,7 @@
 
 Asks each of them seldom and remembers the answers; both may be missing. Decides nothing.
 
-Two opinions on one pause: the network's, and that of a speech model that hears the turn itself.
+Two scores of one pause: the network's, and that of a speech model that hears the turn itself.
 
 Pure; knows neither of them.
 """
@@ -17,17 +17,17 @@ import numpy as np
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples
 from model.duplex.smart_turn import N_WINDOW, TurnClassifier
 from model.duplex.voice_tracker import Stretch
-from model.types import NO_OPINION
+from model.types import NO_SCORE
 
 _WEIGHT = 0.5  # both hear the same pause: what they share must not count twice
-_P_CLIP = 0.02  # keeps one overconfident opinion from deciding alone
+_P_CLIP = 0.02  # keeps one overconfident score from deciding alone
 
 
-def with_opinion(p_end: float, opinion: float) -> float:
-    """The network's ``p_end`` in the light of the model's ``opinion``; odds are multiplied."""
-    if opinion == NO_OPINION or not 0.0 < p_end < 1.0:
+def with_model_score(p_end: float, score: float) -> float:
+    """The network's ``p_end`` in the light of the model's ``score``; odds are multiplied."""
+    if score == NO_SCORE or not 0.0 < p_end < 1.0:
         return p_end
-    clipped = min(max(opinion, _P_CLIP), 1.0 - _P_CLIP)
+    clipped = min(max(score, _P_CLIP), 1.0 - _P_CLIP)
     odds_log = math.log(p_end / (1.0 - p_end)) + _WEIGHT * math.log(clipped / (1.0 - clipped))
     return 1.0 / (1.0 + math.exp(-odds_log))
 
@@ -38,10 +38,10 @@ READ_AFTER_MS = 150.0
 """Silence from which the words are read; before it most partial transcripts are outrun by voice."""
 
 _LEAD_S = 0.5  # audio kept from before the first voice: Smart Turn was trained with it
-_LOGIT_CLIP = 0.01  # keeps one overconfident opinion from deciding alone
+_LOGIT_CLIP = 0.01  # keeps one overconfident score from deciding alone
 
 
-class UtteranceReader(Protocol):
+class UtteranceScorer(Protocol):
     """Opinion on a partial transcript."""
 
     @property
@@ -89,7 +89,7 @@ class TurnAudio:
         return self._samples[max(self._begin, self._n - N_WINDOW) : self._n]
 
 
-class PauseOpinions:
+class EndOfTurnDetectors:
     """Asks the judges as a pause goes on.
 
     Attributes:
@@ -100,7 +100,7 @@ class PauseOpinions:
         n_asked: how often one of them was asked.
     """
 
-    def __init__(self, classifier: TurnClassifier | None, reader: UtteranceReader | None) -> None:
+    def __init__(self, classifier: TurnClassifier | None, reader: UtteranceScorer | None) -> None:
         self._classifier = classifier
         self._reader = reader
         self._audio = TurnAudio()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from audio_io.frames import AudioFrame, frozen
-from model.duplex.features import (
+from model.duplex.frame_features import (
     FEATURES,
     N_FEATURES,
     FeatureStream,
@@ -20,7 +20,7 @@ from model.duplex.lexicon import read_lexicons
 from model.types import AgentState, UserState
 from tests.fakes.duplex import (
     FakeTurnClassifier,
-    FakeUtteranceReader,
+    FakeUtteranceScorer,
     Stretch,
     over_reply,
     play,
@@ -43,7 +43,7 @@ SCRIPT = [
 
 
 def stream() -> FeatureStream:
-    return FeatureStream(LEXICONS, FakeTurnClassifier(0.9), FakeUtteranceReader(2.0))
+    return FeatureStream(LEXICONS, FakeTurnClassifier(0.9), FakeUtteranceScorer(2.0))
 
 
 def vectors(script: list[Stretch], one: FeatureStream | None = None) -> list[Vector]:
@@ -137,14 +137,14 @@ def test_the_slow_judges_are_asked_in_a_pause_and_forgotten_with_it() -> None:
 
 
 def test_the_same_words_are_read_once_a_pause() -> None:
-    reader = FakeUtteranceReader(1.0)
+    reader = FakeUtteranceScorer(1.0)
     one = FeatureStream(LEXICONS, None, reader)
     vectors([voice(800, "what"), quiet(400, "what"), quiet(400, "what time")], one)
     assert reader.read == ["what", "what time"]
 
 
 def test_nothing_slow_is_asked_while_the_assistant_speaks() -> None:
-    classifier, reader = FakeTurnClassifier(0.9), FakeUtteranceReader(1.0)
+    classifier, reader = FakeTurnClassifier(0.9), FakeUtteranceScorer(1.0)
     one = FeatureStream(LEXICONS, classifier, reader)
     vectors([over_reply(voice(800, "yes")), over_reply(quiet(800, "yes"))], one)
     assert classifier.heard == []

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model.duplex.features import FEATURES, table_hash
+from model.duplex.duplex_network import read_network
+from model.duplex.end_of_turn_detectors import UtteranceScorer
+from model.duplex.frame_features import FEATURES, table_hash
 from model.duplex.lexicon import DEFAULT_FOLDER, read_lexicons
-from model.duplex.network import read_network
-from model.duplex.pause_opinions import UtteranceReader
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
 from model.duplex.predictor_card import PredictorCard, read_card
 from model.duplex.smart_turn import WEIGHTS_NAME as SMART_TURN_NAME
 from model.duplex.smart_turn import SmartTurn, TurnClassifier
 from model.duplex.text_turn_detector import WEIGHTS_NAME as TEXT_READER_NAME
-from model.duplex.text_turn_detector import LanguageModelReader, TextHead, TextTurnDetector
+from model.duplex.text_turn_detector import LanguageModelEncoder, TextHead, TextTurnDetector
 from model.errors import WeightsError
 
 NETWORK_NAME = "predictor.safetensors"
@@ -43,14 +43,14 @@ class PredictorFactory:
         self.card = _checked_card(folder / CARD_NAME)
         self.network = read_network(folder / NETWORK_NAME, self.card.shape)
         self._classifier: SmartTurn | None = None
-        self._language_model: LanguageModelReader | None = None
+        self._language_model: LanguageModelEncoder | None = None
 
     def predictor(
         self,
         settings: PredictorSettings | None = None,
         *,
         classifier: TurnClassifier | None = None,
-        reader: UtteranceReader | None = None,
+        reader: UtteranceScorer | None = None,
     ) -> TrainedDuplexPredictor:
         """Opens judges whose weights have arrived meanwhile; given ones are asked instead."""
         return TrainedDuplexPredictor(
@@ -69,11 +69,11 @@ class PredictorFactory:
             self._classifier = SmartTurn(path)
         return self._classifier
 
-    def reader(self) -> UtteranceReader | None:
+    def reader(self) -> UtteranceScorer | None:
         """Judges the words of a pause; None where the language model is missing."""
         path = self._weights_dir / TEXT_READER_NAME
         if self._language_model is None and path.is_file():
-            self._language_model = LanguageModelReader(path)
+            self._language_model = LanguageModelEncoder(path)
         if self._language_model is None:
             return None
         return TextTurnDetector(self._language_model, TextHead(self._folder / HEAD_NAME))

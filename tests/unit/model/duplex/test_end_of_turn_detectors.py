@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from audio_io.frames import AudioFrame, frozen
-from model.duplex.pause_opinions import (
+from model.duplex.end_of_turn_detectors import (
     ASK_AFTER_MS,
     READ_AFTER_MS,
-    PauseOpinions,
+    EndOfTurnDetectors,
     TurnAudio,
     logit,
 )
 from model.duplex.smart_turn import N_WINDOW
 from model.duplex.voice_tracker import Stretch
-from tests.fakes.duplex import FakeTurnClassifier, FakeUtteranceReader
+from tests.fakes.duplex import FakeTurnClassifier, FakeUtteranceScorer
 
 
 def frame(at: int) -> AudioFrame:
@@ -24,42 +24,42 @@ def frame(at: int) -> AudioFrame:
 
 def test_the_sound_is_judged_once_at_every_mark() -> None:
     classifier = FakeTurnClassifier(0.9)
-    opinions = PauseOpinions(classifier, None)
+    detectors = EndOfTurnDetectors(classifier, None)
     for silence_ms in range(10, 2000, 10):
-        opinions.ask_sound(float(silence_ms))
-    assert len(classifier.heard) == len(ASK_AFTER_MS) == opinions.n_asked
-    assert opinions.of_sound == [pytest.approx(logit(0.9))] * 3
+        detectors.ask_sound(float(silence_ms))
+    assert len(classifier.heard) == len(ASK_AFTER_MS) == detectors.n_asked
+    assert detectors.of_sound == [pytest.approx(logit(0.9))] * 3
 
 
 def test_the_cost_is_that_of_the_frame_in_which_it_was_asked() -> None:
-    opinions = PauseOpinions(FakeTurnClassifier(0.9), FakeUtteranceReader(1.0))
+    detectors = EndOfTurnDetectors(FakeTurnClassifier(0.9), FakeUtteranceScorer(1.0))
     turn = Stretch(0.0, 0.5)
-    opinions.ask_sound(200.0)
-    opinions.read_text(200.0, "what time")
-    assert (opinions.last_sound_s, opinions.last_text_s) == (0.06, 0.02)
-    opinions.hear(frame(0), turn, is_voice=False)
-    assert (opinions.last_sound_s, opinions.last_text_s) == (0.0, 0.0)
+    detectors.ask_sound(200.0)
+    detectors.read_text(200.0, "what time")
+    assert (detectors.last_sound_s, detectors.last_text_s) == (0.06, 0.02)
+    detectors.hear(frame(0), turn, is_voice=False)
+    assert (detectors.last_sound_s, detectors.last_text_s) == (0.0, 0.0)
 
 
 def test_words_are_read_when_they_changed_and_the_voice_has_paused() -> None:
-    reader = FakeUtteranceReader(1.5)
-    opinions = PauseOpinions(None, reader)
-    opinions.read_text(READ_AFTER_MS - 10.0, "what")
+    reader = FakeUtteranceScorer(1.5)
+    detectors = EndOfTurnDetectors(None, reader)
+    detectors.read_text(READ_AFTER_MS - 10.0, "what")
     for text in ("what", "what", "what time"):
-        opinions.read_text(READ_AFTER_MS, text)
-    opinions.read_text(READ_AFTER_MS, "")
+        detectors.read_text(READ_AFTER_MS, text)
+    detectors.read_text(READ_AFTER_MS, "")
     assert reader.read == ["what", "what time"]
-    assert opinions.of_text == 1.5
+    assert detectors.of_text == 1.5
 
 
-def test_voice_ends_the_pause_and_its_opinions() -> None:
-    opinions = PauseOpinions(FakeTurnClassifier(0.9), FakeUtteranceReader(1.0))
+def test_voice_ends_the_pause_and_its_scores() -> None:
+    detectors = EndOfTurnDetectors(FakeTurnClassifier(0.9), FakeUtteranceScorer(1.0))
     turn = Stretch(0.0, 0.5)
-    opinions.ask_sound(450.0)
-    opinions.read_text(450.0, "what time")
-    opinions.hear(frame(0), turn, is_voice=True)
-    assert opinions.of_sound == [None] * 3
-    assert opinions.of_text is None
+    detectors.ask_sound(450.0)
+    detectors.read_text(450.0, "what time")
+    detectors.hear(frame(0), turn, is_voice=True)
+    assert detectors.of_sound == [None] * 3
+    assert detectors.of_text is None
 
 
 def test_an_overconfident_network_is_clipped() -> None:
@@ -69,13 +69,13 @@ def test_an_overconfident_network_is_clipped() -> None:
 
 def test_the_sound_of_a_turn_begins_half_a_second_before_its_voice() -> None:
     classifier = FakeTurnClassifier(0.5)
-    opinions = PauseOpinions(classifier, None)
+    detectors = EndOfTurnDetectors(classifier, None)
     for at in range(100):
-        opinions.hear(frame(at), None, is_voice=False)
+        detectors.hear(frame(at), None, is_voice=False)
     turn = Stretch(1.0, 1.0)
     for at in range(100, 140):
-        opinions.hear(frame(at), turn, is_voice=True)
-    opinions.ask_sound(200.0)
+        detectors.hear(frame(at), turn, is_voice=True)
+    detectors.ask_sound(200.0)
     assert classifier.heard == [16 * (500 + 400 - 10)]
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
-from model.duplex.classes import N_OUTCOMES, OVERLAP, USER_FLOOR, Outcome
+from model.duplex.outcomes import N_OUTCOMES, OVERLAP, USER_FLOOR, Outcome
 from model.duplex.predictor_card import NetworkShape
 from model.errors import WeightsError
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from model.duplex.classes import OVERLAP, USER_FLOOR, Outcome
-from model.duplex.network import (
+from model.duplex.duplex_network import (
     Array,
     DuplexNetwork,
     NetworkState,
@@ -16,8 +15,9 @@ from model.duplex.network import (
     read_network,
     weight_shapes,
 )
+from model.duplex.outcomes import OVERLAP, USER_FLOOR, Outcome
 from model.duplex.predictor_card import (
-    EndPoint,
+    EndpointingPoint,
     NetworkShape,
     OverlapPoint,
     PredictorCard,
@@ -53,13 +53,13 @@ def random_features(n_steps: int, seed: int = 1) -> Array:
 
 
 def example_card() -> PredictorCard:
-    pace = EndPoint(end_p=0.5, shortest_ms=200.0, longest_ms=1500.0)
+    mode = EndpointingPoint(end_p=0.5, shortest_ms=200.0, longest_ms=1500.0)
     return PredictorCard(
         features_hash="0123",
         shape=SHAPE,
         floor_temperature=1.5,
         overlap_temperature=0.8,
-        paces={"eager": pace, "balanced": pace, "patient": pace},
+        endpointing={"eager": mode, "balanced": mode, "patient": mode},
         overlap=OverlapPoint(hold_p=0.5, cut_p=0.8, resume_p=0.6),
         trained="now",
         scores={"loss": 0.25},
@@ -219,13 +219,17 @@ def test_a_card_comes_back_from_its_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
-        (("format",), 2, "format: must be 1, got 2"),
+        (("format",), 1, "format: must be 2, got 1"),
         (("features_hash",), None, "features_hash: must be a text"),
         (("floor_temperature",), 0, "floor_temperature: must be a number of at least 0.001"),
         (("overlap", "cut_p"), 1.5, "cut_p: must be a probability"),
         (("overlap", "hold_p"), "half", "hold_p: must be a number"),
-        (("paces", "patient"), None, "paces.patient: must be an object"),
-        (("paces", "eager", "longest_ms"), 100, "longest_ms: must be a number of at least 200"),
+        (("endpointing", "patient"), None, "endpointing.patient: must be an object"),
+        (
+            ("endpointing", "eager", "longest_ms"),
+            100,
+            "longest_ms: must be a number of at least 200",
+        ),
         (("shape", "hidden"), 0, "hidden: must be a whole number of at least 1"),
         (("shape", "features"), ["mel"], "shape.features: must hold pairs"),
         (("scores",), [1], "scores: must be an object"),

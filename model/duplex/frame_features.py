@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_io.frames import Samples
+from model.duplex.end_of_turn_detectors import ASK_AFTER_MS, EndOfTurnDetectors, UtteranceScorer
 from model.duplex.lexicon import Lexicon
 from model.duplex.log_mel import FRAME, N_MELS, LogMelStream, Mels
-from model.duplex.pause_opinions import ASK_AFTER_MS, PauseOpinions, UtteranceReader
 from model.duplex.smart_turn import TurnClassifier
 from model.duplex.text_evidence import Reason
 from model.duplex.voice_tracker import SILENT_DBFS, Stretch, VoiceSettings, VoiceTracker
@@ -124,7 +124,7 @@ class FeatureStream:
 
     Attributes:
         tracker: voice, turn and overlap as of the latest frame.
-        opinions: the slow judges' view of the present pause.
+        detectors: the slow judges' view of the present pause.
         words: evidence of the transcript as of the latest frame.
         has_restarted: the latest frame was the first of a stream.
     """
@@ -133,11 +133,11 @@ class FeatureStream:
         self,
         lexicons: Mapping[str, Lexicon],
         classifier: TurnClassifier | None = None,
-        reader: UtteranceReader | None = None,
+        reader: UtteranceScorer | None = None,
         voice: VoiceSettings | None = None,
     ) -> None:
         self.tracker = VoiceTracker(voice)
-        self.opinions = PauseOpinions(classifier, reader)
+        self.detectors = EndOfTurnDetectors(classifier, reader)
         self._reader = WordReader(lexicons)
         self._near_mel = LogMelStream()
         self._far_mel = LogMelStream()
@@ -149,12 +149,12 @@ class FeatureStream:
     @property
     def last_inference_s(self) -> float:
         """Wall seconds the slow judges took inside the latest step."""
-        return self.opinions.last_sound_s + self.opinions.last_text_s
+        return self.detectors.last_sound_s + self.detectors.last_text_s
 
     def reset(self) -> None:
         """The turn was taken or given up: the next voice opens another. The room stays known."""
         self.tracker.forget()
-        self.opinions.forget()
+        self.detectors.forget()
         self.words = self._reader.nothing
 
     def step(self, user: UserState, agent: AgentState) -> Vector | None:
@@ -174,7 +174,7 @@ class FeatureStream:
 
     def _restart(self) -> None:
         self.tracker.restart()
-        self.opinions.restart()
+        self.detectors.restart()
         self._near_mel.reset()
         self._far_mel.reset()
         self._block = _Block.empty()
@@ -184,13 +184,13 @@ class FeatureStream:
         """The slow judges, in a pause of the user's turn."""
         tracker, turn = self.tracker, self.tracker.turn
         self.words = self._reader.read(user, turn, tracker.overlap)
-        self.opinions.hear(user.frame, tracker.sound, is_voice=tracker.is_voice)
+        self.detectors.hear(user.frame, tracker.sound, is_voice=tracker.is_voice)
         if turn is None or agent.is_speaking or tracker.is_voice:
             return
         silence_ms = turn.silence_ms(user.frame.end_s)
-        self.opinions.ask_sound(silence_ms)
+        self.detectors.ask_sound(silence_ms)
         if self.words.covers:
-            self.opinions.read_text(silence_ms, self.words.text)
+            self.detectors.read_text(silence_ms, self.words.text)
 
     def _collect(self, user: UserState, agent: AgentState) -> None:
         block = self._block
@@ -239,7 +239,7 @@ class FeatureStream:
         )
 
     def _judges(self) -> tuple[float, ...]:
-        of_text, of_sound = self.opinions.of_text, self.opinions.of_sound
+        of_text, of_sound = self.detectors.of_text, self.detectors.of_sound
         text = (0.0, 0.0) if of_text is None else (of_text / _LOGIT_SPREAD, 1.0)
         sounds = [(0.0, 0.0) if of is None else (of / _LOGIT_SPREAD, 1.0) for of in of_sound]
         return (*text, *(number for pair in sounds for number in pair))

@@ -10,7 +10,7 @@ import pytest
 
 from model.duplex.endpointing import END_P
 from model.duplex.lexicon import DEFAULT_FOLDER
-from model.duplex.loading import CARD_NAME, NETWORK_NAME, PredictorFactory
+from model.duplex.predictor_factory import CARD_NAME, NETWORK_NAME, PredictorFactory
 from model.errors import WeightsError
 from tests.fakes.duplex import predictions, quiet, voice
 
