@@ -13,7 +13,7 @@ from typing import Literal, cast
 
 from model.errors import ModelError
 from model.interfaces import SpeechModel
-from model.vita_audio.precision import ModelSize, memory_span
+from model.vita_audio.checkpoint.precision import ModelSize, memory_span
 
 DEFAULT_MODEL = "cascade"
 LOCAL_MODEL = "local"

@@ -16,7 +16,7 @@ from model.errors import ModelError
 
 SIZES = ("tiny", "0.5b", "7b")
 
-_MEASUREMENT = "model.vita_audio.benchmark"
+_MEASUREMENT = "model.vita_audio.benchmark.decoding_speed"
 _EXTRA = ("torch", "transformers")
 
 

@@ -29,8 +29,8 @@ from model.store.archives import replacing
 from model.store.hub import HubStore
 from model.store.hub_client import GET_LIBRARY
 from model.store.packages import ProgressReport, WeightStore
-from model.vita_audio import directory
-from model.vita_audio.precision import ModelSize, choose_precision
+from model.vita_audio.checkpoint import directory
+from model.vita_audio.checkpoint.precision import ModelSize, choose_precision
 
 PREFIX = "local:"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

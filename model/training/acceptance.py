@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from model.vita_audio.mctp import IGNORED, run_backbone, run_module
+from model.vita_audio.language_model.packed_losses import IGNORED, run_backbone, run_module
 
 if TYPE_CHECKING:
     from model.training.data.batch import PackedBatch
-    from model.vita_audio.modeling import VitaAudioForCausalLM
+    from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 
 _TOKENS_PER_HEAD_CALL = 1024
 _UNKNOWN = -1  # no choice at this place

@@ -22,16 +22,16 @@ from model.training.lora import merged
 from model.training.recipe import Recipe, TrainingError
 from model.training.vocabulary import copy_tokenizer
 from model.training.whole_folder import begin_folder, finish_folder, partial_of, writing
+from model.vita_audio.checkpoint.directory import CONFIG, SPEECH_DECODER, SPEECH_TOKENIZER
 from model.vita_audio.decoding.schedule import VANILLA
-from model.vita_audio.directory import CONFIG, SPEECH_DECODER, SPEECH_TOKENIZER
-from model.vita_audio.published_layout import write_configuration, write_shards
-from model.vita_audio.text_tokenizer import TextTokenizer
+from model.vita_audio.language_model.published_layout import write_configuration, write_shards
+from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
     from torch import nn
 
-    from model.vita_audio.modeling import VitaAudioForCausalLM
+    from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from model.training.recipe import Lora, TrainingError
 
 if TYPE_CHECKING:
-    from model.vita_audio.modeling import VitaAudioForCausalLM
+    from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 
 _ADAPTER = "default"  # peft's name of the only one
 _BASE, _DOWN, _UP = ".base_layer.", f".lora_A.{_ADAPTER}.", f".lora_B.{_ADAPTER}."

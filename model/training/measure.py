@@ -19,10 +19,10 @@ from model.training.acceptance import Acceptance, measure_acceptance
 from model.training.checkpoints import model_folder
 from model.training.data.parts import DataParts
 from model.training.stage_training import read_held_out
+from model.vita_audio.checkpoint.directory import SPEECH_TOKENIZER
 from model.vita_audio.decoding.schedule import BOOST, Schedule
-from model.vita_audio.directory import SPEECH_TOKENIZER
-from model.vita_audio.initialisation import grow_modules
-from model.vita_audio.modeling import load_language_model
+from model.vita_audio.language_model.initialisation import grow_modules
+from model.vita_audio.language_model.modeling import load_language_model
 
 _ROW_LENGTH = 8192
 

@@ -15,17 +15,17 @@ import soundfile
 import torch
 from torch import Tensor
 
+from model.vita_audio.checkpoint.directory import SPEECH_DECODER
+from model.vita_audio.conversation.prompts import synthesis
 from model.vita_audio.decoding.schedule import Schedule
-from model.vita_audio.directory import SPEECH_DECODER
-from model.vita_audio.mctp import run_backbone, run_module
-from model.vita_audio.prompts import synthesis
+from model.vita_audio.language_model.packed_losses import run_backbone, run_module
+from model.vita_audio.language_model.tokens import TokenKind
 from model.vita_audio.speech_decoder.decoder import SpeechDecoder
-from model.vita_audio.tokens import TokenKind
 
 if TYPE_CHECKING:
     from model.training.journal import Journal
-    from model.vita_audio.modeling import VitaAudioForCausalLM
-    from model.vita_audio.text_tokenizer import TextTokenizer
+    from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
+    from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 
 SENTENCES = ("Good morning, how are you?", "今天天气很好。")
 _MOST_TOKENS = 160  # some 5 s of speech

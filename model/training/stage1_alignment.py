@@ -14,7 +14,7 @@ import sys
 from model.training.stage_run import StageRun, run_stage
 from model.training.stage_training import open_accelerator, train
 from model.training.starts import VOCABULARY, begin_from_recipe
-from model.vita_audio.initialisation import freeze_hearing
+from model.vita_audio.language_model.initialisation import freeze_hearing
 
 NUMBER = 1
 

@@ -16,7 +16,7 @@ import sys
 
 from model.training.stage_run import StageRun, run_stage
 from model.training.stage_training import open_accelerator, train
-from model.vita_audio.initialisation import freeze_hearing, grow_modules
+from model.vita_audio.language_model.initialisation import freeze_hearing, grow_modules
 
 NUMBER = 4
 

@@ -16,8 +16,8 @@ import torch
 from model.errors import ModelError
 from model.training.checkpoints import MODEL, model_folder
 from model.training.recipe import Recipe, Stage, TrainingError, read_recipe
-from model.vita_audio.modeling import VitaAudioForCausalLM, load_language_model
-from model.vita_audio.text_tokenizer import TextTokenizer
+from model.vita_audio.language_model.modeling import VitaAudioForCausalLM, load_language_model
+from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130

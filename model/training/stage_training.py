@@ -31,11 +31,11 @@ from model.training.recipe import Recipe, TrainingError
 from model.training.speech_samples import SpeechSamples
 from model.training.stage_run import StageRun
 from model.training.trainer import Observe, Trainer
+from model.vita_audio.checkpoint.directory import SPEECH_DECODER, SPEECH_TOKENIZER
 from model.vita_audio.decoding.schedule import VANILLA
-from model.vita_audio.directory import SPEECH_DECODER, SPEECH_TOKENIZER
-from model.vita_audio.initialisation import freeze_all_but_modules, grow_modules
-from model.vita_audio.modeling import VitaAudioForCausalLM
-from model.vita_audio.text_tokenizer import TextTokenizer
+from model.vita_audio.language_model.initialisation import freeze_all_but_modules, grow_modules
+from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
+from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 
 logger = logging.getLogger(__name__)
 

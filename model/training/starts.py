@@ -17,17 +17,17 @@ from model.training.vocabulary import (
     extend_stock_vocabulary,
     write_byte_vocabulary,
 )
-from model.vita_audio.configuration import BackboneSize, make_config
+from model.vita_audio.checkpoint.directory import CONFIG
 from model.vita_audio.decoding.schedule import VANILLA
-from model.vita_audio.directory import CONFIG
-from model.vita_audio.initialisation import (
+from model.vita_audio.language_model.initialisation import (
     ROWS_MULTIPLE,
     begin_from_backbone,
     load_sense_voice,
 )
-from model.vita_audio.modeling import VitaAudioForCausalLM
-from model.vita_audio.published_layout import write_configuration
-from model.vita_audio.text_tokenizer import TextTokenizer
+from model.vita_audio.language_model.model_config import BackboneSize, make_config
+from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
+from model.vita_audio.language_model.published_layout import write_configuration
+from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 
 VOCABULARY = "vocabulary"
 

@@ -25,13 +25,13 @@ from model.training.optimizer import make_optimizer
 from model.training.stage_run import StageRun, run_stage
 from model.training.stage_training import apply_precision, open_accelerator, open_parts, open_rows
 from model.training.starts import VOCABULARY, begin_from_recipe
-from model.vita_audio.initialisation import freeze_hearing, grow_modules
+from model.vita_audio.language_model.initialisation import freeze_hearing, grow_modules
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from model.training.data.batch import PackedBatch
-    from model.vita_audio.modeling import VitaAudioForCausalLM
+    from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 
 _WARM_UP = 3  # steps in which kernels are chosen and compiled
 _MIB = 1 << 20

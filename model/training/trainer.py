@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from model.training.data.batch import PackedBatch
     from model.training.data.loader import PackedRows
     from model.training.journal import Journal
-    from model.vita_audio.mctp import PackedLosses
+    from model.vita_audio.language_model.packed_losses import PackedLosses
 
 logger = logging.getLogger(__name__)
 

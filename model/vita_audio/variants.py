@@ -9,9 +9,9 @@ from pathlib import Path
 
 from model.cascade.cascade import open_recognizer
 from model.errors import ModelError, WeightsError
-from model.vita_audio.parts import VitaAudioOptions, load_parts
-from model.vita_audio.speech_model import VitaAudioModel
-from model.vita_audio.transcription import Recognizer
+from model.vita_audio.conversation.loading import VitaAudioOptions, load_parts
+from model.vita_audio.conversation.speech_model import VitaAudioModel
+from model.vita_audio.conversation.transcription import Recognizer
 
 logger = logging.getLogger(__name__)
 

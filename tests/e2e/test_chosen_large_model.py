@@ -30,11 +30,11 @@ from model.store.hub import HubStore
 from model.store.manifest import default_hub_manifest, load_hub_manifest
 from model.store.models import LocalModels, ModelStore
 from model.store.packages import WeightStore, default_manifest, load_manifest
-from model.vita_audio.tiny_model import write_tiny_model
 from model.worker.worker import ProcessWorker, ThreadWorker
 from tests.fakes import live as live_session
 from tests.fakes.live import LiveSession, UnpluggableRoom
 from tests.fakes.parts import fake_parts
+from tests.fakes.vita_checkpoints.tiny_model import write_tiny_model
 
 ANSWER = "I go on."
 PATIENCE_S = 90.0  # for a process that imports torch on a busy machine

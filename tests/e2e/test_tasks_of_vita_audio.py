@@ -16,7 +16,7 @@ from model.types import VoiceChoice
 pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
 
-from model.vita_audio.tiny_model import write_tiny_model
+from tests.fakes.vita_checkpoints.tiny_model import write_tiny_model
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, level_dbfs
-from model.vita_audio.parts import VitaAudioOptions, load_parts
-from model.vita_audio.speech_model import VitaAudioModel
+from model.vita_audio.conversation.loading import VitaAudioOptions, load_parts
+from model.vita_audio.conversation.speech_model import VitaAudioModel
 
 _WORD_S = 0.35
 _SPEECH_DBFS = -55.0

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from model.vita_audio import directory
+from model.vita_audio.checkpoint import directory
 
 N_LAYERS = 2
 

@@ -21,8 +21,8 @@ from tests.fakes.parts import fake_parts
 pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
 
-from model.vita_audio.tiny_model import write_tiny_model
 from tests.fakes.vita_audio import LoudWords, tiny_vita_audio
+from tests.fakes.vita_checkpoints.tiny_model import write_tiny_model
 
 Play = Callable[..., SceneResult]
 

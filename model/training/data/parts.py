@@ -12,12 +12,12 @@ from audio_io.frames import Samples
 from model.training.data.code_cache import CodeCache
 from model.training.data.problems import DataError
 from model.training.data.sample_encoder import SampleEncoder
-from model.vita_audio.configuration import VitaAudioPlusConfig, read_config
-from model.vita_audio.directory import SENSE_VOICE, SPEECH_TOKENIZER, STATISTICS
-from model.vita_audio.sense_voice.features import SpeechFeatures
+from model.vita_audio.checkpoint.directory import SENSE_VOICE, SPEECH_TOKENIZER, STATISTICS
+from model.vita_audio.language_model.model_config import VitaAudioPlusConfig, read_config
+from model.vita_audio.language_model.text_tokenizer import TextTokenizer
+from model.vita_audio.language_model.tokens import N_CODES
+from model.vita_audio.sense_voice.kaldi_features import SpeechFeatures
 from model.vita_audio.speech_tokenizer.tokenizer import SpeechTokenizer
-from model.vita_audio.text_tokenizer import TextTokenizer
-from model.vita_audio.tokens import N_CODES
 
 _PAD = "<|endoftext|>"
 

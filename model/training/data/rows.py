@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.training.data.sample_encoder import IGNORED, EncodedSample, Features
-from model.vita_audio.prompts import AudioSpan
+from model.vita_audio.conversation.prompts import AudioSpan
 
 
 class Packing(StrEnum):

@@ -20,9 +20,14 @@ from model.training.data.interleaving import interleave, require_pattern
 from model.training.data.problems import BadSample, DataError, Fault
 from model.training.data.samples import TAG, Role, Sample, SampleKind, Turn, text_to_read
 from model.training.data.sounds import read_sound, sound_info
-from model.vita_audio.prompt_texts import SYSTEMS
-from model.vita_audio.prompts import AudioSpan, ContinuousAudio, DiscreteAudio, ids_of_audio
-from model.vita_audio.text_tokenizer import TextTokenizer
+from model.vita_audio.conversation.prompt_texts import SYSTEMS
+from model.vita_audio.conversation.prompts import (
+    AudioSpan,
+    ContinuousAudio,
+    DiscreteAudio,
+    ids_of_audio,
+)
+from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 
 IGNORED = -100  # label of a token that is not learnt
 

@@ -24,7 +24,7 @@ from model.training.data.dialogues import Dialogue
 from model.training.data.problems import BadSample, DataError, Fault, SkipLog
 from model.training.data.samples import TAG
 from model.training.data.whole_files import write_text, writing_whole
-from model.vita_audio.prompt_texts import RECOGNITION, SYNTHESIS, SYSTEMS
+from model.vita_audio.conversation.prompt_texts import RECOGNITION, SYNTHESIS, SYSTEMS
 
 _FULL_BYTES = 1 << 20  # less than a recording may take
 _FOLDER = "audio"

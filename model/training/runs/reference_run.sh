@@ -21,7 +21,7 @@ export ACCELERATE_USE_CPU=${ACCELERATE_USE_CPU:-true}
 # Speech tokenizer and decoder of a few megabytes, with random weights: their codes mean nothing,
 # but the same sounds give the same codes.
 if [ ! -d "$out/parts/glm-4-voice-decoder" ]; then
-    "$PYTHON" -m model.vita_audio.tiny_model "$out/parts.new"
+    "$PYTHON" -m tests.fakes.vita_checkpoints.tiny_model "$out/parts.new"
     mv "$out/parts.new" "$out/parts"
 fi
 

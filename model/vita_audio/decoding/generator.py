@@ -16,7 +16,7 @@ from model.vita_audio.decoding.output_head import inside_audio
 from model.vita_audio.decoding.sampler import Sampler, SamplingSettings
 from model.vita_audio.decoding.schedule import VANILLA, Policy, Schedule
 from model.vita_audio.decoding.state import DecodingState
-from model.vita_audio.tokens import TokenKind, TokenTable
+from model.vita_audio.language_model.tokens import TokenKind, TokenTable
 
 
 @dataclass(frozen=True, slots=True)

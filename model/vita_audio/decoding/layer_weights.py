@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer
 
-from model.vita_audio.modeling import VitaAudioForCausalLM
+from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 
 _PACKED_FOR_ROWS = 16  # a step has 1 to 15 tokens; other numbers work, a little slower
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from model.vita_audio.decoding.sampler import Sampler
-from model.vita_audio.tokens import TokenTable
+from model.vita_audio.language_model.tokens import TokenTable
 
 
 @dataclass(frozen=True, slots=True)

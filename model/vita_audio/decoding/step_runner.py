@@ -25,7 +25,7 @@ from model.vita_audio.decoding.layer_weights import (
 )
 from model.vita_audio.decoding.level_cache import GROWTH, CacheShape, LevelCache
 from model.vita_audio.decoding.output_head import FullHead, OutputHead
-from model.vita_audio.modeling import VitaAudioForCausalLM
+from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 
 LONGEST_RECORDED = 16  # tokens; a pattern's steps have at most 15, a prompt is run as it is
 

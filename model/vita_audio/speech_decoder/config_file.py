@@ -17,7 +17,7 @@ from typing import cast
 import yaml
 
 from model.errors import WeightsError
-from model.vita_audio.speech_decoder.configuration import (
+from model.vita_audio.speech_decoder.decoder_config import (
     DecoderConfig,
     EncoderConfig,
     EstimatorConfig,

@@ -11,14 +11,14 @@ from typing import Self
 import torch
 
 from model.errors import ModelError, WeightsError
+from model.vita_audio.number_format import best_dtype
 from model.vita_audio.speech_decoder.block_plan import ACCELERATOR_PLAN, CPU_PLAN, BlockPlan
 from model.vita_audio.speech_decoder.config_file import read_config
-from model.vita_audio.speech_decoder.configuration import DecoderConfig
 from model.vita_audio.speech_decoder.conversion import load_into
+from model.vita_audio.speech_decoder.decode_stream import DecodeOptions, SpeechDecodeStream
+from model.vita_audio.speech_decoder.decoder_config import DecoderConfig
 from model.vita_audio.speech_decoder.flow import Flow
 from model.vita_audio.speech_decoder.hift import Hift
-from model.vita_audio.speech_decoder.precision import best_dtype
-from model.vita_audio.speech_decoder.stream import DecodeOptions, SpeechDecodeStream
 
 CONFIG_FILE = "config.yaml"
 FLOW_FILE = "flow.pt"

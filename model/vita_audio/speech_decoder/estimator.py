@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.vita_audio.speech_decoder.configuration import EstimatorConfig
+from model.vita_audio.speech_decoder.decoder_config import EstimatorConfig
 
 _GROUPS = 8
 _KERNEL = 3

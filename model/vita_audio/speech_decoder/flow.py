@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.vita_audio.speech_decoder.configuration import FlowConfig
+from model.vita_audio.speech_decoder.decoder_config import FlowConfig
 from model.vita_audio.speech_decoder.estimator import Estimator
 from model.vita_audio.speech_decoder.flow_encoder import FlowEncoder
 from model.vita_audio.speech_decoder.length_regulator import LengthRegulator

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.vita_audio.speech_decoder.configuration import EncoderConfig
+from model.vita_audio.speech_decoder.decoder_config import EncoderConfig
 
 _POSITION_BASE = 10_000.0
 

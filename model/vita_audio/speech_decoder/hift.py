@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.vita_audio.speech_decoder.configuration import HiftConfig
+from model.vita_audio.speech_decoder.decoder_config import HiftConfig
 
 _OUTER_KERNEL = 7
 _OUTER_LEAK = 0.01

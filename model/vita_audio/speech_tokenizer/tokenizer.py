@@ -16,12 +16,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from audio_io.frames import Samples
-from model.vita_audio.speech_decoder.precision import best_dtype
-from model.vita_audio.speech_tokenizer.configuration import FRAME_SAMPLES, SpeechTokenizerConfig
-from model.vita_audio.speech_tokenizer.features import REACH, LogMel, normalised
-from model.vita_audio.speech_tokenizer.network import BlockCausalEncoder, Codes, SegmentState
-from model.vita_audio.speech_tokenizer.stream import SpeechTokenStream, checked
-from model.vita_audio.weight_files import Shape, WeightFiles
+from model.vita_audio.checkpoint.weight_files import Shape, WeightFiles
+from model.vita_audio.number_format import best_dtype
+from model.vita_audio.speech_tokenizer.block_encoder import BlockCausalEncoder, Codes, SegmentState
+from model.vita_audio.speech_tokenizer.log_mel import REACH, LogMel, normalised
+from model.vita_audio.speech_tokenizer.token_stream import SpeechTokenStream, checked
+from model.vita_audio.speech_tokenizer.tokenizer_config import FRAME_SAMPLES, SpeechTokenizerConfig
 
 # Positions of the quantised frames and statistics of the codebook's training: of no use for codes.
 _UNUSED = re.compile(r"embed_positions2\.weight|ema_count|ema_weight|layers\.(?P<layer>\d+)\..+")

@@ -63,8 +63,8 @@ def _vita(request: pytest.FixtureRequest) -> SpeechModel:
     pytest.importorskip("torch", reason="the speech-lm extra is not installed")
     pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
     # Only here: without torch the other models are tested all the same.
-    from model.vita_audio.tiny_model import write_tiny_model  # noqa: PLC0415
     from tests.fakes.vita_audio import LoudWords, tiny_vita_audio  # noqa: PLC0415
+    from tests.fakes.vita_checkpoints.tiny_model import write_tiny_model  # noqa: PLC0415
 
     root = request.getfixturevalue("tmp_path_factory").mktemp("vita")
     is_plus = request.param == "vita-plus"

@@ -9,7 +9,7 @@ from model.events import GenerationFailed, ModelEvent, WorkerFailed
 from model.requests import Reply
 from model.scripted import ScriptedModel
 from model.types import ReplyContext, ReplyRequest, TurnKey
-from model.vita_audio.precision import NotEnoughMemory
+from model.vita_audio.checkpoint.precision import NotEnoughMemory
 from model.worker.host import ModelHost
 
 

@@ -36,18 +36,24 @@ from model.training.duplex.network.operating_points import (
     negative_log_likelihood,
 )
 from model.training.duplex.progress import Progress
-from model.vita_audio.benchmark_models import dtype_for
+from model.vita_audio.benchmark.random_models import dtype_for
+from model.vita_audio.checkpoint.directory import ModelDirectory, resolve
+from model.vita_audio.conversation.prompt_cache import PromptMemory
+from model.vita_audio.conversation.prompts import speech_turn
+from model.vita_audio.conversation.user_audio import CodeEar
 from model.vita_audio.decoding.state import DecodingState
 from model.vita_audio.decoding.state_trace import StateTrace
 from model.vita_audio.decoding.step_runner import StepRunner
-from model.vita_audio.directory import ModelDirectory, resolve
-from model.vita_audio.duplex_head import FILE, DuplexHead, HeadShape, read_head, write_head
-from model.vita_audio.listening import CodeEar
-from model.vita_audio.modeling import load_language_model
-from model.vita_audio.prompt_memory import PromptMemory
-from model.vita_audio.prompts import speech_turn
+from model.vita_audio.language_model.duplex_head import (
+    FILE,
+    DuplexHead,
+    HeadShape,
+    read_head,
+    write_head,
+)
+from model.vita_audio.language_model.modeling import load_language_model
+from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 from model.vita_audio.speech_tokenizer.tokenizer import SpeechTokenizer
-from model.vita_audio.text_tokenizer import TextTokenizer
 
 _FRAME = 160
 _STEP_FRAMES = 8

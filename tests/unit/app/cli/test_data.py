@@ -54,7 +54,7 @@ def test_the_numbers_come_as_json(call: Call, tmp_path: Path) -> None:
 
 def test_tokens_are_counted_with_a_model_and_codes_kept(call: Call, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the speech-lm extra is not installed")
-    from model.vita_audio.tiny_model import write_tiny_model  # noqa: PLC0415
+    from tests.fakes.vita_checkpoints.tiny_model import write_tiny_model  # noqa: PLC0415
 
     model = write_tiny_model(tmp_path / "model", k=1)
     record(tmp_path / "q.wav", 1.5)

@@ -9,9 +9,9 @@ from model.training.acceptance import measure_acceptance  # noqa: E402
 from model.training.data.batch import PackedBatch  # noqa: E402
 from model.training.data.rows import pack  # noqa: E402
 from model.training.data.sample_encoder import IGNORED, EncodedSample  # noqa: E402
-from model.vita_audio.configuration import BackboneSize, make_config  # noqa: E402
-from model.vita_audio.mctp import teacher_forced_logits  # noqa: E402
-from model.vita_audio.modeling import VitaAudioForCausalLM  # noqa: E402
+from model.vita_audio.language_model.model_config import BackboneSize, make_config  # noqa: E402
+from model.vita_audio.language_model.modeling import VitaAudioForCausalLM  # noqa: E402
+from model.vita_audio.language_model.packed_losses import teacher_forced_logits  # noqa: E402
 
 N_IDS = 12  # few, so that levels agree by chance now and then
 

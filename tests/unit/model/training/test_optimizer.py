@@ -6,9 +6,9 @@ torch = pytest.importorskip("torch", reason="the speech-lm extra is not installe
 
 from model.training.optimizer import make_optimizer, set_rates  # noqa: E402
 from model.training.recipe import Adam, Stage, TrainingError  # noqa: E402
-from model.vita_audio.configuration import BackboneSize, make_config  # noqa: E402
-from model.vita_audio.initialisation import freeze_all_but_modules  # noqa: E402
-from model.vita_audio.modeling import VitaAudioForCausalLM  # noqa: E402
+from model.vita_audio.language_model.initialisation import freeze_all_but_modules  # noqa: E402
+from model.vita_audio.language_model.model_config import BackboneSize, make_config  # noqa: E402
+from model.vita_audio.language_model.modeling import VitaAudioForCausalLM  # noqa: E402
 
 FINE_TUNING = Stage(rate=5e-5, steps=10, module_rate_factor=10.0, weight_decay=0.1)
 

@@ -8,15 +8,15 @@ import soundfile  # noqa: E402
 
 from model.training.journal import Journal  # noqa: E402
 from model.training.speech_samples import SENTENCES, SpeechSamples, greedy_reply  # noqa: E402
+from model.vita_audio.conversation.prompts import synthesis  # noqa: E402
 from model.vita_audio.decoding.generator import DecodeOptions, decode  # noqa: E402
 from model.vita_audio.decoding.sampler import SamplingSettings  # noqa: E402
 from model.vita_audio.decoding.schedule import BALANCE, BOOST, VANILLA  # noqa: E402
 from model.vita_audio.decoding.state import DecodingState  # noqa: E402
 from model.vita_audio.decoding.step_runner import StepRunner  # noqa: E402
-from model.vita_audio.modeling import load_language_model  # noqa: E402
-from model.vita_audio.prompts import synthesis  # noqa: E402
-from model.vita_audio.text_tokenizer import TextTokenizer  # noqa: E402
-from model.vita_audio.tiny_model import write_tiny_model  # noqa: E402
+from model.vita_audio.language_model.modeling import load_language_model  # noqa: E402
+from model.vita_audio.language_model.text_tokenizer import TextTokenizer  # noqa: E402
+from tests.fakes.vita_checkpoints.tiny_model import write_tiny_model  # noqa: E402
 
 N_TOKENS = 40
 

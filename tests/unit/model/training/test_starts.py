@@ -13,20 +13,20 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM  # noqa: E
 
 from model.training import stage1_alignment  # noqa: E402
 from model.training.recipe import TrainingError  # noqa: E402
-from model.training.vocabulary import extend_stock_vocabulary  # noqa: E402
-from model.vita_audio.modeling import load_language_model  # noqa: E402
-from model.vita_audio.text_tokenizer import (  # noqa: E402
-    TextTokenizer,
+from model.training.vocabulary import (  # noqa: E402
+    extend_stock_vocabulary,
     vita_audio_specials,
-    write_tiny_text_tokenizer,
+    write_byte_vocabulary,
 )
+from model.vita_audio.language_model.modeling import load_language_model  # noqa: E402
+from model.vita_audio.language_model.text_tokenizer import TextTokenizer  # noqa: E402
 
 N_BASE = 151_643  # of Qwen2.5 before its special tokens
 
 
 def write_stock_tokenizer(folder, n_base):
     """Qwen2.5's layout: its own added tokens and none of VITA-Audio."""
-    write_tiny_text_tokenizer(folder, plus=False, n_base=n_base)
+    write_byte_vocabulary(folder, plus=False, n_base=n_base)
     first = TextTokenizer.from_directory(folder).convert_tokens_to_ids("<|begin_of_image|>")
     for name in ("tokenizer.json", "added_tokens.json"):
         content = json.loads((folder / name).read_text(encoding="utf-8"))

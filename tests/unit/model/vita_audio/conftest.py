@@ -24,8 +24,8 @@ def small_language_model() -> Callable[..., Any]:
     torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
     pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
     # Only here: the tests of this folder that need no torch are collected without it.
-    from model.vita_audio.configuration import BackboneSize, make_config  # noqa: PLC0415
-    from model.vita_audio.modeling import VitaAudioForCausalLM  # noqa: PLC0415
+    from model.vita_audio.language_model.model_config import BackboneSize, make_config  # noqa: PLC0415
+    from model.vita_audio.language_model.modeling import VitaAudioForCausalLM  # noqa: PLC0415
 
     def make(k: int = 3, plus: bool = False, seed: int = 0, **fields: Any) -> VitaAudioForCausalLM:
         size = BackboneSize(hidden=32, mlp=48, layers=3, heads=4, kv_heads=2, max_positions=512)

@@ -11,7 +11,7 @@ import pytest
 def tiny_plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny language model that hears codes, its speech tokenizer beside it."""
     pytest.importorskip("torch", reason="the speech-lm extra is not installed")
-    from model.vita_audio.tiny_model import write_tiny_model  # noqa: PLC0415
+    from tests.fakes.vita_checkpoints.tiny_model import write_tiny_model  # noqa: PLC0415
 
     return write_tiny_model(tmp_path_factory.mktemp("plain"), k=2)
 
@@ -20,11 +20,11 @@ def tiny_plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_plus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One that hears features; a speech tokenizer beside it gives the codes of its answers."""
     pytest.importorskip("torch", reason="the speech-lm extra is not installed")
-    from model.vita_audio.directory import SPEECH_TOKENIZER  # noqa: PLC0415
-    from model.vita_audio.speech_tokenizer.tiny import (  # noqa: PLC0415
+    from model.vita_audio.checkpoint.directory import SPEECH_TOKENIZER  # noqa: PLC0415
+    from tests.fakes.vita_checkpoints.tiny_model import write_tiny_model  # noqa: PLC0415
+    from tests.fakes.vita_checkpoints.tiny_speech_tokenizer import (  # noqa: PLC0415
         write_tiny_speech_tokenizer,
     )
-    from model.vita_audio.tiny_model import write_tiny_model  # noqa: PLC0415
 
     folder = write_tiny_model(tmp_path_factory.mktemp("plus"), plus=True, k=2)
     write_tiny_speech_tokenizer(folder.parent / SPEECH_TOKENIZER, 0)

@@ -15,7 +15,7 @@ from model.training.data.loader import PackedRows, RowOptions, open_mixture
 from model.training.data.parts import DataParts
 from model.training.data.problems import DataError, Fault
 from model.training.data.rows import Packing
-from model.vita_audio.modeling import load_language_model
+from model.vita_audio.language_model.modeling import load_language_model
 from tests.fakes.training_data import (
     read_aloud,
     recognised,

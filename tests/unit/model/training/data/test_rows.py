@@ -7,7 +7,7 @@ pytest.importorskip("transformers", reason="the speech-lm extra is not installed
 
 from model.training.data.rows import pack
 from model.training.data.sample_encoder import EncodedSample
-from model.vita_audio.prompts import AudioSpan
+from model.vita_audio.conversation.prompts import AudioSpan
 
 
 def sample(n: int, first: int, is_all_learnt: bool = False) -> EncodedSample:

@@ -13,9 +13,8 @@ from model.training.data.parts import DataParts
 from model.training.data.problems import BadSample, Fault
 from model.training.data.sample_encoder import EncodedSample, SampleEncoder
 from model.training.data.samples import parse_sample
-from model.vita_audio.decoding.schedule import BOOST
-from model.vita_audio.prompt_texts import LUCY, LUKE
-from model.vita_audio.prompts import (
+from model.vita_audio.conversation.prompt_texts import LUCY, LUKE
+from model.vita_audio.conversation.prompts import (
     N_QUERY_POSITIONS,
     ContinuousAudio,
     DiscreteAudio,
@@ -25,8 +24,9 @@ from model.vita_audio.prompts import (
     synthesis,
     text_chat,
 )
-from model.vita_audio.sense_voice.features import n_frames_of
-from model.vita_audio.text_tokenizer import TextTokenizer
+from model.vita_audio.decoding.schedule import BOOST
+from model.vita_audio.language_model.text_tokenizer import TextTokenizer
+from model.vita_audio.sense_voice.kaldi_features import n_frames_of
 from tests.fakes.training_data import read_aloud, recognised, record, spoken, written
 
 

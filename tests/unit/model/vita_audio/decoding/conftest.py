@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from model.vita_audio.tokens import TokenTable
+from model.vita_audio.language_model.tokens import TokenTable
 
 
 @pytest.fixture

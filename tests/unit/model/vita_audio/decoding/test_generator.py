@@ -21,8 +21,8 @@ from model.vita_audio.decoding.sampler import Sampler, SamplingSettings  # noqa:
 from model.vita_audio.decoding.schedule import BOOST, TURBO, VANILLA, Policy, Schedule  # noqa: E402
 from model.vita_audio.decoding.state import DecodingState, HeardSpan  # noqa: E402
 from model.vita_audio.decoding.step_runner import StepRunner  # noqa: E402
-from model.vita_audio.mctp import teacher_forced_logits  # noqa: E402
-from model.vita_audio.tokens import TokenKind  # noqa: E402
+from model.vita_audio.language_model.packed_losses import teacher_forced_logits  # noqa: E402
+from model.vita_audio.language_model.tokens import TokenKind  # noqa: E402
 
 PROMPT = (3, 7, 1, 9, 12, 5, 30, 2)
 TOLERANCE = 1e-10

@@ -8,9 +8,9 @@ pytest.importorskip("transformers", reason="the speech-lm extra is not installed
 import numpy as np  # noqa: E402
 
 from model.errors import WeightsError  # noqa: E402
-from model.vita_audio.sense_voice.configuration import SenseVoiceConfig  # noqa: E402
-from model.vita_audio.sense_voice.features import SpeechFeatures  # noqa: E402
-from model.vita_audio.sense_voice.network import SenseVoice  # noqa: E402
+from model.vita_audio.sense_voice.encoder import SenseVoice  # noqa: E402
+from model.vita_audio.sense_voice.encoder_config import SenseVoiceConfig  # noqa: E402
+from model.vita_audio.sense_voice.kaldi_features import SpeechFeatures  # noqa: E402
 from model.vita_audio.sense_voice.tags import (  # noqa: E402
     Emotion,
     SoundEvent,
@@ -18,8 +18,8 @@ from model.vita_audio.sense_voice.tags import (  # noqa: E402
     SpokenLanguage,
     TagReader,
 )
-from model.vita_audio.sense_voice.tiny import N_TOKENS, write_tiny_sense_voice_files  # noqa: E402
 from model.vita_audio.sense_voice.token_names import encode_token_names  # noqa: E402
+from tests.fakes.vita_checkpoints.tiny_sense_voice import N_TOKENS, write_tiny_sense_voice_files  # noqa: E402
 
 NAMES = [
     *("<unk>", "<|zh|>", "<|en|>", "<|HAPPY|>", "<|EMO_UNKNOWN|>", "<|Speech|>", "<|Laughter|>"),

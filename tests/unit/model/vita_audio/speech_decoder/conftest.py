@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 
 from model.vita_audio.speech_decoder.decoder import SpeechDecoder  # noqa: E402
-from model.vita_audio.speech_decoder.tiny import write_tiny_speech_decoder  # noqa: E402
+from tests.fakes.vita_checkpoints.tiny_speech_decoder import write_tiny_speech_decoder  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,10 @@ torch = pytest.importorskip("torch", reason="the speech-lm extra is not installe
 
 from model.errors import WeightsError  # noqa: E402
 from model.vita_audio.speech_decoder.config_file import read_config  # noqa: E402
-from model.vita_audio.speech_decoder.configuration import DecoderConfig  # noqa: E402
-from model.vita_audio.speech_decoder.tiny import TINY  # noqa: E402
+from model.vita_audio.speech_decoder.decoder_config import (  # noqa: E402
+    TINY_DECODER,
+    DecoderConfig,
+)
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def write(tmp_path):
 
 
 def test_a_file_with_object_tags_is_read_as_numbers(tiny_directory):
-    assert read_config(tiny_directory / "config.yaml") == TINY
+    assert read_config(tiny_directory / "config.yaml") == TINY_DECODER
 
 
 def test_what_is_not_said_keeps_the_published_setting(write):

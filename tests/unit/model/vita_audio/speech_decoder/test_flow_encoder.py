@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 
-from model.vita_audio.speech_decoder.configuration import EncoderConfig  # noqa: E402
+from model.vita_audio.speech_decoder.decoder_config import EncoderConfig  # noqa: E402
 from model.vita_audio.speech_decoder.flow_encoder import (  # noqa: E402
     FlowEncoder,
     RelativeAttention,

@@ -2,9 +2,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 
-from model.vita_audio.speech_decoder.configuration import DecoderConfig  # noqa: E402
 from model.vita_audio.speech_decoder.decoder import networks  # noqa: E402
-from model.vita_audio.speech_decoder.tiny import with_weight_norm  # noqa: E402
+from model.vita_audio.speech_decoder.decoder_config import DecoderConfig  # noqa: E402
+from tests.fakes.vita_checkpoints.tiny_speech_decoder import with_weight_norm  # noqa: E402
 
 FLOW_SHAPES = {
     "input_embedding.weight": (16384, 512),

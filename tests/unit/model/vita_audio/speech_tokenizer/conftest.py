@@ -13,7 +13,7 @@ import pytest
 def small_config() -> Any:
     """Blocks of 0.16 s and segments of three and a half blocks, so that tests reach all borders."""
     pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
-    from model.vita_audio.speech_tokenizer.configuration import (  # noqa: PLC0415
+    from model.vita_audio.speech_tokenizer.tokenizer_config import (  # noqa: PLC0415
         SpeechTokenizerConfig,
     )
 
@@ -32,7 +32,7 @@ def small_config() -> Any:
 @pytest.fixture(scope="session")
 def small_network(small_config: Any) -> Any:
     torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
-    from model.vita_audio.speech_tokenizer.tiny import random_network  # noqa: PLC0415
+    from tests.fakes.vita_checkpoints.tiny_speech_tokenizer import random_network  # noqa: PLC0415
 
     return random_network(small_config, seed=1, dtype=torch.float64)
 

@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from model.errors import ModelError, WeightsError  # noqa: E402
 from model.vita_audio.speech_tokenizer import SpeechTokenizer  # noqa: E402
-from model.vita_audio.speech_tokenizer.configuration import SpeechTokenizerConfig  # noqa: E402
-from model.vita_audio.speech_tokenizer.tiny import (  # noqa: E402
+from model.vita_audio.speech_tokenizer.tokenizer_config import SpeechTokenizerConfig  # noqa: E402
+from tests.fakes.vita_checkpoints.tiny_speech_tokenizer import (  # noqa: E402
     published_fields,
     random_network,
     write_tiny_speech_tokenizer,

@@ -18,10 +18,10 @@ from model.training.duplex.backbone_head.backbone_head import BackboneListener, 
 from model.training.duplex.data.dataset import CLIPS
 from model.training.duplex.data.heard_clips import ClipInfo, Heard, keep
 from model.training.duplex.data.scene import Truth
-from model.vita_audio.directory import resolve
-from model.vita_audio.duplex_head import FILE, read_head
-from model.vita_audio.tiny_model import write_tiny_model
+from model.vita_audio.checkpoint.directory import resolve
+from model.vita_audio.language_model.duplex_head import FILE, read_head
 from tests.fakes.audio import speech_like
+from tests.fakes.vita_checkpoints.tiny_model import write_tiny_model
 
 N_FRAMES = 240
 PAUSES = ((40, 100), (160, 200))  # frames of 10 ms in which speech goes on

@@ -1,0 +1,175 @@
+"""Decodes the codes of one reply as they come: each sample is emitted once and never changes.
+
+A block is given earlier codes and their mel as a prompt and noise by frame index, so that old
+frames stay what they are. The last frames of a block are kept back and faded into the next one.
+All state of a reply lives here; the networks keep none. Source: GLM-4-Voice's streaming scheme.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.errors import ModelError
+from model.vita_audio.speech_decoder.block_plan import BlockPlan
+from model.vita_audio.speech_decoder.decoder_config import DecoderConfig
+from model.vita_audio.speech_decoder.flow import Flow
+from model.vita_audio.speech_decoder.hift import Hift
+from model.vita_audio.speech_decoder.noise import NoiseTape
+from model.vita_audio.speech_decoder.pace import MelPace
+from model.vita_audio.speech_decoder.vocoder_stream import VocoderStream
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeOptions:
+    """How one reply is decoded.
+
+    Attributes:
+        first_steps: flow steps of the first block; fewer are heard sooner.
+        steps: flow steps of the others.
+    """
+
+    seed: int
+    first_steps: int
+    steps: int
+    plan: BlockPlan
+
+
+class SpeechDecodeStream:
+    """Codes in, 22 050 Hz pieces out.
+
+    The iterators of ``push`` and ``finish`` yield None after each flow step, so that the caller can
+    look at its cancel token. One that is left early loses nothing: the next call starts the open
+    block again and gives the same samples.
+    """
+
+    def __init__(
+        self, flow: Flow, hift: Hift, config: DecoderConfig, options: DecodeOptions
+    ) -> None:
+        self._flow = flow
+        self._config = config
+        self._options = options
+        self._device = flow.input_embedding.weight.device
+        self._noise = NoiseTape(options.seed, config.flow.n_mels)
+        self._vocoder = VocoderStream(hift, options.seed, options.plan.slice_frames)
+        self._pace = MelPace()
+        self._codes: list[int] = []
+        self._n_decoded = 0  # codes
+        self._n_blocks = 0
+        self._mel = torch.zeros(1, config.flow.n_mels, 0, device=self._device)
+        self._first_frame = 0  # where _mel begins
+        self._kept_back = self._mel  # the draft of the frames after _mel
+        self._is_finished = False
+
+    @property
+    def n_codes(self) -> int:
+        """Codes taken so far."""
+        return len(self._codes)
+
+    @property
+    def n_emitted(self) -> int:
+        """Samples returned so far."""
+        return self._vocoder.n_emitted * self._config.hift.samples_per_frame
+
+    def speak_at(self, rate: float) -> None:
+        """Blocks that are not decoded yet are spoken at ``rate``, 1.0 being the voice's own."""
+        self._pace.rate = rate
+
+    def push(self, codes: Sequence[int]) -> Iterator[NDArray[np.float32] | None]:
+        """Takes codes at once; the iterator decodes the blocks that became full.
+
+        Raises:
+            ModelError: a code is no code of this model, or the stream was finished.
+        """
+        if self._is_finished:
+            raise ModelError("codes came after the end of a reply: open a new decode stream")
+        n_known = self._config.flow.n_codes
+        strange = [code for code in codes if not 0 <= code < n_known]
+        if strange:
+            raise ModelError(
+                f"audio code {strange[0]} is outside 0…{n_known - 1}: the decoder and the language "
+                "model belong to different vocabularies"
+            )
+        self._codes.extend(codes)
+        return self._decode_full_blocks()
+
+    def finish(self) -> Iterator[NDArray[np.float32] | None]:
+        """No code follows: decodes all that is left, including what was kept back."""
+        self._is_finished = True
+        return self._flush()
+
+    def _decode_full_blocks(self) -> Iterator[NDArray[np.float32] | None]:
+        yield from self._vocoder.due()
+        while len(self._codes) - self._n_decoded >= self._options.plan.size(self._n_blocks):
+            stop = self._n_decoded + self._options.plan.size(self._n_blocks)
+            yield from self._decode(stop, self._options.plan.keep_back(self._n_blocks))
+            yield from self._vocoder.due()
+
+    def _flush(self) -> Iterator[NDArray[np.float32] | None]:
+        yield from self._decode_full_blocks()
+        if len(self._codes) > self._n_decoded:
+            yield from self._decode(len(self._codes), n_keep_back=0)
+        self._fix(self._kept_back)
+        self._kept_back = self._kept_back[..., :0]
+        last = self._pace.finish()
+        if last is not None:
+            self._vocoder.feed(last)
+        self._vocoder.complete()
+        yield from self._vocoder.due()
+
+    def _decode(self, stop: int, n_keep_back: int) -> Iterator[None]:
+        """Decodes the codes up to ``stop``; nothing of the stream changes before the last step."""
+        options, config = self._options, self._config
+        first_code = options.plan.window_start(self._n_decoded, config.flow.encoder.block_codes)
+        start, end = config.n_frames(first_code), config.n_frames(stop)
+        fixed = self._mel[..., start - self._first_frame :]
+        codes = torch.tensor([self._codes[first_code:stop]], device=self._device)
+        conditions = self._flow.conditions(codes, end - start, fixed)
+        noise = self._noise.cut(start, end).T[None].to(self._device)
+        n_steps = options.first_steps if self._n_blocks == 0 else options.steps
+        mel = noise
+        for state in self._flow.sample(conditions, noise, n_steps):
+            mel = state
+            yield None
+        fresh = fade(self._kept_back, mel[..., fixed.shape[-1] :])
+        n_fixed = fresh.shape[-1] - n_keep_back
+        self._kept_back = fresh[..., n_fixed:]
+        self._fix(fresh[..., :n_fixed])
+        self._n_decoded = stop
+        self._n_blocks += 1
+        self._forget()
+
+    def _fix(self, mel: Tensor) -> None:
+        """These frames will not change any more."""
+        self._mel = torch.cat((self._mel, mel), dim=-1)
+        self._vocoder.feed(self._pace.feed(mel))
+
+    def _forget(self) -> None:
+        """Drops mel and noise that no later block is given."""
+        encoder_block = self._config.flow.encoder.block_codes
+        first_code = self._options.plan.window_start(self._n_decoded, encoder_block)
+        first = self._config.n_frames(first_code)
+        self._mel = self._mel[..., first - self._first_frame :]
+        self._first_frame = first
+        self._noise.forget_before(first)
+
+
+def fade(draft: Tensor, fresh: Tensor) -> Tensor:
+    """Goes over from ``draft`` to the first frames of ``fresh`` by a Hamming window.
+
+    The two halves of the window are scaled to a sum of one: a plain Hamming pair sums to 1.08,
+    which would be heard in a logarithmic mel as a change of level.
+    """
+    n_frames = draft.shape[-1]
+    if n_frames == 0:
+        return fresh
+    window = torch.hamming_window(2 * n_frames, periodic=False, device=fresh.device)
+    rise, fall = window[:n_frames], window[n_frames:]
+    share = rise / (rise + fall)
+    head = torch.lerp(draft, fresh[..., :n_frames], share)
+    return torch.cat((head, fresh[..., n_frames:]), dim=-1)

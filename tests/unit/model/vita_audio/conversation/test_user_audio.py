@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from audio_io.frames import Samples
+from model.vita_audio.conversation.prompts import ContinuousAudio, DiscreteAudio
+from model.vita_audio.conversation.user_audio import CodeEar, FrameEar
+
+BLOCK = 64_000
+
+
+class Counting:
+    """Code n for the n-th 1 280 samples; blocks of four seconds."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.n_final = 0
+
+    def hear(self, samples: Samples) -> list[int]:
+        self.n += len(samples)
+        until = self.n // BLOCK * 50
+        final = list(range(self.n_final, until))
+        self.n_final = until
+        return final
+
+    def finish(self) -> list[int]:
+        return list(range(self.n_final, -(-self.n // 1280)))
+
+
+def quiet(seconds: float) -> Samples:
+    return np.zeros(round(16_000 * seconds), dtype=np.float32)
+
+
+def test_codes_count_once_their_block_has_ended() -> None:
+    ear = CodeEar(Counting)
+    ear.hear(quiet(3.9))
+    assert ear.audio is None
+    ear.hear(quiet(0.2))
+    assert ear.audio == DiscreteAudio(tuple(range(50)))
+
+
+def test_at_a_pause_the_open_block_counts_for_now() -> None:
+    ear = CodeEar(Counting)
+    ear.hear(quiet(4.4))
+    ear.pause()
+    assert ear.audio == DiscreteAudio(tuple(range(55)))
+    ear.hear(quiet(0.1))
+    assert ear.audio == DiscreteAudio(tuple(range(50)))
+    ear.pause()
+    assert ear.audio == DiscreteAudio(tuple(range(57)))
+    assert ear.heard_s == pytest.approx(4.5)
+
+
+def test_another_turn_starts_from_nothing() -> None:
+    ear = CodeEar(Counting)
+    ear.hear(quiet(5))
+    ear.begin()
+    assert ear.audio is None
+    assert ear.heard_s == 0.0
+
+
+def stacked(samples: Samples) -> Samples:
+    return np.zeros((len(samples) // 960, 560), dtype=np.float32)
+
+
+def test_frames_are_there_at_a_pause_and_gone_when_the_user_goes_on() -> None:
+    ear = FrameEar(stacked)
+    ear.hear(quiet(1.2))
+    assert ear.audio is None
+    ear.pause()
+    assert ear.audio == ContinuousAudio(20)
+    ear.hear(quiet(0.6))
+    assert ear.audio is None
+    ear.pause()
+    assert ear.audio == ContinuousAudio(30)
+    assert ear.features is not None
+    assert ear.features.shape == (30, 560)
+
+
+def test_of_an_endless_turn_the_end_is_heard() -> None:
+    ear = FrameEar(stacked)
+    ear.hear(quiet(300))
+    ear.pause()
+    assert ear.audio == ContinuousAudio(2033)
+
+
+@pytest.mark.parametrize(("ear", "block_s"), [(CodeEar(Counting), 4.0), (FrameEar(stacked), None)])
+def test_news_are_told_when_a_block_ends_or_a_pause_did(
+    ear: CodeEar | FrameEar, block_s: float | None
+) -> None:
+    assert not ear.hear(quiet(1.0))
+    ear.pause()
+    assert ear.hear(quiet(1.0))
+    assert not ear.hear(quiet(1.0))
+    assert ear.hear(quiet(1.5)) == (block_s is not None)
+
+
+@pytest.mark.parametrize("ear", [CodeEar(Counting), FrameEar(stacked)])
+def test_nothing_heard_is_nothing(ear: CodeEar | FrameEar) -> None:
+    ear.pause()
+    assert ear.audio is None
