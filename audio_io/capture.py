@@ -14,14 +14,14 @@ import numpy as np
 from audio_io.aec import FRAME
 from audio_io.echo_gate import EchoGate, EchoGateSettings
 from audio_io.echo_reference import EchoReference
-from audio_io.events import SpeechEnded, SpeechStarted, UserAudio
-from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, frozen, level_dbfs
+from audio_io.events import SpeechEnded, SpeechStarted
+from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, UserFrame, frozen, level_dbfs
 from audio_io.interfaces import AudioBackend, EchoCanceller, VoiceActivityDetector
 from audio_io.resampler import StreamResampler
 from audio_io.sample_queue import SampleQueue
 from audio_io.vad import SegmenterSettings, SegmenterState, SpeechSegmenter
 
-CaptureOutput = UserAudio | SpeechStarted | SpeechEnded
+CaptureOutput = UserFrame | SpeechStarted | SpeechEnded
 _SILENCE_DBFS = -120.0
 
 Tap = Callable[[Samples, Samples, Samples], None]  # (microphone, far end, clean), each (160,)
@@ -132,13 +132,14 @@ class CapturePipeline:
         if event is not None:
             outputs.append(event)
         outputs.append(
-            UserAudio(
+            UserFrame(
                 clean=frame,
                 p_speech=self.p_speech,
-                clean_dbfs=level_dbfs(frame.samples),
-                far_dbfs=far_dbfs,
                 is_speech=self.segmenter.is_speech,
+                clean_dbfs=level_dbfs(frame.samples),
                 far=AudioFrame(frozen(far), frame.start),
+                far_dbfs=far_dbfs,
+                aec_has_converged=self.canceller.has_converged,
             )
         )
         if self._tap is not None:

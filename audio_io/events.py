@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from audio_io.frames import AudioFrame
-
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
@@ -31,27 +29,6 @@ class SpeechEnded:
 
     offset_s: float
     at_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class UserAudio:
-    """10 ms of the user after echo cancellation, with what the detector thinks of it.
-
-    Attributes:
-        clean: the microphone after echo cancellation and noise suppression, 16 kHz.
-        p_speech: latest voice probability.
-        clean_dbfs: level of ``clean``.
-        far_dbfs: level of what the loudspeaker was given.
-        is_speech: the segmenter's state is SPEAKING or STOPPING.
-        far: what the loudspeaker was given, aligned with ``clean`` but for the device's delay.
-    """
-
-    clean: AudioFrame
-    p_speech: float
-    clean_dbfs: float
-    far_dbfs: float
-    is_speech: bool
-    far: AudioFrame
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,34 @@ class AudioFrame:
         return self.end / self.rate_hz
 
 
+@dataclass(frozen=True, slots=True)
+class UserFrame:
+    """Ten milliseconds of the user; capture fills in the sound, the dialogue the words.
+
+    Attributes:
+        clean: 160 samples at 16 kHz after echo cancellation and noise suppression.
+        p_speech: latest voice probability.
+        is_speech: whether the segmenter is inside speech.
+        clean_dbfs: level of ``clean``.
+        far: what the loudspeaker was given, aligned with ``clean`` but for the device's delay; None
+            where nothing is played.
+        far_dbfs: level of ``far``.
+        aec_has_converged: False raises the bar for interruptions.
+        partial_text: words recognised so far in the open turn, "" if there are none yet.
+        partial_at_s: end of the audio that ``partial_text`` covers.
+    """
+
+    clean: AudioFrame
+    p_speech: float
+    is_speech: bool
+    clean_dbfs: float
+    far: AudioFrame | None = None
+    far_dbfs: float = -120.0
+    aec_has_converged: bool = True
+    partial_text: str = ""
+    partial_at_s: float = 0.0
+
+
 def frozen(samples: npt.ArrayLike) -> Samples:
     """Returns ``samples`` as a read-only float32 array, copying only when it must."""
     array = np.asarray(samples, dtype=np.float32)

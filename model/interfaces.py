@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from audio_io.frames import AudioFrame
+from audio_io.frames import AudioFrame, UserFrame
 from model.events import (
     LoadProgress,
     ReplyEvent,
@@ -23,7 +23,6 @@ from model.types import (
     ReplyContext,
     ReplyRequest,
     TurnKey,
-    UserState,
     VoiceChoice,
     VoicePreset,
 )
@@ -93,13 +92,10 @@ class SpeechModel(Protocol):
     def close(self) -> None: ...
 
 
-"""A probability that says nothing either way."""
-
-
 class DuplexPredictor(Protocol):
     """Reads the conversation every 10 ms; speaks up when it has something new to say."""
 
-    def step(self, user: UserState, agent: AgentState) -> DuplexPrediction | None:
+    def step(self, user: UserFrame, agent: AgentState) -> DuplexPrediction | None:
         """Returns a prediction every 80 ms at the latest while anything is undecided, else None."""
         ...
 

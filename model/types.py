@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from audio_io.frames import AudioFrame
-
 
 class CancelReason(StrEnum):
     """Why a generation ended before its end."""
@@ -114,47 +112,22 @@ class VoicePreset:
     needs: tuple[str, ...] = ()
 
 
+NO_SCORE = 0.5  # a probability that says nothing either way
+
+
 @dataclass(frozen=True, slots=True)
 class AgentState:
     """What the assistant is doing, as the predictor sees it.
 
     Attributes:
-        is_speaking: a reply is audible (or held for a decision).
-        far_dbfs: level of the loudspeaker's signal now.
-        text_so_far: what has been said of the reply.
-        far: what the loudspeaker was given with the user's frame; None: nothing is played.
+        is_speaking: a reply is audible, ducked, or held for a decision.
+        text_so_far: what has been heard of the reply.
+        model_p_end: probability by the speech model that the user's present pause ends the turn;
+            0.5 where it has none.
     """
 
     is_speaking: bool = False
-    far_dbfs: float = -120.0
     text_so_far: str = ""
-    far: AudioFrame | None = None
-
-
-NO_SCORE = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class UserState:
-    """10 ms of the user, as the predictor sees it.
-
-    Attributes:
-        frame: clean user audio, 160 samples at 16 kHz.
-        p_speech: voice probability.
-        is_speech: the segmenter's decision.
-        partial_text: words recognised so far in the open turn ("" if none yet).
-        partial_at_s: end of the audio that ``partial_text`` covers.
-        aec_has_converged: False raises the bar for interruptions.
-        model_p_end: the speech model's score of the present pause; 0.5 where it has none.
-    """
-
-    frame: AudioFrame
-    p_speech: float
-    is_speech: bool
-    clean_dbfs: float
-    partial_text: str = ""
-    partial_at_s: float = 0.0
-    aec_has_converged: bool = True
     model_p_end: float = NO_SCORE
 
 

@@ -16,13 +16,14 @@ from app.dialogue.dialogue import Dialogue
 from app.dialogue.events import DialogueEvent, EchoConvergenceChanged, WorkerFailed
 from app.engine.bounded_queue import BoundedQueue, MailboxStats, Overflow
 from app.engine.clock import StreamTime
-from app.engine.duplex import DialogueView, DuplexRunner, view_of
+from app.engine.duplex import DialogueView, view_of
 from app.engine.threads import OnFailure, ThreadGroup
 from audio_io.capture import CapturePipeline
-from audio_io.events import UserAudio
+from audio_io.frames import UserFrame
 from audio_io.interfaces import AudioBackend
 from audio_io.playback import Player
 from audio_io.renderer import OutputRenderer
+from model.interfaces import DuplexPredictor
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ _DUPLEX_FRAMES = 200  # 2 s; older audio is worth nothing to a prediction
 _COMMANDS = 4096
 _IDLE_S = 0.1  # the controller looks at its timers this often when nothing arrives
 
-Item = DialogueEvent | UserAudio | Callable[[], object]
+Item = DialogueEvent | UserFrame | Callable[[], object]
 
 
 class TickListener(Protocol):
@@ -56,7 +57,7 @@ class RealtimeEngine:
         backend: AudioBackend,
         capture: CapturePipeline,
         player: Player,
-        runner: DuplexRunner,
+        predictor: DuplexPredictor,
         dialogue: Dialogue,
         time: StreamTime,
         speaker_box: BoundedQueue[Callable[[], object]],
@@ -68,11 +69,11 @@ class RealtimeEngine:
         self.time = time
         self.listeners: list[Callable[[DialogueEvent, float], None]] = []
         self.tick_listeners: list[TickListener] = []
-        self.audio_listeners: list[Callable[[UserAudio], None]] = []
+        self.audio_listeners: list[Callable[[UserFrame], None]] = []
         self.failure_listeners: list[OnFailure] = []
-        self._runner = runner
+        self._predictor = predictor
         self._inbox: BoundedQueue[Item] = BoundedQueue("inbox", _INBOX_ITEMS, Overflow.DROP_OLDEST)
-        self._frames: BoundedQueue[UserAudio] = BoundedQueue(
+        self._frames: BoundedQueue[UserFrame] = BoundedQueue(
             "duplex", _DUPLEX_FRAMES, Overflow.DROP_OLDEST
         )
         self._speaker_box = speaker_box
@@ -124,9 +125,9 @@ class RealtimeEngine:
         """Level of all replies. Any thread."""
         self._speaker_box.put(partial(self.player.set_volume, gain_db))
 
-    def use_predictor(self, runner: DuplexRunner) -> None:
+    def use_predictor(self, predictor: DuplexPredictor) -> None:
         """From the next frame on. Any thread."""
-        self._runner = runner
+        self._predictor = predictor
 
     @property
     def is_running(self) -> bool:
@@ -148,7 +149,7 @@ class RealtimeEngine:
             if outputs:
                 self.time.sync(self.capture.now_s)
             for output in outputs:
-                if isinstance(output, UserAudio):
+                if isinstance(output, UserFrame):
                     self._frames.put(output)
                 self._inbox.put(output)
             if self.capture.canceller.has_converged != self._has_converged:
@@ -164,8 +165,8 @@ class RealtimeEngine:
 
     def _predict(self) -> None:
         while not self._frames.is_closed:
-            for audio in self._frames.take_all():
-                prediction = self._runner.step(audio, self._view)
+            for frame in self._frames.take_all():
+                prediction = self._view.predict(self._predictor, frame)
                 if prediction is not None:
                     self._inbox.put(prediction)
 
@@ -184,7 +185,7 @@ class RealtimeEngine:
             listener(now_s)
 
     def _take(self, item: Item) -> None:
-        if isinstance(item, UserAudio):
+        if isinstance(item, UserFrame):
             self.dialogue.feed(item.clean)
             for listen in self.audio_listeners:
                 listen(item)

@@ -12,12 +12,13 @@ from typing import Protocol
 
 from app.dialogue.dialogue import Dialogue
 from app.dialogue.events import DialogueEvent, EchoConvergenceChanged, named
-from app.engine.duplex import DuplexRunner, view_of
+from app.engine.duplex import view_of
 from audio_io.capture import CapturePipeline
-from audio_io.events import UserAudio
+from audio_io.frames import UserFrame
 from audio_io.playback import Player
 from audio_io.virtual_room import VirtualRoom
 from model.events import ModelEvent
+from model.interfaces import DuplexPredictor
 from model.types import DuplexPrediction
 
 _TICK_MS = 10
@@ -43,7 +44,7 @@ class FreewheelEngine:
         room: VirtualRoom,
         capture: CapturePipeline,
         player: Player,
-        runner: DuplexRunner,
+        predictor: DuplexPredictor,
         worker: VirtualTimeWorker,
         dialogue: Dialogue,
         prediction_cost_s: Callable[[], float],
@@ -53,7 +54,7 @@ class FreewheelEngine:
         self.listeners: list[Callable[[DialogueEvent, float], None]] = []
         self._capture = capture
         self._player = player
-        self._runner = runner
+        self._predictor = predictor
         self._worker = worker
         self._prediction_cost_s = prediction_cost_s
         self._model_events: deque[tuple[float, ModelEvent]] = deque()
@@ -73,7 +74,7 @@ class FreewheelEngine:
         """Lets 10 ms pass."""
         self.room.advance(_TICK_MS)
         for output in self._capture.process_available():
-            if isinstance(output, UserAudio):
+            if isinstance(output, UserFrame):
                 self._hear(output)
             else:
                 self._handle(output, self.now_s)
@@ -84,9 +85,9 @@ class FreewheelEngine:
         for event in self._player.pump(self.now_s):
             self._handle(event, self.now_s)
 
-    def _hear(self, audio: UserAudio) -> None:
-        self.dialogue.feed(audio.clean)
-        prediction = self._runner.step(audio, view_of(self.dialogue))
+    def _hear(self, frame: UserFrame) -> None:
+        self.dialogue.feed(frame.clean)
+        prediction = view_of(self.dialogue).predict(self._predictor, frame)
         begins_s = max(self._predictor_free_at_s, self.now_s)
         self._predictor_free_at_s = begins_s + self._prediction_cost_s()
         if prediction is not None:

@@ -5,7 +5,7 @@ left out: nothing is decided by it.
 
 What the predictor was given, 10 ms a row, as arrays and back bit for bit.
 
-Goes by the fields of ``UserState`` and ``AgentState``, whatever they are. Knows no file.
+Goes by the fields of ``UserFrame`` and ``AgentState``, whatever they are. Knows no file.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import numpy.typing as npt
 
 from app.dialogue.effects import Effect
 from app.dialogue.events import DialogueEvent
-from audio_io.frames import AudioFrame, frozen
-from model.types import AgentState, TurnKey, UserState, VoicePreset
+from audio_io.frames import AudioFrame, UserFrame, frozen
+from model.types import AgentState, TurnKey, VoicePreset
 
 Json = Any
 Hint = Any
@@ -180,12 +180,18 @@ def _plain(hint: Hint, data: Json, place: str) -> Json:
 
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-Row = tuple[UserState, AgentState]
+Row = tuple[UserFrame, AgentState]
 ColumnT = TypeVar("ColumnT")
 
 NO_SOUND = -1  # length of a frame that was None, or is left out
 _SAMPLES = ".samples"
-_SIDES: tuple[tuple[str, type[Any]], ...] = (("user", UserState), ("agent", AgentState))
+_SIDES: tuple[tuple[str, type[Any]], ...] = (("user", UserFrame), ("agent", AgentState))
+# Columns of older recordings by the name that they have now.
+_RENAMED = (
+    ("user.frame.", "user.clean."),
+    ("user.model_p_end", "agent.model_p_end"),
+    ("agent.far", "user.far"),
+)
 _DTYPES: dict[type[Any], type[Any]] = {
     float: np.float64,
     int: np.int64,
@@ -218,10 +224,16 @@ def rows_of(arrays: Arrays, texts: Sequence[str]) -> Iterator[Row]:
 
     Raises CodecError.
     """
-    n_rows = len(_column(arrays, "user.frame.length"))
-    users = _states(UserState, "user", arrays, texts, n_rows)
+    arrays = {_renamed(name): array for name, array in arrays.items()}
+    n_rows = len(_column(arrays, "user.clean.length"))
+    users = _states(UserFrame, "user", arrays, texts, n_rows)
     agents = _states(AgentState, "agent", arrays, texts, n_rows)
     yield from zip(users, agents, strict=True)
+
+
+def _renamed(name: str) -> str:
+    old, new = next((pair for pair in _RENAMED if name.startswith(pair[0])), ("", ""))
+    return new + name.removeprefix(old)
 
 
 def _states(

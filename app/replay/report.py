@@ -104,11 +104,11 @@ def render_inputs(bundle: Bundle, replay: Replay, t_s: float) -> str:
 def _rows(bundle: Bundle, begin_s: float, end_s: float) -> Iterator[tuple[str, ...]]:
     yield ("TIME S", "USER DBFS", "VOICE", "SPEECH", "FAR DBFS", "SPEAKING", "ECHO OK", "WORDS")
     for user, agent in islice(bundle.rows(), 0, None, _ROW_FRAMES):
-        if not begin_s <= user.frame.end_s <= end_s:
+        if not begin_s <= user.clean.end_s <= end_s:
             continue
         yield (
-            f"{user.frame.end_s:8.2f}", f"{user.clean_dbfs:.1f}", f"{user.p_speech:.3f}",
-            _yes(user.is_speech), f"{agent.far_dbfs:.1f}", _yes(agent.is_speaking),
+            f"{user.clean.end_s:8.2f}", f"{user.clean_dbfs:.1f}", f"{user.p_speech:.3f}",
+            _yes(user.is_speech), f"{user.far_dbfs:.1f}", _yes(agent.is_speaking),
             _yes(user.aec_has_converged),
             f"{len(user.partial_text.split())} until {user.partial_at_s:.2f}",
         )  # fmt: skip

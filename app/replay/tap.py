@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from app.dialogue.state import DialogueStepped
 from app.settings.settings import Settings
+from audio_io.frames import UserFrame
 from model.interfaces import DuplexPredictor
-from model.types import AgentState, DuplexPrediction, UserState
+from model.types import AgentState, DuplexPrediction
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +31,7 @@ class PredictorReset:
 class PredictorStepped:
     """10 ms and what was said about them."""
 
-    user: UserState
+    user: UserFrame
     agent: AgentState
     prediction: DuplexPrediction | None
 
@@ -48,7 +49,7 @@ class WatchedPredictor:
         self._sink = sink
         self._has_begun = False
 
-    def step(self, user: UserState, agent: AgentState) -> DuplexPrediction | None:
+    def step(self, user: UserFrame, agent: AgentState) -> DuplexPrediction | None:
         """The predictor's own answer."""
         if not self._has_begun:
             self._has_begun = True

@@ -22,7 +22,6 @@ from app.dialogue.events import DialogueEvent, ModelReady, WorkerStats, named
 from app.dialogue.timeline import Entry, Timeline
 from app.dialogue.trace import DialogueTrace
 from app.engine.clock import MonotonicClock, StreamTime
-from app.engine.duplex import DuplexRunner
 from app.engine.factories import Factories, Worker
 from app.engine.realtime import RealtimeEngine, audio_output_queue
 from app.engine.rules import (
@@ -121,13 +120,10 @@ class _Base:
         )
         self._player = Player(self.room.renderer, self.room.format.output_latency_s)
         self._predictor = parts.predictor(settings)
-        self._runner = DuplexRunner(self._watched())
+        self._watched: DuplexPredictor = self._predictor
+        if plan.keeps_replay:
+            self._watched = WatchedPredictor(self._predictor, settings, self._moments.append)
         self._director = UserSimulator(plan.scene, plan.lines, self.room.say, self.timeline.record)
-
-    def _watched(self) -> DuplexPredictor:
-        if not self._keeps_replay:
-            return self._predictor
-        return WatchedPredictor(self._predictor, self._settings, self._moments.append)
 
     def _dialogue(
         self,
@@ -206,7 +202,7 @@ class VirtualTimeSimulation(_Base):
             self.room,
             self._capture,
             self._player,
-            self._runner,
+            self._watched,
             self._worker,
             dialogue,
             lambda: parts.prediction_cost_s(self._predictor),
@@ -251,7 +247,7 @@ class RealtimeSimulation(_Base):
             self.room,
             self._capture,
             self._player,
-            self._runner,
+            self._watched,
             dialogue,
             StreamTime(MonotonicClock()),
             box,

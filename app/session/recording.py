@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 
 from app.dialogue.dialogue import Dialogue
-from app.engine.duplex import DuplexRunner
 from app.engine.factories import Factories
 from app.engine.realtime import RealtimeEngine
 from app.messages import notices
@@ -21,6 +20,7 @@ from app.replay.tap import WatchedPredictor
 from app.session.commands import MarkMoment, RecordingCommand
 from app.settings.settings import Settings
 from audio_io.frames import Samples
+from model.interfaces import DuplexPredictor
 
 _STAMP = "%Y%m%d-%H%M%S"
 
@@ -48,12 +48,12 @@ class RecordingSession:
         """The recorder's thread is one of the engine's."""
         engine.start_thread("recorder", self._recorder.run, self._recorder.close)
 
-    def runner(self, settings: Settings) -> DuplexRunner:
-        """A fresh predictor, watched where that is wanted: a replay begins with such a one."""
+    def predictor(self, settings: Settings) -> DuplexPredictor:
+        """Make a fresh predictor, watched where that is wanted: a replay begins with such a one."""
         predictor = self._parts.predictor(settings)
-        if settings.privacy.record_audio:
-            predictor = WatchedPredictor(predictor, settings, self._recorder.note)
-        return DuplexRunner(predictor)
+        if not settings.privacy.record_audio:
+            return predictor
+        return WatchedPredictor(predictor, settings, self._recorder.note)
 
     def switch(self, is_on: bool) -> None:
         """Records from now on, or no more."""
@@ -63,7 +63,7 @@ class RecordingSession:
         """Settings have changed: what predicts, and whether that is recorded."""
         self.switch(settings.privacy.record_audio)
         if self._engine is not None and _predicts_with(before) != _predicts_with(settings):
-            self._engine.use_predictor(self.runner(settings))
+            self._engine.use_predictor(self.predictor(settings))
 
     def tap(self, microphone: Samples, far: Samples, _clean: Samples) -> None:
         """Takes 10 ms on capture's thread; see ``audio_io.capture.Tap``."""

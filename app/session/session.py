@@ -145,7 +145,7 @@ class Session:
             self._backend,
             capture,
             player,
-            self._recording.runner(settings),
+            self._recording.predictor(settings),
             self.dialogue,
             StreamTime(self._clock),
             box,

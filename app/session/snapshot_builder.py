@@ -26,7 +26,7 @@ from app.engine.realtime import RealtimeEngine
 from app.messages.notices import Notice, NoticeKind
 from app.session.downloads import Downloads
 from app.session.snapshot import Diagnostics, EngineSnapshot, TraceMark, TracePoint
-from audio_io.events import UserAudio
+from audio_io.frames import UserFrame
 
 _FRAME_S = 1.0 / 30.0
 _TRACE_STEP_S = 0.1
@@ -71,7 +71,7 @@ class SnapshotBuilder:
         self._interrupted_at_s: float | None = None
         self._stats = WorkerStats(0.0, 0.0, 0.0)
         self._only_voice = ""
-        self._audio: UserAudio | None = None
+        self._audio: UserFrame | None = None
         self._next_frame_s = 0.0
         self._next_trace_s = 0.0
         self._next_memory_s = 0.0
@@ -98,7 +98,7 @@ class SnapshotBuilder:
         """A notice of that key is up. Controller's thread."""
         return key in self._notices
 
-    def on_audio(self, audio: UserAudio) -> None:
+    def on_audio(self, audio: UserFrame) -> None:
         self._audio = audio
 
     def on_event(self, event: DialogueEvent, now_s: float) -> None:

@@ -9,13 +9,14 @@ Names the kind of evidence, never the user's words. Decides nothing.
 
 from __future__ import annotations
 
+from audio_io.frames import UserFrame
 from model.duplex.duplex_network import Array
 from model.duplex.end_of_turn_detectors import ASK_AFTER_MS, EndOfTurnDetectors
 from model.duplex.frame_features import FeatureStream
 from model.duplex.outcomes import Outcome
 from model.duplex.voice_tracker import Stretch
 from model.duplex.word_evidence import WordEvidence
-from model.types import NO_SCORE, UserState
+from model.types import NO_SCORE
 
 _ASKS_FOR_MORE = 0.3  # grammar below this expects another word
 _LONG_PAUSES_MS = 100.0  # extra delay that a person would notice
@@ -76,7 +77,7 @@ Inputs = tuple[tuple[str, float], ...]
 
 
 def turn_inputs(
-    turn: Stretch, stream: FeatureStream, user: UserState, p: Array, extra_ms: float
+    turn: Stretch, stream: FeatureStream, model_p_end: float, p: Array, extra_ms: float
 ) -> Inputs:
     """``p``: calibrated, float32 (5,); ``network_*`` are those before any policy."""
     words, detectors = stream.words, stream.detectors
@@ -91,8 +92,8 @@ def turn_inputs(
         ("words_grammar", words.grammar.score),
         ("is_dictated", float(words.dictation is not None)),
     ]
-    if user.model_p_end != NO_SCORE:
-        known.append(("model_end_of_turn", user.model_p_end))
+    if model_p_end != NO_SCORE:
+        known.append(("model_end_of_turn", model_p_end))
     if detectors.of_text is not None:
         known.append(("words_logit", detectors.of_text))
     known += [
@@ -104,7 +105,7 @@ def turn_inputs(
 
 
 def overlap_inputs(
-    overlap: Stretch, stream: FeatureStream, user: UserState, p: Array | None
+    overlap: Stretch, stream: FeatureStream, user: UserFrame, p: Array | None
 ) -> Inputs:
     """``p`` None: the network has not seen this reply yet."""
     words, tracker = stream.words, stream.tracker
@@ -119,7 +120,7 @@ def overlap_inputs(
         *known,
         ("voice_ms", overlap.voice_ms),
         ("span_ms", overlap.span_ms),
-        ("quiet_ms", overlap.silence_ms(user.frame.end_s)),
+        ("quiet_ms", overlap.silence_ms(user.clean.end_s)),
         ("above_echo_db", tracker.margin_db),
         ("speaking_ms", tracker.speaking_ms),
         ("has_converged", float(user.aec_has_converged)),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from audio_io.frames import Samples
+from audio_io.frames import Samples, UserFrame
 from model.duplex.end_of_turn_detectors import ASK_AFTER_MS, EndOfTurnDetectors, UtteranceScorer
 from model.duplex.lexicon import Lexicon
 from model.duplex.log_mel import FRAME, N_MELS, LogMelStream, Mels
@@ -22,7 +22,7 @@ from model.duplex.smart_turn import TurnClassifier
 from model.duplex.text_evidence import Reason
 from model.duplex.voice_tracker import SILENT_DBFS, Stretch, VoiceSettings, VoiceTracker
 from model.duplex.word_evidence import WordEvidence, WordReader
-from model.types import AgentState, UserState
+from model.types import AgentState
 
 N_FRAMES = 8
 """Frames of 10 ms in a vector."""
@@ -157,19 +157,19 @@ class FeatureStream:
         self.detectors.forget()
         self.words = self._reader.nothing
 
-    def step(self, user: UserState, agent: AgentState) -> Vector | None:
+    def step(self, user: UserFrame, agent: AgentState) -> Vector | None:
         """Takes 10 ms (160 samples); every eighth time returns float32 (N_FEATURES,).
 
         May run the slow judges; see ``last_inference_s``.
         """
-        self.has_restarted = user.frame.start != self._next
+        self.has_restarted = user.clean.start != self._next
         if self.has_restarted:
             self._restart()
-        self._next = user.frame.end
+        self._next = user.clean.end
         self.tracker.hear(user, agent)
         self._ask(user, agent)
-        self._collect(user, agent)
-        is_due = user.frame.end // FRAME % N_FRAMES == 0
+        self._collect(user)
+        is_due = user.clean.end // FRAME % N_FRAMES == 0
         return self._vector(user, agent) if is_due else None
 
     def _restart(self) -> None:
@@ -180,31 +180,31 @@ class FeatureStream:
         self._block = _Block.empty()
         self._next = -1
 
-    def _ask(self, user: UserState, agent: AgentState) -> None:
+    def _ask(self, user: UserFrame, agent: AgentState) -> None:
         """The slow judges, in a pause of the user's turn."""
         tracker, turn = self.tracker, self.tracker.turn
         self.words = self._reader.read(user, turn, tracker.overlap)
-        self.detectors.hear(user.frame, tracker.sound, is_voice=tracker.is_voice)
+        self.detectors.hear(user.clean, tracker.sound, is_voice=tracker.is_voice)
         if turn is None or agent.is_speaking or tracker.is_voice:
             return
-        silence_ms = turn.silence_ms(user.frame.end_s)
+        silence_ms = turn.silence_ms(user.clean.end_s)
         self.detectors.ask_sound(silence_ms)
         if self.words.covers:
             self.detectors.read_text(silence_ms, self.words.text)
 
-    def _collect(self, user: UserState, agent: AgentState) -> None:
+    def _collect(self, user: UserFrame) -> None:
         block = self._block
-        block.near.append(user.frame.samples)
-        block.far.append(self._silence if agent.far is None else agent.far.samples)
+        block.near.append(user.clean.samples)
+        block.far.append(self._silence if user.far is None else user.far.samples)
         block.clean_dbfs.append(user.clean_dbfs)
-        block.far_dbfs.append(agent.far_dbfs)
+        block.far_dbfs.append(user.far_dbfs)
         block.margins_db.append(self.tracker.margin_db)
         block.p_speech.append(user.p_speech)
         block.n_voiced += self.tracker.is_voice
 
-    def _vector(self, user: UserState, agent: AgentState) -> Vector:
+    def _vector(self, user: UserFrame, agent: AgentState) -> Vector:
         block, self._block = self._block, _Block.empty()
-        now_s = user.frame.end_s
+        now_s = user.clean.end_s
         numbers = (
             *_levels(block),
             *_voice(block, user),
@@ -226,7 +226,7 @@ class FeatureStream:
             [near.ravel(), coarse.ravel(), np.asarray(numbers, np.float32)], dtype=np.float32
         )
 
-    def _agent(self, user: UserState, agent: AgentState) -> tuple[float, ...]:
+    def _agent(self, user: UserFrame, agent: AgentState) -> tuple[float, ...]:
         tracker, said = self.tracker, agent.text_so_far.rstrip()
         silent_ms = tracker.silent_ms
         return (
@@ -262,7 +262,7 @@ def _levels(block: _Block) -> tuple[float, ...]:
     )
 
 
-def _voice(block: _Block, user: UserState) -> tuple[float, ...]:
+def _voice(block: _Block, user: UserFrame) -> tuple[float, ...]:
     n = len(block.p_speech)
     return (
         user.p_speech,
@@ -306,14 +306,14 @@ def _overlap(overlap: Stretch | None, now_s: float) -> tuple[float, ...]:
     )
 
 
-def _transcript(words: WordEvidence, user: UserState, turn: Stretch | None) -> tuple[float, ...]:
+def _transcript(words: WordEvidence, user: UserFrame, turn: Stretch | None) -> tuple[float, ...]:
     if not words.text or turn is None:
         return (0.0,) * 6
     return (
         1.0,
         float(words.covers),
         float(words.is_late),
-        _log_ms(1000.0 * (user.frame.end_s - user.partial_at_s)),
+        _log_ms(1000.0 * (user.clean.end_s - user.partial_at_s)),
         math.log1p(words.n_words) / 2.0,
         float(words.language == "zh"),
     )

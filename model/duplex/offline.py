@@ -17,10 +17,9 @@ import numpy as np
 
 from audio_io.echo_gate import EchoGate
 from audio_io.events import SpeechEnded, SpeechStarted
-from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, frozen, level_dbfs
+from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, UserFrame, frozen, level_dbfs
 from audio_io.interfaces import EchoCanceller, VoiceActivityDetector
 from audio_io.vad import SegmenterSettings, SegmenterState, SpeechSegmenter
-from model.types import UserState
 
 FRAME = ENGINE_RATE_HZ // 100  # samples, 10 ms
 N_BATCH = 4  # frames a message to the recogniser, 40 ms
@@ -47,15 +46,9 @@ RecognizerFactory = Callable[[], WordFollower]
 
 @dataclass(frozen=True, slots=True)
 class HeardFrame:
-    """10 ms after cancellation and detection, with the words known at that moment.
+    """Ten milliseconds of the user, the microphone's level and what the segmenter decided then."""
 
-    Attributes:
-        far: what the loudspeaker was given, on the microphone's clock.
-    """
-
-    user: UserState
-    far: AudioFrame
-    far_dbfs: float
+    user: UserFrame
     mic_dbfs: float
     event: SpeechStarted | SpeechEnded | None
 
@@ -114,17 +107,18 @@ class Listener:
             segments.follow_echo(near, far_dbfs, frame.samples)
             event = segments.take(frame)
             words.take(frame, event)
-            user = UserState(
-                frame=frame,
+            user = UserFrame(
+                clean=frame,
                 p_speech=segments.p_speech,
                 is_speech=segments.is_speech,
                 clean_dbfs=level_dbfs(frame.samples),
+                far=AudioFrame(played, at),
+                far_dbfs=far_dbfs,
+                aec_has_converged=canceller is None or canceller.has_converged,
                 partial_text=words.text,
                 partial_at_s=words.at_s,
-                aec_has_converged=canceller is None or canceller.has_converged,
             )
-            heard_far = AudioFrame(played, at)
-            frames.append(HeardFrame(user, heard_far, far_dbfs, level_dbfs(near), event))
+            frames.append(HeardFrame(user, level_dbfs(near), event))
         return Listening(tuple(frames), words.spent_s)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from audio_io.frames import UserFrame
 from model.duplex.duplex_network import Array, NetworkState, probabilities
 from model.duplex.end_of_turn_detectors import UtteranceScorer, with_model_score
 from model.duplex.endpointing import END_P, LONGEST_WAIT_MS, AdaptiveEndpointing, wait_for
@@ -33,7 +34,7 @@ from model.duplex.overlap_policy import (
 from model.duplex.predictor_card import PredictorCard
 from model.duplex.smart_turn import TurnClassifier
 from model.duplex.voice_tracker import MS, Stretch
-from model.types import AgentState, DuplexPrediction, UserState
+from model.types import AgentState, DuplexPrediction
 
 _JUST_BEGUN_S = 1.0  # a reply; who interrupts it so soon had not finished
 _SILENT_AGAIN_MS = 1000.0  # after the longest wait; then there is nothing left to say
@@ -137,7 +138,7 @@ class TrainedDuplexPredictor:
         self._stream.reset()
         self._zone = None
 
-    def step(self, user: UserState, agent: AgentState) -> DuplexPrediction | None:
+    def step(self, user: UserFrame, agent: AgentState) -> DuplexPrediction | None:
         """See DuplexPredictor. May ask the slow judges; ``last_inference_s`` says for how long."""
         vector = self._stream.step(user, agent)
         self.last_inference_s = self._stream.last_inference_s
@@ -146,10 +147,10 @@ class TrainedDuplexPredictor:
             self._think(vector, is_overlap=agent.is_speaking)
         if agent.is_speaking:
             return self._judge_overlap(user)
-        return self._judge_turn(user)
+        return self._judge_turn(user, agent.model_p_end)
 
-    def _follow(self, user: UserState, agent: AgentState) -> None:
-        stream, frame = self._stream, user.frame
+    def _follow(self, user: UserFrame, agent: AgentState) -> None:
+        stream, frame = self._stream, user.clean
         if stream.has_restarted:
             self._warm_up.restart()
             self._last_voice_s = None
@@ -182,7 +183,7 @@ class TrainedDuplexPredictor:
 
     # -- over the assistant's voice --------------------------------------------------------------
 
-    def _judge_overlap(self, user: UserState) -> DuplexPrediction | None:
+    def _judge_overlap(self, user: UserFrame) -> DuplexPrediction | None:
         stream, overlap = self._stream, self._stream.tracker.overlap
         if overlap is None:
             self._p = self._zone = None  # what was thought of the last one is over
@@ -200,7 +201,7 @@ class TrainedDuplexPredictor:
         if zone.is_cut and not zone.is_stop:
             self._learn_from_cut(overlap)
         prediction = DuplexPrediction(
-            at_s=user.frame.end_s,
+            at_s=user.clean.end_s,
             p_interruption=verdict.p_interruption,
             p_backchannel=verdict.p_backchannel,
             p_noise=verdict.p_noise,
@@ -210,7 +211,7 @@ class TrainedDuplexPredictor:
         )
         return self._emit(zone, user, prediction)
 
-    def _overlap(self, overlap: Stretch, user: UserState, p: Array | None) -> Overlap:
+    def _overlap(self, overlap: Stretch, user: UserFrame, p: Array | None) -> Overlap:
         stream = self._stream
         if stream.words.is_stop or p is None:
             return Overlap(1.0, 0.0, 0.0, "a stop word")
@@ -225,7 +226,7 @@ class TrainedDuplexPredictor:
             self._trusted = overlap  # a voice is not loud all the time
         if overlap is not self._trusted:
             verdict = held_back(verdict)
-        quiet_ms = overlap.silence_ms(user.frame.end_s)
+        quiet_ms = overlap.silence_ms(user.clean.end_s)
         if overlap.voice_ms < SHORT_MS:
             verdict = undecided(verdict, is_over=quiet_ms >= stream.tracker.settings.gap_ms)
         if self._is_acknowledged(overlap):
@@ -260,15 +261,15 @@ class TrainedDuplexPredictor:
 
     # -- while the assistant is silent -----------------------------------------------------------
 
-    def _judge_turn(self, user: UserState) -> DuplexPrediction | None:
+    def _judge_turn(self, user: UserFrame, model_p_end: float) -> DuplexPrediction | None:
         stream, turn, p = self._stream, self._stream.tracker.turn, self._p
         if turn is None or p is None:
             return None
-        silence_ms = turn.silence_ms(user.frame.end_s)
+        silence_ms = turn.silence_ms(user.clean.end_s)
         if silence_ms > LONGEST_WAIT_MS + _SILENT_AGAIN_MS:
             return None
         point = self._card.endpointing[self.settings.endpointing_mode]
-        p_end = with_model_score(float(p[Outcome.END_OF_TURN]), user.model_p_end)
+        p_end = with_model_score(float(p[Outcome.END_OF_TURN]), model_p_end)
         wait = wait_for(
             point,
             p_end=p_end,
@@ -281,7 +282,7 @@ class TrainedDuplexPredictor:
         rest = 1.0 - wait.p_end_of_turn
         p_noise = min(float(p[Outcome.NOISE]), rest)
         prediction = DuplexPrediction(
-            at_s=user.frame.end_s,
+            at_s=user.clean.end_s,
             p_end_of_turn=wait.p_end_of_turn,
             p_hold=rest - p_noise,
             p_noise=p_noise,
@@ -295,18 +296,18 @@ class TrainedDuplexPredictor:
                 is_over=is_over,
                 extra_ms=self._pauses.extra_ms,
             ),
-            inputs=turn_inputs(turn, stream, user, p, self._pauses.extra_ms),
+            inputs=turn_inputs(turn, stream, model_p_end, p, self._pauses.extra_ms),
         )
         return self._emit(_Zone(has_ended=is_over), user, prediction)
 
     def _emit(
-        self, zone: _Zone, user: UserState, prediction: DuplexPrediction
+        self, zone: _Zone, user: UserFrame, prediction: DuplexPrediction
     ) -> DuplexPrediction | None:
-        since_ms = MS * (user.frame.end_s - self._emitted_at_s)
+        since_ms = MS * (user.clean.end_s - self._emitted_at_s)
         if zone == self._zone and since_ms < self.settings.emit_ms - 1e-6:
             return None
         self._zone = zone
-        self._emitted_at_s = user.frame.end_s
+        self._emitted_at_s = user.clean.end_s
         return prediction
 
 

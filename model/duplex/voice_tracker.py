@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from model.types import AgentState, UserState
+from audio_io.frames import UserFrame
+from model.types import AgentState
 
 MS = 1000.0
 SILENT_DBFS = -120.0
@@ -179,12 +180,12 @@ class VoiceTracker:
         """Voice over the assistant's, and the moments after it."""
         return self._overlap
 
-    def hear(self, user: UserState, agent: AgentState) -> None:
+    def hear(self, user: UserFrame, agent: AgentState) -> None:
         """Takes 10 ms."""
-        frame_ms = MS * (user.frame.end_s - user.frame.start_s)
+        frame_ms = MS * (user.clean.end_s - user.clean.start_s)
         self._note_agent(agent, frame_ms)
-        self.is_voice = self._has_voice(user, agent, frame_ms)
-        now_s = user.frame.end_s
+        self.is_voice = self._has_voice(user, frame_ms)
+        now_s = user.clean.end_s
         if not self.is_voice and self._overlap is None:
             self._echo.learn(user.clean_dbfs, frame_ms)
         self._follow_overlap(user, agent)
@@ -207,8 +208,8 @@ class VoiceTracker:
             self._turn = None
         self.speaking_ms += frame_ms
 
-    def _has_voice(self, user: UserState, agent: AgentState, frame_ms: float) -> bool:
-        self._echo.follow_far(agent.far_dbfs, frame_ms)
+    def _has_voice(self, user: UserFrame, frame_ms: float) -> bool:
+        self._echo.follow_far(user.far_dbfs, frame_ms)
         # a voice is not louder than its echo in every 10 ms: a peak that falls 1 dB a frame
         self._peak_dbfs = max(user.clean_dbfs, self._peak_dbfs - frame_ms / 10.0)
         gate_dbfs = self._echo.gate_dbfs(has_converged=user.aec_has_converged)
@@ -216,17 +217,17 @@ class VoiceTracker:
         floor_p = self.settings.fade_p if self.is_voice else self.settings.voice_p
         return user.p_speech >= floor_p and self.margin_db >= 0.0
 
-    def _follow_turn(self, user: UserState) -> None:
+    def _follow_turn(self, user: UserFrame) -> None:
         if not self.is_voice:
             return
-        start_s, end_s = user.frame.start_s, user.frame.end_s
+        start_s, end_s = user.clean.start_s, user.clean.end_s
         if self._turn is None:
             self._turn = Stretch(start_s, start_s)
         self._turn.add_voice(start_s, end_s, self.settings.pause_ms)
 
-    def _follow_overlap(self, user: UserState, agent: AgentState) -> None:
+    def _follow_overlap(self, user: UserFrame, agent: AgentState) -> None:
         overlap, settings = self._overlap, self.settings
-        start_s, end_s = user.frame.start_s, user.frame.end_s
+        start_s, end_s = user.clean.start_s, user.clean.end_s
         if not self.is_voice:
             is_over = overlap is not None and overlap.silence_ms(end_s) >= self._wait_ms(overlap)
             self._overlap = None if is_over else overlap

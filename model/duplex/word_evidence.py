@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from audio_io.frames import UserFrame
 from model.duplex.endpointing import Dictation, dictated
 from model.duplex.lexicon import (
     Lexicon,
@@ -19,7 +20,6 @@ from model.duplex.lexicon import (
 )
 from model.duplex.text_evidence import GrammarScorer, TextEvidence
 from model.duplex.voice_tracker import MS, Stretch
-from model.types import UserState
 
 LAG_MS = 200.0
 """A transcript that ends this much before the last voice still covers it."""
@@ -84,7 +84,7 @@ class WordReader:
         self._empty = self._reading = self._read("")
         self.nothing = WordEvidence("", False, 0, "en", self._empty.grammar)
 
-    def read(self, user: UserState, turn: Stretch | None, overlap: Stretch | None) -> WordEvidence:
+    def read(self, user: UserFrame, turn: Stretch | None, overlap: Stretch | None) -> WordEvidence:
         """``turn``: None while nobody has said anything that is owed an answer."""
         is_own = turn is not None and user.partial_at_s > turn.onset_s
         text = user.partial_text if is_own else ""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from audio_io.frames import AudioFrame, Samples, frozen, level_dbfs
+from audio_io.frames import AudioFrame, Samples, UserFrame, frozen, level_dbfs
 from model.duplex.offline import FRAME, HeardFrame
-from model.types import UserState
 
 VOICE_DBFS = -40.0
 
@@ -66,6 +65,6 @@ def heard_voice(*stretches: tuple[float, bool]) -> tuple[HeardFrame, ...]:
             at = len(frames) * FRAME
             frame = AudioFrame(silence, at)
             level = -30.0 if is_voice else -90.0
-            user = UserState(frame, 0.95 if is_voice else 0.02, is_voice, level)
-            frames.append(HeardFrame(user, AudioFrame(silence, at), -120.0, level, None))
+            user = UserFrame(frame, 0.95 if is_voice else 0.02, is_voice, level)
+            frames.append(HeardFrame(user, level, None))
     return tuple(frames)

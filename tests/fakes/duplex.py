@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from audio_io.frames import AudioFrame, Samples, frozen, level_dbfs
+from audio_io.frames import AudioFrame, Samples, UserFrame, frozen, level_dbfs
 from model.duplex.duplex_network import Array, NetworkState
 from model.duplex.frame_features import FEATURES, feature_slices, table_hash
 from model.duplex.outcomes import N_OUTCOMES, Outcome
 from model.duplex.predictor_card import EndpointingPoint, NetworkShape, OverlapPoint, PredictorCard
 from model.interfaces import DuplexPredictor
-from model.types import AgentState, DuplexPrediction, UserState
+from model.types import AgentState, DuplexPrediction
 
 FRAME = 160  # samples, 10 ms
 QUIET_DBFS = -75.0
@@ -129,7 +129,7 @@ def over_reply(stretch: Stretch, far_dbfs: float = -22.0) -> Stretch:
     return replace(stretch, is_agent_speaking=True, far_dbfs=far_dbfs)
 
 
-def play(stretches: Sequence[Stretch]) -> Iterator[tuple[UserState, AgentState]]:
+def play(stretches: Sequence[Stretch]) -> Iterator[tuple[UserFrame, AgentState]]:
     """10 ms at a time; words cover all audio up to the frame they come with."""
     rng = np.random.default_rng(7)
     start = 0
@@ -139,16 +139,17 @@ def play(stretches: Sequence[Stretch]) -> Iterator[tuple[UserState, AgentState]]
             noise *= np.float32(10.0 ** (stretch.dbfs / 20.0)) / np.sqrt(np.mean(noise**2))
             frame = AudioFrame(frozen(noise), start)
             start += FRAME
-            user = UserState(
-                frame=frame,
+            user = UserFrame(
+                clean=frame,
                 p_speech=stretch.p_speech,
                 is_speech=stretch.p_speech >= 0.5,
                 clean_dbfs=level_dbfs(frame.samples),
                 partial_text=stretch.text,
                 partial_at_s=frame.end_s if stretch.text else 0.0,
+                far_dbfs=stretch.far_dbfs,
                 aec_has_converged=stretch.has_converged,
             )
-            yield user, AgentState(stretch.is_agent_speaking, stretch.far_dbfs)
+            yield user, AgentState(stretch.is_agent_speaking)
 
 
 def predictions(predictor: DuplexPredictor, stretches: Sequence[Stretch]) -> list[DuplexPrediction]:

@@ -13,7 +13,8 @@ import soundfile
 
 from audio_io.aec import WebRtcEchoCanceller
 from audio_io.capture import CapturePipeline
-from audio_io.events import PlaybackEnded, UserAudio
+from audio_io.events import PlaybackEnded
+from audio_io.frames import UserFrame
 from audio_io.interfaces import StreamRequest
 from audio_io.playback import Player
 from audio_io.portaudio import PortAudioBackend
@@ -34,12 +35,12 @@ def backend(rig: Path) -> Iterator[PortAudioBackend]:
 
 def _collect(
     backend: PortAudioBackend, capture: CapturePipeline, seconds: float
-) -> list[UserAudio]:
-    frames: list[UserAudio] = []
+) -> list[UserFrame]:
+    frames: list[UserFrame] = []
     give_up = time.monotonic() + AT_MOST_S
     while len(frames) < seconds * 100 and time.monotonic() < give_up:
         backend.mic_wake.wait(1.0)
-        frames += [o for o in capture.process_available() if isinstance(o, UserAudio)]
+        frames += [o for o in capture.process_available() if isinstance(o, UserFrame)]
     return frames
 
 

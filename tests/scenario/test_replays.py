@@ -59,7 +59,7 @@ def change_sound(folder: Path, change: Callable[[np.ndarray], None]) -> None:
     path = folder / "frames-0001.npz"
     with np.load(path) as stored:
         arrays = {key: stored[key] for key in stored.files}
-    change(arrays["user.frame.samples"])
+    change(arrays["user.clean.samples"])
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     path.write_bytes(buffer.getvalue())

@@ -110,7 +110,7 @@ class PredictorDetector:
         stops: list[Stop | None] = []
         scores: list[Score] = []
         for heard in listening.frames:
-            at_s = heard.user.frame.start_s
+            at_s = heard.user.clean.start_s
             predicted = run.step(heard, is_agent_speaking=is_speaking(at_s))
             stops.append(rules.take(heard, predicted))
             if predicted is not None:
@@ -200,7 +200,7 @@ class PublicNetwork:
         self._classifier = classifier
 
     def hear_turn(self, listening: Listening, found: tuple[Silence, ...]) -> TurnTrace:
-        sound = np.concatenate([heard.user.frame.samples for heard in listening.frames])
+        sound = np.concatenate([heard.user.clean.samples for heard in listening.frames])
         first_s = found[0].start_s - found[0].voice_before_s if found else 0.0
         begin_s = max(0.0, first_s - self.LEAD_S)
         asked: list[Score] = []

@@ -139,12 +139,11 @@ class PredictorRun:
 
     def step(self, heard: HeardFrame, *, is_agent_speaking: bool = False) -> Predicted | None:
         begun_s = time.thread_time()
-        agent = AgentState(is_agent_speaking, heard.far_dbfs, far=heard.far)
-        prediction = self._predictor.step(heard.user, agent)
+        prediction = self._predictor.step(heard.user, AgentState(is_agent_speaking))
         spent_s = time.thread_time() - begun_s
         inference_s = self._predictor.last_inference_s
         self._cost.frames_s.append(max(spent_s, inference_s))
-        now_s = heard.user.frame.end_s
+        now_s = heard.user.clean.end_s
         self._free_at_s = max(self._free_at_s, now_s) + inference_s
         if prediction is None:
             return None

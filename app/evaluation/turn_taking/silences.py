@@ -46,13 +46,13 @@ def silences(frames: Iterable[HeardFrame]) -> tuple[Silence, ...]:
         was_voice = is_voice
         p = user.p_speech if user.clean_dbfs >= MIN_LEVEL_DBFS else 0.0
         is_voice = (was_voice and user.p_speech >= FADE_P) or p >= VOICE_P
-        now_s = user.frame.end_s
+        now_s = user.clean.end_s
         if is_voice:
             if not was_voice and voice_s > 0.0:
-                gap_s = user.frame.start_s - last_voice_s
+                gap_s = user.clean.start_s - last_voice_s
                 found.append(Silence(last_voice_s, gap_s, voice_s))
                 voice_s = 0.0
-            voice_s += now_s - user.frame.start_s
+            voice_s += now_s - user.clean.start_s
             last_voice_s = now_s
     if voice_s > 0.0:
         found.append(Silence(last_voice_s, math.inf, voice_s))
@@ -104,15 +104,15 @@ def plain_trigger(frames: Iterable[HeardFrame], is_speaking: IsSpeaking) -> Iter
     is_armed = True
     for heard in frames:
         user = heard.user
-        frame_s = user.frame.end_s - user.frame.start_s
+        frame_s = user.clean.end_s - user.clean.start_s
         if user.p_speech >= TRIGGER_P and user.clean_dbfs >= TRIGGER_DBFS:
             voice_s, quiet_s = voice_s + frame_s, 0.0
         elif user.p_speech < TRIGGER_P:
             voice_s, quiet_s = 0.0, quiet_s + frame_s
         is_armed = is_armed or quiet_s >= QUIET_S
-        if is_armed and voice_s >= TRIGGER_S - 1e-6 and is_speaking(user.frame.start_s):
+        if is_armed and voice_s >= TRIGGER_S - 1e-6 and is_speaking(user.clean.start_s):
             is_armed = False
-            yield Stop(user.frame.end_s, user.frame.end_s, was_cut=True)
+            yield Stop(user.clean.end_s, user.clean.end_s, was_cut=True)
 
 
 class StopRules:
@@ -126,7 +126,7 @@ class StopRules:
     def take(self, heard: HeardFrame, predicted: Predicted | None) -> Stop | None:
         """The next 10 ms; returns a stop once it is known whether it was for good."""
         user = heard.user
-        frame_s = user.frame.end_s - user.frame.start_s
+        frame_s = user.clean.end_s - user.clean.start_s
         self._quiet_s = 0.0 if user.p_speech >= TRIGGER_P else self._quiet_s + frame_s
         if predicted is None:
             return None

@@ -10,7 +10,8 @@ import pytest
 
 from audio_io.aec import WebRtcEchoCanceller
 from audio_io.capture import CapturePipeline
-from audio_io.events import PlaybackEnded, PlaybackStarted, UserAudio
+from audio_io.events import PlaybackEnded, PlaybackStarted
+from audio_io.frames import UserFrame
 from audio_io.interfaces import AudioBackend, StreamRequest
 from audio_io.playback import Player
 from audio_io.portaudio import PortAudioBackend
@@ -87,7 +88,7 @@ def test_a_reply_is_played_and_the_microphone_heard_through_it(rig: Rig) -> None
     events, frames = [], []
     for _ in range(100):
         rig.elapse(0.02)
-        frames += [o for o in capture.process_available() if isinstance(o, UserAudio)]
+        frames += [o for o in capture.process_available() if isinstance(o, UserFrame)]
         events += player.pump(capture.now_s)
     started, ended = events
     assert isinstance(started, PlaybackStarted)

@@ -5,8 +5,8 @@ import pytest
 
 from audio_io.aec import NullEchoCanceller
 from audio_io.capture import CapturePipeline, CaptureSettings
-from audio_io.events import SpeechEnded, SpeechStarted, UserAudio
-from audio_io.frames import Samples
+from audio_io.events import SpeechEnded, SpeechStarted
+from audio_io.frames import Samples, UserFrame
 from audio_io.interfaces import StreamFormat
 from audio_io.renderer import OutputRenderer
 from audio_io.ring_buffer import RingBuffer
@@ -43,7 +43,7 @@ def _hear(capture: CapturePipeline, backend: VirtualRoom, sound: Samples) -> lis
 def test_frames_follow_each_other_on_the_microphones_clock() -> None:
     rings = Rings()
     outputs = _hear(_capture(rings), rings, tone(0.1))
-    frames = [output.clean for output in outputs if isinstance(output, UserAudio)]
+    frames = [output.clean for output in outputs if isinstance(output, UserFrame)]
     assert [frame.start for frame in frames] == list(range(0, 1600, 160))
     assert np.array_equal(np.concatenate([frame.samples for frame in frames]), tone(0.1))
 
@@ -54,7 +54,7 @@ def test_speech_is_dated_alike_at_every_device_rate(rate_hz: int) -> None:
     silence = np.zeros(rate_hz, dtype=np.float32)
     sound = np.concatenate((silence, tone(0.96, rate_hz), silence))
     outputs = _hear(_capture(rings), rings, sound)
-    started, ended = (o for o in outputs if not isinstance(o, UserAudio))
+    started, ended = (o for o in outputs if not isinstance(o, UserFrame))
     assert isinstance(started, SpeechStarted)
     assert isinstance(ended, SpeechEnded)
     assert started.onset_s == pytest.approx(1.0, abs=0.033)
@@ -71,9 +71,9 @@ def test_in_pieces_of_any_size_the_outcome_is_the_same() -> None:
     for i in range(0, len(sound), 277):
         bit_by_bit += _hear(capture, pieces, sound[i : i + 277].astype(np.float32))
     assert [type(o) for o in at_once] == [type(o) for o in bit_by_bit]
-    events = [o for o in at_once if not isinstance(o, UserAudio)]
+    events = [o for o in at_once if not isinstance(o, UserFrame)]
     assert events
-    assert events == [o for o in bit_by_bit if not isinstance(o, UserAudio)]
+    assert events == [o for o in bit_by_bit if not isinstance(o, UserFrame)]
 
 
 def test_the_preroll_is_the_last_second() -> None:
@@ -93,7 +93,7 @@ def test_a_closed_microphone_hears_nothing_and_ends_speech() -> None:
     capture.is_mic_open = False
     outputs = _hear(capture, rings, tone(0.5))
     assert isinstance(outputs[0], SpeechEnded)
-    assert all(not o.clean.samples.any() for o in outputs if isinstance(o, UserAudio))
+    assert all(not o.clean.samples.any() for o in outputs if isinstance(o, UserFrame))
 
 
 def test_exact_silence_for_two_seconds_is_a_dead_microphone() -> None:

@@ -14,7 +14,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from audio_io.frames import AudioFrame, Samples, level_dbfs
+from audio_io.frames import AudioFrame, Samples, UserFrame, level_dbfs
 from model.duplex.frame_features import N_FEATURES, FeatureStream
 from model.duplex.offline import FRAME
 from model.duplex.smart_turn import TurnClassifier
@@ -27,7 +27,7 @@ from model.training.duplex.data.heard_clips import (
     write_text,
 )
 from model.training.duplex.data.records import DataError
-from model.types import AgentState, UserState
+from model.types import AgentState
 
 
 class RememberedClassifier:
@@ -121,20 +121,19 @@ def vectors(heard: Heard, stream: FeatureStream) -> npt.NDArray[np.float16]:
         clean = heard.clean[i * FRAME : (i + 1) * FRAME]
         far = heard.far[i * FRAME : (i + 1) * FRAME]
         text, until_s = words.at(i)
-        user = UserState(
-            frame=AudioFrame(clean, i * FRAME),
+        user = UserFrame(
+            clean=AudioFrame(clean, i * FRAME),
             p_speech=float(heard.p_speech[i]),
             is_speech=bool(heard.is_speech[i]),
             clean_dbfs=level_dbfs(clean),
+            far=AudioFrame(far, i * FRAME),
+            far_dbfs=level_dbfs(far),
+            aec_has_converged=bool(heard.has_converged[i]),
             partial_text=text,
             partial_at_s=until_s,
-            aec_has_converged=bool(heard.has_converged[i]),
         )
         agent = AgentState(
-            is_speaking=bool(heard.is_agent_speaking[i]),
-            far_dbfs=level_dbfs(far),
-            text_so_far=agent_text.at(i)[0],
-            far=AudioFrame(far, i * FRAME),
+            is_speaking=bool(heard.is_agent_speaking[i]), text_so_far=agent_text.at(i)[0]
         )
         row = stream.step(user, agent)
         if row is not None:

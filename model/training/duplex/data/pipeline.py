@@ -86,8 +86,8 @@ class OfflineFrontEnd:
         listening = listener.hear(scene.microphone, scene.loudspeaker, one_turn=scene.one_turn)
         n = len(listening.frames) // STEP_FRAMES * STEP_FRAMES
         frames = listening.frames[:n]
-        clean = np.concatenate([heard.user.frame.samples for heard in frames])
-        at_s = [heard.user.frame.start_s for heard in frames]
+        clean = np.concatenate([heard.user.clean.samples for heard in frames])
+        at_s = [heard.user.clean.start_s for heard in frames]
         return Heard(
             info=info,
             clean=frozen(_rounded(clean)),

@@ -15,8 +15,8 @@ from app.engine.factories import Factories
 from app.evaluation.turn_taking.bench import DuplexMakers
 from app.messages.errors import BadInputError
 from app.settings.settings import Settings
-from audio_io.frames import ENGINE_RATE_HZ
-from model.types import AgentState, DuplexPrediction, UserState
+from audio_io.frames import ENGINE_RATE_HZ, UserFrame
+from model.types import AgentState, DuplexPrediction
 from tests.fakes.bench import LevelVad, SubtractingCanceller
 
 
@@ -25,7 +25,7 @@ class Silent:
 
     last_inference_s = 0.0
 
-    def step(self, user: UserState, agent: AgentState) -> DuplexPrediction | None:
+    def step(self, user: UserFrame, agent: AgentState) -> DuplexPrediction | None:
         del user, agent
         return None
 

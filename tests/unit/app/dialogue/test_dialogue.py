@@ -118,22 +118,22 @@ def test_words_reach_the_window_and_the_predictor(desk: DialogueDesk) -> None:
 
 def test_the_predictor_knows_what_the_model_thinks_of_this_pause_only(desk: DialogueDesk) -> None:
     desk.do(READY, SpeechStarted(0.5, 0.6), SpeechEnded(0.9, 1.0))
-    assert view_of(desk.dialogue).model_p_end == NO_SCORE
+    assert view_of(desk.dialogue).agent.model_p_end == NO_SCORE
     turn = desk.dialogue.state.turn
     assert turn is not None
     desk.do(TurnScored(turn.key, 0.9, 1.0))
-    assert view_of(desk.dialogue).model_p_end == 0.9
+    assert view_of(desk.dialogue).agent.model_p_end == 0.9
     desk.do(SpeechStarted(1.2, 1.3))
-    assert view_of(desk.dialogue).model_p_end == NO_SCORE
+    assert view_of(desk.dialogue).agent.model_p_end == NO_SCORE
     desk.do(TurnScored(turn.key, 0.9, 1.0))  # late: the user speaks again
-    assert view_of(desk.dialogue).model_p_end == NO_SCORE
+    assert view_of(desk.dialogue).agent.model_p_end == NO_SCORE
 
 
 def test_the_predictor_knows_what_the_user_has_heard(desk: DialogueDesk) -> None:
     desk.speaking()
     view = view_of(desk.dialogue)
-    assert view.is_agent_speaking
-    assert view.agent_text == "It"
+    assert view.agent.is_speaking
+    assert view.agent.text_so_far == "It"
 
 
 def test_speech_over_a_reply_ducks_it_and_an_interruption_cuts_it(desk: DialogueDesk) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.replay.codec import CodecError, Row, columns_of, rows_of, without_sound
-from audio_io.frames import AudioFrame, frozen
-from model.types import AgentState, UserState
+from audio_io.frames import AudioFrame, UserFrame, frozen
+from model.types import AgentState
 
 RNG = np.random.default_rng(3)
 
@@ -21,10 +21,19 @@ def sound(start: int) -> AudioFrame:
 
 
 def rows() -> list[Row]:
-    first = UserState(sound(0), 0.1, False, -60.1, aec_has_converged=False)
-    later = UserState(sound(160), 1 / 3, True, -20.0, "hello you", 0.7)
+    first = UserFrame(sound(0), 0.1, False, -60.1, aec_has_converged=False)
+    later = UserFrame(
+        sound(160),
+        1 / 3,
+        True,
+        -20.0,
+        sound(160),
+        -21.3,
+        partial_text="hello you",
+        partial_at_s=0.7,
+    )
     quiet = AgentState()
-    speaking = AgentState(True, -21.3, "It is", sound(160))
+    speaking = AgentState(True, "It is", 0.7)
     return [(first, quiet), (later, speaking), (later, quiet)]
 
 
@@ -44,21 +53,21 @@ def test_rows_come_back_bit_for_bit() -> None:
     back = list(rows_of(*written(given)))
     assert len(back) == len(given)
     for (user, agent), (user_back, agent_back) in zip(given, back, strict=True):
-        assert user.frame.samples.tobytes() == user_back.frame.samples.tobytes()
-        assert (user.frame.start, user.frame.rate_hz) == (
-            user_back.frame.start, user_back.frame.rate_hz,
+        assert user.clean.samples.tobytes() == user_back.clean.samples.tobytes()
+        assert (user.clean.start, user.clean.rate_hz) == (
+            user_back.clean.start, user_back.clean.rate_hz,
         )  # fmt: skip
-        assert replace(user, frame=user_back.frame) == user_back
-        if agent.far is None or agent_back.far is None:
-            assert agent == agent_back
+        if user.far is None or user_back.far is None:
+            assert user.far is user_back.far
         else:
-            assert agent.far.samples.tobytes() == agent_back.far.samples.tobytes()
-            assert replace(agent, far=agent_back.far) == agent_back
+            assert user.far.samples.tobytes() == user_back.far.samples.tobytes()
+        assert replace(user, clean=user_back.clean, far=user_back.far) == user_back
+        assert agent == agent_back
 
 
 def test_frames_that_come_back_cannot_be_written_to() -> None:
     ((user, _), *_) = rows_of(*written(rows()))
-    assert not user.frame.samples.flags.writeable
+    assert not user.clean.samples.flags.writeable
 
 
 def test_a_field_that_an_older_recording_lacks_has_its_default() -> None:
@@ -67,19 +76,35 @@ def test_a_field_that_an_older_recording_lacks_has_its_default() -> None:
     assert all(user.aec_has_converged for user, _ in rows_of(arrays, texts))
 
 
+def test_columns_of_older_recordings_are_found_by_their_old_names() -> None:
+    arrays, texts = written(rows())
+    older = (
+        ("user.frame.", "user.clean."),
+        ("agent.far", "user.far"),
+        ("user.model_p_end", "agent.model_p_end"),
+    )
+    renamed = dict(arrays)
+    for old, new in older:
+        for name in [name for name in renamed if name.startswith(new)]:
+            renamed[old + name.removeprefix(new)] = renamed.pop(name)
+    for (user, agent), (user_back, agent_back) in zip(rows(), rows_of(renamed, texts), strict=True):
+        assert (user.clean.end, user.far_dbfs) == (user_back.clean.end, user_back.far_dbfs)
+        assert agent == agent_back
+
+
 def test_sound_that_was_left_out_is_silence_of_the_same_length() -> None:
     arrays, texts = written(rows())
     users = [user for user, _ in rows_of(without_sound(arrays), texts)]
-    assert [user.frame.end for user in users] == [160, 320, 320]
-    assert not any(user.frame.samples.any() for user in users)
+    assert [user.clean.end for user in users] == [160, 320, 320]
+    assert not any(user.clean.samples.any() for user in users)
 
 
 @pytest.mark.parametrize(
     ("name", "damage", "complaint"),
     [
         ("user.p_speech", lambda a: a[:-1], "different lengths"),
-        ("user.frame.samples", lambda a: a[:-1], "does not hold the sound"),
-        ("user.frame.start", lambda a: a[:-1], "different lengths"),
+        ("user.clean.samples", lambda a: a[:-1], "does not hold the sound"),
+        ("user.clean.start", lambda a: a[:-1], "different lengths"),
         ("user.partial_text", lambda a: a + 7, "names text 7 of 3"),
         ("user.p_speech", lambda a: a[None], "lacks the column user.p_speech"),
     ],

@@ -15,8 +15,7 @@ from app.messages import notices
 from app.session.snapshot import EngineSnapshot
 from app.session.snapshot_builder import SnapshotBuilder
 from audio_io.aec import NullEchoCanceller
-from audio_io.events import UserAudio
-from audio_io.frames import AudioFrame, frozen
+from audio_io.frames import AudioFrame, UserFrame, frozen
 from audio_io.virtual_room import VirtualRoom
 from model.types import DuplexPrediction, VoicePreset
 from tests.fakes.dialogue_desk import READY, DialogueDesk
@@ -173,7 +172,7 @@ def test_what_is_left_of_the_echo_is_traced(
     desk: Desk, far_dbfs: float, p_speech: float, echo_dbfs: float
 ) -> None:
     frame = AudioFrame(frozen(np.zeros(160, dtype=np.float32)), 0)
-    audio = UserAudio(frame, p_speech, -55.0, far_dbfs, p_speech > 0.5, frame)
+    audio = UserFrame(frame, p_speech, p_speech > 0.5, -55.0, frame, far_dbfs)
     desk.snapshots.on_audio(audio)
     (point,) = desk.tick(1.0).trace
     assert (point.echo_dbfs, point.p_speech) == (echo_dbfs, p_speech)
@@ -181,7 +180,7 @@ def test_what_is_left_of_the_echo_is_traced(
 
 def test_all_probabilities_are_traced(desk: Desk) -> None:
     frame = AudioFrame(frozen(np.zeros(160, dtype=np.float32)), 0)
-    desk.snapshots.on_audio(UserAudio(frame, 0.9, -30.0, -20.0, True, frame))
+    desk.snapshots.on_audio(UserFrame(frame, 0.9, True, -30.0, frame, -20.0))
     desk.talk.now_s = 1.0
     desk.talk.do(DuplexPrediction(0.95, 0.1, 0.2, 0.3, 0.4, 0.5))
     (point,) = desk.tick(1.0).trace

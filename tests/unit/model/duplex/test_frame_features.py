@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from audio_io.frames import AudioFrame, frozen
+from audio_io.frames import AudioFrame, UserFrame, frozen
 from model.duplex.frame_features import (
     FEATURES,
     N_FEATURES,
@@ -17,7 +17,6 @@ from model.duplex.frame_features import (
     table_hash,
 )
 from model.duplex.lexicon import read_lexicons
-from model.types import AgentState, UserState
 from tests.fakes.duplex import (
     FakeTurnClassifier,
     FakeUtteranceScorer,
@@ -159,15 +158,15 @@ def test_acknowledgements_and_stop_words_are_told_apart() -> None:
 
 
 def test_the_loudspeakers_signal_is_seen() -> None:
-    def far(user: UserState, agent: AgentState, gain: float) -> AgentState:
+    def far(user: UserFrame, gain: float) -> UserFrame:
         t = np.arange(160) / 16_000
         samples = (gain * np.sin(2 * np.pi * 440 * t)).astype(np.float32)
-        return replace(agent, far=AudioFrame(frozen(samples), user.frame.start))
+        return replace(user, far=AudioFrame(frozen(samples), user.clean.start))
 
     one, other = stream(), stream()
     for user, agent in play([over_reply(quiet(160))]):
-        loud = one.step(user, far(user, agent, 0.5))
-        silent = other.step(user, far(user, agent, 0.0))
+        loud = one.step(far(user, 0.5), agent)
+        silent = other.step(far(user, 0.0), agent)
     assert loud is not None
     assert silent is not None
     assert loud[AT["far_mel"]].max() > silent[AT["far_mel"]].max() + 1.0

@@ -7,15 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from audio_io.frames import AudioFrame, frozen
+from audio_io.frames import AudioFrame, UserFrame, frozen
 from model.duplex.endpointing import Dictation
 from model.duplex.lexicon import read_lexicons
 from model.duplex.voice_tracker import Stretch
 from model.duplex.word_evidence import WordEvidence, WordReader
-from model.types import UserState
 
 LEXICONS = read_lexicons()
-USER = UserState(AudioFrame(frozen(np.zeros(160, np.float32)), 32_000), 0.0, False, -70.0)
+USER = UserFrame(AudioFrame(frozen(np.zeros(160, np.float32)), 32_000), 0.0, False, -70.0)
 
 
 def read(

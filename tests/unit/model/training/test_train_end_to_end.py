@@ -11,11 +11,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 
-from audio_io.frames import AudioFrame, frozen, level_dbfs
+from audio_io.frames import AudioFrame, UserFrame, frozen, level_dbfs
 from model.duplex.lexicon import DEFAULT_FOLDER
 from model.duplex.predictor_factory import PredictorFactory
 from model.training import make_duplex_data, train_duplex
-from model.types import AgentState, DuplexPrediction, UserState
+from model.types import AgentState, DuplexPrediction
 from tests.fakes.audio import speech_like
 
 RATE_HZ, FRAME = 16_000, 160
@@ -42,7 +42,7 @@ def predictions(folder: Path, *, is_agent_speaking: bool) -> list[DuplexPredicti
     for start in range(0, len(sound), FRAME):
         frame = AudioFrame(frozen(sound[start : start + FRAME]), start)
         p_speech = 0.95 if start < len(speech) else 0.02
-        user = UserState(frame, p_speech, p_speech > 0.5, level_dbfs(frame.samples))
+        user = UserFrame(frame, p_speech, p_speech > 0.5, level_dbfs(frame.samples))
         agent = AgentState(is_speaking=is_agent_speaking)
         if predicted := predictor.step(user, agent):
             found.append(predicted)

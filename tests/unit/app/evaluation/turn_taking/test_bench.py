@@ -13,8 +13,8 @@ from app.evaluation.scorecard import Row, render
 from app.evaluation.turn_taking.bench import DuplexMakers, run_duplex
 from app.evaluation.turn_taking.labels import LabelsError
 from audio_io.frames import ENGINE_RATE_HZ as RATE_HZ
-from audio_io.frames import Samples
-from model.types import AgentState, DuplexPrediction, UserState
+from audio_io.frames import Samples, UserFrame
+from model.types import AgentState, DuplexPrediction
 from tests.fakes.bench import LevelVad, ScriptedWords, SubtractingCanceller
 from tests.fakes.duplex import FakeTurnClassifier
 
@@ -30,11 +30,11 @@ class WordPredictor:
         self._quiet_s = 0.0
         self._voice_s = 0.0
 
-    def step(self, user: UserState, agent: AgentState) -> DuplexPrediction | None:
+    def step(self, user: UserFrame, agent: AgentState) -> DuplexPrediction | None:
         is_voice = user.p_speech > 0.5
         self._quiet_s = 0.0 if is_voice else self._quiet_s + 0.01
         self._voice_s += 0.01 * is_voice
-        now_s = user.frame.end_s
+        now_s = user.clean.end_s
         if agent.is_speaking:
             wants_floor = self._voice_s > 0.4 and "mhm" not in user.partial_text
             return DuplexPrediction(now_s, p_interruption=0.9 if wants_floor else 0.1)

@@ -14,9 +14,9 @@ from app.evaluation.turn_taking.detectors import (
 )
 from app.evaluation.turn_taking.predictor_run import StepCost
 from app.evaluation.turn_taking.silences import silences
-from audio_io.frames import ENGINE_RATE_HZ, Samples
+from audio_io.frames import ENGINE_RATE_HZ, Samples, UserFrame
 from model.duplex.offline import Listener, Listening
-from model.types import AgentState, DuplexPrediction, UserState
+from model.types import AgentState, DuplexPrediction
 from tests.fakes.bench import LevelVad, SubtractingCanceller
 from tests.fakes.duplex import FakeTurnClassifier
 
@@ -46,18 +46,18 @@ class Scripted:
         self._quiet_ms = 0.0
         self._has_voice = False
 
-    def step(self, user: UserState, agent: AgentState) -> DuplexPrediction | None:
+    def step(self, user: UserFrame, agent: AgentState) -> DuplexPrediction | None:
         is_voice = user.p_speech > 0.5
         self._has_voice |= is_voice
         self._quiet_ms = 0.0 if is_voice else self._quiet_ms + 10.0
         if agent.is_speaking:
             p = 0.9 if is_voice else 0.0
-            return DuplexPrediction(user.frame.end_s, p_interruption=p)
+            return DuplexPrediction(user.clean.end_s, p_interruption=p)
         if not self._has_voice:
             return None
         is_over = self._quiet_ms >= self._wait_ms
         return DuplexPrediction(
-            user.frame.end_s,
+            user.clean.end_s,
             p_end_of_turn=float(is_over),
             inputs=(("network_end_of_turn", 0.3),),
         )

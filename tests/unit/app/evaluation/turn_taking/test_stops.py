@@ -17,7 +17,7 @@ def stops(**by_time: DuplexPrediction) -> list[Stop]:
     rules = StopRules()
     found: list[Stop | None] = []
     for heard in frames:
-        now_s = heard.user.frame.end_s
+        now_s = heard.user.clean.end_s
         prediction = by_time.get(f"t{round(100 * now_s)}")
         said = None if prediction is None else Predicted(prediction, now_s)
         found.append(rules.take(heard, said))
