@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from model.files.records import Problem, one_line
+
 
 class ParleyError(Exception):
     """Something a person can be told in one line. Caught once, at a boundary."""
@@ -31,6 +33,11 @@ class BadInputError(ParleyError):
         self.what = what
         self.remedy = remedy
 
+    @classmethod
+    def of_record(cls, problem: Problem) -> BadInputError:
+        """Return the error of a file that the record readers refuse; pass it as their ``error``."""
+        return cls(problem.place or None, problem.key, problem.what, problem.remedy)
+
 
 class HistoryError(ParleyError):
     """The history file cannot be opened, read or written."""
@@ -46,8 +53,3 @@ class DamagedHistoryError(HistoryError):
 
 class UnknownConversationError(HistoryError):
     """The conversation was deleted."""
-
-
-def one_line(text: str) -> str:
-    """Line breaks and other control characters become spaces."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

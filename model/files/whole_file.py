@@ -1,42 +1,62 @@
-"""Files that are whole or absent: atomic writing, and putting a broken file aside.
+"""Writing files that are whole or absent, and putting a broken file aside.
 
-Knows nothing of what is in them.
+``write_atomically`` takes the content; ``replacing`` lends a path beside the target to whatever
+writes a file on its own::
+
+    with replacing(path) as partial:
+        save_file(tensors, partial)
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import suppress
+import secrets
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
+PRIVATE, SHARED = 0o600, 0o666  # permissions of a new file; the umask narrows them
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replaces ``path`` as a whole; a reader, or a crash, sees the old file or the new one.
 
-    A symbolic link is followed, so a settings file kept elsewhere stays there. Raises OSError.
+def write_atomically(path: Path, content: str | bytes, *, mode: int = PRIVATE) -> None:
+    """Replace ``path`` as a whole; see ``replacing``. Text is written as UTF-8."""
+    with replacing(path, mode=mode) as partial:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def replacing(path: Path, *, mode: int = SHARED) -> Generator[Path]:
+    """Lend an empty file that takes the place of ``path`` when the block ends without an error.
+
+    A reader, or a crash, sees the old file or the new one. The lent file is in the folder of
+    ``path``, which is made where it is missing, and its name ends with ".new": writers that go by
+    the ending need to be told the format. A symbolic link is followed, so a file that is kept
+    elsewhere stays there. Raises OSError.
+
+    Args:
+        mode: permissions of a new file; those of an existing one stay.
     """
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".new")
+    partial = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.new")
+    os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
+        yield partial
+        with partial.open("rb+") as stream:
             os.fsync(stream.fileno())
         if target.exists():
-            Path(name).chmod(target.stat().st_mode & 0o777)
-        Path(name).replace(target)
+            partial.chmod(target.stat().st_mode & 0o777)
+        os.replace(partial, target)
     except BaseException:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
+        with suppress(OSError):
+            partial.unlink()
         raise
     _sync_folder(target.parent)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes the rename itself durable; Windows has no such call and needs none."""
+    """Make the rename itself durable; Windows has no such call and needs none."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -47,7 +67,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def put_aside(path: Path, now: datetime, companions: tuple[str, ...] = ()) -> Path:
-    """Renames ``path`` to ``path.broken-<time>`` and returns the new name; nothing is overwritten.
+    """Rename ``path`` to ``path.broken-<time>`` and return the new name; nothing is overwritten.
 
     Args:
         companions: endings of files that belong to it and move along ("-wal").

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model.files.whole_file import put_aside, write_atomically
+from model.files.whole_file import SHARED, put_aside, replacing, write_atomically
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 
@@ -47,3 +47,22 @@ def test_companions_move_along(tmp_path: Path) -> None:
         (tmp_path / name).write_text(name)
     aside = put_aside(path, NOON, ("-wal", "-shm"))
     assert {item.name for item in tmp_path.iterdir()} == {aside.name, f"{aside.name}-wal"}
+
+
+def test_a_writer_of_its_own_replaces_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "sound.bin"
+    with replacing(path) as partial:
+        partial.write_bytes(b"one")
+        assert not path.exists()
+    with pytest.raises(FileNotFoundError), replacing(path) as partial:
+        partial.write_bytes((tmp_path / "none").read_bytes())
+    assert path.read_bytes() == b"one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are those of Unix")
+def test_content_is_private_unless_asked(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "mine", b"")
+    write_atomically(tmp_path / "ours", b"", mode=SHARED)
+    assert (tmp_path / "mine").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "ours").stat().st_mode & 0o400
