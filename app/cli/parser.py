@@ -28,7 +28,7 @@ EXIT_BAD_INPUT = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs ``parley``; returns the exit code."""
     raw = list(sys.argv[1:] if arguments is None else arguments)
-    args = _parser().parse_args(raw)
+    args = build_parser().parse_args(raw)
     args.command_line = shlex.join(["parley", *raw])
     try:
         return int(args.run(args))
@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of every command; the chosen command is `args.run`."""
     parser = argparse.ArgumentParser(
         prog="parley", description="A voice assistant that listens while it speaks."
     )
