@@ -1,1 +1,1 @@
-"""The window. Knows the session's door (``SessionPort``) and Qt; no audio, no model, no engine."""
+"""The window, which knows Qt and the session's commands and snapshots, and nothing below them."""

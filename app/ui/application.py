@@ -1,7 +1,4 @@
-"""Starts Qt and the window, and ends both. The only place where a QApplication is made.
-
-Knows no engine: what is behind the session is stopped by ``on_quit``.
-"""
+"""Start Qt and the window, and end both; the only place where a QApplication is made."""
 
 from __future__ import annotations
 
@@ -44,12 +41,12 @@ def run_window(
     first_run: bool,
     screenshot_path: Path | None = None,
 ) -> int:
-    """Shows the window until it is closed; blocks the main thread in Qt's own loop.
+    """Show the window until it is closed, blocking the main thread in Qt's own loop.
 
-    Closing (or Ctrl+C) takes the window away at once; then ``on_quit`` is called exactly once.
+    Closing the window (or Ctrl+C) hides it at once; then ``on_quit`` is called exactly once.
 
     Args:
-        first_run: opens the wizard with the window.
+        first_run: open the introduction with the window.
         screenshot_path: take a picture of the window shortly after it opened, then quit.
 
     Returns:
@@ -74,7 +71,7 @@ def run_window(
 
 
 def make_application() -> QApplication:
-    """The one QApplication; Qt's messages go to the log."""
+    """Return the one QApplication, making it if needed; Qt's messages go to the log."""
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
@@ -90,7 +87,7 @@ def make_application() -> QApplication:
 
 @contextmanager
 def _quit_on_signals(application: QApplication) -> Generator[None]:
-    """Ctrl+C and a polite kill close the window, at the next tick of its timer."""
+    """Close the window on SIGINT and SIGTERM, at the next tick of its timer."""
 
     def quit_application(number: int, _frame: FrameType | None) -> None:
         logger.info("signal %d: closing", number)

@@ -1,6 +1,6 @@
-"""The hands' side of the conversation: microphone, mode, stop, voice, speed, typed words.
+"""The controls below the conversation: microphone, mode, stop, voice, speed, typed text.
 
-Sends commands; shows what the snapshot and the settings say, never what was merely pressed.
+They show what the snapshot and the settings say, never what was merely pressed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from app.settings.settings import VoiceSettings
 from app.ui.settings.voice_menu import voice_title
 from app.ui.theme import tokens
 from app.ui.theme.look import Look
-from app.ui.widgets.controls import IconButton, make_button, make_label, set_property
+from app.ui.widgets.controls import IconButton, make_button, make_label, set_property, show_text
 from app.ui.widgets.flow_layout import FlowLayout
 from app.ui.widgets.level_meter import LevelMeter
 
@@ -49,7 +49,7 @@ REPLYING = frozenset({Phase.THINKING, Phase.SPEAKING, Phase.OVERLAP, Phase.YIELD
 
 
 class ControlBar(QWidget):
-    """Emits ``voice_menu_asked`` for the voice button."""
+    """The bar of controls; emits ``voice_menu_asked`` for the voice button."""
 
     voice_menu_asked = Signal()
 
@@ -91,13 +91,11 @@ class ControlBar(QWidget):
             (self.hands_free, "control.hands_free"),
             (self.hold_to_talk, "control.hold_to_talk"),
         ):
-            button.setText(words(key))
-            button.setAccessibleName(words(key))
+            show_text(button, words(key))
             button.setToolTip(words(f"{key}.help"))
         self.bad_title.setText(words("bad.title"))
         for kind, button in self.bad_buttons.items():
-            button.setText(words(f"bad.{kind}"))
-            button.setAccessibleName(words(f"bad.{kind}"))
+            show_text(button, words(f"bad.{kind}"))
             button.setToolTip(words(f"bad.{kind}.help"))
         self.text.setPlaceholderText(words("control.type"))
         self.text.setAccessibleName(words("control.type"))
@@ -130,14 +128,15 @@ class ControlBar(QWidget):
         self._show_rate(self.speed.value())
 
     def show_recording(self, *, is_on: bool) -> None:
-        """A bad moment can be saved only while sound is kept; the conversation menu says why."""
+        """Offer to save bad moments only while sound is recorded; the menu says why."""
         self._is_recording = is_on
         self.bad_moments.setHidden(self._is_low or not is_on)
 
     def set_room(self, *, is_low: bool, is_compact: bool, is_tiny: bool) -> None:
-        """Tiny: voice, speed and mode are left to the settings, levels to the ring.
+        """Hide controls that do not fit.
 
-        Low: bad moments are left to the conversation menu and to their keys.
+        Tiny: voice, speed and mode are left to the settings, levels to the ring. Low: bad moments
+        are left to the conversation menu and to their keys.
         """
         self._is_low = is_low
         self.show_recording(is_on=self._is_recording)

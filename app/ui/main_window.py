@@ -1,6 +1,6 @@
-"""The window: three panes, thirty looks a second at the session, commands back.
+"""The window: three panes that read the session's snapshot thirty times a second.
 
-Holds no state of the conversation: everything shown comes from the snapshot and the settings.
+It holds no state of the conversation: everything shown comes from the snapshot and the settings.
 """
 
 from __future__ import annotations
@@ -56,7 +56,10 @@ LOCAL_NOTICE = "window"
 
 
 class MainWindow(QMainWindow):
-    """``is_first_run`` opens the wizard as well. ``now`` is a monotonic clock in seconds."""
+    """The main window.
+
+    ``is_first_run`` opens the introduction as well. ``now`` is a monotonic clock in seconds.
+    """
 
     def __init__(
         self,
@@ -103,7 +106,7 @@ class MainWindow(QMainWindow):
         return self._picture
 
     def tick(self) -> None:
-        """One look at the session; touches only what differs."""
+        """Read the session once and update only what differs."""
         now = self._now()
         elapsed_s, self._last_tick_s = min(0.25, now - self._last_tick_s), now
         settings = self._session.settings()
@@ -113,7 +116,7 @@ class MainWindow(QMainWindow):
         has_moved = self._show(picture, elapsed_s)
         if has_moved:
             self._moved_at_s = now
-        self._pace(is_resting=now - self._moved_at_s > REST_AFTER_S)
+        self._set_interval(is_resting=now - self._moved_at_s > REST_AFTER_S)
 
     def open_settings(self, page: str = "audio") -> None:
         if self.settings_dialog is None:
@@ -147,7 +150,7 @@ class MainWindow(QMainWindow):
         self._fold("show_diagnostics", not self.panes.is_diagnostics_shown)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """The window is gone at once; what takes time happens after it."""
+        """Hide the window at once; what takes time happens after it."""
         self.timer.stop()
         event.accept()
         self.hide()
@@ -160,7 +163,7 @@ class MainWindow(QMainWindow):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.WindowStateChange and hasattr(self, "timer"):
-            self._pace(is_resting=False)
+            self._set_interval(is_resting=False)
 
     def _send(self, command: Command) -> None:
         self._moved_at_s = self._now()
@@ -175,7 +178,7 @@ class MainWindow(QMainWindow):
         if self.actions_on.confirm(question, words("models.remove"), words("models.can_come_back")):
             self._send(RemoveWeights(names))
 
-    def _pace(self, *, is_resting: bool) -> None:
+    def _set_interval(self, *, is_resting: bool) -> None:
         wanted = IDLE_MS if is_resting else FRAME_MS
         if self.isMinimized():
             wanted = HIDDEN_MS
@@ -237,7 +240,7 @@ class MainWindow(QMainWindow):
         self.panes.arrange(self.look)
 
     def _fold(self, key: str, is_shown: bool) -> None:
-        """In a narrow window opening a pane is a glance, not a wish to remember."""
+        """Show or hide a pane; in a narrow window that is not remembered."""
         if self.panes.is_narrow:
             self.panes.glance(key.removeprefix("show_") if is_shown else "")
             self.panes.arrange(self.look)
@@ -310,6 +313,6 @@ class MainWindow(QMainWindow):
 
 
 def command_is_own_dismissal(command: Command, own: dict[str, Notice]) -> bool:
-    """Notices of the window itself are dismissed by the window."""
+    """Return whether the command dismissed one of the window's own notices."""
     key = getattr(command, "key", None)
     return isinstance(key, str) and own.pop(key, None) is not None

@@ -1,4 +1,4 @@
-"""The middle: title, notices, conversation, ring, controls. Works alone at 480 x 560."""
+"""The middle pane: title, notices, conversation, ring, controls; it works alone at 480 x 560."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
-    QFrame,
     QHBoxLayout,
-    QScrollArea,
     QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
@@ -27,7 +25,7 @@ from app.ui.status.state_panel import StatePanel
 from app.ui.status.state_ring import MIN_SIZE, SIZE
 from app.ui.theme import tokens
 from app.ui.theme.look import Look
-from app.ui.widgets.controls import ElidedLabel, IconButton, PaneHeader
+from app.ui.widgets.controls import ElidedLabel, IconButton, PaneHeader, make_scroll_area
 
 COLUMN = 760  # px at 100 %: controls and notices do not grow wider than the words above them
 RING_SHARE = 0.2  # of the pane's height
@@ -39,7 +37,7 @@ NARROW_BELOW = 440  # px at 100 %: below, a notice's button stands under its wor
 
 
 class MiddlePane(QWidget):
-    """Emits nothing itself; its parts' signals are the window's to connect."""
+    """The middle pane; the window connects the signals of its parts."""
 
     def __init__(self, look: Look, send: Callable[[Command], None]) -> None:
         super().__init__()
@@ -83,7 +81,7 @@ class MiddlePane(QWidget):
         self._fit()
 
     def show_picture(self, picture: EngineSnapshot, elapsed_s: float) -> bool:
-        """Returns whether anything changed or moves."""
+        """Return whether anything changed or moves."""
         has_changed = self.captions.show_lines(picture.captions)
         self._words.setCurrentIndex(1 if picture.captions else 0)
         has_changed |= self.state.show_picture(picture, elapsed_s)
@@ -106,7 +104,7 @@ class MiddlePane(QWidget):
         self._fit()
 
     def _fit(self) -> None:
-        """Less room, or larger text in the same room: what is also elsewhere steps back first."""
+        """Hide what is also found elsewhere when the room or the text size demands it."""
         look = self._look
         width = min(self.width() - 2 * tokens.SPACE_XL, look.px(COLUMN))
         is_low = self.height() < look.px(LOW_BELOW)
@@ -129,12 +127,7 @@ class MiddlePane(QWidget):
         row.addWidget(self.title, 1)
         for button in (self.more, self.pulse, self.settings):
             row.addWidget(button)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setWidget(self.empty)
+        scroll = make_scroll_area(self.empty)
         self._words.addWidget(scroll)
         self._words.addWidget(self.captions)
         self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
@@ -163,7 +156,7 @@ def _centred_holder(widget: QWidget) -> QWidget:
 
 
 def _centred(widget: QWidget) -> QHBoxLayout:
-    """A column of limited width in the middle of the pane."""
+    """Return a row with a column of limited width in the middle of the pane."""
     row = QHBoxLayout()
     row.setContentsMargins(tokens.SPACE_XL, 0, tokens.SPACE_XL, 0)
     row.addWidget(widget)  # Qt centres what is not allowed to fill its cell

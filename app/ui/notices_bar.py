@@ -1,4 +1,4 @@
-"""What happened, what Parley did, one button. Shows the snapshot's notices; decides nothing."""
+"""The bar of notices: what happened, what Parley did, and one button each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.ui.theme import tokens
 from app.ui.theme.icons import tinted_pixmap
 from app.ui.theme.look import Look
 from app.ui.theme.translations import Catalogue
-from app.ui.widgets.controls import IconButton, empty_layout, make_button, make_label
+from app.ui.widgets.controls import IconButton, empty_layout, make_button, make_label, show_text
 
 DISMISS = "dismiss"
 PAGE_OF_ACTION = {
@@ -41,13 +41,16 @@ URGENCY = (NoticeKind.ERROR, NoticeKind.WARNING, NoticeKind.INFO)
 
 
 def notice_text(notice: Notice, words: Catalogue) -> str:
-    """In the window's language where its message has words there, else as it was written."""
+    """Return the notice in the window's language if it is translated, else as it was written."""
     template = words.find(f"message.{notice.message}", "") if notice.message else ""
     return template.format(**dict(notice.values)) if template else notice.text
 
 
 class NoticesBar(QWidget):
-    """Rebuilt only when the notices change. ``settings_asked`` names a page of the settings."""
+    """A bar that is rebuilt only when the notices change.
+
+    ``settings_asked`` carries the name of a settings page.
+    """
 
     settings_asked = Signal(str)
 
@@ -70,7 +73,7 @@ class NoticesBar(QWidget):
         self._build()
 
     def set_room(self, *, is_narrow: bool, most: int) -> None:
-        """Narrow: the button stands under the words. The ``most`` urgent notices are shown."""
+        """Show the ``most`` urgent notices; narrow puts the button under the words."""
         if (is_narrow, most) != (self._is_narrow, self._most):
             self._is_narrow, self._most = is_narrow, most
             self._build()
@@ -79,7 +82,7 @@ class NoticesBar(QWidget):
         return max(0, self._column.heightForWidth(width)) if self._notices else 0
 
     def show_notices(self, notices: tuple[Notice, ...]) -> bool:
-        """Returns whether they differ from those shown."""
+        """Return whether they differ from those shown."""
         notices = tuple(notice for notice in notices if notice.text)
         if notices == self._notices:
             return False
@@ -130,8 +133,7 @@ class NoticesBar(QWidget):
     def _button(self, notice: Notice) -> QPushButton:
         button = make_button()
         label = self._look.words.find(f"action.{notice.action}", notice.action_label)
-        button.setText(label or notice.action)
-        button.setAccessibleName(button.text())
+        show_text(button, label or notice.action)
         button.clicked.connect(lambda: self._act(notice))
         self.buttons[notice.key] = button
         return button

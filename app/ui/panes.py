@@ -1,4 +1,4 @@
-"""Three panes side by side; in a narrow window one at a time. Knows nothing of their contents."""
+"""Three panes side by side; in a narrow window one at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DIAGNOSTICS = "diagnostics"
 
 
 class Panes(QWidget):
-    """Shows what is wanted and what fits: the middle always, then history, then diagnostics."""
+    """A row that always shows the middle, then history and diagnostics if they fit."""
 
     def __init__(self, history: QWidget, middle: QWidget, diagnostics: QWidget) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Panes(QWidget):
         self._wanted = {HISTORY: has_history, DIAGNOSTICS: has_diagnostics}
 
     def glance(self, side: str) -> None:
-        """In a narrow window ``side`` covers the middle until the next glance; "" uncovers it."""
+        """Let ``side`` cover the middle of a narrow window; "" uncovers it."""
         self._glance = side
 
     def arrange(self, look: Look) -> None:

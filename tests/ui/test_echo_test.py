@@ -9,7 +9,7 @@ import pytest
 from app.dialogue.state import Phase
 from app.session.commands import TestEcho as EchoTestCommand
 from app.session.snapshot import Diagnostics, EngineSnapshot
-from app.ui.settings.echo_test import EchoTest, Verdict, judged
+from app.ui.settings.echo_test import EchoTest, Verdict, verdict_of
 from tests.ui.conftest import Desk
 
 STALE = Diagnostics(echo_return_loss_db=40, has_echo_converged=True)
@@ -97,4 +97,4 @@ def test_each_measurement_has_its_advice(
     loss_db: float | None, has_converged: bool, verdict: Verdict
 ) -> None:
     health = Diagnostics(echo_return_loss_db=loss_db, has_echo_converged=has_converged)
-    assert judged(health) is verdict
+    assert verdict_of(health) is verdict

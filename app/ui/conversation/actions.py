@@ -1,7 +1,4 @@
-"""What can be done with a conversation: rename, delete, export. Asks the person; the store obeys.
-
-Deleting is the only thing of the window that asks in a box of its own.
-"""
+"""Rename, delete and export conversations after asking the user."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ FORMATS = ("md", "json")
 
 
 class ConversationActions(QObject):
-    """Emits ``failed`` with one line for the notices bar."""
+    """The actions on a conversation; emits ``failed`` with one line for the notices bar."""
 
     failed = Signal(str)
     done = Signal()
@@ -36,7 +33,7 @@ class ConversationActions(QObject):
         self._window = window
 
     def menu(self, conversation_id: int) -> QMenu:
-        """A fresh menu of everything that can be done with the conversation."""
+        """Return a new menu of everything that can be done with the conversation."""
         words = self.look.words
         menu = QMenu(self._window)
         menu.addAction(words("history.rename"), lambda: self.ask_new_title(conversation_id))
@@ -52,7 +49,7 @@ class ConversationActions(QObject):
         return menu
 
     def _add_bad_moments(self, menu: QMenu) -> None:
-        """Without recording there is no sound to save, and the entries say so."""
+        """Add the entries that save a bad moment, disabled and explained without recording."""
         words = self.look.words
         is_recording = self._session.settings().privacy.record_audio
         menu.setToolTipsVisible(True)
@@ -66,7 +63,7 @@ class ConversationActions(QObject):
             action.setEnabled(is_recording)
 
     def title(self, conversation_id: int | None) -> str:
-        """The shown title; a conversation that is gone or not kept is titled as a new one."""
+        """Return the shown title; one that is not in the store is titled as a new conversation."""
         title = ""
         if conversation_id is not None:
             try:
@@ -114,7 +111,10 @@ class ConversationActions(QObject):
             self._session.send(DeleteRecordings())
 
     def confirm(self, text: str, button: str, consequence: str = "") -> bool:
-        """The only modal box: what is deleted cannot come back, unless ``consequence`` says so."""
+        """Ask in the only modal box of the window whether to go on.
+
+        ``consequence``: what cannot be undone, where that is not "deleted for good".
+        """
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Warning)
         box.setText(text)
@@ -137,7 +137,7 @@ class ConversationActions(QObject):
         dialog.open()
 
     def export(self, conversation_id: int, path: Path) -> None:
-        """Writes Markdown or JSON by the file's ending."""
+        """Write Markdown or JSON, by the file's suffix."""
         self._try(lambda: export_conversation(self._session.history(), conversation_id, path))
 
     def _try(self, work: Callable[[], None]) -> None:
@@ -152,6 +152,6 @@ class ConversationActions(QObject):
 
 
 def _file_name(title: str) -> str:
-    """A title as a file name on every system."""
+    """Turn a title into a file name that every system accepts."""
     kept = "".join(c if c.isalnum() or c in " -_" else " " for c in title)
     return " ".join(kept.split())[:60] or "conversation"

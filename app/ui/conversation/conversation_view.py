@@ -1,9 +1,7 @@
-"""Captions of both sides, each line replaced in place while it grows.
+"""The captions of both sides, each line replaced in place while it grows.
 
-Knows caption lines only. One text document holds the whole conversation, so that thousands of lines
-lay out lazily, can be selected and copied, and are read by a screen reader.
-
-A caption line as pieces of text with a meaning. Pure; knows no widget and no colour.
+One text document holds the whole conversation, so that thousands of lines lay out lazily, can be
+selected and copied, and are read by a screen reader.
 """
 
 from __future__ import annotations
@@ -26,10 +24,11 @@ from app.dialogue.captions import CaptionLine
 from app.ui.theme import tokens
 from app.ui.theme.icons import tinted_icon
 from app.ui.theme.look import Look
+from app.ui.widgets.controls import show_text
 
 
 class Meaning(Enum):
-    """Why a piece looks different from plain text."""
+    """The reason why a piece of text looks different."""
 
     PLAIN = auto()
     PARTIAL = auto()  # recognised so far, may still change
@@ -45,7 +44,10 @@ class Piece:
 
 
 def pieces_of(line: CaptionLine, interrupted_remark: str) -> tuple[Piece, ...]:
-    """``interrupted_remark`` stands after the last word heard of a reply that was cut."""
+    """Split a caption line into pieces with a meaning.
+
+    ``interrupted_remark`` stands after the last word heard of a reply that was cut.
+    """
     text = " ".join(line.text.split("\n"))
     if line.role == "user":
         meaning = Meaning.PLAIN if line.is_final else Meaning.PARTIAL
@@ -70,7 +72,7 @@ def _being_spoken(text: str, heard_chars: int, word_end: int) -> tuple[Piece, ..
 
 
 def _word_start(text: str, end: int) -> int:
-    """Where the word ending at ``end`` begins; a script without spaces is marked by character."""
+    """Return where the word ending at ``end`` begins; CJK text is marked by character."""
     while end and text[end - 1].isspace():
         end -= 1
     start = end
@@ -90,7 +92,7 @@ LINE_BREAK = "\u2028"
 
 
 class ConversationView(QTextBrowser):
-    """Follows the newest words unless the reader scrolled up."""
+    """A view that follows the newest words unless the reader scrolled up."""
 
     follow_changed = Signal(bool)
 
@@ -124,8 +126,7 @@ class ConversationView(QTextBrowser):
     def set_look(self, look: Look) -> None:
         self._look = look
         self.setAccessibleName(look.words("captions.name"))
-        self._newest_button.setText(look.words("captions.newest"))
-        self._newest_button.setAccessibleName(look.words("captions.newest"))
+        show_text(self._newest_button, look.words("captions.newest"))
         self._newest_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._newest_button.setIcon(
             tinted_icon("down", look.palette.text, look.px(tokens.SIZE_BODY + 2))
@@ -138,7 +139,7 @@ class ConversationView(QTextBrowser):
         self._write_all()
 
     def show_lines(self, lines: tuple[CaptionLine, ...]) -> bool:
-        """Shows ``lines``; touches only those that differ. Returns whether any did."""
+        """Show ``lines``, touching only those that differ; return whether any did."""
         if lines == self._lines:
             return False
         first = next(

@@ -1,4 +1,4 @@
-"""What a new conversation offers: three things to try, spoken or clicked. Knows no session."""
+"""The start of a new conversation: three things to try, spoken or clicked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLUMN = 420  # px at 100 %
 
 
 class EmptyState(QWidget):
-    """Emits ``suggestion_chosen`` with the words to say."""
+    """Three suggestions; emits ``suggestion_chosen`` with the words to say."""
 
     suggestion_chosen = Signal(str)
 

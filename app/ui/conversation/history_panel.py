@@ -1,4 +1,4 @@
-"""Past conversations by day, with search. Reads the history store; opens by command."""
+"""The list of past conversations by day, with search."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def today() -> date:
 
 
 class HistoryPanel(QWidget):
-    """Read again only when the store has changed or the query has."""
+    """A list that is read again only when the store or the query has changed."""
 
     fold_asked = Signal()
     opened = Signal()
@@ -83,7 +83,7 @@ class HistoryPanel(QWidget):
         self.read_again()
 
     def show_state(self, conversation_id: int | None, n_changes: int) -> bool:
-        """Returns whether the list was read again."""
+        """Return whether the list was read again."""
         key = n_changes + self._session.history().n_changes
         if key == self._n_changes and conversation_id == self._current:
             return False

@@ -1,7 +1,4 @@
-"""The latest decisions in sentences: why did it stop, why did it wait. Shows marks, judges none.
-
-A decision in plain words of the window's language, and its numbers. Knows no widget.
-"""
+"""The latest decisions as sentences that answer "why did it stop?" and "why did it wait?"."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from app.session.snapshot import TraceMark
 from app.ui.theme import tokens
 from app.ui.theme.look import Look
 from app.ui.theme.translations import Catalogue
-from app.ui.widgets.controls import make_label
+from app.ui.widgets.controls import make_label, show_text
 
 _EVIDENCE = "in."
 _OTHER = "other"
@@ -21,17 +18,17 @@ _OWN_THOUGHT = "in.network_end_of_turn"  # after the longest wait the proposal s
 
 
 def has_sentence(mark: TraceMark) -> bool:
-    """False for what merely happened, such as a lost device."""
+    """Return False for what merely happened, such as a lost device."""
     return bool(mark.numbers)
 
 
 def mark_name(mark: TraceMark, words: Catalogue) -> str:
-    """Two words at most, for the plot."""
+    """Return the name of a decision for the plot, two words at most."""
     return words.find(f"mark.{mark.what}", mark.what.replace("_", " "))
 
 
 def sentence(mark: TraceMark, words: Catalogue) -> str:
-    """Why it was decided; the name where there are no words for the cause."""
+    """Return why it was decided, or the decision's name where its cause has no sentence."""
     numbers = dict(mark.numbers)
     values = {
         "silence": _seconds(numbers, "silence_ms"),
@@ -57,7 +54,7 @@ def sentence(mark: TraceMark, words: Catalogue) -> str:
 
 
 def details(mark: TraceMark) -> str:
-    """Reason and evidence as they were noted, for those who want to know exactly."""
+    """Return the reason and the evidence in numbers, one item a line."""
     lines = [mark.reason] if mark.reason else []
     evidence = [(k, v) for k, v in mark.numbers if k.startswith(_EVIDENCE)]
     shown = evidence or [(k, v) for k, v in mark.numbers if k.startswith("p_")]
@@ -77,7 +74,7 @@ MOST = 5
 
 
 class DecisionList(QWidget):
-    """Newest first; every sentence can be reached with the Tab key.
+    """Decisions, newest first; every sentence can be reached with the Tab key.
 
     Attributes:
         rows: age and sentence of each place; those without a decision are hidden.
@@ -107,7 +104,7 @@ class DecisionList(QWidget):
         self._fill()
 
     def show_marks(self, marks: tuple[TraceMark, ...], now_s: float) -> bool:
-        """Returns whether anything has changed; ages change once a second."""
+        """Return whether anything has changed; ages change once a second."""
         latest = tuple(mark for mark in reversed(marks) if has_sentence(mark))[:MOST]
         has_new = latest != self._shown
         self._shown, self._now_s = latest, now_s
@@ -124,8 +121,7 @@ class DecisionList(QWidget):
             if is_used:
                 mark = self._shown[i]
                 words = sentence(mark, self._look.words)
-                text.setText(words)
-                text.setAccessibleName(words)
+                show_text(text, words)
                 text.setToolTip(details(mark))
                 text.setAccessibleDescription(details(mark))
         self._tell_ages()

@@ -1,17 +1,12 @@
-"""What is happening: the last minute and why, the last answer's latencies, the engine's health.
-
-Shows numbers of the snapshot; computes none.
-"""
+"""The panel that shows the last minute, the last answer's latencies and the engine's health."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -22,7 +17,14 @@ from app.ui.diagnostics.decision_list import DecisionList
 from app.ui.diagnostics.trace_plot import TracePlot
 from app.ui.theme import tokens
 from app.ui.theme.look import Look
-from app.ui.widgets.controls import IconButton, PaneHeader, make_hairline, make_label, set_property
+from app.ui.widgets.controls import (
+    IconButton,
+    PaneHeader,
+    make_hairline,
+    make_label,
+    make_scroll_area,
+    set_property,
+)
 
 UNKNOWN = "–"
 
@@ -32,7 +34,7 @@ SPANS = ("decide", "words", "think", "voice", "device", "residual")
 
 
 class DiagnosticsPanel(QWidget):
-    """Does nothing while it is folded away."""
+    """A panel of figures from the snapshot; it does nothing while it is folded away."""
 
     fold_asked = Signal()
 
@@ -118,12 +120,7 @@ class DiagnosticsPanel(QWidget):
         self._add_section(column, "engine")
         self._add_rows(column, ("speed", "memory", "queues"))
         column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(page)
+        area = make_scroll_area(page)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)

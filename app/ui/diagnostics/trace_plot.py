@@ -1,7 +1,4 @@
-"""The last minute as a picture: levels, voice and echo, probabilities and what was decided.
-
-Knows trace points and marks only; repaints when they change.
-"""
+"""A plot of the last minute: levels, voice and echo, probabilities and decisions."""
 
 from __future__ import annotations
 
@@ -32,7 +29,7 @@ Value = Callable[[TracePoint], float]
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Levels as bars; ``rest`` is the colour of what is no voice."""
+    """A lane of level bars; ``rest`` is the colour of sound that is not voice."""
 
     name: str
     colour: str
@@ -87,7 +84,7 @@ class TracePlot(QWidget):
         return True
 
     def _has_moved(self, trace: tuple[TracePoint, ...]) -> bool:
-        """By a pixel at least: a narrow plot needs fewer pictures than there are points."""
+        """Return whether the trace moved by a pixel: a narrow plot needs fewer pictures."""
         if not trace or not self._trace:
             return True
         passed_s = abs(trace[-1].at_s - self._trace[-1].at_s)
@@ -113,7 +110,7 @@ class TracePlot(QWidget):
         return super().event(event)
 
     def mark_near(self, x: float) -> TraceMark | None:
-        """The mark closest to ``x`` of the widget, if one is in reach."""
+        """Return the mark closest to ``x`` of the widget, or None if none is in reach."""
         end_s = self._trace[-1].at_s if self._trace else 0.0
         distances = [(abs(self._x(mark.at_s, end_s) - x), mark.at_s, mark) for mark in self._marks]
         nearest = min(distances, key=lambda found: found[:2], default=None)
@@ -149,7 +146,7 @@ class TracePlot(QWidget):
         painter.end()
 
     def _lane(self, painter: QPainter, legend: tuple[tuple[str, str], ...], y: float) -> QRectF:
-        """Draws names and ground line; ``legend`` has (words, colour) from the left."""
+        """Draw names and ground line; ``legend`` has (words, colour) from the left."""
         look = self._look
         x = 0.0
         for key, colour in legend:
@@ -194,7 +191,7 @@ class TracePlot(QWidget):
         painter.drawPolyline(QPolygonF(corners))
 
     def _paint_lines(self, painter: QPainter, places: Sequence[QRectF], end_s: float) -> None:
-        """Through the lanes, not through their names."""
+        """Draw each decision through the lanes, not through their names."""
         painter.setPen(QPen(self._look.colour("control_line"), 1, Qt.PenStyle.DotLine))
         for mark in self._marks:
             x = self._x(mark.at_s, end_s)
@@ -203,7 +200,7 @@ class TracePlot(QWidget):
                     painter.drawLine(QPointF(x, place.top()), QPointF(x, place.bottom() - 3))
 
     def _paint_marks(self, painter: QPainter, y: float, end_s: float) -> None:
-        """Tips below the lanes; where two names do not fit, the newer one stays."""
+        """Draw the decisions below the lanes; where two names overlap, the newer one stays."""
         look = self._look
         half = look.px(4)
         free_until = float(self.width())
@@ -227,7 +224,7 @@ class TracePlot(QWidget):
 
 
 def _loudest(trace: Sequence[TracePoint], value: Value) -> list[tuple[float, float, bool]]:
-    """End, loudest level and whether a voice was in it, of each ``BAR_S``.
+    """Return end, loudest level and presence of voice for each interval of ``BAR_S``.
 
     Bars lie at multiples of it so that they do not flicker.
     """
@@ -240,7 +237,7 @@ def _loudest(trace: Sequence[TracePoint], value: Value) -> list[tuple[float, flo
 
 
 def _without_flats(trace: Sequence[TracePoint], value: Value) -> Iterator[tuple[TracePoint, float]]:
-    """Points and their values in [0, 1]; of those in a row that are equal the outer two."""
+    """Yield points with values in [0, 1], leaving out the inner points of flat stretches."""
     last: tuple[TracePoint, float] | None = None
     is_told = True
     for point in trace:

@@ -1,7 +1,4 @@
-"""Microphone and loudspeaker: chosen while their levels move.
-
-Sends commands; measures nothing. Serves the settings and the first run.
-"""
+"""The menus of microphones and loudspeakers, each over its level."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from app.ui.widgets.level_meter import LevelMeter
 
 
 class DeviceChoosers(QWidget):
-    """Two menus, each over its level."""
+    """Two device menus with level meters, for the settings and the introduction."""
 
     def __init__(self, look: Look, session: SessionPort) -> None:
         super().__init__()
@@ -54,7 +51,7 @@ class DeviceChoosers(QWidget):
 
 
 def _device_menu(look: Look, devices: tuple[DeviceChoice, ...], chosen: str) -> QComboBox:
-    """A chosen device that is not plugged in stays in the menu, marked as missing."""
+    """Return a menu of devices; a chosen one that is not connected is marked as missing."""
     menu = QuietComboBox()
     default = next((device.name for device in devices if device.is_default), "")
     system = look.words("devices.system")

@@ -1,4 +1,4 @@
-"""A short sound, and in words how much of it comes back. Measures nothing; reads the snapshot."""
+"""A test that plays a short sound and says how much of its echo is removed."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from app.session.snapshot import Diagnostics, EngineSnapshot
 from app.ui.diagnostics.diagnostics_panel import GOOD_ECHO_DB
 from app.ui.theme import tokens
 from app.ui.theme.look import Look
-from app.ui.widgets.controls import make_button, make_label, set_property
+from app.ui.widgets.controls import make_button, make_label, set_property, show_text
 
 HEARD_DBFS = -50.0  # the loudspeaker plays: quieter sound leaves no echo worth measuring
 ENOUGH_S = 1.0  # of sound: the measurement covers the last second of it
 OVER_S = 1.0  # of silence: the sound is over, not in a pause between two words
-PATIENCE_S = 8.0  # longer than the loudspeaker and the voice take to begin
+GIVE_UP_AFTER_S = 8.0  # longer than the loudspeaker and the voice take to begin
 LONGEST_STEP_S = 0.25  # a gap between two looks is no sound
 ECHO_FREE_DB = 15.0  # a canceller that has settled with less to remove found no echo
 
 
 class Verdict(StrEnum):
-    """The value is the key of its words ("echo.result_<value>")."""
+    """The result of the test; the value is the key of its sentence ("echo.result_<value>")."""
 
     GOOD = "good"
     NO_ECHO = "none"
@@ -41,8 +41,8 @@ TONES = {
 }
 
 
-def judged(health: Diagnostics) -> Verdict:
-    """What a measurement means for somebody who wants to interrupt."""
+def verdict_of(health: Diagnostics) -> Verdict:
+    """Return what a measurement means for somebody who wants to interrupt."""
     loss = health.echo_return_loss_db
     if loss is None:
         return Verdict.SILENT
@@ -52,7 +52,7 @@ def judged(health: Diagnostics) -> Verdict:
 
 
 class EchoTest(QWidget):
-    """Asks for the sound and says what was measured while it played, never what was known before.
+    """A button and the result of the measurement made while the sound played.
 
     Attributes:
         verdict: None until a fresh measurement exists.
@@ -69,8 +69,7 @@ class EchoTest(QWidget):
         self._sound_s = 0.0
         self._quiet_s = 0.0
         self.button = make_button()
-        self.button.setText(look.words("echo.test"))
-        self.button.setAccessibleName(look.words("echo.test"))
+        show_text(self.button, look.words("echo.test"))
         self.button.clicked.connect(self._start)
         self.result = make_label("plain", look.words("echo.untested"), wraps=True)
         grid = QGridLayout(self)
@@ -98,8 +97,8 @@ class EchoTest(QWidget):
             self._is_running = self._quiet_s < OVER_S
             is_news = health.has_echo_converged and self.verdict is None
             if is_news or not self._is_running:  # between the two the number only flickers
-                self._tell(judged(health), health)
-        elif now_s - self._begun_s > PATIENCE_S:
+                self._tell(verdict_of(health), health)
+        elif now_s - self._begun_s > GIVE_UP_AFTER_S:
             self._tell(Verdict.SILENT, picture.diagnostics)
             self._is_running = False
 

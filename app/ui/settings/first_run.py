@@ -1,16 +1,11 @@
-"""The first minute: devices, echo, a voice, a spoken sentence. Every step can be skipped.
-
-Sends the same commands as the settings; remembers nothing itself.
-"""
+"""The introduction: devices, echo, a voice, a spoken sentence. Every step can be skipped."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,
-    QFrame,
     QHBoxLayout,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -25,7 +20,7 @@ from app.ui.settings.voice_menu import VoiceList
 from app.ui.status.progress_text import download_words, loading_words
 from app.ui.theme import tokens
 from app.ui.theme.look import Look
-from app.ui.widgets.controls import make_button, make_hairline, make_label
+from app.ui.widgets.controls import make_button, make_hairline, make_label, make_scroll_area
 from app.ui.widgets.level_meter import LevelMeter
 
 STEPS = ("devices", "echo", "voice", "say")
@@ -33,7 +28,7 @@ WIDTH, HEIGHT = 560, 560  # px at 100 %
 
 
 class FirstRun(QDialog):
-    """Not modal: the conversation behind it is alive, which is how the last step works."""
+    """A dialog that is not modal, because its last step talks to the window behind it."""
 
     finished_all = Signal()
 
@@ -87,7 +82,7 @@ class FirstRun(QDialog):
             self._renew_voices()
 
     def show_settings(self, settings: Settings) -> None:
-        """The chosen voice gets its tick."""
+        """Mark the chosen voice."""
         chosen = {name for name, b in self.voices.choices.items() if b.text().startswith("✓")}
         if settings.voice.preset not in chosen:
             self._renew_voices()
@@ -144,13 +139,7 @@ class FirstRun(QDialog):
         column.addSpacing(tokens.SPACE_L)
         column.addWidget(content)
         column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(page)
-        return area
+        return make_scroll_area(page)
 
     def _go(self, step: int) -> None:
         if step >= len(STEPS):

@@ -1,7 +1,4 @@
-"""Which model talks: every one there is, whether it can be used here and why not, and a folder.
-
-Knows what the session lists; checks nothing itself.
-"""
+"""The choice of the speech model: each one, whether it runs here, and a folder of your own."""
 
 from __future__ import annotations
 
@@ -16,11 +13,11 @@ from app.session.snapshot import EngineSnapshot
 from app.settings.settings import Settings
 from app.ui.theme import tokens
 from app.ui.theme.look import Look
-from app.ui.widgets.controls import empty_layout, make_button, make_label, set_property
+from app.ui.widgets.controls import empty_layout, make_button, make_label, set_property, show_text
 
 
 class ModelRow(QFrame):
-    """One model. The choice's buttons are its only ones."""
+    """One model with its buttons."""
 
     def __init__(self, look: Look, info: SpeechModelInfo, *, is_used: bool) -> None:
         super().__init__()
@@ -54,11 +51,11 @@ class ModelRow(QFrame):
 
 
 class ModelChoice(QWidget):
-    """All models.
+    """The list of all models.
 
     Attributes:
         rows: by the name that stands in the settings.
-        ask_folder: opens the system's dialog; "" when nothing was chosen.
+        ask_folder: opens the system's dialog; returns "" when nothing was chosen.
     """
 
     def __init__(self, look: Look, session: SessionPort) -> None:
@@ -72,8 +69,7 @@ class ModelChoice(QWidget):
         self._column = QVBoxLayout()
         self._column.setSpacing(tokens.SPACE_S)
         self.add = make_button()
-        self.add.setText(look.words("models.add_folder"))
-        self.add.setAccessibleName(look.words("models.add_folder"))
+        show_text(self.add, look.words("models.add_folder"))
         self.add.clicked.connect(self._add)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, tokens.SPACE_S, 0, tokens.SPACE_M)
@@ -92,7 +88,7 @@ class ModelChoice(QWidget):
             self._build()
 
     def show_picture(self, picture: EngineSnapshot) -> None:
-        """Files that came or went change what can be used."""
+        """List the models again when files came or went."""
         if picture.n_weight_changes != self._n_changes:
             self._n_changes = picture.n_weight_changes
             self._build()

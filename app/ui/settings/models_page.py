@@ -1,7 +1,4 @@
-"""The model files by set: what each is for, its size and licence, get, stop and remove.
-
-Shows what the session lists and reports; asks the network nothing itself.
-"""
+"""The model files by set: purpose, size, licence, and buttons to get, stop and remove."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ MANY_FILES = 12  # more files of one kind are counted, not listed
 
 
 class SetCard(QFrame):
-    """One set of files. Says what is wanted; the page sends it."""
+    """A card for one set of files; the page sends the commands."""
 
     get_asked = Signal()
     stop_asked = Signal()
@@ -115,7 +112,10 @@ class SetCard(QFrame):
 
 
 class ModelsPage(QWidget):
-    """All sets. ``remove_asked`` carries the names of files and the title of their set."""
+    """The list of all sets.
+
+    ``remove_asked`` carries the names of files and the title of their set.
+    """
 
     remove_asked = Signal(tuple, str)
 
@@ -145,7 +145,7 @@ class ModelsPage(QWidget):
         self._show()
 
     def show_picture(self, picture: EngineSnapshot) -> None:
-        """The list of files is read again when one came or went."""
+        """Read the list of files again when one came or went."""
         if picture.n_weight_changes != self._n_changes:
             self._n_changes = picture.n_weight_changes
             self._downloads = picture.downloads
@@ -185,12 +185,12 @@ class ModelsPage(QWidget):
 
 
 def _steps(downloads: tuple[DownloadInfo, ...]) -> tuple[object, ...]:
-    """What changes the buttons; the rest only moves a bar."""
+    """Return what changes the buttons; the rest only moves a bar."""
     return tuple((info.names, bool(info.error)) for info in downloads)
 
 
 def _file_lines(found: WeightSet, look: Look) -> str:
-    """One line a file; many small files of one licence are counted."""
+    """Return one line a file; many small files of one licence are counted instead."""
     words = look.words
     shown = sorted(found.weights, key=lambda weight: -weight.megabytes)[:MANY_FILES]
     lines = [

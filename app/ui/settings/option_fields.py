@@ -1,4 +1,4 @@
-"""One row of a settings page for any declared option. Knows no setting in particular."""
+"""One row of a settings page for any declared option."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ INT_LIMIT = 2**31 - 1
 
 
 class QuietSpinBox(QSpinBox):
-    """Scrolling the page must not change a value under the pointer."""
+    """A spin box that ignores the wheel: scrolling the page must not change a value."""
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()
@@ -48,7 +48,7 @@ class QuietComboBox(QComboBox):
 class OptionRow(QWidget):
     """Label, help and field of one option; ``changed`` carries the new value.
 
-    With ``has_reset`` the row shows the default and a button that brings it back.
+    With ``has_reset`` the row shows the default and a button that restores it.
     """
 
     changed = Signal(object)
@@ -81,7 +81,7 @@ class OptionRow(QWidget):
         return text.strip()
 
     def show_value(self, value: Value) -> None:
-        """Shows ``value`` without reporting it as a change."""
+        """Show ``value`` without reporting it as a change."""
         if value == self.value:
             return
         self._is_showing = True

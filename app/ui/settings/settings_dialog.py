@@ -1,7 +1,4 @@
-"""The settings: every declared option on a page, put to work at once. Blocks nothing.
-
-Knows options as data; what they do is the session's business.
-"""
+"""The settings dialog: every declared option on a page, applied at once."""
 
 from __future__ import annotations
 
@@ -10,10 +7,8 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,
-    QFrame,
     QHBoxLayout,
     QListWidget,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -39,14 +34,21 @@ from app.ui.settings.settings_pages import (
 )
 from app.ui.theme import tokens
 from app.ui.theme.look import Look
-from app.ui.widgets.controls import empty_layout, make_button, make_hairline, make_label
+from app.ui.widgets.controls import (
+    empty_layout,
+    make_button,
+    make_hairline,
+    make_label,
+    make_scroll_area,
+    show_text,
+)
 
 WIDTH, HEIGHT = 780, 620  # px at 100 %
 NAVIGATION = 170
 
 
 class SettingsDialog(QDialog):
-    """Rebuilt when the look changes, so that a new language or text size shows at once."""
+    """A dialog that is rebuilt when the language or the text size changes."""
 
     delete_all_asked = Signal()
     delete_recordings_asked = Signal()
@@ -76,7 +78,7 @@ class SettingsDialog(QDialog):
         self.navigation.setCurrentRow(page)
 
     def show_settings(self, settings: Settings) -> None:
-        """What the session says holds; the fields follow."""
+        """Show the settings that the session uses."""
         self._draft = settings
         for row in self.rows.values():
             row.show_value(settings.value(row.info.section, row.info.key))
@@ -138,13 +140,7 @@ class SettingsDialog(QDialog):
         for widget in (*extras, *rows) if are_extras_first else (*rows, *extras):
             column.addWidget(widget)
         column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(page)
-        return area
+        return make_scroll_area(page)
 
     def _row(self, info: OptionInfo, *, has_reset: bool = False) -> OptionRow:
         value = self._draft.value(info.section, info.key)
@@ -186,7 +182,7 @@ class SettingsDialog(QDialog):
         return [first_run_again(self._look, self.first_run_asked.emit)]
 
     def _advanced_extras(self) -> list[QWidget]:
-        """Every option that no other page shows, by section, with default and reset."""
+        """Return every option that no other page shows, by section, with default and reset."""
         placed = {name for names in OPTIONS_OF.values() for name in names} | SHOWN_ELSEWHERE
         widgets: list[QWidget] = []
         section = ""
@@ -199,8 +195,7 @@ class SettingsDialog(QDialog):
                 widgets.append(make_label("section", heading))
             widgets.append(self._row(info, has_reset=True))
         reset = make_button()
-        reset.setText(self._look.words("settings.reset_all"))
-        reset.setAccessibleName(reset.text())
+        show_text(reset, self._look.words("settings.reset_all"))
         reset.clicked.connect(self._reset_advanced)
         self.reset_all = reset
         return [*widgets, reset]

@@ -1,7 +1,4 @@
-"""Which option stands on which page of the settings, and the pages that are more than options.
-
-Knows the session's door; applies nothing by itself.
-"""
+"""The pages of the settings: which option stands where, and what is more than options."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from app.ui.settings.option_fields import QuietComboBox
 from app.ui.settings.voice_menu import VoiceList
 from app.ui.theme import tokens
 from app.ui.theme.look import Look
-from app.ui.widgets.controls import empty_layout, make_button, make_label
+from app.ui.widgets.controls import empty_layout, make_button, make_label, show_text
 from app.ui.widgets.shortcuts import SHORTCUTS
 
 PAGES = (
@@ -71,7 +68,7 @@ SHOWN_ELSEWHERE = frozenset(
 
 
 class BlendMaker(QWidget):
-    """Two voices and how much of the second; heard before it is chosen."""
+    """A form that blends two voices and previews the result."""
 
     def __init__(self, look: Look, session: SessionPort) -> None:
         super().__init__()
@@ -125,7 +122,7 @@ class BlendMaker(QWidget):
 
 
 class VoicePage(QWidget):
-    """All voices, and the blend of two. Follows what is chosen and which files are there."""
+    """The page of all voices and of the blend, rebuilt when voices or files change."""
 
     def __init__(self, look: Look, session: SessionPort) -> None:
         super().__init__()
@@ -157,15 +154,14 @@ class VoicePage(QWidget):
 
 
 class DeleteButton(QWidget):
-    """Named by ``words``; asks before anything is gone (see ``ConversationActions``)."""
+    """A button named by ``words`` that only asks; ``ConversationActions`` confirms."""
 
     asked = Signal()
 
     def __init__(self, look: Look, words: str) -> None:
         super().__init__()
         self.button = make_button("danger")
-        self.button.setText(look.words(words))
-        self.button.setAccessibleName(look.words(words))
+        show_text(self.button, look.words(words))
         self.button.clicked.connect(self.asked)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, tokens.SPACE_M, 0, 0)
@@ -188,8 +184,7 @@ def shortcuts_page(look: Look) -> QWidget:
 
 def first_run_again(look: Look, start: Callable[[], None]) -> QWidget:
     button = make_button()
-    button.setText(look.words("first_run.again"))
-    button.setAccessibleName(look.words("first_run.again"))
+    show_text(button, look.words("first_run.again"))
     button.clicked.connect(start)
     holder = QWidget()
     row = QHBoxLayout(holder)

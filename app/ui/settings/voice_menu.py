@@ -1,4 +1,4 @@
-"""The voices, each with a button that speaks its sample sentence. Sends commands; plays nothing."""
+"""The voices, each with a button that speaks its sample sentence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLayout,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -25,23 +24,23 @@ from app.ui.status.progress_text import megabytes
 from app.ui.theme import tokens
 from app.ui.theme.look import Look
 from app.ui.theme.translations import Catalogue
-from app.ui.widgets.controls import IconButton, make_button, make_label
+from app.ui.widgets.controls import IconButton, make_button, make_label, make_scroll_area, show_text
 
 WIDTH = 330  # px at 100 %
 MAX_HEIGHT = 420
 
 
 def voice_title(preset: str, voices: tuple[VoiceInfo, ...]) -> str:
-    """The name of a voice, or of both sides of a blend ("first+second:weight")."""
+    """Return the name of a voice, or of both sides of a blend ("first+second:weight")."""
     names = {voice.id: voice.name for voice in voices}
     parts = preset.partition(":")[0].split("+")
     return " + ".join(names.get(part, part.replace("_", " ").title()) for part in parts)
 
 
 class VoiceList(QWidget):
-    """Every voice in a row: its name and description choose it, the triangle previews it.
+    """A list of voices: the name chooses one, the triangle previews it.
 
-    Above them a button for each set of files that would make more of them speak.
+    Above it stands a button for each set of files that would add voices.
     """
 
     def __init__(
@@ -78,7 +77,7 @@ class VoiceList(QWidget):
         column.addStretch(1)
 
     def show_downloads(self, downloads: tuple[DownloadInfo, ...], n_changes: int | None) -> bool:
-        """Returns True when files came or went and nothing is on its way: the list is outdated."""
+        """Show progress; return True when files have changed and the list is outdated."""
         words = self._look.words
         for found in self._sets:
             info = next((d for d in downloads if d.names == found.names and not d.error), None)
@@ -89,8 +88,7 @@ class VoiceList(QWidget):
                 share = f"{info.n_done / info.n_bytes:.0%}" if info.n_bytes else "…"
                 text = words("voice.getting", name=name, share=share)
             if text != button.text():
-                button.setText(text)
-                button.setAccessibleName(text)
+                show_text(button, text)
             button.setEnabled(info is None)
         is_first, before = self._n_changes is None, self._n_changes
         if is_first or not any(not d.error for d in downloads):
@@ -140,13 +138,13 @@ class VoiceList(QWidget):
 
 
 def _described(voice: VoiceInfo, words: Catalogue) -> str:
-    """Each remark in the window's language where it has a word for it."""
+    """Return the voice's description, translated where the window's language has the words."""
     remarks = voice.description.split(", ")
     return words("voice.between").join(words.find(f"voice.about.{r}", r) for r in remarks)
 
 
 class VoiceMenu(QFrame):
-    """Opens above its button; Esc or a click elsewhere closes it."""
+    """A popup above its button; Esc or a click elsewhere closes it."""
 
     def __init__(
         self,
@@ -160,12 +158,7 @@ class VoiceMenu(QFrame):
         self.setAccessibleName(look.words("voice.menu"))
         self.voices = VoiceList(look, session, lambda _: self.close())
         self.voices.setObjectName("page")
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(self.voices)
+        area = make_scroll_area(self.voices)
         column = QVBoxLayout(self)
         column.setContentsMargins(*(tokens.SPACE_S,) * 4)
         column.addWidget(area)

@@ -1,4 +1,4 @@
-"""Model files by the sets they are fetched in. Pure; knows no widget and no network."""
+"""Model files grouped by the sets they are fetched in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SET_OF_ANSWERS = {"standard": "core", "quick": "quick", "better": "better"}
 
 @dataclass(frozen=True, slots=True)
 class WeightSet:
-    """Files that are useful together only."""
+    """Files that are only useful together."""
 
     id: str
     weights: tuple[WeightInfo, ...]
@@ -40,12 +40,12 @@ class WeightSet:
 
     @property
     def removable(self) -> tuple[str, ...]:
-        """Files that no other set needs."""
+        """Return the names of files that no other set needs."""
         return tuple(w.name for w in self.weights if w.is_present and w.groups == (self.id,))
 
 
 def weight_sets(models: tuple[WeightInfo, ...]) -> tuple[WeightSet, ...]:
-    """In the order of their first files; a set that is part of another one is left out."""
+    """Return the sets in the order of their first files, without those inside another set."""
     names = tuple(dict.fromkeys(group for model in models for group in model.groups))
     members = {name: frozenset(m.name for m in models if name in m.groups) for name in names}
     return tuple(
@@ -58,14 +58,14 @@ def weight_sets(models: tuple[WeightInfo, ...]) -> tuple[WeightSet, ...]:
 def sets_for_voices(
     voices: tuple[VoiceInfo, ...], models: tuple[WeightInfo, ...]
 ) -> tuple[WeightSet, ...]:
-    """Sets that would make more of the voices speak."""
+    """Return the sets of files that would make more of the voices speak."""
     needed = {name for voice in voices if not voice.is_available for name in voice.needs}
     missing = {model.name for model in models if not model.is_present} & needed
     return tuple(found for found in weight_sets(models) if missing.intersection(found.names))
 
 
 def used_by(found: WeightSet, settings: Settings, voices: tuple[VoiceInfo, ...]) -> bool:
-    """Whether Parley would miss the set now, or from the next start on."""
+    """Return whether the settings need the set now or from the next start on."""
     if found.id in (SET_OF_ANSWERS.get(settings.model.answers), settings.model.name):
         return True
     chosen = settings.voice.preset.partition(":")[0].split("+")

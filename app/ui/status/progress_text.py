@@ -1,4 +1,4 @@
-"""What is being loaded or fetched, how far it is and how long it takes, in words. No widget."""
+"""Sentences about loading and downloading: what, how far, how long."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MINUTES_FROM_S = 90.0  # below, seconds say more than "1 min"
 
 
 def loading_words(picture: EngineSnapshot, words: Catalogue) -> str:
-    """Nothing when nothing is being loaded."""
+    """Return what is being loaded, or ""."""
     if not picture.loading:
         return ""
     what = words.find(f"loading.{picture.loading.replace(' ', '_')}", picture.loading)
@@ -19,7 +19,7 @@ def loading_words(picture: EngineSnapshot, words: Catalogue) -> str:
 
 
 def download_words(info: DownloadInfo, words: Catalogue) -> str:
-    """Share, megabytes, speed and time left, as far as each is known."""
+    """Return share, megabytes, speed and time left, as far as each is known."""
     if info.error:
         return words("models.failed", reason=info.error)
     if info.note:
@@ -42,12 +42,12 @@ def download_words(info: DownloadInfo, words: Catalogue) -> str:
 
 
 def megabytes(amount: float) -> str:
-    """Whole megabytes; less than ten with one digit more."""
+    """Return whole megabytes, or one decimal below ten."""
     return f"{amount:,.0f}" if amount >= 9.95 else f"{amount:.1f}"
 
 
 def duration(seconds: float, words: Catalogue) -> str:
-    """Rounded as people say it."""
+    """Return a duration rounded as people say it."""
     if seconds < MINUTES_FROM_S:
         return words("time.seconds", n=max(1, round(seconds)))
     return words("time.minutes", n=round(seconds / MINUTE_S))

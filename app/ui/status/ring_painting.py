@@ -1,4 +1,4 @@
-"""How the ring is drawn in each state. Knows no widget, no snapshot: numbers in, strokes out."""
+"""The painting of the ring in each state."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ICON_STATES = {
 
 @dataclass(frozen=True, slots=True)
 class RingMotion:
-    """All that moves; levels, ``blend`` (0 just entered, 1 settled) and ``loading`` in [0, 1]."""
+    """The values that move; levels, ``blend`` (1: settled) and ``loading`` are in [0, 1]."""
 
     state: ShownState
     mic: float
@@ -67,7 +67,7 @@ def paint_ring(
 def paint_level_bar(
     painter: QPainter, look: Look, motion: RingMotion, centre: QPointF, size: float
 ) -> None:
-    """The ring without movement: an icon and two bars, or one bar of what is loading."""
+    """Paint the ring without movement: an icon and two bars, or one bar while loading."""
     width, height = size * 0.8, max(6.0, size * 0.06)
     bars = (("user", motion.mic), ("reply", motion.out))
     if motion.state is ShownState.STARTING:
@@ -95,7 +95,7 @@ def paint_level_bar(
 def _paint_user(
     painter: QPainter, look: Look, motion: RingMotion, centre: QPointF, size: float, outside: float
 ) -> None:
-    """Listening breathes; while the user speaks the ring opens outwards."""
+    """Paint the user's ring, which opens outwards while the user speaks."""
     is_hearing = motion.state is not ShownState.LISTENING
     blend = motion.blend if is_hearing else 0.0
     opening = OPEN_BY * motion.mic * (0.45 + 0.55 * blend) + 0.03 * blend + outside
@@ -113,7 +113,7 @@ def _paint_user(
 def _paint_reply(
     painter: QPainter, look: Look, motion: RingMotion, centre: QPointF, size: float, share: float
 ) -> None:
-    """``share``: how loud the reply looks; less than 1 while it is ducked."""
+    """Paint the reply's ring; ``share`` is below 1 while the reply is ducked."""
     level = motion.out * share
     radius = (REST_RADIUS * (0.86 if share < 1 else 1.0) + OPEN_BY * 0.5 * level) * size
     _glow(painter, look.colour("reply", 0.10 + 0.22 * level), centre, radius)
@@ -169,7 +169,7 @@ def _arc(
     start: float,
     length: float,
 ) -> None:
-    """``start`` and ``length`` in turns, clockwise from the top."""
+    """Paint an arc; ``start`` and ``length`` are in turns, clockwise from the top."""
     painter.setPen(QPen(colour, stroke, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
     place = QRectF(centre.x() - radius, centre.y() - radius, 2 * radius, 2 * radius)
     begin = round((0.25 - start) * FULL_CIRCLE)
@@ -185,7 +185,7 @@ def _wave(
     height: float,
     phase: float,
 ) -> None:
-    """A circle whose outline swings by ``height`` pixels; three waves drift against each other."""
+    """Paint a circle whose outline swings by ``height`` pixels."""
     if height < 0.25:
         _circle(painter, colour, centre, radius, stroke)
         return

@@ -1,4 +1,4 @@
-"""The one state the window shows, out of everything the snapshot says. Pure; knows no widget."""
+"""The one state the window shows, derived from the snapshot."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INTERRUPTED_SHOWN_S = 1.6  # long enough to read three words
 
 
 class ShownState(StrEnum):
-    """What stands under the ring; the value is the key of its words ("state.<value>")."""
+    """The state under the ring; the value is the key of its words ("state.<value>")."""
 
     STARTING = "starting"
     LISTENING = "listening"
@@ -35,7 +35,7 @@ _BY_PHASE = {
 
 
 def shown_state(picture: EngineSnapshot) -> ShownState:
-    """A lost device outranks all; a reply being heard outranks a closed microphone."""
+    """Return the state to show; a lost device comes first, a reply before a closed microphone."""
     if picture.is_device_lost:
         return ShownState.DEVICE_LOST
     if was_just_interrupted(picture):
@@ -52,14 +52,14 @@ def shown_state(picture: EngineSnapshot) -> ShownState:
 
 
 def was_just_interrupted(picture: EngineSnapshot) -> bool:
-    """A new reply ends the remark early."""
+    """Return whether the reply was interrupted a moment ago; a new reply ends that early."""
     if picture.interrupted_at_s is None or picture.phase in (Phase.SPEAKING, Phase.STARTING):
         return False
     return 0.0 <= picture.now_s - picture.interrupted_at_s < INTERRUPTED_SHOWN_S
 
 
 def mending_action(state: ShownState) -> str:
-    """The button that mends a state: "unmute", "retry_audio" or "" for none."""
+    """Return the action of the button that mends a state: "unmute", "retry_audio" or ""."""
     if state is ShownState.MUTED:
         return "unmute"
     return "retry_audio" if state is ShownState.DEVICE_LOST else ""

@@ -1,7 +1,4 @@
-"""The ring, the word under it, what is loading, and the button that mends a broken state.
-
-Tells a screen reader that the state changed; never single words. Knows states only.
-"""
+"""The ring, the state in words, what is loading, and the button that mends a broken state."""
 
 from __future__ import annotations
 
@@ -19,14 +16,14 @@ from app.ui.status.shown_state import ShownState, mending_action
 from app.ui.status.state_ring import StateRing
 from app.ui.theme import tokens
 from app.ui.theme.look import Look
-from app.ui.widgets.controls import make_button, make_label
+from app.ui.widgets.controls import make_button, make_label, show_text
 
 URGENT = frozenset({ShownState.DEVICE_LOST, ShownState.MUTED, ShownState.INTERRUPTED})
 UNSPOKEN = frozenset({ShownState.SPEAKING, ShownState.HEARING, ShownState.OVERLAP})
 
 
 class Announcer:
-    """While somebody speaks the reader stays silent: its voice would talk into the conversation."""
+    """Tells screen readers of state changes, but stays silent while somebody speaks."""
 
     def __init__(self, source: QWidget) -> None:
         self._source = source
@@ -51,7 +48,7 @@ DEVICE_NOTICE = "audio"
 
 
 class StatePanel(QWidget):
-    """Always visible; the word is text, so the state never depends on colour or movement."""
+    """The state as text and ring, so that it never depends on colour or movement alone."""
 
     def __init__(self, look: Look, send: Callable[[Command], None]) -> None:
         super().__init__()
@@ -92,7 +89,7 @@ class StatePanel(QWidget):
         self._write()
 
     def set_size(self, ring_size: int, *, is_compact: bool) -> None:
-        """Compact: the words stand beside a small ring, and the hint is left out."""
+        """Set the size; compact puts the words beside a small ring and leaves out the hint."""
         self.ring.setFixedHeight(ring_size)
         if is_compact:
             self.ring.setFixedWidth(ring_size)
@@ -105,7 +102,7 @@ class StatePanel(QWidget):
         self._write()
 
     def show_picture(self, picture: EngineSnapshot, elapsed_s: float) -> bool:
-        """Returns whether anything moved."""
+        """Return whether anything moved."""
         old, self._picture = self._picture, picture
         old_state = self.ring.state
         has_moved = self.ring.show_picture(picture, elapsed_s)
@@ -123,8 +120,7 @@ class StatePanel(QWidget):
         self.hint.setText(self._hint(state))
         action = mending_action(state)
         # Hidden buttons are listed to screen readers too, so this one always has a name.
-        self.mend.setText(words(f"action.{action or 'retry_audio'}"))
-        self.mend.setAccessibleName(self.mend.text())
+        show_text(self.mend, words(f"action.{action or 'retry_audio'}"))
         self.mend.setVisible(bool(action))
         self.hint.setVisible(not action and not (self._is_compact and not self._picture.loading))
 

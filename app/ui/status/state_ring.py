@@ -1,7 +1,4 @@
-"""The one living thing of the window: a ring that shows the state, and the word under it.
-
-Reads snapshots; sends nothing. Repaints only while something in it moves.
-"""
+"""The ring that shows the state; it repaints only while something in it moves."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ REPLY_STATES = frozenset({ShownState.SPEAKING, ShownState.OVERLAP, ShownState.ST
 
 
 class StateRing(QWidget):
-    """Breathes with what is heard and what is really played."""
+    """A ring that follows the levels of what is heard and of what is really played."""
 
     def __init__(self, look: Look) -> None:
         super().__init__()
@@ -56,7 +53,7 @@ class StateRing(QWidget):
         self.update()
 
     def show_picture(self, picture: EngineSnapshot, elapsed_s: float) -> bool:
-        """Takes over a snapshot; returns whether anything moved."""
+        """Show a snapshot; return whether anything moved."""
         state = shown_state(picture)
         mic = shown_level(picture.mic_dbfs) if state in MIC_STATES else 0.0
         out = shown_level(picture.out_dbfs) if state in REPLY_STATES else 0.0

@@ -1,4 +1,4 @@
-"""Settings and the system's wishes made into a look. The only place that asks Qt for either."""
+"""The look made from the settings and from what the system prefers."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def shown_language(wanted: str) -> str:
 
 
 def font_families(language: str) -> tuple[str, ...]:
-    """Families that are installed, best first.
+    """Return the installed font families, best first.
 
     Windows and macOS have a good system font; on Linux without a desktop the system font is often
-    a fallback of another age.
+    an old fallback.
     """
     installed = set(QFontDatabase.families())
     system = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont).family()
@@ -59,7 +59,7 @@ def font_families(language: str) -> tuple[str, ...]:
 
 
 def qt_palette(look: Look) -> QPalette:
-    """For what a style sheet does not reach: placeholders, links, native dialogs."""
+    """Return a palette for what a style sheet does not reach: placeholders, links, dialogs."""
     p = look.palette
     roles = QPalette.ColorRole
     palette = QPalette()

@@ -1,4 +1,4 @@
-"""Line icons from ``resources/icons``, drawn in any colour and size. Knows no theme."""
+"""Line icons from ``resources/icons``, drawn in any colour and size."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def draw_icon(painter: QPainter, name: str, colour: str, place: QRectF) -> None:
 
 
 def tinted_pixmap(name: str, colour: str, size: int) -> QPixmap:
-    """``size`` is in logical pixels; the pixmap is sharp on the screen with the highest density."""
+    """Return the icon at ``size`` logical pixels, sharp on the densest screen."""
     ratio = max((s.devicePixelRatio() for s in QGuiApplication.screens()), default=1.0)
     pixmap = QPixmap(QSize(round(size * ratio), round(size * ratio)))
     pixmap.setDevicePixelRatio(ratio)

@@ -1,7 +1,4 @@
-"""How the window looks and which words it uses: one immutable value handed to every widget.
-
-Does not know the settings it came from.
-"""
+"""The look of the window: one immutable value that every widget is given."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ class Look:
     families: tuple[str, ...] = ("sans-serif",)
 
     def px(self, size: float) -> int:
-        """``size`` pixels at 100 % in this look's pixels."""
+        """Return ``size`` pixels at 100 % in this look's pixels."""
         return round(size * self.text_percent / 100)
 
     def colour(self, name: str, alpha: float = 1.0) -> QColor:

@@ -1,7 +1,7 @@
-"""One Qt style sheet from the design tokens. Knows no widget; these mark themselves by property.
+"""The Qt style sheet, made from the design tokens.
 
-Properties used: ``kind`` on labels and frames, ``look`` on buttons. Every rule has a selector, so
-that nothing cascades into places it was not meant for.
+Widgets select rules by property: ``kind`` on labels and frames, ``look`` on buttons. Every rule
+has a selector, so that nothing cascades into places it was not meant for.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ QTextBrowser#captions {{ background: transparent; border: none;
 
 
 def _icon_path(name: str) -> str:
-    """Qt style sheets take pictures from files only, in the file's own colour."""
+    """Return the path of an icon file; style sheets take pictures from files only."""
     return (ICONS / f"{name}.svg").as_posix()
 
 

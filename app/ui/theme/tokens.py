@@ -1,4 +1,4 @@
-"""Design tokens: colours, spaces, radii and type sizes. Knows neither Qt nor any widget.
+"""Design tokens: colours, spaces, radii and type sizes.
 
 Every text colour is at least 4.5:1 against every ground it may stand on (``TEXT_ON_GROUND``).
 """
@@ -130,7 +130,7 @@ TEXT_ON_GROUND = (
 
 
 def relative_luminance(colour: str) -> float:
-    """WCAG 2.2 relative luminance of "#rrggbb"."""
+    """Return the relative luminance of "#rrggbb" (WCAG 2.2)."""
     channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     red, green, blue = (
         c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels
@@ -139,6 +139,6 @@ def relative_luminance(colour: str) -> float:
 
 
 def contrast(first: str, second: str) -> float:
-    """WCAG 2.2 contrast ratio, 1-21."""
+    """Return the contrast ratio of two colours, 1 to 21 (WCAG 2.2)."""
     lighter, darker = sorted((relative_luminance(first), relative_luminance(second)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)

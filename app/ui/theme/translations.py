@@ -1,7 +1,4 @@
-"""The window's words in one language, from ``resources/translations/<language>.json``.
-
-Knows no widget: changing the language means handing every widget another catalogue.
-"""
+"""The window's words in one language, from ``resources/translations/<language>.json``."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ SOURCE_LANGUAGE = "en"
 
 
 class Catalogue:
-    """Words by key. What the language lacks is looked up in English."""
+    """Words by key; what the language lacks is looked up in English."""
 
     def __init__(self, language: str, words: dict[str, str], source: dict[str, str]) -> None:
         self.language = language
@@ -21,17 +18,21 @@ class Catalogue:
         self._source = source
 
     def __call__(self, key: str, **values: object) -> str:
-        """The words of ``key``, ``{name}`` places filled. Raises KeyError for an unknown key."""
+        """Return the words of ``key`` with ``{name}`` filled in.
+
+        Raises:
+            KeyError: the key is unknown.
+        """
         text = self._words.get(key) or self._source[key]
         return text.format(**values) if values else text
 
     def find(self, key: str, fallback: str) -> str:
-        """The words of ``key`` in this language, or ``fallback`` (words declared elsewhere)."""
+        """Return the words of ``key`` in this language, or ``fallback``."""
         return self._words.get(key, fallback)
 
 
 def available_languages() -> tuple[str, ...]:
-    """Languages with a catalogue, English first."""
+    """Return the languages with a catalogue, English first."""
     names = sorted(path.stem for path in TRANSLATIONS.glob("*.json"))
     return tuple(sorted(names, key=lambda name: name != SOURCE_LANGUAGE))
 
@@ -41,7 +42,7 @@ def read_words(language: str) -> dict[str, str]:
 
 
 def load_catalogue(language: str) -> Catalogue:
-    """An unknown language gives English."""
+    """Return the catalogue of the language, or the English one if it is unknown."""
     source = read_words(SOURCE_LANGUAGE)
     is_known = language != SOURCE_LANGUAGE and language in available_languages()
     return Catalogue(

@@ -1,9 +1,4 @@
-"""Small controls made alike everywhere: labels, icon buttons, hairlines. Knows no session.
-
-A line of text that ends in "…" where its room ends. Knows nothing of what it says.
-
-A push button whose text continues on the next line where a plain one would be cut off.
-"""
+"""Small controls and layouts that are made alike everywhere in the window."""
 
 from __future__ import annotations
 
@@ -12,11 +7,13 @@ from collections.abc import Iterator
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QFrame,
     QHBoxLayout,
     QLabel,
     QLayout,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QToolButton,
     QWidget,
@@ -29,7 +26,10 @@ MIN_WIDTH = 40  # px; a few letters and the ellipsis
 
 
 class ElidedLabel(QLabel):
-    """The whole text is in the tooltip and in what a screen reader reads."""
+    """A line of text that ends in "…" where its room ends.
+
+    The whole text is in the tooltip and is read by screen readers.
+    """
 
     def setText(self, text: str) -> None:
         super().setText(text)
@@ -52,7 +52,7 @@ ICON = 20  # px at 100 %
 
 
 def make_label(kind: str, text: str = "", *, wraps: bool = False) -> QLabel:
-    """``kind`` names the rule of the style sheet."""
+    """Return a plain-text label; ``kind`` names the rule of the style sheet."""
     label = QLabel(text)
     label.setProperty("kind", kind)
     label.setWordWrap(wraps)
@@ -68,6 +68,23 @@ def make_button(look_name: str = "") -> QPushButton:
     return button
 
 
+def show_text(button: QAbstractButton, text: str) -> None:
+    """Show ``text`` on the button and give it to screen readers as well."""
+    button.setText(text)
+    button.setAccessibleName(text)
+
+
+def make_scroll_area(page: QWidget) -> QScrollArea:
+    """Return a frameless area that scrolls ``page`` up and down only."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(page)
+    return area
+
+
 def make_hairline() -> QFrame:
     line = QFrame()
     line.setProperty("kind", "hairline")
@@ -76,7 +93,7 @@ def make_hairline() -> QFrame:
 
 
 def restyle(widget: QWidget) -> None:
-    """Makes the style sheet look at the widget's properties again."""
+    """Make the style sheet look at the widget's properties again."""
     widget.style().unpolish(widget)
     widget.style().polish(widget)
     widget.update()
@@ -89,7 +106,7 @@ def set_property(widget: QWidget, name: str, value: str) -> None:
 
 
 def empty_layout(layout: QLayout) -> None:
-    """Takes every widget out; they disappear with the next turn of the event loop."""
+    """Remove every widget; they disappear with the next turn of the event loop."""
     while (item := layout.takeAt(0)) is not None:
         widget, inner = item.widget(), item.layout()
         if widget is not None:
@@ -109,7 +126,7 @@ def widgets_of(layout: QLayout) -> Iterator[QWidget]:
 
 
 class IconButton(QToolButton):
-    """A picture with a name: the name is its tooltip and what a screen reader says."""
+    """A button with a picture; its name is the tooltip and is read by screen readers."""
 
     def __init__(self, icon: str, name_key: str, look: Look, look_name: str = "icon") -> None:
         super().__init__()
@@ -141,7 +158,7 @@ class IconButton(QToolButton):
 
 
 class PaneHeader(QWidget):
-    """A pane's title line has the same height everywhere, so that the three panes align."""
+    """The title line of a pane, equally high everywhere so that the panes align."""
 
     HEIGHT = 56  # px at 100 %
     GROWTH = 0.5  # of the text's growth: the line has air to give
@@ -156,7 +173,7 @@ class PaneHeader(QWidget):
 
 
 class WrappingButton(QPushButton):
-    """``words`` are its text; the style sheet's padding is not used, ``space`` is."""
+    """A push button whose text, ``words``, wraps where a plain one would be cut off."""
 
     def __init__(self, space: int) -> None:
         super().__init__()

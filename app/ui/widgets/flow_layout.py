@@ -1,4 +1,4 @@
-"""A row that continues on the next line when it is full. Knows no widget in particular."""
+"""A layout that continues on the next line when a row is full."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 
 
 class FlowLayout(QLayout):
-    """Places its items left to right, each line centred vertically; height follows width.
+    """A layout of lines from left to right, each centred vertically; height follows width.
 
     An item added with ``add_growing`` takes what its line has left.
     """

@@ -1,7 +1,4 @@
-"""A level as a bar with a scale; says its level in words to a screen reader. Knows no session.
-
-Levels for the eye: dBFS to a share of full scale, smoothed. Knows no widget.
-"""
+"""A level meter, and the smoothing of levels for the eye."""
 
 from __future__ import annotations
 
@@ -22,18 +19,18 @@ REST = 0.004  # below half a pixel on the largest ring
 
 
 def shown_level(dbfs: float) -> float:
-    """Share of the meter in [0, 1]; linear in dB between floor and ceiling."""
+    """Return the level as a share of the meter in [0, 1], linear in dB."""
     return min(1.0, max(0.0, (dbfs - FLOOR_DBFS) / (CEILING_DBFS - FLOOR_DBFS)))
 
 
 class SmoothedLevel:
-    """Follows a level quickly up and slowly down, and comes to rest exactly."""
+    """A level that rises quickly, falls slowly and comes to rest exactly."""
 
     def __init__(self) -> None:
         self.value = 0.0
 
     def advance(self, target: float, elapsed_s: float) -> bool:
-        """Moves towards ``target``; False once it rests there."""
+        """Move towards ``target``; return False once the level rests there."""
         if abs(target - self.value) < REST:
             has_moved = self.value != target
             self.value = target
@@ -48,7 +45,7 @@ FRAME_S = 1 / 30
 
 
 class LevelMeter(QWidget):
-    """Repaints only while its level moves. ``voice`` names the colour: "user" or "reply"."""
+    """A bar that repaints only while its level moves; ``voice`` is "user" or "reply"."""
 
     def __init__(self, look: Look, voice: str, name_key: str) -> None:
         super().__init__()

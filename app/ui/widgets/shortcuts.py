@@ -1,4 +1,4 @@
-"""The keys there are, and holding Space to talk. Knows no command; the window connects them."""
+"""The keyboard shortcuts, and holding Space to talk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.ui.theme.translations import Catalogue
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """``keys`` as Qt writes them; "" for what is held instead of pressed."""
+    """A shortcut; ``keys`` is as Qt writes it, or "" for a key that is held."""
 
     id: str
     keys: str
@@ -56,9 +56,9 @@ TYPING = (QLineEdit, QPlainTextEdit, QAbstractSpinBox)
 
 
 class HeldSpace(QObject):
-    """Space as a talk key everywhere in one window, except where words are typed.
+    """Space as a talk key everywhere in one window, except in text fields.
 
-    Buttons are pressed with Return instead. Losing the window lets go of the key.
+    Buttons are pressed with Return instead. Losing the window releases the key.
     """
 
     pressed = Signal()
