@@ -22,9 +22,8 @@ import msgspec
 from model.files.misfits import Misfit, entries, explained, joined, one_line, shown
 
 __all__ = [
-    "ErrorType", "Misfit", "Problem", "RecordError", "as_record", "one_line", "parse_json", "parse_toml",
-    "read_json",
-    "read_jsonl", "read_lines", "read_toml",
+    "ErrorType", "Misfit", "Problem", "RecordError", "as_record", "one_line", "parse_json",
+    "parse_toml", "read_json", "read_jsonl", "read_lines", "read_toml",
 ]  # fmt: skip
 
 T = TypeVar("T")
