@@ -78,7 +78,7 @@ def prepare(request: Request, needs_window: bool) -> Path:
     if request.wants_speech_lm:
         environment.ensure_speech_lm(REPOSITORY, python)
     groups = TEST_WEIGHTS if request.is_test else ("quick" if request.is_quick else "core",)
-    fetch = [str(python), "-m", "app.cli.models", "get", *groups]
+    fetch = [str(python), "-m", "app", "models", "get", *groups]
     if subprocess.run(fetch, cwd=REPOSITORY, check=False).returncode != 0:
         raise SetupError("the weights are not complete; the line above says why. Run this again")
     return python

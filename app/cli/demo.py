@@ -21,19 +21,21 @@ def run_demo(out: Path, model: str, screen: TextIO) -> int:
     screen.write(f"Parley holds a conversation of about {scene.end.at_most_s:.0f} s at most.\n")
 
     def watch(stage: Simulation) -> None:
-        stage.timeline.listen(lambda entry: _print(entry, screen))
+        def show(entry: Entry) -> None:
+            line = _line(entry)
+            try:
+                if line:
+                    screen.write(line + "\n")
+                    screen.flush()
+            except BrokenPipeError:
+                stage.end()
+
+        stage.timeline.listen(show)
 
     result = run_scene(scene, parts, settings, SceneOptions(model=model, keeps_replay=True), watch)
     write_result(result, out)
     screen.write(f"The recording and the timeline are in {out}/.\n")
     return 0
-
-
-def _print(entry: Entry, screen: TextIO) -> None:
-    line = _line(entry)
-    if line:
-        screen.write(line + "\n")
-        screen.flush()
 
 
 def _line(entry: Entry) -> str:

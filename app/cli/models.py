@@ -33,13 +33,10 @@ _LOG_REFRESH_S = 10.0
 
 
 def add_models_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds ``models`` and its commands; ``run_models`` takes the parsed arguments."""
+    """Add ``models`` and its commands; each runs ``run_models``."""
     models = subparsers.add_parser("models", help="show, fetch, check, add and remove model files")
-    _add_commands(models)
-
-
-def _add_commands(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(dest="models_command", required=True, metavar="COMMAND")
+    models.set_defaults(run=run_models)
+    commands = models.add_subparsers(dest="models_command", required=True, metavar="COMMAND")
     commands.add_parser("list", help="what there is, its size, licence, and whether it runs here")
     get = commands.add_parser("get", help="fetch what is missing")
     _add_names(get, nargs="*")
@@ -257,14 +254,3 @@ def _bar(progress: FetchProgress) -> _Bar:
         mininterval=refresh_s,
         maxinterval=refresh_s,
     )
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """``python -m app.cli.models``: the same commands, for the launcher."""
-    parser = argparse.ArgumentParser(prog="parley models")
-    _add_commands(parser)
-    return run_models(parser.parse_args(arguments))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,12 +1,13 @@
-"""The command line: one parser, one function a command. Errors become one line and exit code 2.
+"""The command line: one parser, one function per command.
 
-Builds nothing itself; ``app.main`` puts things together.
+A known error becomes one line on stderr. Output that nobody reads any more ends a command quietly.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -23,23 +24,41 @@ from app.messages.errors import BadInputError, ParleyError
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+EXIT_READER_GONE = 141  # what a shell reports of a program that SIGPIPE ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs ``parley``; returns the exit code."""
-    raw = list(sys.argv[1:] if arguments is None else arguments)
+    """Run ``parley`` and return the exit code."""
+    try:
+        try:
+            return _run(list(sys.argv[1:] if arguments is None else arguments))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_closed_streams()
+        return EXIT_READER_GONE
+
+
+def _run(raw: list[str]) -> int:
     args = build_parser().parse_args(raw)
     args.command_line = shlex.join(["parley", *raw])
     try:
         return int(args.run(args))
-    except BadInputError as error:
-        sys.stderr.write(f"parley: {error}\n")
-        return EXIT_BAD_INPUT
     except ParleyError as error:
         sys.stderr.write(f"parley: {error}\n")
-        return EXIT_FAILED
+        return EXIT_BAD_INPUT if isinstance(error, BadInputError) else EXIT_FAILED
     except KeyboardInterrupt:
-        return 130
+        return EXIT_INTERRUPTED
+
+
+def _silence_closed_streams() -> None:
+    """Point closed streams at the null device: the interpreter flushes them again at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -55,7 +74,6 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(commands.add_parser("demo", help="hold the bundled conversation, without a window"))
     _add_bench(commands.add_parser("bench", help="measure"))
     cli_models.add_models_parser(commands)
-    commands.choices["models"].set_defaults(run=cli_models.run_models)
     cli_replay.add_replay_parser(commands)
     commands.choices["replay"].set_defaults(run=_run_replay)
     cli_tasks.add_task_parsers(commands)

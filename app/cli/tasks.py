@@ -169,10 +169,6 @@ def run_task(args: argparse.Namespace) -> int:
         hint = "; the same command goes on from here" if args.out else ""
         sys.stderr.write(f"parley: interrupted, {meter.n_ended} done{hint}\n")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read has heard enough. At its end the interpreter flushes stdout once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
 
 
 # -- what is asked -----------------------------------------------------------------------------

@@ -76,6 +76,9 @@ class Simulation(Protocol):
     @property
     def timeline(self) -> Timeline: ...
     def run(self) -> SimulationResult: ...
+    def end(self) -> None:
+        """End the scene early. Any thread."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +112,7 @@ class _Base:
         self._moments: list[Moment] = []  # appending is safe from any thread
         self._load_s = 0.0
         self._worker_peak_mb = 0.0
+        self._done = Event()
         self.room = VirtualRoom(plan.room, plan.seed, is_realtime=is_realtime)
         self.room.open(stream_request(settings))
         self._capture = CapturePipeline(
@@ -150,6 +154,10 @@ class _Base:
         if self._keeps_replay:
             dialogue.record.step_listeners.append(self._moments.append)
         return dialogue
+
+    def end(self) -> None:
+        """See ``Simulation``."""
+        self._done.set()
 
     def _set_microphone(self, is_open: bool) -> None:
         self._capture.is_mic_open = is_open
@@ -214,7 +222,7 @@ class VirtualTimeSimulation(_Base):
         try:
             self._worker.start()
             begin_s = perf_counter()
-            while not self._director.is_over:
+            while not (self._director.is_over or self._done.is_set()):
                 self.engine.tick()
                 self._director.on_tick(self.engine.now_s, self.engine.dialogue.state)
             spent_s = perf_counter() - begin_s
@@ -232,7 +240,6 @@ class RealtimeSimulation(_Base):
     def __init__(self, plan: SimulationConfig) -> None:
         super().__init__(plan, is_realtime=True)
         settings, parts = plan.settings, plan.parts
-        self._done = Event()
         box = audio_output_queue()
 
         def post(command: Callable[[], object]) -> None:
@@ -275,7 +282,7 @@ class RealtimeSimulation(_Base):
     def _tick(self, now_s: float) -> None:
         self._director.on_tick(now_s, self.engine.dialogue.state)
         if self._director.is_over:
-            self._done.set()
+            self.end()
 
 
 def peak_memory_mb() -> float:
