@@ -19,8 +19,8 @@ import numpy as np
 from app import listings
 from app.engine.factories import Factories, InlineModelWorker, WatchedBackend, Worker
 from app.engine.rules import Phrases
-from app.evaluation.turn_taking.bench import DuplexMakers
-from app.evaluation.turn_taking.predictor_run import RememberedSounds, RememberedWords
+from app.evaluation.turn_taking.detector_bench import DuplexMakers
+from app.evaluation.turn_taking.predictor_run import CachedTurnClassifier, CachedUtteranceScorer
 from app.history.opening import open_history
 from app.listings import default_model_store
 from app.messages.errors import BadInputError
@@ -297,8 +297,8 @@ def bench_makers() -> DuplexMakers:
     store = default_store()
     kit = PredictorFactory(store.folder)
     network, words = kit.classifier(), kit.reader()
-    classifier = None if network is None else RememberedSounds(network)
-    reader = None if words is None else RememberedWords(words)
+    classifier = None if network is None else CachedTurnClassifier(network)
+    reader = None if words is None else CachedUtteranceScorer(words)
 
     def predictor(mode: str) -> TrainedDuplexPredictor:
         settings = PredictorSettings(endpointing_mode=mode)

@@ -16,7 +16,7 @@ from app.engine.factories import Factories
 from app.evaluation.latency import N_QUESTIONS, asked, run_latency
 from app.evaluation.scenes import run_scenes
 from app.evaluation.scorecard import Scorecard, render
-from app.evaluation.turn_taking.bench import DuplexMakers, run_duplex
+from app.evaluation.turn_taking.detector_bench import DuplexMakers, run_duplex
 from app.evaluation.vita_audio import run_vita_audio
 from app.messages.errors import BadInputError
 from app.scenes.run import SceneOptions, SceneResult, run_scene

@@ -1,16 +1,6 @@
-"""One scorecard for every measurement: rows of named numbers, the command and the machine.
+"""Scorecards: rows of named numbers with the command and the machine they were measured by.
 
-Does not know what was measured.
-
-Does it happen as often as it is said to? Expected calibration error (Naeini et al. 2015).
-
-How sure a figure from few events is. Knows nothing of what was counted.
-
-A progress bar on standard error, or none.
-
-Scorecards as plain text: aligned columns, a footer with command and machine.
-
-Wide cards are printed sideways, a line per column. Does not know what the columns mean.
+A card is printed as aligned plain text, a wide one sideways with a line per column.
 """
 
 from __future__ import annotations
@@ -20,73 +10,13 @@ import math
 import os
 import platform
 import shlex
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
-
-N_BINS = 10
-
-
-@dataclass(slots=True)
-class Calibration:
-    """Said probabilities and what came true."""
-
-    said: list[float] = field(default_factory=list[float])
-    was_true: list[bool] = field(default_factory=list[bool])
-
-    def add(self, p: float, was_true: bool) -> None:
-        self.said.append(p)
-        self.was_true.append(was_true)
-
-    @property
-    def error(self) -> float | None:
-        """Mean distance between said and true over ten equal bins, weighted; None of nothing."""
-        if not self.said:
-            return None
-        said = np.asarray(self.said, np.float64)
-        was_true = np.asarray(self.was_true, np.float64)
-        bins = np.minimum((said * N_BINS).astype(np.intp), N_BINS - 1)
-        distance = 0.0
-        for i in np.unique(bins):
-            inside = bins == i
-            distance += inside.sum() * abs(said[inside].mean() - was_true[inside].mean())
-        return float(distance / len(said))
-
-
-Z_95 = 1.959964  # two-sided normal quantile
-N_RESAMPLES = 400
-SEED = 7
-
-
-def wilson(n_hits: int, n: int) -> tuple[float, float] | None:
-    """95 % interval of a share (Wilson 1927); None of nothing."""
-    if n <= 0:
-        return None
-    share, z2 = n_hits / n, Z_95 * Z_95
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def resample_counts(n: int, n_resamples: int = N_RESAMPLES) -> npt.NDArray[np.float64]:
-    """Bootstrap: how often each of ``n`` items was drawn, float64 (n_resamples, n)."""
-    rng = np.random.default_rng(SEED)
-    return rng.multinomial(n, np.full(n, 1.0 / n), size=n_resamples).astype(np.float64)
-
-
-def middle_95(values: npt.NDArray[np.float64]) -> tuple[float, float] | None:
-    """From the 2.5th to the 97.5th percentile of the finite ones; None of nothing."""
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return None
-    low, high = np.percentile(finite, [2.5, 97.5])
-    return float(low), float(high)
-
 
 T = TypeVar("T")
 
@@ -109,6 +39,8 @@ _CPU_INFO = Path("/proc/cpuinfo")
 _MEMORY_PAGES, _PAGE_BYTES = "SC_PHYS_PAGES", "SC_PAGE_SIZE"
 _BYTES_PER_GB = 1e9
 _DECIMALS = 3
+MS = 1000.0
+Z_95 = 1.959964  # two-sided normal quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,16 +139,34 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
 
 
 def share_percent(part: int, whole: int) -> float | None:
-    """None of nothing."""
+    """Return a share in percent; None of nothing."""
     return 100.0 * part / whole if whole else None
 
 
-def merged(*parts: Mapping[str, Value]) -> Row:
-    """One row of several; a later column of the same name wins."""
-    row: Row = {}
-    for part in parts:
-        row.update(part)
-    return row
+def wilson(n_hits: int, n: int) -> tuple[float, float] | None:
+    """Return the 95 % interval of a share (Wilson 1927); None of nothing."""
+    if n <= 0:
+        return None
+    share, z2 = n_hits / n, Z_95 * Z_95
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def interval_text(n_hits: int, n: int) -> str | None:
+    """Return the 95 % interval of a share in percent, "7-31"; None of nothing."""
+    interval = wilson(n_hits, n)
+    return None if interval is None else f"{100.0 * interval[0]:.0f}-{100.0 * interval[1]:.0f}"
+
+
+def of_text(n_hits: int, n: int) -> str | None:
+    """Return "5 of 24"; None of nothing."""
+    return f"{n_hits} of {n}" if n else None
+
+
+def ms(seconds: float | None) -> float | None:
+    """Return seconds as milliseconds."""
+    return None if seconds is None else MS * seconds
 
 
 def _rounded(value: Value) -> Value:

@@ -1,119 +1,101 @@
 """Turns of callers in recorded telephone calls: people's own pauses, with nobody acting.
 
 A turn is all the caller says until the other one speaks; labels are machine-made, so they are
-reported apart. Does not know how turns are scored.
+reported apart.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
 
-from app.evaluation.turn_taking.labels import (
-    MANIFEST,
-    Json,
-    LabelsError,
-    Record,
-    Span,
-    read_channels,
-    records,
-)
-from app.evaluation.turn_taking.truth import LONGEST_HOLD_S, SHORTEST_HOLD_S, Hold, TurnTruth
+import msgspec
+
 from audio_io.frames import ENGINE_RATE_HZ, Samples
+from model.duplex.labels import (
+    MANIFEST,
+    LabelsError,
+    ManifestRow,
+    Seconds,
+    Text,
+    read_channels,
+    read_manifest,
+)
+from model.duplex.scoring import Hold, TurnTruth
+from model.files.records import Misfit, read_json
 
-KIND, CALLER = "dialog_2ch", "caller"
+_KIND, _CALLER = "dialog_2ch", "caller"
 LEAD_S = 1.0  # heard before a turn begins
 TAIL_S = 3.5  # heard after it ends, unless the caller speaks again
 
 
 @dataclass(frozen=True, slots=True)
 class CallTurn:
-    """``mic``: the caller's side from a second before the turn, float32 (n,)."""
+    """The caller's side from a second before the turn; ``mic`` is float32 (n,)."""
 
     mic: Samples
     truth: TurnTruth
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """One stretch of speech; a word of assent while the other speaks is no turn."""
+class _Stretch(msgspec.Struct, frozen=True):
+    """One stretch of speech; a word of assent while the other speaks is no "turn"."""
 
-    span: Span
-    is_caller: bool
-    is_turn: bool
+    ch: int
+    start: Seconds
+    end: Seconds
+    type: Text
+
+    def __post_init__(self) -> None:
+        if self.end <= self.start:
+            raise Misfit("end", "must come after start")
+
+
+class _CallLabels(msgspec.Struct, frozen=True):
+    ipus: tuple[_Stretch, ...]
 
 
 def read_calls(folder: Path) -> tuple[CallTurn, ...]:
-    """Calls of the manifest; nothing where there is none. Raises LabelsError."""
-    manifest = folder / MANIFEST
-    if not manifest.exists():
-        return ()
-    calls = [row for row in records(manifest) if row.text_or("kind", "") == KIND]
-    return tuple(turn for row in calls for turn in _turns(row, folder))
+    """Return the calls of the manifest; nothing where there is none. Raises LabelsError."""
+    calls = ((n, row) for n, row in read_manifest(folder) if row.kind == _KIND)
+    return tuple(turn for n, row in calls for turn in _turns_of(row, n, folder))
 
 
-def _turns(row: Record, folder: Path) -> Iterator[CallTurn]:
-    roles = row.values.get("channel_roles")
-    if not isinstance(roles, list) or CALLER not in cast(list[object], roles):
-        raise LabelsError(f'{row.where}: key "channel_roles" must name the "{CALLER}"')
-    channel = cast(list[object], roles).index(CALLER)
-    sound = read_channels(folder / row.text("path"), len(cast(list[object], roles)))[channel]
-    stretches = _stretches(folder / row.text("labels"), channel)
-    language = row.text_or("lang", "en")
-    own = [stretch.span for stretch in stretches if stretch.is_caller]
-    for turn in _runs(stretches):
-        begin_s = max(0.0, turn[0].start_s - LEAD_S)
-        next_s = min((span.start_s for span in own if span.start_s > turn[-1].end_s), default=1e9)
-        end_s = min(turn[-1].end_s + TAIL_S, next_s, len(sound) / ENGINE_RATE_HZ)
+def _turns_of(row: ManifestRow, number: int, folder: Path) -> Iterator[CallTurn]:
+    if _CALLER not in row.channel_roles:
+        where = f"{folder / MANIFEST}:{number}"
+        raise LabelsError(f'{where}: channel_roles: must name the "{_CALLER}"')
+    channel = row.channel_roles.index(_CALLER)
+    sound = read_channels(folder / row.path, len(row.channel_roles))[channel]
+    labels = read_json(folder / row.labels, _CallLabels, LabelsError)
+    stretches = sorted(labels.ipus, key=lambda stretch: stretch.start)
+    onsets_s = [stretch.start for stretch in stretches if stretch.ch == channel]
+    for turn in _runs(stretches, channel):
+        begin_s = max(0.0, turn[0].start - LEAD_S)
+        next_s = min((onset_s for onset_s in onsets_s if onset_s > turn[-1].end), default=1e9)
+        end_s = min(turn[-1].end + TAIL_S, next_s, len(sound) / ENGINE_RATE_HZ)
         begin, end = round(begin_s * ENGINE_RATE_HZ), round(end_s * ENGINE_RATE_HZ)
-        yield CallTurn(sound[begin:end], _truth(turn, begin_s, end_s, language))
+        yield CallTurn(sound[begin:end], _truth(turn, begin_s, end_s, row.lang or "en"))
 
 
-def _truth(turn: Sequence[Span], begin_s: float, end_s: float, language: str) -> TurnTruth:
-    pauses = [
-        Hold(before.end_s - begin_s, after.start_s - begin_s, is_inserted=False)
-        for before, after in pairwise(turn)
-    ]
-    holds = tuple(h for h in pauses if SHORTEST_HOLD_S <= h.seconds <= LONGEST_HOLD_S)
-    stop_s = turn[-1].end_s - begin_s
+def _truth(turn: Sequence[_Stretch], begin_s: float, end_s: float, language: str) -> TurnTruth:
+    pauses = (Hold(before.end - begin_s, after.start - begin_s) for before, after in pairwise(turn))
+    stop_s = turn[-1].end - begin_s
+    holds = tuple(pause for pause in pauses if pause.is_scored)
     return TurnTruth(language, holds, stop_s, stop_s, end_s - begin_s)
 
 
-def _runs(stretches: Sequence[_Stretch]) -> Iterator[tuple[Span, ...]]:
-    """The caller's stretches between two of the other's."""
-    run: list[Span] = []
-    for stretch in (*stretches, None):
-        if stretch is not None and not stretch.is_turn:
+def _runs(stretches: Sequence[_Stretch], channel: int) -> Iterator[tuple[_Stretch, ...]]:
+    """The caller's turns between two of the other's."""
+    run: list[_Stretch] = []
+    for stretch in stretches:
+        if stretch.type != "turn":
             continue
-        if stretch is not None and stretch.is_caller:
-            run.append(stretch.span)
+        if stretch.ch == channel:
+            run.append(stretch)
         elif run:
             yield tuple(run)
             run = []
-
-
-def _stretches(path: Path, channel: int) -> list[_Stretch]:
-    """In order of time."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise LabelsError(f"{path}: cannot read the labels ({error})") from error
-    if not isinstance(values, dict):
-        raise LabelsError(f"{path}: must be an object")
-    found = [
-        _Stretch(
-            ipu.span("start", "end"),
-            is_caller=ipu.values.get("ch") == channel,
-            is_turn=ipu.text("type") == "turn",
-        )
-        for ipu in Record(str(path), cast(Json, values)).children("ipus")
-    ]
-    return sorted(found, key=_start)
-
-
-def _start(stretch: _Stretch) -> float:
-    return stretch.span.start_s
+    if run:
+        yield tuple(run)

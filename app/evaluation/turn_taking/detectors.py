@@ -12,11 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
-from app.evaluation.turn_taking.eot_sweep import Score
 from app.evaluation.turn_taking.predictor_run import Predictor, PredictorRun, StepCost
 from app.evaluation.turn_taking.silences import (
     IsSpeaking,
-    Silence,
     Stop,
     StopRules,
     plain_trigger,
@@ -25,6 +23,7 @@ from app.evaluation.turn_taking.silences import (
 from audio_io.events import SpeechEnded
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.duplex.offline import Listening
+from model.duplex.scoring import Score, Silence
 from model.duplex.smart_turn import WINDOW_S, TurnClassifier
 from model.types import DuplexPrediction
 

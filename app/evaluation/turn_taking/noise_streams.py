@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.evaluation.turn_taking.labels import NoiseClip, OverlapScene, Span, read_channels
-from app.evaluation.turn_taking.truth import OverlapTruth
+from app.evaluation.turn_taking.overlap_scores import OverlapTruth
 from audio_io.frames import ENGINE_RATE_HZ, Samples, level_dbfs
+from model.duplex.labels import NoiseClip, OverlapScene, read_channels
+from model.duplex.scoring import Span
 
 ALONE_S = 4.0
 GAP_S = 1.0  # between two clips

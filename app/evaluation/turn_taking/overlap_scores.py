@@ -1,29 +1,104 @@
 """One detector's scores while the assistant speaks: TurnBench, MinMo, false stops, calibration.
 
 An interruption is found by the decision to give the reply up (cut); how long the reply was audible
-is told apart. Knows no detector and reads no file.
+is told apart.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.evaluation.scorecard import Calibration, Row, percentile, share_percent
+from app.evaluation.scorecard import Row, interval_text, ms, of_text, percentile, share_percent
 from app.evaluation.turn_taking.detectors import OverlapTrace
-from app.evaluation.turn_taking.eot_sweep import Score
-from app.evaluation.turn_taking.event_rates import BEFORE_S, STEP_S, Anchored, f1_at_steps
-from app.evaluation.turn_taking.labels import Span
 from app.evaluation.turn_taking.silences import Stop
-from app.evaluation.turn_taking.truth import AFTER_S, OverlapTruth
-from app.evaluation.turn_taking.turn_scores import ms, shares_text
+from app.evaluation.turn_taking.turn_scores import STEP_S, f1_at_steps
+from model.duplex.labels import OverlapScene
+from model.duplex.scoring import BEFORE_S, AnchoredRates, Score, Span, calibration_error
 
+AFTER_S = 0.7  # a decision on a short sound comes this much after its end at the latest
+ECHO_TAIL_S = 0.3  # the far end is heard this much longer than it plays
 SECONDS_A_MINUTE = 60.0
 CALIBRATED_S = 1.0  # of every event; what goes on longer is plain to all
 FRESH_S = 0.1  # older predictions no longer hold: the predictor had nothing to say
 
 
+@dataclass(frozen=True, slots=True)
+class OverlapTruth:
+    """One recording in which the assistant speaks.
+
+    Attributes:
+        speaking: when it is audible.
+        interruptions: ordered by onset; likewise the others.
+        alone: nobody wants the floor: own echo, and ``noises`` where there are any.
+        is_noisy: household noise is in ``alone``.
+    """
+
+    name: str
+    speaking: Span
+    interruptions: tuple[Span, ...]
+    backchannels: tuple[Span, ...]
+    noises: tuple[Span, ...]
+    alone: tuple[Span, ...]
+    is_noisy: bool
+
+    def is_speaking(self, at_s: float) -> bool:
+        """Whether the assistant is audible."""
+        return self.speaking.start_s <= at_s <= self.speaking.end_s
+
+    def is_alone(self, at_s: float) -> bool:
+        """Whether nobody wants the floor."""
+        return any(span.start_s <= at_s <= span.end_s for span in self.alone)
+
+    @property
+    def alone_s(self) -> float:
+        """Return for how long nobody wants the floor."""
+        return sum(span.end_s - span.start_s for span in self.alone)
+
+
+def truth_of_scene(scene: OverlapScene, seconds: float) -> OverlapTruth:
+    """Return the truth; without a far end as if a reply were being played on headphones."""
+    far = scene.far
+    speaking = Span(0.0, seconds) if far is None else Span(far.start_s, far.end_s + ECHO_TAIL_S)
+    speaking = Span(speaking.start_s, min(speaking.end_s, seconds))
+    interruptions = _spans(scene, "user_interruption")
+    backchannels = _spans(scene, "user_backchannel")
+    noises = _spans(scene, "noise_event")
+    return OverlapTruth(
+        name=scene.name,
+        speaking=speaking,
+        interruptions=interruptions,
+        backchannels=backchannels,
+        noises=noises,
+        alone=_alone(speaking, interruptions, backchannels),
+        is_noisy=bool(noises) or scene.category == "noise_only",
+    )
+
+
+def _spans(scene: OverlapScene, kind: str) -> tuple[Span, ...]:
+    spans = (Span(event.onset_s, event.end_s) for event in scene.events if event.kind == kind)
+    return tuple(sorted(spans, key=lambda span: span.start_s))
+
+
+def _alone(
+    speaking: Span, interruptions: Sequence[Span], backchannels: Sequence[Span]
+) -> tuple[Span, ...]:
+    """``speaking`` up to the first interruption (the reply ends there), less the backchannels."""
+    end_s = min([speaking.end_s, *(span.start_s - BEFORE_S for span in interruptions)])
+    at_s = speaking.start_s
+    alone: list[Span] = []
+    for span in backchannels:
+        before_s = min(span.start_s - BEFORE_S, end_s)
+        if before_s > at_s:
+            alone.append(Span(at_s, before_s))
+        at_s = max(at_s, span.end_s + AFTER_S)
+    if end_s > at_s:
+        alone.append(Span(at_s, end_s))
+    return tuple(alone)
+
+
 @dataclass(slots=True)
-class _Alone:
+class _FalseStops:
     """Stops while nobody wanted the floor."""
 
     seconds: float = 0.0
@@ -39,33 +114,12 @@ class _Alone:
 
     def row(self, name: str) -> Row:
         minutes = self.seconds / SECONDS_A_MINUTE
-        per_minute = self.n_cuts / minutes if minutes else None
         return {
             f"{name}_minutes": minutes or None,
             f"false_stops_{name}": self.n_cuts if minutes else None,
-            f"false_stops_{name}_per_minute": per_minute,
+            f"false_stops_{name}_per_minute": self.n_cuts / minutes if minutes else None,
             f"short_holds_{name}": self.n_holds if minutes else None,
         }
-
-
-@dataclass(slots=True)
-class _Backchannels:
-    """Short acknowledgements: the reply goes on, at best without a break."""
-
-    n: int = 0
-    n_cut: int = 0
-    n_held: int = 0
-
-    def add(self, truth: OverlapTruth, stops: tuple[Stop, ...]) -> None:
-        for span in truth.backchannels:
-            here = [stop for stop in stops if _is_near(stop.stopped_s, span)]
-            self.n += 1
-            self.n_cut += any(stop.was_cut for stop in here)
-            self.n_held += any(not stop.was_cut for stop in here)
-
-
-def _is_near(at_s: float, span: Span) -> bool:
-    return span.start_s - BEFORE_S <= at_s <= span.end_s + AFTER_S
 
 
 class OverlapScores:
@@ -73,15 +127,17 @@ class OverlapScores:
 
     def __init__(self) -> None:
         self._n = 0
-        self._anchored = Anchored()
+        self._anchored = AnchoredRates()
         self._f1 = f1_at_steps()
         self._silent_s: list[float] = []
-        self._echo, self._noise = _Alone(), _Alone()
-        self._backchannels = _Backchannels()
-        self._calibration = Calibration()
+        self._echo, self._noise = _FalseStops(), _FalseStops()
+        self._n_backchannels = self._n_cut = self._n_held = 0
+        self._said: list[float] = []
+        self._was_true: list[bool] = []
         self.missed: list[str] = []
 
     def add(self, truth: OverlapTruth, trace: OverlapTrace) -> None:
+        """Score one recording."""
         self._n += 1
         cuts = {stop.decided_s: stop for stop in trace.stops if stop.was_cut}
         onsets = [span.start_s for span in truth.interruptions]
@@ -99,55 +155,50 @@ class OverlapScores:
         for f1 in self._f1.values():
             f1.add(onsets, sorted(cuts))
         (self._noise if truth.is_noisy else self._echo).add(truth, trace.stops)
-        self._backchannels.add(truth, trace.stops)
+        for span in truth.backchannels:
+            window = (span.start_s - BEFORE_S, span.end_s + AFTER_S)
+            here = [stop for stop in trace.stops if window[0] <= stop.stopped_s <= window[1]]
+            self._n_backchannels += 1
+            self._n_cut += any(stop.was_cut for stop in here)
+            self._n_held += any(not stop.was_cut for stop in here)
         if trace.scores is not None:
             self._calibrate(truth, trace.scores)
 
     def _calibrate(self, truth: OverlapTruth, scores: tuple[Score, ...]) -> None:
         """The latest probability at every step of 80 ms of an event's first second."""
-        for spans, is_interruption in (
-            (truth.interruptions, True),
-            (truth.backchannels, False),
-            (truth.noises, False),
-        ):
+        others = (*truth.backchannels, *truth.noises)
+        for spans, is_interruption in ((truth.interruptions, True), (others, False)):
             for span in spans:
                 at_s = span.start_s + STEP_S
                 while at_s <= min(span.end_s, span.start_s + CALIBRATED_S):
-                    self._calibration.add(_latest(scores, at_s), is_interruption)
+                    self._said.append(_latest(scores, at_s))
+                    self._was_true.append(is_interruption)
                     at_s += STEP_S
 
     def row(self) -> Row:
-        found, alone = self._anchored, self._backchannels
-        latencies_s = found.latencies_s
+        """Return the overlap's columns; None where nothing was measured."""
+        found, n = self._anchored, self._n_backchannels
         return {
-            "interruptions_found": _of(found.n_found, found.n_events),
-            "interruption_recall": _ratio(found.n_found, found.n_events),
-            "interruption_recall_95": shares_text(found.n_found, found.n_events),
-            "interruption_false_positives": _ratio(found.n_false, found.n_negatives),
-            "interruption_false_positives_95": shares_text(found.n_false, found.n_negatives),
-            "decision_latency_p50_ms": ms(percentile(latencies_s, 50)),
-            "decision_latency_p95_ms": ms(percentile(latencies_s, 95)),
+            "interruptions_found": of_text(found.n_found, found.n_events),
+            "interruption_recall": found.recall,
+            "interruption_recall_95": interval_text(found.n_found, found.n_events),
+            "interruption_false_positives": found.false_positive_rate,
+            "interruption_false_positives_95": interval_text(found.n_false, found.n_negatives),
+            "decision_latency_p50_ms": ms(percentile(found.latencies_s, 50)),
+            "decision_latency_p95_ms": ms(percentile(found.latencies_s, 95)),
             "silence_latency_p50_ms": ms(percentile(self._silent_s, 50)),
             "silence_latency_p95_ms": ms(percentile(self._silent_s, 95)),
             **{f"user_turn_f1_at_{k}": f1.value for k, f1 in self._f1.items()},
-            "backchannels": alone.n if self._n else None,
-            "backchannel_accuracy_percent": share_percent(alone.n - alone.n_cut, alone.n),
-            "backchannel_accuracy_95": shares_text(alone.n - alone.n_cut, alone.n),
-            "backchannels_held_shortly": alone.n_held if alone.n else None,
+            "backchannels": n if self._n else None,
+            "backchannel_accuracy_percent": share_percent(n - self._n_cut, n),
+            "backchannel_accuracy_95": interval_text(n - self._n_cut, n),
+            "backchannels_held_shortly": self._n_held if n else None,
             **self._noise.row("noise"),
             **self._echo.row("echo"),
-            "interruption_calibration_error": self._calibration.error,
+            "interruption_calibration_error": calibration_error(self._said, self._was_true),
         }
 
 
 def _latest(scores: tuple[Score, ...], at_s: float) -> float:
     """0.0 where nothing was said lately."""
     return next((s.p for s in reversed(scores) if at_s - FRESH_S < s.at_s <= at_s), 0.0)
-
-
-def _ratio(n_hits: int, n: int) -> float | None:
-    return n_hits / n if n else None
-
-
-def _of(n_hits: int, n: int) -> str | None:
-    return f"{n_hits} of {n}" if n else None

@@ -1,10 +1,6 @@
 """One predictor over a recording that was heard; what it says is late by its computing time.
 
-Knows neither labels nor scores, and no implementation of a predictor.
-
-Slow judges that several detectors ask the same: they answer once and are charged each time.
-
-Knows no implementation.
+Slow detectors that several predictors ask the same answer once and are charged each time.
 """
 
 from __future__ import annotations
@@ -24,72 +20,63 @@ from model.interfaces import DuplexPredictor
 from model.types import AgentState, DuplexPrediction
 
 N_ANSWERS = 64  # more than one recording's; a sound of 8 s takes half a megabyte
-
+FRAMES_A_STEP = 8  # 80 ms
 
 Answer = TypeVar("Answer")
 
 
-class _Memory(Generic[Answer]):
+class _Cache(Generic[Answer]):
     """The latest answers, with what each took in seconds."""
 
     def __init__(self) -> None:
         self._answers: dict[Hashable, tuple[Answer, float]] = {}
-        self.last_s = 0.0
+        self.last_inference_s = 0.0
 
-    def ask(self, key: Hashable, judge: Callable[[], tuple[Answer, float]]) -> Answer:
+    def _ask(self, key: Hashable, detector: Callable[[], tuple[Answer, float]]) -> Answer:
         if key not in self._answers:
             if len(self._answers) >= N_ANSWERS:
                 del self._answers[next(iter(self._answers))]
-            self._answers[key] = judge()
-        answer, self.last_s = self._answers[key]
+            self._answers[key] = detector()
+        answer, self.last_inference_s = self._answers[key]
         return answer
 
 
-class RememberedSounds:
-    """See ``TurnClassifier``; charged by the seconds of one core that the first answer took."""
+class CachedTurnClassifier(_Cache[float]):
+    """A ``TurnClassifier`` that charges the seconds of one core that the first answer took."""
 
     def __init__(self, classifier: TurnClassifier) -> None:
+        super().__init__()
         self._classifier = classifier
-        self._memory = _Memory[float]()
-
-    @property
-    def last_inference_s(self) -> float:
-        return self._memory.last_s
 
     def p_complete(self, samples: Samples) -> float:
-        def judge() -> tuple[float, float]:
+        """Return the classifier's answer; float32 (n,) at 16 kHz."""
+
+        def asked() -> tuple[float, float]:
             begun_s = time.thread_time()
             return self._classifier.p_complete(samples), time.thread_time() - begun_s
 
-        return self._memory.ask(samples.tobytes(), judge)
+        return self._ask(samples.tobytes(), asked)
 
 
-class RememberedWords:
-    """See ``UtteranceScorer``; charged by what the reader says the first answer took."""
+class CachedUtteranceScorer(_Cache[float | None]):
+    """An ``UtteranceScorer`` that charges what the scorer says the first answer took."""
 
-    def __init__(self, reader: UtteranceScorer) -> None:
-        self._reader = reader
-        self._memory = _Memory[float | None]()
-
-    @property
-    def last_inference_s(self) -> float:
-        return self._memory.last_s
+    def __init__(self, scorer: UtteranceScorer) -> None:
+        super().__init__()
+        self._scorer = scorer
 
     def logit(self, text: str) -> float | None:
-        def judge() -> tuple[float | None, float]:
-            return self._reader.logit(text), self._reader.last_inference_s
-
-        return self._memory.ask(text, judge)
-
-
-FRAMES_A_STEP = 8  # 80 ms
+        """Return the scorer's answer."""
+        return self._ask(text, lambda: (self._scorer.logit(text), self._scorer.last_inference_s))
 
 
 class Predictor(DuplexPredictor, Protocol):
     """A predictor that says how long its networks just took, in whichever process."""
 
     @property
-    def last_inference_s(self) -> float: ...
+    def last_inference_s(self) -> float:
+        """Return the seconds of one core."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +95,19 @@ class StepCost:
 
     @property
     def core_percent(self) -> float | None:
+        """Return the load in percent of one core."""
         heard_s = len(self.frames_s) * FRAME / ENGINE_RATE_HZ
         return 100.0 * sum(self.frames_s) / heard_s if heard_s else None
 
     @property
     def mean_step_ms(self) -> float | None:
-        """Per step of 80 ms."""
+        """Return milliseconds per step of 80 ms."""
         steps_s = self._steps_s()
         return 1000.0 * float(steps_s.mean()) if len(steps_s) else None
 
     @property
     def p99_step_ms(self) -> float | None:
-        """Per step of 80 ms; the steps in which a network is asked are among them."""
+        """Return milliseconds per step of 80 ms; a few steps ask a slow network."""
         steps_s = self._steps_s()
         return 1000.0 * float(np.percentile(steps_s, 99)) if len(steps_s) else None
 
@@ -138,6 +126,7 @@ class PredictorRun:
         self._free_at_s = 0.0
 
     def step(self, heard: HeardFrame, *, is_agent_speaking: bool = False) -> Predicted | None:
+        """Return what the predictor says of the next 10 ms."""
         begun_s = time.thread_time()
         prediction = self._predictor.step(heard.user, AgentState(is_agent_speaking))
         spent_s = time.thread_time() - begun_s
@@ -150,4 +139,5 @@ class PredictorRun:
         return Predicted(prediction, max(now_s, self._free_at_s))
 
     def reset(self) -> None:
+        """Let the predictor forget."""
         self._predictor.reset()

@@ -1,11 +1,7 @@
-"""When a reply falls silent over a recorded overlap, and whether it was for good.
+"""What a detector hears of a recording: silences of a turn, and when a reply falls silent.
 
-Open loop: the far end goes on whatever is decided. Knows neither labels nor scores.
-
-Silences of a turn as the detector hears them, and plain timers on them.
-
-Every end-of-turn policy acts on these silences, so they all suffer the same detector. Knows neither
-labels nor predictors.
+Every end-of-turn policy acts on these silences, so they all suffer the same voice activity
+detector. Open loop: the far end goes on whatever is decided.
 """
 
 from __future__ import annotations
@@ -16,6 +12,7 @@ from dataclasses import dataclass
 
 from app.evaluation.turn_taking.predictor_run import Predicted
 from model.duplex.offline import HeardFrame, Listening
+from model.duplex.scoring import Silence
 
 MIN_VOICE_S = 0.096  # less voice opens no turn
 VOICE_P, FADE_P = 0.5, 0.35  # as the segmenter's defaults
@@ -23,22 +20,8 @@ MIN_LEVEL_DBFS = -60.0
 _EPS_S = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """No voice for at least one frame, after a voice.
-
-    Attributes:
-        seconds: infinite where the recording ends in it: nobody would go on.
-        voice_before_s: voice since the silence before.
-    """
-
-    start_s: float
-    seconds: float
-    voice_before_s: float
-
-
 def silences(frames: Iterable[HeardFrame]) -> tuple[Silence, ...]:
-    """All silences after the first voice; the last is the one the recording ends in."""
+    """Return all silences after the first voice; the last is the one the recording ends in."""
     found: list[Silence] = []
     voice_s, last_voice_s, now_s, is_voice = 0.0, 0.0, 0.0, False
     for heard in frames:
@@ -62,7 +45,7 @@ def silences(frames: Iterable[HeardFrame]) -> tuple[Silence, ...]:
 def timer_ends(
     heard_silences: Iterable[Silence], wait_s: float, until_s: float
 ) -> tuple[float, ...]:
-    """Where a timer of ``wait_s`` ends turns, up to ``until_s``; each needs new voice first."""
+    """Return where a timer of ``wait_s`` ends turns, up to ``until_s``; each needs new voice."""
     ends: list[float] = []
     voice_s = 0.0
     for silence in heard_silences:
@@ -99,7 +82,7 @@ class Stop:
 
 
 def plain_trigger(frames: Iterable[HeardFrame], is_speaking: IsSpeaking) -> Iterator[Stop]:
-    """Cuts as soon as the detector has heard a voice for 192 ms, once per stretch of voice."""
+    """Cut as soon as the detector has heard a voice for 192 ms, once per stretch of voice."""
     voice_s = quiet_s = 0.0
     is_armed = True
     for heard in frames:
@@ -116,7 +99,7 @@ def plain_trigger(frames: Iterable[HeardFrame], is_speaking: IsSpeaking) -> Iter
 
 
 class StopRules:
-    """The engine's rules: hold, then cut or resume. After a cut the overlap has to end first."""
+    """The controller's rules: hold, then cut or resume; after a cut the overlap ends first."""
 
     def __init__(self) -> None:
         self._held_s: float | None = None
@@ -124,7 +107,7 @@ class StopRules:
         self._quiet_s = QUIET_S
 
     def take(self, heard: HeardFrame, predicted: Predicted | None) -> Stop | None:
-        """The next 10 ms; returns a stop once it is known whether it was for good."""
+        """Take the next 10 ms; return a stop once it is known whether it was for good."""
         user = heard.user
         frame_s = user.clean.end_s - user.clean.start_s
         self._quiet_s = 0.0 if user.p_speech >= TRIGGER_P else self._quiet_s + frame_s
@@ -142,7 +125,7 @@ class StopRules:
         return None
 
     def close(self, listening: Listening) -> Stop | None:
-        """The recording is over."""
+        """End the recording; a reply that is still held goes on."""
         return self._resume(listening.seconds)
 
     def _cut(self, now_s: float) -> Stop | None:

@@ -1,7 +1,4 @@
-"""One detector's scores over user turns: eot-bench, F1@K, takeover, TurnBench, calibration.
-
-Knows no detector and reads no file.
-"""
+"""One detector's scores over user turns: eot-bench, F1@K, takeover, TurnBench, calibration."""
 
 from __future__ import annotations
 
@@ -11,27 +8,69 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.evaluation.scorecard import (
-    Calibration,
+    MS,
     Row,
     Value,
-    middle_95,
+    interval_text,
+    ms,
+    of_text,
     percentile,
-    resample_counts,
     share_percent,
-    wilson,
 )
 from app.evaluation.turn_taking.detectors import TurnTrace
-from app.evaluation.turn_taking.eot_sweep import OperatingPoint, Score, ScoredClip, Sweep
-from app.evaluation.turn_taking.event_rates import Anchored, f1_at_steps
-from app.evaluation.turn_taking.labels import Span
-from app.evaluation.turn_taking.silences import Silence
-from app.evaluation.turn_taking.truth import EARLY_S, TurnTruth, judged
+from model.duplex.scoring import (
+    EARLY_S,
+    AnchoredRates,
+    Score,
+    ScoredClip,
+    Silence,
+    Span,
+    Sweep,
+    TurnTruth,
+    calibration_error,
+    middle_95,
+    place_decisions,
+    resample_counts,
+)
 
 CUT_BUDGETS = (0.05, 0.10)
 LATENCY_BUDGETS_S = (0.3, 0.7)
 TAKEOVER_PAUSE_S = (0.4, 1.0)  # Full-Duplex-Bench v1: pauses as long as this
 CALIBRATED_S = 1.5  # of every silence; later ones are the timeout's
-MS, PERCENT = 1000.0, 100.0
+STEP_S = 0.08  # one step of the predictor
+_EPS_S = 1e-6
+
+
+@dataclass(slots=True)
+class F1:
+    """Positive F1 (MinMo): a decision counts if an event lies within ``tolerance_s`` of it."""
+
+    tolerance_s: float
+    n_matched: int = 0
+    n_decisions: int = 0
+    n_events: int = 0
+
+    def add(self, events: Sequence[float], decisions: Sequence[float]) -> None:
+        """Score one recording; every event takes the first free decision near it."""
+        free = sorted(decisions)
+        self.n_events += len(events)
+        self.n_decisions += len(free)
+        for event_s in sorted(events):
+            near = [t for t in free if abs(t - event_s) <= self.tolerance_s + _EPS_S]
+            if near:
+                free.remove(near[0])
+                self.n_matched += 1
+
+    @property
+    def value(self) -> float | None:
+        """Return the score; None without events."""
+        n = self.n_events + self.n_decisions
+        return 2.0 * self.n_matched / n if self.n_events else None
+
+
+def f1_at_steps() -> dict[int, F1]:
+    """Return a score by K that accepts what lies within K steps of 80 ms."""
+    return {k: F1(k * STEP_S) for k in (1, 5, 10)}
 
 
 @dataclass(slots=True)
@@ -50,7 +89,7 @@ class _Shipped:
     n_truncated: int = 0
 
     def add(self, truth: TurnTruth, ends: Sequence[float]) -> None:
-        found = judged(truth, ends)
+        found = place_decisions(truth, ends)
         self.n_holds += len(truth.holds) + found.n_elsewhere
         self.n_cut += len(found.cut_holds) + found.n_elsewhere
         self.n_elsewhere += found.n_elsewhere
@@ -80,7 +119,7 @@ class _Takeover:
 
     def add(self, truth: TurnTruth, ends: Sequence[float]) -> None:
         shortest_s, longest_s = TAKEOVER_PAUSE_S
-        found = judged(truth, ends)
+        found = place_decisions(truth, ends)
         for hold in truth.holds:
             if shortest_s <= hold.seconds <= longest_s:
                 self.n_pauses += 1
@@ -99,11 +138,13 @@ class TurnScores:
         self._has_shipped = False
         self._takeover = _Takeover()
         self._f1 = f1_at_steps()
-        self._anchored = Anchored()
-        self._calibration = Calibration()
+        self._anchored = AnchoredRates()
+        self._said: list[float] = []
+        self._was_true: list[bool] = []
         self._swept: list[list[ScoredClip]] = []
 
     def add(self, truth: TurnTruth, found: tuple[Silence, ...], trace: TurnTrace) -> None:
+        """Score one clip with the silences that were heard in it."""
         for i, scores in enumerate(trace.scores):
             if i == len(self._swept):
                 self._swept.append([])
@@ -134,9 +175,11 @@ class TurnScores:
                 continue
             for score in scores:
                 if silence.start_s <= score.at_s < until_s:
-                    self._calibration.add(score.p, is_end)
+                    self._said.append(score.p)
+                    self._was_true.append(is_end)
 
     def row(self) -> Row:
+        """Return the turn's columns; None where nothing was measured."""
         return {**self._eot_bench(), **self._shipped_row(), **self._event_row()}
 
     def _eot_bench(self) -> Row:
@@ -174,7 +217,7 @@ class TurnScores:
     def _fewest_cuts(self, sweeps: Sequence[Sweep], budget_s: float) -> Value:
         points = [point for sweep in sweeps if (point := sweep.fewest_cuts(budget_s))]
         if points:
-            return PERCENT * min(points, key=_cut_rate).cut_rate
+            return 100.0 * min(point.cut_rate for point in points)
         mine = self._shipped
         if sweeps or not mine.latencies_s or float(np.mean(mine.latencies_s)) > budget_s:
             return None
@@ -185,41 +228,38 @@ class TurnScores:
         has = self._has_shipped
         row: Row = {
             "cut_percent": share_percent(mine.n_cut, mine.n_holds) if has else None,
-            "cut_percent_95": shares_text(mine.n_cut, mine.n_holds) if has else None,
-            "cut_inserted": _of(*mine.by_kind[True]) if has else None,
-            "cut_natural": _of(*mine.by_kind[False]) if has else None,
+            "cut_percent_95": interval_text(mine.n_cut, mine.n_holds) if has else None,
+            "cut_inserted": of_text(*mine.by_kind[True]) if has else None,
+            "cut_natural": of_text(*mine.by_kind[False]) if has else None,
             "cut_elsewhere": mine.n_elsewhere if has else None,
-            "ends_found": _of(len(mine.latencies_s), mine.n_ends) if has else None,
+            "ends_found": of_text(len(mine.latencies_s), mine.n_ends) if has else None,
             "end_latency_p50_ms": ms(percentile(mine.latencies_s, 50)),
             "end_latency_p95_ms": ms(percentile(mine.latencies_s, 95)),
-            "truncated_taken": _of(len(mine.waits_s), mine.n_truncated) if has else None,
+            "truncated_taken": of_text(len(mine.waits_s), mine.n_truncated) if has else None,
             "truncated_wait_p50_ms": ms(percentile(mine.waits_s, 50)),
         }
         for language, theirs in sorted(self._by_language.items()):
-            row[f"cut_{language}"] = _of(theirs.n_cut, theirs.n_holds)
+            row[f"cut_{language}"] = of_text(theirs.n_cut, theirs.n_holds)
             row[f"end_latency_{language}_p50_ms"] = ms(percentile(theirs.latencies_s, 50))
         return row
 
     def _event_row(self) -> Row:
         takeover, anchored = self._takeover, self._anchored
+        latencies_s = takeover.latencies_s
         return {
             **{f"assistant_turn_f1_at_{k}": f1.value for k, f1 in self._f1.items()},
             "takeover_in_pauses_percent": share_percent(
                 takeover.n_taken_in_pauses, takeover.n_pauses
             ),
-            "takeover_in_pauses_95": shares_text(takeover.n_taken_in_pauses, takeover.n_pauses),
+            "takeover_in_pauses_95": interval_text(takeover.n_taken_in_pauses, takeover.n_pauses),
             "takeover_after_turns_percent": share_percent(
                 len(takeover.latencies_s), takeover.n_turns
             ),
-            "takeover_latency_mean_ms": ms(_mean(takeover.latencies_s)),
-            "end_recall": _share(anchored.n_found, anchored.n_events),
-            "end_false_positives": _share(anchored.n_false, anchored.n_negatives),
-            "end_calibration_error": self._calibration.error,
+            "takeover_latency_mean_ms": ms(float(np.mean(latencies_s)) if latencies_s else None),
+            "end_recall": anchored.recall,
+            "end_false_positives": anchored.false_positive_rate,
+            "end_calibration_error": calibration_error(self._said, self._was_true),
         }
-
-
-def _cut_rate(point: OperatingPoint) -> float:
-    return point.cut_rate
 
 
 def _latency_row(
@@ -236,27 +276,3 @@ def _latency_row(
         f"latency_{at}_p50_ms": ms(p50_s),
         f"point_{at}": point,
     }
-
-
-def ms(seconds: float | None) -> float | None:
-    return None if seconds is None else MS * seconds
-
-
-def shares_text(n_hits: int, n: int) -> str | None:
-    """95 % interval in percent; None of nothing."""
-    interval = wilson(n_hits, n)
-    if interval is None:
-        return None
-    return f"{PERCENT * interval[0]:.0f}-{PERCENT * interval[1]:.0f}"
-
-
-def _of(n_hits: int, n: int) -> str | None:
-    return f"{n_hits} of {n}" if n else None
-
-
-def _share(n_hits: int, n: int) -> float | None:
-    return n_hits / n if n else None
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if values else None

@@ -26,12 +26,12 @@ from torch.nn import functional
 
 from audio_io.frames import Samples
 from model.duplex.outcomes import USER_FLOOR, Outcome
+from model.duplex.scoring import calibration_error
 from model.errors import WeightsError
 from model.training.duplex.data.dataset import clip_names
 from model.training.duplex.data.heard_clips import Heard, recall
 from model.training.duplex.data.records import DataError
 from model.training.duplex.network.operating_points import (
-    calibration_error,
     fit_temperature,
     negative_log_likelihood,
 )
@@ -297,7 +297,7 @@ def _last_logits(head: DuplexHead, batch: Sequence[Example]) -> Tensor:
 def _error(logits: Logits, truth: Truth, temperature: float) -> float:
     powers = np.exp(logits / temperature - (logits / temperature).max(axis=1, keepdims=True))
     p = powers[:, _END] / powers.sum(axis=1)
-    return calibration_error(p, truth == _END)
+    return calibration_error(p, truth == _END) or 0.0
 
 
 HEARD = "heard"

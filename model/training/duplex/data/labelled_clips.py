@@ -1,11 +1,8 @@
-"""Moments that people marked in use ("cut me off", "ignored me") as labelled clips.
+"""Recordings that people labelled: the tests, and the bad moments that were marked in use.
 
-A mark tells what was wrong, not always what would have been right: where that is open nothing is
-asked. Knows no window.
-
-The labelled tests as clips of their own split: to look at while training, never to learn from.
-
-Reads ``turns/labels.jsonl`` and ``bargein/labels.jsonl``. Knows no scores.
+Tests are clips of their own split: to look at while training, never to learn from. A mark ("cut me
+off", "ignored me") tells what was wrong, not always what would have been right: where that is open
+nothing is asked.
 """
 
 from __future__ import annotations
@@ -13,14 +10,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from audio_io.frames import ENGINE_RATE_HZ, frozen
+from model.duplex.labels import (
+    OverlapEvent,
+    OverlapScene,
+    Seconds,
+    Text,
+    TurnClip,
+    read_channels,
+    read_overlaps,
+    read_turns,
+)
 from model.duplex.lexicon import Lexicon, is_backchannel, of_text
 from model.duplex.offline import FRAME
 from model.duplex.outcomes import NOT_SCORED, Outcome
+from model.files.records import read_json
 from model.training.duplex.data.conversation_scenes import (
     EVENT_TAIL_S,
     LISTENING_S,
@@ -29,8 +39,7 @@ from model.training.duplex.data.conversation_scenes import (
 )
 from model.training.duplex.data.dataset import MARKED
 from model.training.duplex.data.heard_clips import Heard
-from model.training.duplex.data.recordings import TEST_LABELS, read_channels
-from model.training.duplex.data.records import DataError, Record, read_record, read_records
+from model.training.duplex.data.records import DataError
 from model.training.duplex.data.scene import STEP_S, Label, Scene, Span, Truth
 
 _ECHO_TAIL_S = 0.3  # the far end is heard this much longer than it plays
@@ -46,49 +55,30 @@ class LabelledTest:
     """One recording of the tests."""
 
     id: str
-    path: Path
-    record: Record
-    is_overlap: bool
+    clip: TurnClip | OverlapScene
 
     def scene(self) -> Scene:
-        """Reads the sound. Raises DataError."""
-        return _overlap(self) if self.is_overlap else _turn(self)
+        """Return it with its sound. Raises LabelsError."""
+        return _overlap(self.clip) if isinstance(self.clip, OverlapScene) else _turn(self.clip)
 
 
-def read_tests(folder: Path) -> Iterator[LabelledTest]:
-    """Those that are there. Raises DataError."""
-    for labels in TEST_LABELS:
-        if not (folder / labels).is_file():
-            continue
-        for record in read_records(folder / labels):
-            path = folder / record.text("path")
-            if not path.is_file():
-                raise DataError(f'{record.where}: key "path": {path} is missing')
-            is_overlap = labels == TEST_LABELS[1]
-            yield LabelledTest(f"test-{record.text('id')}", path, record, is_overlap)
+def read_tests(folder: Path) -> tuple[LabelledTest, ...]:
+    """Return those that are there. Raises LabelsError."""
+    clips = (*read_turns(folder), *read_overlaps(folder))
+    return tuple(LabelledTest(f"test-{clip.name}", clip) for clip in clips)
 
 
-def _turn(test: LabelledTest) -> Scene:
-    record = test.record
+def _turn(clip: TurnClip) -> Scene:
     labels: list[Label] = []
-    start_s = 0.0
-    for event in record.objects("events"):
-        match event.text("event"):
-            case "speech_start":
-                start_s = event.seconds("t")
-            case "end_of_turn":
-                end_s = event.seconds("t")
-                labels.append(Label(Span(start_s, end_s), Outcome.HOLD))
-                labels.append(Label(Span(end_s, end_s + LISTENING_S), Outcome.END_OF_TURN))
-            case "incomplete_stop":
-                stuck_s = event.seconds("t") + STUCK_S
-                labels.append(Label(Span(start_s, stuck_s), Outcome.HOLD))
-            case _:
-                pass
-    microphone = read_channels(test.path, 1)[0]
+    if clip.end_s is None:
+        labels.append(Label(Span(clip.start_s, clip.stop_s + STUCK_S), Outcome.HOLD))
+    else:
+        labels.append(Label(Span(clip.start_s, clip.end_s), Outcome.HOLD))
+        labels.append(Label(Span(clip.end_s, clip.end_s + LISTENING_S), Outcome.END_OF_TURN))
+    microphone = frozen(read_channels(clip.path, 1)[0])
     return Scene(
-        kind=record.text("kind"),
-        language=record.text("lang"),
+        kind=clip.kind,
+        language=clip.language,
         microphone=microphone,
         loudspeaker=frozen(np.zeros_like(microphone)),
         agent=(),
@@ -96,48 +86,44 @@ def _turn(test: LabelledTest) -> Scene:
         labels=tuple(labels),
         one_turn=True,
         recognizer="en",
-        speakers=(record.text("speaker"),),
-        sources=(record.text("source_id"),),
-        licences=(record.text("licence"),),
+        speakers=(clip.speaker,),
+        sources=(clip.source,),
+        licences=(clip.licence,),
     )
 
 
-def _overlap(test: LabelledTest) -> Scene:
+def _overlap(clip: OverlapScene) -> Scene:
     """Without a far end a reply is being played on headphones, unless the user takes a turn."""
-    record = test.record
-    microphone, loudspeaker = read_channels(test.path, 2)
-    far = record.child("far")
-    times = [t for pair in far.spans("segments") for t in pair] if far else []
+    microphone, loudspeaker = read_channels(clip.path, 2)
     agent: tuple[Span, ...] = ()
-    if times:
-        agent = (Span(min(times), max(times) + _ECHO_TAIL_S),)
-    elif record.text("category") != "near_only":
+    if clip.far is not None:
+        agent = (Span(clip.far.start_s, clip.far.end_s + _ECHO_TAIL_S),)
+    elif clip.category != "near_only":
         agent = (Span(0.0, _WHOLE_SCENE_S),)
     labels = [Label(span, Outcome.NOISE) for span in agent]
-    for event in record.objects("events"):
+    for event in clip.events:
         labels.extend(_event_labels(event))
     return Scene(
-        kind=record.text("category"),
-        language=record.text("lang"),
-        microphone=microphone,
-        loudspeaker=loudspeaker,
+        kind=clip.category,
+        language=clip.language,
+        microphone=frozen(microphone),
+        loudspeaker=frozen(loudspeaker),
         agent=agent,
         agent_words=(),
         labels=tuple(labels),
         one_turn=False,
         recognizer="en",
         speakers=("test",),
-        sources=(record.text("id"),),
+        sources=(clip.name,),
         licences=("of its parts",),
     )
 
 
-def _event_labels(event: Record) -> Iterator[Label]:
-    onset_s, end_s = event.seconds("onset"), event.seconds("end")
-    kind = event.text("event")
-    if kind in _OVERLAP_EVENTS:
-        yield Label(Span(onset_s, end_s + EVENT_TAIL_S), _OVERLAP_EVENTS[kind])
-    elif kind == "user_turn":
+def _event_labels(event: OverlapEvent) -> Iterator[Label]:
+    onset_s, end_s = event.onset_s, event.end_s
+    if event.kind in _OVERLAP_EVENTS:
+        yield Label(Span(onset_s, end_s + EVENT_TAIL_S), _OVERLAP_EVENTS[event.kind])
+    elif event.kind == "user_turn":
         yield Label(Span(onset_s, end_s), Outcome.HOLD)
         yield Label(Span(end_s, end_s + LISTENING_S), Outcome.END_OF_TURN)
     else:
@@ -147,7 +133,6 @@ def _event_labels(event: Record) -> Iterator[Label]:
 SOUND, LABEL = "sound.flac", "label.json"
 CUT_ME_OFF, IGNORED_ME = "cut_me_off", "ignored_me"
 
-_FORMAT = 1
 _FRAMES_A_SECOND = ENGINE_RATE_HZ // FRAME
 _PAUSE_S = 3.0  # the pause that was taken for an end is not longer than the longest wait
 _OVERLAP_S = 3.0  # what was taken for an interruption began at most so long before the decision
@@ -173,7 +158,7 @@ class MarkedClip:
     agent: tuple[Span, ...]
 
     def scene(self) -> Scene:
-        """Reads the sound; its labels come from ``truth_of_mark``. Raises DataError."""
+        """Return it with its sound; labels come from ``with_marked_truth``. Raises LabelsError."""
         microphone, loudspeaker = read_channels(self.sound, 2)
         return Scene(
             kind=self.kind,
@@ -191,33 +176,37 @@ class MarkedClip:
         )
 
 
+class _MarkFile(msgspec.Struct, frozen=True):
+    format: Literal[1]
+    kind: Literal["cut_me_off", "ignored_me"]
+    marked_s: Seconds
+    language: Text
+    agent: tuple[tuple[Seconds, Seconds], ...]
+    decision_s: Seconds | None = None
+
+
 def read_marked(folder: Path) -> Iterator[MarkedClip]:
-    """In the order of their names. Raises DataError."""
+    """Yield the moments in the order of their names. Raises DataError."""
     if not folder.is_dir():
         raise DataError(f"{folder}: is no folder; give the folder of marked moments to --marked")
     for label in sorted(folder.glob(f"*/{LABEL}")):
-        record = read_record(label)
-        if record.values.get("format") != _FORMAT:
-            raise DataError(f'{label}: key "format" must be {_FORMAT}; remove that folder')
-        kind = record.text("kind")
-        if kind not in (CUT_ME_OFF, IGNORED_ME):
-            raise DataError(f'{label}: key "kind" must be {CUT_ME_OFF} or {IGNORED_ME}')
+        mark = read_json(label, _MarkFile, DataError, remedy="correct it or remove its folder")
         sound = label.with_name(SOUND)
         if not sound.is_file():
             raise DataError(f"{sound} is missing; remove its folder")
         yield MarkedClip(
             id=f"marked-{label.parent.name.replace('.', '-')}",
             sound=sound,
-            kind=kind,
-            marked_s=record.seconds("marked_s"),
-            decision_s=record.seconds_or_none("decision_s"),
-            language=record.text("language"),
-            agent=tuple(Span(*span) for span in record.spans("agent")),
+            kind=mark.kind,
+            marked_s=mark.marked_s,
+            decision_s=mark.decision_s,
+            language=mark.language,
+            agent=tuple(Span(*span) for span in mark.agent),
         )
 
 
 def with_marked_truth(clip: MarkedClip, heard: Heard, lexicons: Mapping[str, Lexicon]) -> Heard:
-    """``heard`` with what the mark says about it."""
+    """Return ``heard`` with what the mark says about it."""
     outcomes = np.full(len(heard.truth.outcomes), NOT_SCORED, np.int8)
     if clip.kind == IGNORED_ME:
         _label_ignored(clip, heard, outcomes)

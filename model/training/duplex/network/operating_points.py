@@ -1,34 +1,45 @@
-"""What probabilities are worth once somebody acts on them: cut-offs, latencies, false stops.
+"""Operating points of a trained network: one temperature, and thresholds within budgets.
 
-Pauses are scored by the rule of eot-bench: the sweep over threshold, delay and timeout, least mean
-latency within a budget of false cut-offs. Overlaps are scored by event (TurnBench's rule: recall,
-false positives, median latency). Knows no network; times are on the detector's clock.
-
-Do probabilities mean what they say? One temperature for a network's logits (Guo et al. 2017).
-
-Knows no network, no clip, no threshold.
+Ends and interruptions are scored as the bench scores them (``model.duplex.scoring``); times are on
+the predictor's own clock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from model.duplex.outcomes import Outcome
 from model.duplex.overlap_policy import SHORT_MS
-from model.duplex.predictor_card import EndpointingPoint, OverlapPoint
+from model.duplex.predictor_card import OverlapPoint
+from model.duplex.scoring import (
+    THRESHOLDS,
+    AnchoredRates,
+    Hold,
+    OperatingPoint,
+    Score,
+    ScoredClip,
+    Silence,
+    Span,
+    Sweep,
+    TurnTruth,
+)
 from model.training.duplex.data.dataset import Clip
 from model.training.duplex.network.batches import STEP_MS, Floats, is_followed, runs, silence_ms
 
-N_BINS = 15
 _TEMPERATURES = np.geomspace(0.25, 8.0, 241)  # steps of 1.5 %
+_ABOUT_AS_QUICK = 1.03
+_LEAST_HOLD_P, _LEAST_CUT_P = 0.3, 0.5  # however few backchannels there were to measure
+_LEAST_RESUME_P, _MOST_RESUME_P = 0.5, 0.95
+_HYSTERESIS = 0.15  # a probability that wavers must not hold and let go by turns
+_FRAME_S = 0.01
 
 
 def fit_temperature(logits: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> float:
-    """The temperature of highest likelihood; 1.0 for no data.
+    """Return the temperature of highest likelihood (Guo et al. 2017); 1.0 for no data.
 
     ``logits``: (n, classes), ``truth``: (n,) rows of the classes that were true.
     """
@@ -41,46 +52,11 @@ def fit_temperature(logits: npt.NDArray[np.float32], truth: npt.NDArray[np.int64
 def negative_log_likelihood(
     logits: npt.NDArray[np.float32], truth: npt.NDArray[np.int64], temperature: float
 ) -> float:
-    """Mean, in nats."""
+    """Return the mean in nats."""
     scaled = logits.astype(np.float64) / temperature
     scaled -= scaled.max(axis=1, keepdims=True)
     log_sums = np.log(np.exp(scaled).sum(axis=1))
     return float(np.mean(log_sums - scaled[np.arange(len(truth)), truth]))
-
-
-def calibration_error(p: npt.NDArray[np.floating], happened: npt.NDArray[np.bool_]) -> float:
-    """Expected calibration error: |said - happened| over bins of equal width, weighted by size."""
-    if not len(p):
-        return 0.0
-    bins = np.minimum((p * N_BINS).astype(int), N_BINS - 1)
-    said = np.bincount(bins, p, N_BINS)
-    true = np.bincount(bins, happened, N_BINS)
-    return float(np.abs(said - true).sum() / len(p))
-
-
-THRESHOLDS = np.concatenate([np.linspace(0.02, 0.96, 48), [0.97, 0.98, 0.985, 0.99, 0.995]])
-DELAYS_MS = (200.0, 280.0, 360.0, 440.0, 520.0, 680.0, 840.0)  # before, it may be a consonant
-TIMEOUTS_MS = (800.0, 1000.0, 1200.0, 1600.0, 2000.0, 2500.0, 3000.0)
-_ABOUT_AS_QUICK = 1.03
-_LEAST_HOLD_P, _LEAST_CUT_P = 0.3, 0.5  # however few backchannels there were to measure
-_LEAST_RESUME_P, _MOST_RESUME_P = 0.5, 0.95
-_HYSTERESIS = 0.15  # a probability that wavers must not hold and let go by turns
-LEAST_HOLD_MS = 200.0  # shorter gaps belong to fluent speech
-TIMER_MS = tuple(np.arange(200.0, 3001.0, 40.0))
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """A silence of the user's turn.
-
-    Attributes:
-        silence_ms: (n,) at every step of it.
-        p_end: (n,) what the network said.
-    """
-
-    is_end: bool
-    silence_ms: Floats
-    p_end: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,34 +68,33 @@ class Overlap:
 
     @property
     def seconds(self) -> float:
+        """Return how long it lasts."""
         return len(self.p_interruption) * STEP_MS / 1000.0
 
 
-@dataclass(frozen=True, slots=True)
-class EndScore:
-    """Of one operating point; ``false_cut_offs`` is a share of the holds."""
+def pauses_of(clip: Clip, p: Floats) -> Iterable[ScoredClip]:
+    """Yield each pause as a clip of its own that begins with its silence. ``p``: (t, 5).
 
-    point: EndpointingPoint
-    false_cut_offs: float
-    latency_ms: float
-
-
-def pauses_of(clip: Clip, p: Floats) -> Iterable[Pause]:
-    """``p``: (t, 5). A pause is an end if its last step is one; a hold if speech goes on after it.
-
-    A turn that was given up is neither.
+    A pause is an end if its last step is one; a hold if speech goes on after it. A turn that was
+    given up is neither.
     """
     quiet_ms = silence_ms(clip.features)
     asked = np.isin(clip.outcomes, (Outcome.HOLD, Outcome.END_OF_TURN))
     for run in runs((quiet_ms > 0.0) & asked & ~clip.is_overlap):
-        is_end = bool(clip.outcomes[run.stop - 1] == Outcome.END_OF_TURN)
-        goes_on = run.stop < len(quiet_ms) and quiet_ms[run.stop] <= 0.0
-        if is_end or (goes_on and quiet_ms[run].max() >= LEAST_HOLD_MS):
-            yield Pause(is_end, quiet_ms[run], p[run, Outcome.END_OF_TURN])
+        at_s = quiet_ms[run].astype(np.float64) / 1000.0
+        scores = tuple(map(Score, at_s.tolist(), p[run, Outcome.END_OF_TURN].tolist()))
+        if clip.outcomes[run.stop - 1] == Outcome.END_OF_TURN:
+            truth = TurnTruth(clip.language, (), 0.0, 0.0, float(at_s.max()))
+            yield ScoredClip(truth, (Silence(0.0, np.inf, 0.0),), scores)
+            continue
+        hold = Hold(0.0, float(at_s.max()) + _FRAME_S)  # the voice comes back in a later frame
+        if run.stop < len(quiet_ms) and quiet_ms[run.stop] <= 0.0 and hold.is_scored:
+            truth = TurnTruth(clip.language, (hold,), None, np.inf, hold.end_s)
+            yield ScoredClip(truth, (Silence(0.0, hold.seconds, 0.0),), scores)
 
 
 def overlaps_of(clip: Clip, p: Floats) -> Iterable[Overlap]:
-    """Stretches of one outcome while the assistant speaks. ``p``: (t, 5).
+    """Yield stretches of one outcome while the assistant speaks. ``p``: (t, 5).
 
     p_interruption counts only while a voice is followed, as it does in a conversation.
     """
@@ -129,74 +104,33 @@ def overlaps_of(clip: Clip, p: Floats) -> Iterable[Overlap]:
             yield Overlap(outcome, p_stop[run])
 
 
-def sweep(pauses: Sequence[Pause]) -> list[EndScore]:
-    """All operating points; empty without both holds and ends."""
-    holds = [pause for pause in pauses if not pause.is_end]
-    ends = [pause for pause in pauses if pause.is_end]
-    if not holds or not ends:
-        return []
-    scores: list[EndScore] = []
-    longest_ms = np.array([pause.silence_ms.max() for pause in holds])
-    for delay_ms in DELAYS_MS:
-        hold_peaks, end_peaks = _Peaks(holds, delay_ms), _Peaks(ends, delay_ms)
-        for threshold in THRESHOLDS:
-            in_holds = np.isfinite(hold_peaks.first_ms(threshold))
-            in_ends_ms = end_peaks.first_ms(threshold)
-            for timeout_ms in TIMEOUTS_MS:
-                point = EndpointingPoint(float(threshold), delay_ms, timeout_ms)
-                cut = float(np.mean(in_holds | (longest_ms >= timeout_ms)))
-                latency_ms = float(np.mean(np.minimum(in_ends_ms, timeout_ms)))
-                scores.append(EndScore(point, cut, latency_ms))
-    return scores
+def best_within(points: Sequence[OperatingPoint], budget: float) -> OperatingPoint | None:
+    """Return the least latency with at most ``budget`` of the holds cut; else the fewest cuts.
 
-
-class _Peaks:
-    """Highest p so far at every step of some pauses, so that a threshold is one comparison."""
-
-    def __init__(self, pauses: Sequence[Pause], delay_ms: float) -> None:
-        n_steps = max(len(pause.p_end) for pause in pauses)
-        self._p = np.full((len(pauses), n_steps), -1.0, np.float32)
-        self._silence_ms = np.full((len(pauses), n_steps), np.inf, np.float32)
-        for row, pause in enumerate(pauses):
-            asked = np.where(pause.silence_ms >= delay_ms, pause.p_end, -1.0)
-            self._p[row, : len(asked)] = asked
-            self._silence_ms[row, : len(asked)] = pause.silence_ms
-
-    def first_ms(self, threshold: float) -> Floats:
-        """Silence at which p first reaches ``threshold``; inf: never."""
-        return np.where(self._p >= threshold, self._silence_ms, np.inf).min(axis=1)
-
-
-def best_within(scores: Sequence[EndScore], budget: float) -> EndScore | None:
-    """Least latency with at most ``budget`` false cut-offs; where none is, the fewest.
-
-    Of those about as quick the most careful one.
+    Of those about as quick it is the most careful one.
     """
-    if not scores:
+    if not points:
         return None
-    allowed = [score for score in scores if score.false_cut_offs <= budget]
+    allowed = [point for point in points if point.cut_rate <= budget]
     if not allowed:
-        return min(scores, key=lambda score: (score.false_cut_offs, score.latency_ms))
-    limit_ms = _ABOUT_AS_QUICK * min(score.latency_ms for score in allowed)
-    quick = [score for score in allowed if score.latency_ms <= limit_ms]
-    return min(quick, key=lambda score: (score.false_cut_offs, -score.point.end_p))
+        return min(points, key=lambda point: (point.cut_rate, point.mean_latency_s))
+    limit_s = _ABOUT_AS_QUICK * min(point.mean_latency_s for point in allowed)
+    quick = [point for point in allowed if point.mean_latency_s <= limit_s]
+    return min(quick, key=lambda point: (point.cut_rate, -(point.threshold or 0.0)))
 
 
-def timer_latency_ms(pauses: Sequence[Pause], budget: float) -> float | None:
-    """The same for a plain silence timer; None: no timer of up to 3 s keeps the budget."""
-    longest_ms = np.array([pause.silence_ms.max() for pause in pauses if not pause.is_end])
-    if not len(longest_ms):
-        return None
-    kept = [ms for ms in TIMER_MS if np.mean(longest_ms >= ms) <= budget]
-    return float(min(kept)) if kept else None
+def timer_latency_ms(pauses: Sequence[ScoredClip], budget: float) -> float | None:
+    """Return the same for a plain silence timer; None: no timer keeps the budget."""
+    point = Sweep([replace(pause, scores=()) for pause in pauses]).fastest(budget)
+    return None if point is None else 1000.0 * point.mean_latency_s
 
 
 @dataclass(frozen=True, slots=True)
 class OverlapScore:
-    """Of one threshold on p_interruption.
+    """What acting at one threshold on p_interruption comes to.
 
     Attributes:
-        recall: share of interruptions that stopped the assistant.
+        recall: share of interruptions that stopped the assistant within the bench's deadline.
         false_positives: share of backchannels that did.
         stops_per_minute: by noise, echo and other people.
         p50_ms: from onset to stop.
@@ -210,27 +144,25 @@ class OverlapScore:
 
 
 def overlap_score(overlaps: Sequence[Overlap], threshold: float) -> OverlapScore:
-    """What acting at ``threshold`` comes to."""
-    stops: dict[Outcome, list[float | None]] = {}
+    """Score every overlap as a recording of its own."""
+    rates = {outcome: AnchoredRates() for outcome in Outcome}
     noise_s = 0.0
     for overlap in overlaps:
-        reached = np.flatnonzero(overlap.p_interruption >= threshold)
-        stop_ms = STEP_MS * float(reached[0] + 1) if len(reached) else None
-        stops.setdefault(overlap.outcome, []).append(stop_ms)
+        steps = np.flatnonzero(overlap.p_interruption >= threshold)[:1]
+        stops_s = [STEP_MS * float(step + 1) / 1000.0 for step in steps]
+        is_event = overlap.outcome is Outcome.INTERRUPTION
+        events, negatives = ([0.0], []) if is_event else ([], [Span(0.0, overlap.seconds)])
+        rates[overlap.outcome].add(events, negatives, stops_s)
         noise_s += overlap.seconds if overlap.outcome is Outcome.NOISE else 0.0
-    hits = [ms for ms in stops.get(Outcome.INTERRUPTION, []) if ms is not None]
-    n_noise = sum(ms is not None for ms in stops.get(Outcome.NOISE, []))
+    found = rates[Outcome.INTERRUPTION]
+    latencies_s = found.latencies_s
     return OverlapScore(
         threshold=threshold,
-        recall=_share(stops.get(Outcome.INTERRUPTION, [])),
-        false_positives=_share(stops.get(Outcome.BACKCHANNEL, [])),
-        stops_per_minute=60.0 * n_noise / noise_s if noise_s else 0.0,
-        p50_ms=float(np.median(hits)) if hits else float("nan"),
+        recall=found.recall or 0.0,
+        false_positives=rates[Outcome.BACKCHANNEL].false_positive_rate or 0.0,
+        stops_per_minute=60.0 * rates[Outcome.NOISE].n_false / noise_s if noise_s else 0.0,
+        p50_ms=1000.0 * float(np.median(latencies_s)) if latencies_s else float("nan"),
     )
-
-
-def _share(stops: Sequence[float | None]) -> float:
-    return sum(ms is not None for ms in stops) / len(stops) if stops else 0.0
 
 
 def overlap_point(
@@ -240,7 +172,7 @@ def overlap_point(
     cut_budget: float = 0.15,
     lost: float = 0.1,
 ) -> OverlapPoint:
-    """Thresholds from budgets.
+    """Return thresholds that keep their budgets.
 
     Args:
         hold_budget: share of backchannels that may hold the reply for a moment.

@@ -13,20 +13,17 @@ import numpy as np
 from model.duplex.duplex_network import Array, probabilities
 from model.duplex.outcomes import OVERLAP, USER_FLOOR, Outcome
 from model.duplex.predictor_card import EndpointingPoint, OverlapPoint
+from model.duplex.scoring import OperatingPoint, ScoredClip, Sweep, calibration_error
 from model.training.duplex.data.dataset import Clip
 from model.training.duplex.network.batches import Bools, importance, is_followed, silence_ms
 from model.training.duplex.network.operating_points import (
-    EndScore,
     Overlap,
-    Pause,
     best_within,
-    calibration_error,
     fit_temperature,
     overlap_point,
     overlap_score,
     overlaps_of,
     pauses_of,
-    sweep,
     timer_latency_ms,
 )
 
@@ -64,7 +61,7 @@ class Steps:
         logits = self.logits[self.decides] / temperature
         powers = np.exp(logits - logits.max(axis=1, keepdims=True)) if len(logits) else logits
         p = powers[:, row] / powers.sum(axis=1) if len(logits) else logits[:, row]
-        return calibration_error(p, self.truth[self.decides] == row)
+        return calibration_error(p, self.truth[self.decides] == row) or 0.0
 
     def loss(self, temperature: float) -> float:
         """Weighted sum, in nats."""
@@ -103,13 +100,19 @@ class HeldOut:
     floor_temperature: float
     overlap_temperature: float
     loss: float
-    ends: Mapping[str, EndScore]
+    ends: Mapping[str, OperatingPoint]
     timer_ms: Mapping[str, float]
     overlap: OverlapPoint
     scores: Mapping[str, float]
 
     def endpointing(self) -> dict[str, EndpointingPoint]:
-        return {name: score.point for name, score in self.ends.items()}
+        """Return the operating points as the card holds them."""
+        return {
+            name: EndpointingPoint(
+                point.threshold or 0.0, 1000.0 * point.delay_s, 1000.0 * point.timeout_s
+            )
+            for name, point in self.ends.items()
+        }
 
 
 def held_out(clips: Sequence[Clip], logits: Mapping[str, Array]) -> HeldOut:
@@ -120,9 +123,9 @@ def held_out(clips: Sequence[Clip], logits: Mapping[str, Array]) -> HeldOut:
     weight = float(floor.weights.sum() + overlap.weights.sum())
     loss = (floor.loss(temperatures[0]) + overlap.loss(temperatures[1])) / max(weight, 1e-9)
     pauses, overlaps = events_of(clips, logits, temperatures)
-    points = sweep(pauses)
+    points = Sweep(pauses).points()
     ends = {
-        name: best_within([s for s in points if _suits(name, s.point)], budget)
+        name: best_within([point for point in points if _suits(name, point)], budget)
         or _UNKNOWN_ENDS[name]
         for name, budget in BUDGETS.items()
     }
@@ -144,17 +147,17 @@ def held_out(clips: Sequence[Clip], logits: Mapping[str, Array]) -> HeldOut:
     )
 
 
-def _suits(mode: str, point: EndpointingPoint) -> bool:
+def _suits(mode: str, point: OperatingPoint) -> bool:
     """Whether ``point`` waits as long as people expect of ``mode``, however good the network is."""
     shortest_ms, longest_ms = LEAST_WAITS_MS[mode]
-    return point.shortest_ms >= shortest_ms and point.longest_ms >= longest_ms
+    return 1000.0 * point.delay_s >= shortest_ms and 1000.0 * point.timeout_s >= longest_ms
 
 
 def events_of(
     clips: Iterable[Clip], logits: Mapping[str, Array], temperatures: tuple[float, float]
-) -> tuple[list[Pause], list[Overlap]]:
+) -> tuple[list[ScoredClip], list[Overlap]]:
     """Pauses and overlaps of all clips with the probabilities of every step."""
-    pauses: list[Pause] = []
+    pauses: list[ScoredClip] = []
     overlaps: list[Overlap] = []
     for clip in clips:
         rows = zip(logits[clip.id], clip.is_overlap, strict=True)
@@ -179,12 +182,12 @@ def _calibration(
     }
 
 
-def _of_ends(pauses: Sequence[Pause], ends: Mapping[str, EndScore]) -> dict[str, float]:
-    n_ends = sum(pause.is_end for pause in pauses)
+def _of_ends(pauses: Sequence[ScoredClip], ends: Mapping[str, OperatingPoint]) -> dict[str, float]:
+    n_ends = sum(pause.truth.end_s is not None for pause in pauses)
     scores = {"holds": float(len(pauses) - n_ends), "ends": float(n_ends)}
-    for name, score in ends.items():
-        scores[f"{name}_latency_ms"] = score.latency_ms
-        scores[f"{name}_false_cut_offs"] = score.false_cut_offs
+    for name, point in ends.items():
+        scores[f"{name}_latency_ms"] = 1000.0 * point.mean_latency_s
+        scores[f"{name}_false_cut_offs"] = point.cut_rate
     return scores
 
 
@@ -205,9 +208,9 @@ def _of_overlaps(overlaps: Sequence[Overlap], point: OverlapPoint) -> dict[str, 
 
 
 _UNKNOWN_ENDS = {
-    "eager": EndScore(EndpointingPoint(0.5, 200.0, 1600.0), 0.0, 1600.0),
-    "balanced": EndScore(EndpointingPoint(0.6, 320.0, 2000.0), 0.0, 2000.0),
-    "patient": EndScore(EndpointingPoint(0.75, 480.0, 3000.0), 0.0, 3000.0),
+    "eager": OperatingPoint(0.5, 0.2, 1.6, 0.0, 1.6, 1.6),
+    "balanced": OperatingPoint(0.6, 0.32, 2.0, 0.0, 2.0, 2.0),
+    "patient": OperatingPoint(0.75, 0.48, 3.0, 0.0, 3.0, 3.0),
 }
 """Where no pause was labelled: cautious thresholds, and the latencies of their timeouts."""
 
@@ -217,17 +220,17 @@ def lines(found: HeldOut) -> list[str]:
     rows = [
         "end of turn       p >=   after ms   latest ms   latency ms   cut-offs %   timer ms",
     ]
-    for name, score in found.ends.items():
-        point = score.point
+    for name, point in found.ends.items():
         timer = f"{found.timer_ms[name]:8.0f}" if name in found.timer_ms else "    none"
         rows.append(
-            f"  {name:<12} {point.end_p:8.3f} {point.shortest_ms:10.0f} {point.longest_ms:11.0f} "
-            f"{score.latency_ms:12.0f} {100.0 * score.false_cut_offs:12.1f}   {timer}"
+            f"  {name:<12} {point.threshold or 0.0:8.3f} {1000.0 * point.delay_s:10.0f} "
+            f"{1000.0 * point.timeout_s:11.0f} {1000.0 * point.mean_latency_s:12.0f} "
+            f"{100.0 * point.cut_rate:12.1f}   {timer}"
         )
-    point = found.overlap
+    overlap = found.overlap
     rows.append(
-        f"overlap: hold at {point.hold_p:.3f}, cut at {point.cut_p:.3f}, "
-        f"resume at {point.resume_p:.3f}; temperatures {found.floor_temperature:.2f} (floor), "
+        f"overlap: hold at {overlap.hold_p:.3f}, cut at {overlap.cut_p:.3f}, "
+        f"resume at {overlap.resume_p:.3f}; temperatures {found.floor_temperature:.2f} (floor), "
         f"{found.overlap_temperature:.2f} (overlap)"
     )
     rows += [f"  {name:<24} {value:10.4f}" for name, value in found.scores.items()]

@@ -19,9 +19,9 @@ import safetensors.numpy
 import torch
 from torch import nn
 
+from model.duplex.scoring import calibration_error
 from model.duplex.text_turn_detector import HIDDEN_SIZE, N_EXPECTATIONS
 
-_BINS = 10
 _NEWTON_STEPS = 25
 _RIDGE = 1e-3
 
@@ -64,19 +64,7 @@ def score(logits: Array, labels: Array, weights: Array | None = None) -> Scores:
     p = 1.0 / (1.0 + np.exp(-logits))
     q = np.clip(np.where(is_end, p, 1.0 - p), 1e-7, None)
     log_loss = float(-(weights * np.log(q)).sum() / weights.sum())
-    return Scores(auc, kept, log_loss, _calibration_error(p, is_end, weights))
-
-
-def _calibration_error(p: Array, is_end: npt.NDArray[np.bool_], weights: Array) -> float:
-    bins = np.minimum((p * _BINS).astype(int), _BINS - 1)
-    error = 0.0
-    for i in range(_BINS):
-        inside = bins == i
-        mass = weights[inside].sum()
-        if mass > 0:
-            gap = (weights[inside] * (p[inside] - is_end[inside])).sum() / mass
-            error += abs(gap) * mass / weights.sum()
-    return float(error)
+    return Scores(auc, kept, log_loss, calibration_error(p, is_end, weights) or 0.0)
 
 
 def stacked(columns: Array, labels: Array, weights: Array) -> npt.NDArray[np.float64]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from app.evaluation.scorecard import (
     Machine,
     Scorecard,
@@ -14,6 +16,7 @@ from app.evaluation.scorecard import (
     render,
     share_percent,
     this_machine,
+    wilson,
 )
 
 MACHINE = Machine("a processor", 2, 16.0, "3.11.7", "Linux 6")
@@ -87,3 +90,17 @@ def test_this_machine_is_described() -> None:
     machine = this_machine()
     assert machine.n_cores >= 1
     assert machine.python in machine.line()
+
+
+def test_half_of_ten_lies_between_a_quarter_and_three_quarters() -> None:
+    assert wilson(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-3)
+
+
+def test_none_of_few_is_far_from_never() -> None:
+    low, high = wilson(0, 13) or (1.0, 0.0)
+    assert low == 0.0
+    assert high == pytest.approx(0.228, abs=1e-3)
+
+
+def test_a_share_of_nothing_has_no_interval() -> None:
+    assert wilson(0, 0) is None

@@ -10,8 +10,8 @@ import pytest
 import soundfile as sf
 
 from app.evaluation.turn_taking.calls import LEAD_S, TAIL_S, read_calls
-from app.evaluation.turn_taking.labels import LabelsError
 from audio_io.frames import ENGINE_RATE_HZ
+from model.duplex.labels import LabelsError
 
 AGENT, CALLER = 0, 1
 

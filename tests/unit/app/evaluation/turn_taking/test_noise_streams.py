@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from app.evaluation.turn_taking.labels import LabelsError, NoiseClip, OverlapScene, Span
 from app.evaluation.turn_taking.noise_streams import ALONE_S, GAP_S, LOUDEST_DBFS, noise_streams
 from audio_io.frames import ENGINE_RATE_HZ, level_dbfs
+from model.duplex.labels import LabelsError, NoiseClip, OverlapScene
+from model.duplex.scoring import Span
 
 
 def clip(folder: Path, name: str, seconds: float, amplitude: float) -> NoiseClip:

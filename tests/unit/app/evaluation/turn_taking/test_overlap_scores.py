@@ -6,11 +6,9 @@ import pytest
 
 from app.evaluation.scorecard import Row
 from app.evaluation.turn_taking.detectors import OverlapTrace
-from app.evaluation.turn_taking.eot_sweep import Score
-from app.evaluation.turn_taking.labels import Span
-from app.evaluation.turn_taking.overlap_scores import OverlapScores
+from app.evaluation.turn_taking.overlap_scores import OverlapScores, OverlapTruth
 from app.evaluation.turn_taking.silences import Stop
-from app.evaluation.turn_taking.truth import OverlapTruth
+from model.duplex.scoring import Score, Span
 
 SPEAKING = Span(0.0, 60.0)
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.evaluation.turn_taking.labels import OverlapEvent, OverlapScene, Span
-from app.evaluation.turn_taking.truth import truth_of_scene
+from app.evaluation.turn_taking.overlap_scores import truth_of_scene
+from model.duplex.labels import OverlapEvent, OverlapScene
+from model.duplex.scoring import Span
 
 FAR = Span(0.5, 9.0)
 

@@ -8,10 +8,8 @@ import pytest
 
 from app.evaluation.scorecard import Row
 from app.evaluation.turn_taking.detectors import TurnTrace
-from app.evaluation.turn_taking.eot_sweep import Score
-from app.evaluation.turn_taking.silences import Silence
-from app.evaluation.turn_taking.truth import Hold, TurnTruth
-from app.evaluation.turn_taking.turn_scores import TurnScores
+from app.evaluation.turn_taking.turn_scores import F1, TurnScores, f1_at_steps
+from model.duplex.scoring import Hold, Score, Silence, TurnTruth
 
 PAUSE = Silence(2.0, 0.8, 2.0)
 END = Silence(5.0, math.inf, 2.2)
@@ -102,3 +100,33 @@ def test_probabilities_in_silences_are_compared_with_what_followed() -> None:
 
 def test_nothing_heard_is_nothing_measured() -> None:
     assert set(row().values()) == {None}
+
+
+def f1(tolerance_s: float, events: list[float], decisions: list[float]) -> float | None:
+    score = F1(tolerance_s)
+    score.add(events, decisions)
+    return score.value
+
+
+def test_a_decision_within_k_steps_counts() -> None:
+    assert f1(0.4, [2.0], [2.4]) == 1.0
+    assert f1(0.4, [2.0], [2.41]) == 0.0
+    assert f1(0.4, [2.0], [1.6]) == 1.0
+
+
+def test_decisions_too_many_and_events_missed_both_cost() -> None:
+    assert f1(0.4, [2.0, 8.0], [2.1, 5.0]) == pytest.approx(0.5)
+    assert f1(0.4, [2.0], [2.1, 2.2, 2.3]) == pytest.approx(0.5)
+
+
+def test_without_events_there_is_no_f1() -> None:
+    assert f1(0.4, [], [1.0]) is None
+    assert f1(0.4, [1.0], []) == 0.0
+
+
+def test_steps_are_80_ms() -> None:
+    assert {k: score.tolerance_s for k, score in f1_at_steps().items()} == {
+        1: pytest.approx(0.08),
+        5: pytest.approx(0.4),
+        10: pytest.approx(0.8),
+    }

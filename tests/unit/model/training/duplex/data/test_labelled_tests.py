@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from model.duplex.labels import LabelsError
 from model.duplex.outcomes import Outcome
 from model.training.duplex.data.labelled_clips import read_tests
-from model.training.duplex.data.records import DataError
 from model.training.duplex.data.scene import truth_of
 
 
@@ -74,6 +74,5 @@ def test_a_turn_without_a_reply_is_a_turn(tmp_path: Path) -> None:
 
 def test_a_bad_event_is_named(tmp_path: Path) -> None:
     record = overlap(events=[{"event": "user_interruption", "onset": -1.0, "end": 5.0}])
-    (test,) = read_tests(folder_with(tmp_path, "bargein", record, 2))
-    with pytest.raises(DataError, match=r'labels.jsonl:1, events\[0\]: key "onset"'):
-        test.scene()
+    with pytest.raises(LabelsError, match=r"labels.jsonl:1: events\[0\].onset"):
+        read_tests(folder_with(tmp_path, "bargein", record, 2))

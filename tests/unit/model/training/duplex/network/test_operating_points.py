@@ -6,20 +6,18 @@ import pytest
 from model.duplex.frame_features import N_FEATURES, feature_slices
 from model.duplex.outcomes import NOT_SCORED, Outcome
 from model.duplex.overlap_policy import SHORT_MS
+from model.duplex.scoring import Hold, Score, ScoredClip, Silence, Sweep, TurnTruth
 from model.training.duplex.data.dataset import Clip
 from model.training.duplex.network.batches import ages, episodes_of, importance, runs, silence_ms
 from model.training.duplex.network.operating_points import (
     STEP_MS,
     Overlap,
-    Pause,
     best_within,
-    calibration_error,
     fit_temperature,
     overlap_point,
     overlap_score,
     overlaps_of,
     pauses_of,
-    sweep,
     timer_latency_ms,
 )
 
@@ -27,9 +25,16 @@ SLICES = feature_slices()
 SILENCE = SLICES["turn"].start + 5
 
 
-def pause(n_steps: int, p_end: float, *, is_end: bool) -> Pause:
-    silence = STEP_MS * np.arange(1, n_steps + 1, dtype=np.float32)
-    return Pause(is_end, silence, np.full(n_steps, p_end, np.float32))
+def pause(n_steps: int, p_end: float, *, is_end: bool) -> ScoredClip:
+    steps_s = [STEP_MS * n / 1000.0 for n in range(1, n_steps + 1)]
+    scores = tuple(Score(at_s, p_end) for at_s in steps_s)
+    if is_end:
+        return ScoredClip(
+            TurnTruth("en", (), 0.0, 0.0, steps_s[-1]), (Silence(0.0, np.inf, 0.0),), scores
+        )
+    hold = Hold(0.0, steps_s[-1] + 0.01)
+    truth = TurnTruth("en", (hold,), None, np.inf, hold.end_s)
+    return ScoredClip(truth, (Silence(0.0, hold.seconds, 0.0),), scores)
 
 
 def overlap(outcome: Outcome, *p: float) -> Overlap:
@@ -53,36 +58,37 @@ def clip_of(silences_s: list[float], outcomes: list[int], *, is_overlap: bool = 
     )
 
 
-def test_a_judge_that_knows_answers_at_the_shortest_delay() -> None:
+def test_a_network_that_knows_answers_at_the_shortest_delay() -> None:
     pauses = [pause(12, 0.1, is_end=False), pause(40, 0.9, is_end=True)]
-    best = best_within(sweep(pauses), 0.05)
+    best = best_within(Sweep(pauses).points(), 0.05)
     assert best is not None
-    assert best.false_cut_offs == 0.0
-    assert best.latency_ms == 3 * STEP_MS  # the first step from 200 ms on
+    assert best.cut_rate == 0.0
+    assert best.mean_latency_s == pytest.approx(0.2)
+    assert best.threshold == pytest.approx(0.89), "the most careful of those as quick"
 
 
-def test_a_judge_that_knows_nothing_is_a_silence_timer() -> None:
+def test_a_network_that_knows_nothing_is_a_silence_timer() -> None:
     pauses = [pause(n, 0.5, is_end=False) for n in (5, 10, 15, 20)]
     pauses += [pause(40, 0.5, is_end=True)] * 4
-    best = best_within(sweep(pauses), 0.0)
+    best = best_within(Sweep(pauses).points(), 0.0)
     assert best is not None
-    assert best.latency_ms == 2000.0  # the first timeout above the longest hold of 1600 ms
-    assert timer_latency_ms(pauses, 0.0) == pytest.approx(1640.0)
+    assert best.mean_latency_s == 2.0  # the first timeout above the longest hold of 1.6 s
+    assert timer_latency_ms(pauses, 0.0) == pytest.approx(2000.0)
 
 
 def test_a_wrong_certainty_costs_a_cut_off() -> None:
     pauses = [pause(12, 0.95, is_end=False), pause(12, 0.1, is_end=False)]
     pauses += [pause(40, 0.9, is_end=True)]
-    scores = sweep(pauses)
-    quick = [s for s in scores if s.point.end_p <= 0.9 and s.point.shortest_ms == 200.0]
-    assert {s.false_cut_offs for s in quick if s.point.end_p > 0.2} >= {0.5}
-    best = best_within(scores, 0.1)
+    points = Sweep(pauses).points()
+    quick = [p for p in points if 0.2 < (p.threshold or 0.0) < 0.9 and p.delay_s == 0.2]
+    assert {point.cut_rate for point in quick} == {0.5}
+    best = best_within(points, 0.1)
     assert best is not None
-    assert best.latency_ms == 1000.0  # later than both holds
+    assert best.mean_latency_s == 1.0  # later than both holds
 
 
 def test_without_ends_there_is_nothing_to_sweep() -> None:
-    assert sweep([pause(5, 0.5, is_end=False)]) == []
+    assert Sweep([pause(5, 0.5, is_end=False)]).points() == []
     assert best_within([], 0.05) is None
 
 
@@ -91,9 +97,11 @@ def test_pauses_of_a_clip_are_holds_and_ends() -> None:
     outcomes = [0, 0, 0, 0, 0, 0, 0, 1, 1]
     p = np.tile(np.array([0.4, 0.6, 0, 0, 0], np.float32), (9, 1))
     found = list(pauses_of(clip_of(quiet, outcomes), p))
-    assert [pause.is_end for pause in found] == [False, True]  # 80 ms are fluent speech
-    assert found[0].silence_ms.max() == pytest.approx(240.0, abs=1.0)
-    assert found[0].p_end.tolist() == pytest.approx([0.6] * 3)
+    # 80 ms are fluent speech
+    assert [pause.truth.end_s for pause in found] == [None, 0.0]
+    assert found[0].silences[0].seconds == pytest.approx(0.25, abs=1e-3)
+    assert [score.at_s for score in found[0].scores] == pytest.approx([0.08, 0.16, 0.24], abs=1e-3)
+    assert [score.p for score in found[0].scores] == pytest.approx([0.6] * 3)
 
 
 def test_a_turn_that_was_given_up_is_neither_hold_nor_end() -> None:
@@ -156,13 +164,6 @@ def test_temperature_makes_overconfident_logits_honest() -> None:
     truth = np.array([rng.choice(3, p=row / row.sum()) for row in p.astype(np.float64)])
     assert fit_temperature(4.0 * logits, truth) == pytest.approx(4.0, rel=0.15)
     assert fit_temperature(logits[:0], truth[:0]) == 1.0
-
-
-def test_calibration_error_is_the_gap_between_said_and_true() -> None:
-    p = np.full(1000, 0.8)
-    happened = np.arange(1000) < 500
-    assert calibration_error(p, happened) == pytest.approx(0.3)
-    assert calibration_error(p[:0], happened[:0]) == 0.0
 
 
 def test_early_moments_of_a_pause_weigh_most() -> None:

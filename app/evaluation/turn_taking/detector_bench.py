@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.evaluation.scorecard import Row, Scorecard, with_progress
-from app.evaluation.turn_taking.calls import CallTurn, read_calls
+from app.evaluation.turn_taking.calls import read_calls
 from app.evaluation.turn_taking.detectors import (
     AnyTimer,
     Detector,
@@ -21,24 +21,21 @@ from app.evaluation.turn_taking.detectors import (
     SilenceTimer,
     VoiceActivityAlone,
 )
-from app.evaluation.turn_taking.labels import (
+from app.evaluation.turn_taking.noise_streams import noise_streams
+from app.evaluation.turn_taking.overlap_scores import OverlapScores, OverlapTruth, truth_of_scene
+from app.evaluation.turn_taking.silences import silences
+from app.evaluation.turn_taking.turn_scores import TurnScores
+from app.messages.errors import BadInputError
+from model.duplex.labels import (
     MANIFEST,
     OVERLAPS,
     TURNS,
     LabelsError,
-    NoiseClip,
-    OverlapScene,
-    TurnClip,
     read_channels,
     read_noise,
     read_overlaps,
     read_turns,
 )
-from app.evaluation.turn_taking.noise_streams import noise_streams
-from app.evaluation.turn_taking.overlap_scores import OverlapScores
-from app.evaluation.turn_taking.silences import silences
-from app.evaluation.turn_taking.truth import OverlapTruth, TurnTruth, truth_of, truth_of_scene
-from app.evaluation.turn_taking.turn_scores import TurnScores
 from model.duplex.offline import (
     CancellerFactory,
     Listener,
@@ -46,6 +43,7 @@ from model.duplex.offline import (
     RecognizerFactory,
     VadFactory,
 )
+from model.duplex.scoring import TurnTruth
 from model.duplex.smart_turn import TurnClassifier
 
 TIMERS_S = (0.5, 0.7, 1.0, 1.6)
@@ -74,16 +72,6 @@ class DuplexMakers:
     close: Callable[[], None] = lambda: None
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What the folder holds."""
-
-    turns: tuple[TurnClip, ...]
-    scenes: tuple[OverlapScene, ...]
-    noises: tuple[NoiseClip, ...]
-    calls: tuple[CallTurn, ...]
-
-
 def run_duplex(
     folder: Path,
     makers: DuplexMakers,
@@ -92,31 +80,46 @@ def run_duplex(
     only_held_out: bool = True,
     is_quiet: bool = False,
 ) -> Scorecard:
-    """One row a detector.
+    """Return one row a detector.
 
     Args:
         only_held_out: leave out noises that shipped weights may have been trained on.
 
     Raises:
-        LabelsError: bad labels or recordings, or nothing to score.
+        BadInputError: bad labels or recordings, or nothing to score.
     """
-    parts = _read(folder, only_held_out=only_held_out)
-    detectors = _detectors(makers)
-    table = _Table(detectors)
-    listener = Listener(makers.detector, makers.canceller, makers.recognizer, pass_s=PASS_S)
-    for clip in with_progress(parts.turns, "turns", is_quiet=is_quiet):
-        listening = listener.hear(read_channels(clip.path, 1)[0])
-        table.add_turn(truth_of(clip, listening.seconds), listening)
-    for call in with_progress(parts.calls, "calls", is_quiet=is_quiet):
-        table.add_turn(call.truth, listener.hear(call.mic), of_call=True)
-    for scene in with_progress(parts.scenes, "overlaps", is_quiet=is_quiet):
-        listening = listener.hear(*read_channels(scene.path, 2), one_turn=False)
-        table.add_overlap(truth_of_scene(scene, listening.seconds), listening)
-    streams = tuple(noise_streams(parts.noises, parts.scenes))
-    for stream in with_progress(streams, "noise", is_quiet=is_quiet):
-        table.add_overlap(stream.truth, listener.hear(stream.mic, stream.far, one_turn=False))
+    try:
+        table = _table(folder, makers, only_held_out=only_held_out, is_quiet=is_quiet)
+    except LabelsError as error:
+        raise BadInputError(None, "", str(error)) from error
     notes = (*_NOTES, *table.missed(makers.predictors), table.words())
     return Scorecard("duplex", command, table.rows(), notes=notes)
+
+
+def _table(folder: Path, makers: DuplexMakers, *, only_held_out: bool, is_quiet: bool) -> _Table:
+    turns, scenes, calls = read_turns(folder), read_overlaps(folder), read_calls(folder)
+    noises = read_noise(folder, scenes)
+    if not (turns or scenes or noises or calls):
+        raise LabelsError(
+            f"{folder}: holds none of {TURNS}, {OVERLAPS} and {MANIFEST} with noises or calls; "
+            "give a folder with labelled recordings"
+        )
+    scenes = tuple(scene for scene in scenes if scene.category != NEAR_ONLY)
+    noises = [clip for clip in noises if clip.is_held_out or not only_held_out]
+    table = _Table(_detectors(makers))
+    listener = Listener(makers.detector, makers.canceller, makers.recognizer, pass_s=PASS_S)
+    for clip in with_progress(turns, "turns", is_quiet=is_quiet):
+        listening = listener.hear(read_channels(clip.path, 1)[0])
+        table.add_turn(clip.truth(listening.seconds), listening)
+    for call in with_progress(calls, "calls", is_quiet=is_quiet):
+        table.add_turn(call.truth, listener.hear(call.mic), of_call=True)
+    for scene in with_progress(scenes, "overlaps", is_quiet=is_quiet):
+        listening = listener.hear(*read_channels(scene.path, 2), one_turn=False)
+        table.add_overlap(truth_of_scene(scene, listening.seconds), listening)
+    streams = tuple(noise_streams(noises, scenes))
+    for stream in with_progress(streams, "noise", is_quiet=is_quiet):
+        table.add_overlap(stream.truth, listener.hear(stream.mic, stream.far, one_turn=False))
+    return table
 
 
 _CALL_COLUMNS = (
@@ -133,19 +136,6 @@ _NOTES = (
     "call: a caller's turns in a recorded call, labelled by machine, people's own pauses",
     "false stops: given up while nobody wanted the floor; short holds: silent, then it went on",
 )
-
-
-def _read(folder: Path, *, only_held_out: bool) -> _Parts:
-    turns, scenes = read_turns(folder), read_overlaps(folder)
-    noises, calls = read_noise(folder, scenes), read_calls(folder)
-    if not (turns or scenes or noises or calls):
-        raise LabelsError(
-            f"{folder}: holds none of {TURNS}, {OVERLAPS} and {MANIFEST} with noises or calls; "
-            "give a folder with labelled recordings"
-        )
-    spoken_over = tuple(scene for scene in scenes if scene.category != NEAR_ONLY)
-    kept = tuple(clip for clip in noises if clip.is_held_out or not only_held_out)
-    return _Parts(turns, spoken_over, kept, calls)
 
 
 def _detectors(makers: DuplexMakers) -> tuple[Detector, ...]:

@@ -10,8 +10,8 @@ import pytest
 import soundfile as sf
 
 from app.evaluation.scorecard import Row, render
-from app.evaluation.turn_taking.bench import DuplexMakers, run_duplex
-from app.evaluation.turn_taking.labels import LabelsError
+from app.evaluation.turn_taking.detector_bench import DuplexMakers, run_duplex
+from app.messages.errors import BadInputError
 from audio_io.frames import ENGINE_RATE_HZ as RATE_HZ
 from audio_io.frames import Samples, UserFrame
 from model.types import AgentState, DuplexPrediction
@@ -179,6 +179,6 @@ def test_noises_that_may_have_been_trained_on_are_left_out_unless_asked_for(tmp_
 
 
 def test_a_folder_without_any_part_is_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(LabelsError, match="holds none of") as caught:
+    with pytest.raises(BadInputError, match="holds none of") as caught:
         scores(tmp_path)
     assert "\n" not in str(caught.value)

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from app.evaluation.turn_taking.eot_sweep import Score, ScoredClip, Sweep
-from app.evaluation.turn_taking.silences import Silence
-from app.evaluation.turn_taking.truth import Hold, TurnTruth, judged
+from model.duplex.scoring import (
+    Hold,
+    Score,
+    ScoredClip,
+    Silence,
+    Sweep,
+    TurnTruth,
+    middle_95,
+    place_decisions,
+    resample_counts,
+)
 
 PAUSE = Silence(2.0, 1.2, 2.0)
 END = Silence(5.0, math.inf, 1.8)
@@ -96,9 +105,21 @@ def test_the_interval_holds_the_point_and_has_no_width_for_one_clip() -> None:
 
 
 @pytest.mark.parametrize("wait_s", [0.5, 1.0, 1.5])
-def test_the_sweep_judges_decisions_as_the_shipped_point_is_judged(wait_s: float) -> None:
+def test_the_sweep_places_decisions_as_those_of_the_shipped_point_are_placed(wait_s: float) -> None:
     ends = [s.start_s + wait_s for s in (PAUSE, END) if s.seconds >= wait_s]
-    found = judged(TRUTH, ends)
+    found = place_decisions(TRUTH, ends)
     point = Sweep([clip()]).fewest_cuts(wait_s)
     assert point is not None
     assert point.cut_rate == len(found.cut_holds)
+
+
+def test_resamples_draw_as_many_as_there_are_and_repeat_exactly() -> None:
+    counts = resample_counts(7)
+    assert (counts.sum(axis=1) == 7).all()
+    assert np.array_equal(counts, resample_counts(7))
+
+
+def test_the_middle_leaves_out_both_tails_and_what_is_not_finite() -> None:
+    values = np.array([*range(101), np.inf, np.nan], np.float64)
+    assert middle_95(values) == pytest.approx((2.5, 97.5))
+    assert middle_95(np.array([np.inf])) is None

@@ -12,14 +12,14 @@ import soundfile as sf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.evaluation.turn_taking.labels import (
+from model.duplex.labels import (
     LabelsError,
-    Span,
     read_channels,
     read_noise,
     read_overlaps,
     read_turns,
 )
+from model.duplex.scoring import Hold, Span
 
 TURN: dict[str, object] = {
     "id": "a",
@@ -57,8 +57,8 @@ def folder_with(folder: Path, kind: str, record: object) -> Path:
 
 def test_a_turn_has_its_pauses_and_its_end(tmp_path: Path) -> None:
     (clip,) = read_turns(folder_with(tmp_path, "turns", TURN))
-    assert clip.pauses == (Span(0.5, 0.9),)
-    assert clip.is_inserted == (True,)
+    assert clip.pauses == (Hold(0.5, 0.9, is_inserted=True),)
+    assert clip.start_s == 0.2
     assert clip.end_s == clip.stop_s == 1.5
 
 
@@ -83,8 +83,10 @@ def test_a_scene_has_its_far_end_and_events(tmp_path: Path) -> None:
         ({"events": "none"}, "events"),
         ({"events": []}, "events"),
         ({"events": [{"event": "pause", "start": 2.0, "end": 1.0, "inserted_s": 0}]}, "end"),
-        ({"events": [{"event": "end_of_turn", "t": -1.0}]}, '"t"'),
-        ({"events": [{"event": "end_of_turn", "t": True}]}, '"t"'),
+        ({"events": [{"event": "end_of_turn", "t": -1.0}]}, "events[0].t"),
+        ({"events": [{"event": "end_of_turn", "t": True}]}, "events[0].t"),
+        ({"events": [{"event": "end_of_turn"}]}, "events[0].t"),
+        ({"events": [{"event": "applause", "t": 1.0}]}, "events[0].event"),
     ],
 )
 def test_bad_turn_labels_give_one_line_with_file_and_key(
@@ -118,7 +120,7 @@ def test_a_part_that_is_missing_holds_nothing(tmp_path: Path) -> None:
 
 def test_labels_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "bargein" / "labels.jsonl").mkdir(parents=True)
-    with pytest.raises(LabelsError, match="cannot read"):
+    with pytest.raises(LabelsError, match="cannot be read"):
         read_overlaps(tmp_path)
 
 

@@ -1,0 +1,272 @@
+"""Labelled recordings of turns and overlaps, checked as they are read.
+
+Training looks at them and the bench scores on them. A folder may hold only some of the parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+import numpy as np
+import soundfile as sf
+
+from audio_io.frames import ENGINE_RATE_HZ, Samples
+from model.duplex.scoring import Hold, Span, TurnTruth
+from model.errors import ModelError
+from model.files.records import Misfit, read_jsonl
+
+TURNS, OVERLAPS, MANIFEST = "turns/labels.jsonl", "bargein/labels.jsonl", "manifest.jsonl"
+NOISE_FOLDER = "noise/"
+
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Seconds = Annotated[float, msgspec.Meta(ge=0.0, description="a time in seconds, 0 or more")]
+
+_EVENT_KEYS = {"kind": "event", "onset_s": "onset", "end_s": "end"}
+ClipT = TypeVar("ClipT")
+LineT = TypeVar("LineT", "_TurnLine", "_OverlapLine")
+
+
+class LabelsError(ModelError):
+    """A labels file or a recording cannot be used; one line names file, key and remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnClip:
+    """One user turn.
+
+    Attributes:
+        kind: complete, pause_inserted, pause_natural or truncated.
+        start_s: where the voice begins; 0 where the labels do not say.
+        pauses: all of them, scored or not.
+        end_s: where the turn ends; None where the user stops in mid-phrase.
+        stop_s: where the voice stops for good; equals ``end_s`` if there is one.
+    """
+
+    name: str
+    path: Path
+    kind: str
+    language: str
+    start_s: float
+    pauses: tuple[Hold, ...]
+    end_s: float | None
+    stop_s: float
+    speaker: str = ""
+    source: str = ""
+    licence: str = ""
+
+    def truth(self, clip_s: float) -> TurnTruth:
+        """Return what a detector is scored against; ``clip_s`` is the recording's length."""
+        holds = tuple(pause for pause in self.pauses if pause.is_scored)
+        return TurnTruth(self.language, holds, self.end_s, self.stop_s, clip_s)
+
+
+class OverlapEvent(msgspec.Struct, frozen=True, rename=_EVENT_KEYS.get):
+    """Something heard at the microphone.
+
+    Attributes:
+        kind: user_interruption, user_backchannel, user_turn or noise_event.
+        clip: which recording it was made of, if the labels say.
+    """
+
+    kind: Text
+    onset_s: Seconds
+    end_s: Seconds
+    clip: str = ""
+
+    def __post_init__(self) -> None:
+        _require_order(self.onset_s, self.end_s, "onset")
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapScene:
+    """Channel 0 is the microphone, channel 1 what the loudspeaker was given.
+
+    Attributes:
+        far: from the first to the last sound of the far end; None where it is silent.
+    """
+
+    name: str
+    path: Path
+    category: str
+    language: str
+    far: Span | None
+    events: tuple[OverlapEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseClip:
+    """A recording without anybody who speaks to the assistant.
+
+    Attributes:
+        is_held_out: weights that ship were not trained on it.
+    """
+
+    name: str
+    path: Path
+    is_held_out: bool
+
+
+class ManifestRow(msgspec.Struct, frozen=True):
+    """One recording of ``manifest.jsonl``.
+
+    Attributes:
+        labels: path of its own labels file.
+        channel_roles: who is on which channel of a call.
+    """
+
+    id: str = ""
+    path: str = ""
+    kind: str = ""
+    lang: str | None = None
+    train_ok: bool | None = None
+    labels: str = ""
+    channel_roles: tuple[str, ...] = ()
+
+
+class _TurnEvent(msgspec.Struct, frozen=True):
+    """A pause from ``start`` to ``end``; the others happen at ``t``."""
+
+    event: Literal["speech_start", "pause", "end_of_turn", "incomplete_stop"]
+    t: Seconds | None = None
+    start: Seconds = 0.0
+    end: Seconds = 0.0
+    inserted_s: Seconds = 0.0
+
+    def __post_init__(self) -> None:
+        if self.event == "pause":
+            _require_order(self.start, self.end, "start")
+        elif self.t is None:
+            raise Misfit("t", "is missing")
+
+
+class _TurnLine(msgspec.Struct, frozen=True):
+    id: Text
+    path: Text
+    kind: Text
+    lang: Text
+    events: tuple[_TurnEvent, ...]
+    speaker: str = ""
+    source_id: str = ""
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        if not {event.event for event in self.events} & {"end_of_turn", "incomplete_stop"}:
+            raise Misfit("events", "needs an end_of_turn or incomplete_stop")
+
+
+class _Far(msgspec.Struct, frozen=True):
+    segments: tuple[tuple[Seconds, Seconds], ...]
+
+
+class _OverlapLine(msgspec.Struct, frozen=True):
+    id: Text
+    path: Text
+    category: Text
+    lang: Text
+    events: tuple[OverlapEvent, ...]
+    far: _Far | None = None
+
+
+def _require_order(start_s: float, end_s: float, start: str) -> None:
+    if end_s <= start_s:
+        raise Misfit("end", f"must come after {start}")
+
+
+def read_turns(folder: Path) -> tuple[TurnClip, ...]:
+    """Return nothing where the folder has no such part. Raises LabelsError."""
+    return _labelled(folder, TURNS, _TurnLine, _turn)
+
+
+def read_overlaps(folder: Path) -> tuple[OverlapScene, ...]:
+    """Return nothing where the folder has no such part. Raises LabelsError."""
+    return _labelled(folder, OVERLAPS, _OverlapLine, _overlap)
+
+
+def read_manifest(folder: Path) -> tuple[tuple[int, ManifestRow], ...]:
+    """Return line number and row; nothing where there is no manifest. Raises LabelsError."""
+    manifest = folder / MANIFEST
+    return tuple(read_jsonl(manifest, ManifestRow, LabelsError)) if manifest.exists() else ()
+
+
+def read_noise(folder: Path, scenes: tuple[OverlapScene, ...]) -> tuple[NoiseClip, ...]:
+    """Return the manifest's noises. Raises LabelsError.
+
+    Held out are those that must not be trained on (``train_ok`` is not true) and those that
+    ``scenes`` are made of, which training leaves to testing.
+    """
+    tested = {event.clip for scene in scenes for event in scene.events}
+    return tuple(
+        NoiseClip(
+            row.id,
+            _sound(folder, row.path, f"{folder / MANIFEST}:{number}"),
+            is_held_out=row.train_ok is not True or row.id in tested,
+        )
+        for number, row in read_manifest(folder)
+        if row.path.startswith(NOISE_FOLDER)
+    )
+
+
+def _labelled(
+    folder: Path, name: str, kind: type[LineT], made: Callable[[LineT, Path], ClipT]
+) -> tuple[ClipT, ...]:
+    labels = folder / name
+    if not labels.exists():
+        return ()
+    clips = tuple(
+        made(line, _sound(folder, line.path, f"{labels}:{number}"))
+        for number, line in read_jsonl(labels, kind, LabelsError)
+    )
+    if not clips:
+        raise LabelsError(f"{labels}: no labels in it")
+    return clips
+
+
+def _sound(folder: Path, path: str, where: str) -> Path:
+    if not (folder / path).is_file():
+        raise LabelsError(f"{where}: path: {folder / path} is missing")
+    return folder / path
+
+
+def _turn(line: _TurnLine, path: Path) -> TurnClip:
+    at_s = {event.event: event.t for event in line.events if event.t is not None}
+    end_s = at_s.get("end_of_turn")
+    return TurnClip(
+        name=line.id,
+        path=path,
+        kind=line.kind,
+        language=line.lang,
+        start_s=at_s.get("speech_start", 0.0),
+        pauses=tuple(
+            Hold(pause.start, pause.end, is_inserted=pause.inserted_s > 0.0)
+            for pause in line.events
+            if pause.event == "pause"
+        ),
+        end_s=end_s,
+        stop_s=at_s["incomplete_stop"] if end_s is None else end_s,
+        speaker=line.speaker,
+        source=line.source_id,
+        licence=line.licence,
+    )
+
+
+def _overlap(line: _OverlapLine, path: Path) -> OverlapScene:
+    times_s = [t for segment in line.far.segments for t in segment] if line.far else []
+    far = Span(min(times_s), max(times_s)) if times_s else None
+    return OverlapScene(line.id, path, line.category, line.lang, far, line.events)
+
+
+def read_channels(path: Path, n_channels: int) -> Samples:
+    """Return float32 (n_channels, n) at 16 kHz. Raises LabelsError."""
+    try:
+        samples, rate_hz = sf.read(str(path), dtype="float32", always_2d=True)
+    except (sf.LibsndfileError, OSError) as error:
+        raise LabelsError(f"{path}: not a readable recording ({error})") from error
+    if rate_hz != ENGINE_RATE_HZ:
+        raise LabelsError(f"{path}: {rate_hz} Hz; resample it to {ENGINE_RATE_HZ} Hz")
+    if samples.shape[1] != n_channels:
+        raise LabelsError(f"{path}: {samples.shape[1]} channels where {n_channels} are needed")
+    return np.ascontiguousarray(samples.T, np.float32)
