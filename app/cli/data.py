@@ -1,7 +1,4 @@
-"""``parley data``: what is in training data, and speech made of written dialogues.
-
-Reads the arguments, shows progress and prints; the work is in ``model.training.data``.
-"""
+"""``parley data``: what is in training data, and speech made of written dialogues."""
 
 from __future__ import annotations
 
@@ -23,7 +20,6 @@ from model.store.packages import default_store
 if TYPE_CHECKING:
     from argparse import _SubParsersAction  # pyright: ignore[reportPrivateUsage]
 
-    from model.training.data.statistics import Encoder
     from model.types import VoicePreset
 
 EXIT_OK = 0
@@ -55,7 +51,7 @@ stopped.
 
 
 def add_data_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds ``data`` and its commands; each runs ``run_data``."""
+    """Add ``data`` and its commands; each runs ``run_data``."""
     data = subparsers.add_parser("data", help="check and make training data of speech models")
     commands = data.add_subparsers(dest="data_command", required=True, metavar="COMMAND")
     _add_check(commands.add_parser(
@@ -152,7 +148,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def run_data(args: argparse.Namespace) -> int:
-    """Runs one of the commands; returns the exit status. Raises ParleyError."""
+    """Run one of the commands; return the exit status. Raises ParleyError."""
     try:
         return _check(args) if args.data_command == "check" else _synthesize(args)
     except ModelError as error:
@@ -163,12 +159,24 @@ def run_data(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    """0 where all samples can be used."""
     from model.training.data.mixture import read_mixture
     from model.training.data.statistics import SurveyOptions, survey
     from model.training.data.statistics_table import render
 
-    options = SurveyOptions(_encoder(args), args.row_tokens, args.decode, args.jobs)
+    encoder = None
+    if args.model is not None:
+        try:
+            from model.training.data.sample_encoder import SampleEncoder
+            from model.vita_audio.decoding.schedule import BOOST
+        except ImportError as error:
+            raise ParleyError(f"counting tokens needs the speech-lm extra ({error})") from error
+        encoder = SampleEncoder.from_directory(
+            args.model,
+            BOOST.pattern,
+            speech_tokenizer=args.speech_tokenizer,
+            device=args.device,
+        )
+    options = SurveyOptions(encoder, args.row_tokens, args.decode, args.jobs)
     with _progress("samples", is_quiet=args.quiet) as show:
         report = survey(read_mixture(args.file), options, show)
     if args.json:
@@ -178,27 +186,11 @@ def _check(args: argparse.Namespace) -> int:
     return EXIT_FAILED if report.skipped else EXIT_OK
 
 
-def _encoder(args: argparse.Namespace) -> Encoder | None:
-    if args.model is None:
-        return None
-    try:
-        from model.training.data.parts import DataParts
-        from model.vita_audio.decoding.schedule import BOOST
-    except ImportError as error:
-        raise ParleyError(f"counting tokens needs the speech-lm extra ({error})") from error
-    parts = DataParts.from_directory(
-        args.model, speech_tokenizer=args.speech_tokenizer, device=args.device
-    )
-    return parts.encoder(BOOST.pattern)
-
-
 def _synthesize(args: argparse.Namespace) -> int:
-    """0 where all dialogues were spoken."""
-    from model.training.data.bundled_speaker import BundledSpeaker
-    from model.training.data.casting import Casting
     from model.training.data.dialogues import read_dialogues
     from model.training.data.problems import SkipLog
     from model.training.data.synthesis import DataSynthesis
+    from model.training.data.voice_assignment import BundledSpeaker, VoiceAssignment
 
     skipped = SkipLog()
     dialogues = read_dialogues(args.dialogues, skipped)
@@ -206,8 +198,8 @@ def _synthesize(args: argparse.Namespace) -> int:
     speakers = [BundledSpeaker(folder) for _ in range(args.jobs)]
     voices = _chosen(speakers[0].voices(), args.voices, "--voices")
     assistants = _chosen(voices, args.assistant, "--assistant")
-    casting = Casting(voices, args.seed, [voice.id for voice in assistants])
-    synthesis = DataSynthesis(args.out, casting, speakers, skipped)
+    assignment = VoiceAssignment(voices, args.seed, [voice.id for voice in assistants])
+    synthesis = DataSynthesis(args.out, assignment, speakers, skipped)
     with _progress("recordings", is_quiet=args.quiet) as show:
         made = synthesis.run(dialogues, show, args.held_out)
     sys.stdout.write(

@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from model.training.data.packing import PackedRow
+from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 from model.vita_audio.language_model.packed_losses import IGNORED, run_backbone, run_module
-
-if TYPE_CHECKING:
-    from model.training.data.batch import PackedBatch
-    from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 
 _TOKENS_PER_HEAD_CALL = 1024
 _UNKNOWN = -1  # no choice at this place
@@ -27,7 +25,7 @@ _UNKNOWN = -1  # no choice at this place
 
 @dataclass(frozen=True, slots=True)
 class ModuleAcceptance:
-    """Of one module; parts of 1.
+    """How often one module chooses what others choose; parts of 1.
 
     Attributes:
         n_places: places where the module has a target.
@@ -44,7 +42,7 @@ class ModuleAcceptance:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """Of a model on some samples.
+    """What was measured of a model on some samples.
 
     Attributes:
         backbone_right: part of the targets that the backbone chooses as the data has them.
@@ -55,32 +53,30 @@ class Acceptance:
 
     @property
     def agreement(self) -> float:
-        """Mean over the modules; 0.0 where there are none."""
+        """Return the mean over the modules; 0.0 where there are none."""
         return sum(one.agrees for one in self.modules) / max(1, len(self.modules))
 
     @property
     def accepted_drafts(self) -> float:
-        """Drafts that verified decoding would keep after a backbone step, at these places."""
+        """Return how many drafts verified decoding would keep after a backbone step here."""
         return sum(one.chain for one in self.modules)
 
     def as_record(self) -> dict[str, Any]:
+        """Return the numbers as they stand in the journal."""
         return {"agreement": self.agreement, "accepted": self.accepted_drafts} | asdict(self)
 
 
 @torch.no_grad()
-def measure_acceptance(model: VitaAudioForCausalLM, batches: Iterable[PackedBatch]) -> Acceptance:
-    """Runs every sample of ``batches`` alone; ``model`` keeps its mode."""
+def measure_acceptance(model: VitaAudioForCausalLM, rows: Iterable[PackedRow]) -> Acceptance:
+    """Run every sample of ``rows`` alone; ``model`` keeps its mode."""
     was_training = model.training
     model.eval()
-    n_modules = model.num_mctp_modules
-    counts = _Counts(n_modules)
-    for batch in batches:
-        embeddings = model.embed(batch.input_ids, batch.audios, batch.audio_indices)
-        for row, borders in enumerate(batch.borders):
-            for begin, end in pairwise(borders):
-                ids, labels = batch.input_ids[row, begin:end], batch.labels[row, begin:end]
-                heard = embeddings[row, begin:end]
-                counts.add(labels, _choices(model, ids, heard, labels != IGNORED))
+    counts = _Counts(model.num_mctp_modules)
+    for row in rows:
+        embeddings = model.embed(row.input_ids, row.audios, row.audio_indices)
+        for begin, end in pairwise(row.borders):
+            ids, labels = row.input_ids[0, begin:end], row.labels[0, begin:end]
+            counts.add(labels, _choices(model, ids, embeddings[0, begin:end], labels != IGNORED))
     model.train(was_training)
     return counts.acceptance()
 

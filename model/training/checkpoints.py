@@ -4,46 +4,52 @@
     OUT/steps/000400/state/    weights in full, optimizer, random numbers, place in the data
     OUT/model/                 the finished stage
 
-A folder is there as a whole or not at all. Optimizer and random numbers are saved by accelerate,
-for one process as for many. Knows no data and no schedule.
+A folder is there as a whole or not at all, whatever interrupts the writing. Optimizer and random
+numbers are saved by accelerate, for one process as for many.
 """
 
 from __future__ import annotations
 
-import json
 import logging
+import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
+import msgspec
+from accelerate import Accelerator, PartialState
+from safetensors import SafetensorError
+from torch import nn
+
+from model.files.records import read_json
 from model.training.lora import merged
 from model.training.recipe import Recipe, TrainingError
 from model.training.vocabulary import copy_tokenizer
-from model.training.whole_folder import begin_folder, finish_folder, partial_of, writing
 from model.vita_audio.checkpoint.directory import CONFIG, SPEECH_DECODER, SPEECH_TOKENIZER
 from model.vita_audio.decoding.schedule import VANILLA
+from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 from model.vita_audio.language_model.published_layout import write_configuration, write_shards
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
-    from torch import nn
-
-    from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 
 logger = logging.getLogger(__name__)
 
 STEPS, MODEL, _STATE, _PROGRESS = "steps", "model", "state", "progress.json"
 _ROWS = "rows-{rank}.json"
 _HEAD_KEY = "lm_head.weight"
+# In what torch.save says when a file cannot be written in full; it raises nothing narrower.
+_TORCH_WRITER = ("PytorchStreamWriter", "inline_container", "iostream error")
 
-RowState = Mapping[str, Any]
+
+class _Progress(msgspec.Struct):
+    step: int
+    settings: dict[str, Any]
 
 
 def model_folder(folder: Path) -> Path:
-    """The model in ``folder``: itself, or that of a finished stage or saved step.
+    """Return the model in ``folder``: itself, or that of a finished stage or saved step.
 
     Raises:
         TrainingError: there is none.
@@ -77,8 +83,7 @@ class Publisher:
         self._parts = parts
 
     def write(self, folder: Path, tensors: Mapping[str, Any]) -> None:
-        """``tensors`` is the whole state, as the training process has it."""
-        folder.mkdir()
+        """Write ``tensors``, the whole state as the training process has it."""
         if self._recipe.lora.rank:
             tensors = merged(tensors, self._recipe.lora)
         config = self._model.config
@@ -92,7 +97,7 @@ class Publisher:
         write_shards(folder, tensors)
 
     def link_parts(self, folder: Path) -> None:
-        """Beside a model in ``folder``, so that it can be talked to."""
+        """Link what a model in ``folder`` needs to be talked to."""
         for name in (SPEECH_TOKENIZER, SPEECH_DECODER):
             place = folder / name
             if self._parts is None or not (self._parts / name).is_dir() or place.exists():
@@ -114,12 +119,8 @@ class Checkpoints:
         self._publisher = publisher
         self._keep = keep
 
-    @property
-    def finished(self) -> Path:
-        return self._folder / MODEL
-
     def resume(self, settings: Mapping[str, Any], load_rows: Callable[..., None]) -> int:
-        """Loads the newest saved step; returns how many steps are done, 0 without one.
+        """Load the newest saved step; return how many steps are done, 0 without one.
 
         Args:
             settings: what the run must have been begun with.
@@ -132,91 +133,103 @@ class Checkpoints:
         if not saved:
             return 0
         newest = saved[-1]
-        progress = _read_progress(newest / _PROGRESS)
-        _require_same(self._folder, progress["settings"], settings)
-        states = [
-            json.loads(one.read_text()) for one in sorted(newest.glob(_ROWS.format(rank="*")))
-        ]
-        load_rows(*states)
+        remedy = "remove this folder to go on from the one before"
+        progress = read_json(newest / _PROGRESS, _Progress, TrainingError, remedy=remedy)
+        for name, value in settings.items():
+            if progress.settings.get(name) != value:
+                raise TrainingError(
+                    f"{self._folder} was begun with {name} {progress.settings.get(name)!r} and is "
+                    f"asked to go on with {value!r}; choose the same, or another --out"
+                )
+        rows = sorted(newest.glob(_ROWS.format(rank="*")))
+        load_rows(*(read_json(one, dict[str, Any], TrainingError, remedy=remedy) for one in rows))
         try:
             self._accelerator.load_state(str(newest / _STATE))
         except (OSError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
             reason = " ".join(str(error).partition(". ")[0].split())
-            raise TrainingError(
-                f"{newest} cannot be resumed: {reason}; remove this folder to go on from the one "
-                "before"
-            ) from error
-        return int(progress["step"])
+            raise TrainingError(f"{newest} cannot be resumed: {reason}; {remedy}") from error
+        return progress.step
 
     def save(
-        self, n_done: int, model: nn.Module, settings: Mapping[str, Any], rows: RowState
+        self,
+        n_done: int,
+        model: nn.Module,
+        settings: Mapping[str, Any],
+        rows: Mapping[str, Any],
     ) -> None:
-        """After ``n_done`` steps; ``rows`` is this process's place in the data.
+        """Save the run after ``n_done`` steps.
+
+        Args:
+            rows: this process's place in the data.
 
         Raises:
             TrainingError: the disk is full; what was saved before is still there.
         """
-        target = self._folder / STEPS / f"{n_done:06d}"
         accelerator = self._accelerator
-        with writing(target):
-            partial = self._begin(target)
+        with whole_folder(self._folder / STEPS / f"{n_done:06d}") as partial:
             accelerator.save_state(str(partial / _STATE))
-            place = _ROWS.format(rank=accelerator.process_index)
-            (partial / place).write_text(json.dumps(rows), encoding="utf-8")
+            place = partial / _ROWS.format(rank=accelerator.process_index)
+            place.write_bytes(msgspec.json.encode(rows))
             tensors = accelerator.get_state_dict(model)
             if accelerator.is_main_process:
                 self._publisher.write(partial / MODEL, tensors)
                 self._publisher.link_parts(partial)
-                progress = json.dumps({"step": n_done, "settings": settings})
-                (partial / _PROGRESS).write_text(progress, encoding="utf-8")
-            self._finish(target)
+                progress = _Progress(n_done, dict(settings))
+                (partial / _PROGRESS).write_bytes(msgspec.json.encode(progress))
         if accelerator.is_main_process:
             for old in self._saved()[: -self._keep]:
                 shutil.rmtree(old)
 
     def finish(self, model: nn.Module) -> None:
-        """Writes the finished model and removes the saved steps. Raises TrainingError."""
-        accelerator = self._accelerator
-        with writing(self.finished):
-            tensors = accelerator.get_state_dict(model)
-            if accelerator.is_main_process:
-                partial = partial_of(self.finished)
-                shutil.rmtree(partial, ignore_errors=True)
+        """Write the finished model and remove the saved steps. Raises TrainingError."""
+        with whole_folder(self._folder / MODEL) as partial:
+            tensors = self._accelerator.get_state_dict(model)
+            if self._accelerator.is_main_process:
                 self._publisher.write(partial, tensors)
-                finish_folder(self.finished)
-                self._publisher.link_parts(self._folder)
-            accelerator.wait_for_everyone()
-        if accelerator.is_main_process:
+        if self._accelerator.is_main_process:
+            self._publisher.link_parts(self._folder)
             shutil.rmtree(self._folder / STEPS, ignore_errors=True)
-
-    def _begin(self, target: Path) -> Path:
-        if self._accelerator.is_main_process:
-            begin_folder(target)
-        self._accelerator.wait_for_everyone()
-        return partial_of(target)
-
-    def _finish(self, target: Path) -> None:
-        self._accelerator.wait_for_everyone()
-        if self._accelerator.is_main_process:
-            finish_folder(target)
-        self._accelerator.wait_for_everyone()
 
     def _saved(self) -> list[Path]:
         """Whole ones, oldest first."""
         return sorted((self._folder / STEPS).glob("[0-9]*"))
 
 
-def _read_progress(path: Path) -> dict[str, Any]:
+@contextmanager
+def whole_folder(target: Path) -> Generator[Path]:
+    """Yield an empty folder that takes the place of ``target`` when all processes are done.
+
+    What an interrupted run left is removed first, and what is half written when the block fails.
+
+    Raises:
+        TrainingError: the disk is full or not writable.
+    """
+    state = PartialState()
+    partial, old = (target.with_name(f".{target.name}.{kind}") for kind in ("partial", "old"))
     try:
-        return cast("dict[str, Any]", json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"{path} cannot be read: {error}; remove its folder") from error
-
-
-def _require_same(folder: Path, begun: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    for name, value in wanted.items():
-        if begun.get(name) != value:
-            raise TrainingError(
-                f"{folder} was begun with {name} {begun.get(name)!r} and is asked to go on with "
-                f"{value!r}; choose the same, or another --out"
-            )
+        if state.is_main_process:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+        state.wait_for_everyone()
+        yield partial
+        state.wait_for_everyone()
+        if state.is_main_process:
+            shutil.rmtree(old, ignore_errors=True)
+            if target.exists():
+                os.replace(target, old)
+            os.replace(partial, target)
+            shutil.rmtree(old, ignore_errors=True)
+        state.wait_for_everyone()
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        if isinstance(error, RuntimeError):
+            if not any(sign in reason for sign in _TORCH_WRITER):
+                raise
+            reason = "a file could not be written in full"
+        place = next(folder for folder in target.parents if folder.is_dir())
+        raise TrainingError(
+            f"{target} cannot be written: {reason} ({shutil.disk_usage(place).free >> 20} MiB "
+            "free); make room and run the same command again: it goes on from the last saved step"
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

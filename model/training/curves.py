@@ -2,14 +2,14 @@
 
     python -m model.training.curves out/tiny
 
-Reads the metrics of the stages below a folder; knows no network.
+Reads the metrics of the stages below a folder.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -27,7 +27,7 @@ _WINDOW = 0.05  # of a stage that is averaged around each
 
 @dataclass(frozen=True, slots=True)
 class StageCurve:
-    """One stage.
+    """What one stage measured.
 
     Attributes:
         before, held_out: what was measured at the beginning and at the end; empty: nothing was.
@@ -43,7 +43,7 @@ class StageCurve:
     held_out: dict[str, Any]
 
     def loss_at(self, part: float) -> float:
-        """Mean around ``part`` of the stage, 0 … 1."""
+        """Return the mean loss around ``part`` of the stage, 0 … 1."""
         n = len(self.losses)
         half = max(1, round(n * _WINDOW / 2))
         middle = round(part * (n - 1))
@@ -52,7 +52,7 @@ class StageCurve:
 
 
 def read_curve(folder: Path) -> StageCurve:
-    """Raises TrainingError where nothing was trained in ``folder``."""
+    """Read the metrics in ``folder``. Raises TrainingError where nothing was trained."""
     records = read_metrics(folder)
     if not records:
         raise TrainingError(f"{folder / METRICS} is missing; train this stage first")
@@ -70,12 +70,12 @@ def read_curve(folder: Path) -> StageCurve:
 
 
 def report(curves: Sequence[StageCurve]) -> str:
-    """Markdown."""
+    """Return losses and agreement in Markdown."""
     return "\n".join([*_losses(curves), "", *_agreement(curves)]).rstrip() + "\n"
 
 
 def spark(values: Sequence[float]) -> str:
-    """A curve of block characters, from the lowest value to the highest."""
+    """Return a curve of block characters, from the lowest value to the highest."""
     n_points = min(_N_POINTS, len(values))
     borders = [round(i * len(values) / n_points) for i in range(n_points + 1)]
     means = [sum(values[a:b]) / (b - a) for a, b in pairwise(borders) if b > a]
@@ -99,36 +99,38 @@ def _losses(curves: Sequence[StageCurve]) -> Iterator[str]:
 
 
 def _agreement(curves: Sequence[StageCurve]) -> Iterator[str]:
-    """Of the modules with the backbone on held-out samples."""
-    columns = [
-        (name, measured)
+    columns = {
+        name: measured
         for curve in curves
         for name, measured in ((f"{curve.name} begins", curve.before), (curve.name, curve.held_out))
         if measured.get("modules")
-    ]
-    if not columns:
-        return
-    yield "Agreement of each MCTP module with the backbone, on held-out samples:"
-    yield ""
-    yield f"| module | {' | '.join(name for name, _ in columns)} |"
-    yield f"|---|{'---|' * len(columns)}"
-    for k in range(max(len(measured["modules"]) for _, measured in columns)):
-        cells = [_cell(measured["modules"], k) for _, measured in columns]
-        yield f"| {k + 1} | {' | '.join(cells)} |"
+    }
+    if columns:
+        yield "Agreement of each MCTP module with the backbone, on held-out samples:"
+        yield ""
+        yield agreement_table(columns)
+
+
+def agreement_table(columns: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a Markdown table of records of ``acceptance.Acceptance``, by their titles."""
+    modules = [measured["modules"] for measured in columns.values()]
+    rows = {
+        str(k + 1): [f"{one[k]['agrees']:.1%}" if k < len(one) else "" for one in modules]
+        for k in range(max(map(len, modules)))
+    }
     for title, name, form in (
         ("mean", "agreement", ".1%"),
         ("drafts kept", "accepted", ".2f"),
         ("backbone right", "backbone_right", ".1%"),
     ):
-        cells = [format(measured[name], form) for _, measured in columns]
-        yield f"| {title} | {' | '.join(cells)} |"
-
-
-def _cell(modules: Sequence[dict[str, float]], k: int) -> str:
-    return f"{modules[k]['agrees']:.1%}" if k < len(modules) else ""
+        rows[title] = [format(measured[name], form) for measured in columns.values()]
+    lines = [f"| module | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    lines += [f"| {title} | {' | '.join(cells)} |" for title, cells in rows.items()]
+    return "\n".join(lines) + "\n"
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Print the report; return the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,19 +1,20 @@
 """What a stage measures: one JSON object a line, and the same for TensorBoard.
 
-The lines are what curves are drawn from and what a resumed run is compared by. Knows no network.
+The lines are what curves are drawn from and what a resumed run is compared by.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TextIO, cast
+from typing import Any, Self, TextIO
 
+import msgspec
+
+from model.files.records import parse_json, read_lines
+from model.files.whole_file import write_atomically
 from model.training.recipe import TrainingError
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ TENSORBOARD = "tensorboard"
 
 
 class Journal:
-    """Lines of one stage in ``folder``; each is on disk when ``write`` returns.
+    """The measurements of one stage in ``folder``; a line is on disk when ``write`` returns.
 
     Args:
         n_steps: lines from this step on, of an interrupted run, are taken away.
@@ -37,19 +38,13 @@ class Journal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        if self._stream is not None:
-            self._stream.close()
-        if self._board is not None:
-            self._board.close()
+    def __exit__(self, *_: object) -> None:
+        for one in (self._stream, self._board):
+            if one is not None:
+                one.close()
 
     def write(self, step: int, values: Mapping[str, Any]) -> None:
-        """Raises OSError where the disk is full."""
+        """Write a line. Raises OSError where the disk is full."""
         if self._stream is not None:
             self._stream.write(_line({"step": step, **values}))
             self._stream.flush()
@@ -58,13 +53,13 @@ class Journal:
                 self._board.add_scalar(name, value, step)
 
     def write_sound(self, step: int, name: str, samples: Any, rate_hz: int) -> None:  # noqa: ANN401
-        """``samples`` (n,) float32."""
+        """Hand ``samples``, (n,) float32, to TensorBoard."""
         if self._board is not None:
             self._board.add_audio(name, samples, step, rate_hz)
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """All lines so far; one that was cut off by a crash is left out.
+    """Return all lines so far; one that was cut off by a crash is left out.
 
     Raises:
         TrainingError: a line in the middle is damaged.
@@ -72,46 +67,49 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     path = folder / METRICS
     if not path.is_file():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = list(read_lines(path, TrainingError))
     records: list[dict[str, Any]] = []
-    for number, line in enumerate(lines, 1):
+    for number, line in lines:
         try:
-            records.append(cast("dict[str, Any]", json.loads(line)))
-        except ValueError as error:
-            if number == len(lines):
-                break
-            raise TrainingError(
-                f"{path}:{number}: is damaged ({error}); remove this file"
-            ) from error
+            records.append(
+                parse_json(
+                    line,
+                    dict[str, Any],
+                    TrainingError,
+                    file=path,
+                    line=number,
+                    remedy="remove this file",
+                )
+            )
+        except TrainingError:
+            if number != lines[-1][0]:
+                raise
     return records
 
 
 def _continued(folder: Path, n_steps: int) -> TextIO:
     """The file, with the lines before step ``n_steps`` alone."""
     path = folder / METRICS
-    folder.mkdir(parents=True, exist_ok=True)
     kept = [record for record in read_metrics(folder) if record["step"] < n_steps]
-    replacement = path.with_suffix(".new")
-    replacement.write_text("".join(map(_line, kept)), encoding="utf-8")
-    os.replace(replacement, path)
+    write_atomically(path, "".join(map(_line, kept)))
     return path.open("a", encoding="utf-8")
 
 
 def _line(record: Mapping[str, Any]) -> str:
-    return json.dumps(record) + "\n"
+    """A number that is not finite becomes null."""
+    return msgspec.json.encode(record).decode() + "\n"
 
 
-def _scalars(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    for name, value in values.items():
-        if isinstance(value, bool) or value is None:
-            continue
-        if isinstance(value, (int, float)):
-            yield prefix + name, float(value)
-        elif isinstance(value, Mapping):
-            yield from _scalars(f"{prefix}{name}/", cast("Mapping[str, Any]", value))
-        elif isinstance(value, (list, tuple)):
-            items = enumerate(cast("list[Any]", value))
-            yield from _scalars(f"{prefix}{name}/", {str(index): item for index, item in items})
+def _scalars(prefix: str, value: object) -> Iterator[tuple[str, float]]:
+    """The numbers in ``value`` under names such as "held_out/modules/0/agrees"."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _scalars(f"{prefix}/{name}" if prefix else name, item)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _scalars(f"{prefix}/{index}", item)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield prefix, float(value)
 
 
 def _open_board(folder: Path, first_step: int) -> Any | None:  # noqa: ANN401  has no types

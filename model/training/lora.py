@@ -1,7 +1,7 @@
 """Low-rank adapters on the backbone's layers, so that one GPU can train a large one.
 
 The adapters are those of peft. What is published has them added to the weights: nobody who loads
-the result needs to know. Knows no stage.
+the result needs to know.
 
 Source: Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models".
 """
@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from model.training.recipe import Lora, TrainingError
-
-if TYPE_CHECKING:
-    from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
+from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 
 _ADAPTER = "default"  # peft's name of the only one
 _BASE, _DOWN, _UP = ".base_layer.", f".lora_A.{_ADAPTER}.", f".lora_B.{_ADAPTER}."
@@ -25,7 +22,7 @@ _VOCABULARY = ("model.embed_tokens.", "lm_head.")
 
 
 def add_adapters(model: VitaAudioForCausalLM, lora: Lora) -> None:
-    """Puts adapters into the backbone's layers and freezes what they stand for.
+    """Put adapters into the backbone's layers and freeze what they stand for.
 
     The MCTP modules, the projection of heard audio, and with ``learns_vocabulary`` embeddings and
     head learn as before. Where nothing of the backbone learns, nothing is done.
@@ -58,7 +55,7 @@ def add_adapters(model: VitaAudioForCausalLM, lora: Lora) -> None:
 
 
 def merged(tensors: Mapping[str, Tensor], lora: Lora) -> dict[str, Tensor]:
-    """A state with adapters, by its names, as the state of a model without."""
+    """Return a state with adapters as the state of a model without."""
     whole: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if _DOWN in name or _UP in name:

@@ -17,8 +17,9 @@ import torch
 from model.errors import ModelError
 from model.training.acceptance import Acceptance, measure_acceptance
 from model.training.checkpoints import model_folder
-from model.training.data.parts import DataParts
-from model.training.stage_training import read_held_out
+from model.training.curves import agreement_table
+from model.training.data.sample_encoder import SampleEncoder
+from model.training.stage_setup import read_held_out
 from model.vita_audio.checkpoint.directory import SPEECH_TOKENIZER
 from model.vita_audio.decoding.schedule import BOOST, Schedule
 from model.vita_audio.language_model.initialisation import grow_modules
@@ -28,36 +29,17 @@ _ROW_LENGTH = 8192
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Print the table; return the exit status."""
     args = _parser().parse_args(arguments)
     try:
         found = {str(folder): _measured(folder, args) for folder in args.models}
     except (ModelError, OSError) as error:
         sys.stderr.write(f"measure: {' '.join(str(error).split())}\n")
         return 1
-    if args.json:
-        records = {name: one.as_record() for name, one in found.items()}
-        sys.stdout.write(json.dumps(records, indent=2) + "\n")
-    else:
-        sys.stdout.write(acceptance_table(found))
+    records = {name: one.as_record() for name, one in found.items()}
+    as_json = json.dumps(records, indent=2) + "\n"
+    sys.stdout.write(as_json if args.json else agreement_table(records))
     return 0
-
-
-def acceptance_table(found: dict[str, Acceptance]) -> str:
-    """Markdown; a column for each model."""
-    n_rows = max((len(one.modules) for one in found.values()), default=0)
-    lines = [f"| module | {' | '.join(found)} |", f"|---|{'---|' * len(found)}"]
-    for k in range(n_rows):
-        cells = [
-            f"{one.modules[k].agrees:.1%}" if k < len(one.modules) else "" for one in found.values()
-        ]
-        lines.append(f"| {k + 1} | {' | '.join(cells)} |")
-    for name, values in (
-        ("mean", [f"{one.agreement:.1%}" for one in found.values()]),
-        ("drafts kept", [f"{one.accepted_drafts:.2f}" for one in found.values()]),
-        ("backbone right", [f"{one.backbone_right:.1%}" for one in found.values()]),
-    ):
-        lines.append(f"| {name} | {' | '.join(values)} |")
-    return "\n".join(lines) + "\n"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,15 +58,18 @@ def _parser() -> argparse.ArgumentParser:
 
 def _measured(folder: Path, args: argparse.Namespace) -> Acceptance:
     place = model_folder(folder)
-    tokenizer = args.parts / SPEECH_TOKENIZER if args.parts else None
-    parts = DataParts.from_directory(place, speech_tokenizer=tokenizer, device=args.device)
-    pattern = Schedule.parse(args.pattern).pattern
-    batches = read_held_out(args.data, parts, _ROW_LENGTH, pattern)
+    encoder = SampleEncoder.from_directory(
+        place,
+        Schedule.parse(args.pattern).pattern,
+        speech_tokenizer=args.parts / SPEECH_TOKENIZER if args.parts else None,
+        device=args.device,
+    )
+    rows = read_held_out(args.data, encoder, _ROW_LENGTH)
     dtype = torch.float32 if args.device == "cpu" else torch.bfloat16
     model = load_language_model(place, dtype, args.device)
     if args.modules > model.num_mctp_modules:
         model = grow_modules(model, args.modules)
-    return measure_acceptance(model, (batch.to(args.device) for batch in batches))
+    return measure_acceptance(model, (row.to(args.device) for row in rows))
 
 
 if __name__ == "__main__":

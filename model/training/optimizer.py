@@ -1,34 +1,34 @@
-"""AdamW with a rate of its own for the MCTP modules.
+"""AdamW with a rate of its own for the MCTP modules, and how the rates rise and fall over a stage.
 
-Knows no schedule: each group keeps its highest rate beside the current one.
+Source of the schedule: WarmupCosineLR of DeepSpeed with its logarithmic rise, as VITA-Audio uses
+it; the two steps that it spends at a rate of 0 are left out.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
 
-from model.training.recipe import Adam, Stage, TrainingError
+from model.training.recipe import Adam, StageRecipe, TrainingError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-HIGHEST = "highest_rate"  # of a group; its "lr" is what the schedule makes of it
+_HIGHEST = "highest_rate"  # of a group; its "lr" is what the schedule makes of it
 
 
 def make_optimizer(
-    model: nn.Module, n_backbone_layers: int, stage: Stage, adam: Adam
+    model: nn.Module, n_backbone_layers: int, stage: StageRecipe, adam: Adam
 ) -> torch.optim.AdamW:
-    """Of all parameters that learn.
+    """Return an optimizer of all parameters that learn.
 
     Norms and biases do not decay, as the Trainer of transformers has it.
 
     Raises:
         TrainingError: nothing learns.
     """
-    groups: list[dict[str, Any]] = list(_groups(model, n_backbone_layers, stage))
+    groups = list(_groups(model, n_backbone_layers, stage))
     if not groups:
         raise TrainingError("nothing of the model learns in this stage; are its modules missing?")
     is_on_gpu = all(p.is_cuda for group in groups for p in group["params"])
@@ -36,36 +36,47 @@ def make_optimizer(
 
 
 def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> float:
-    """Sets every group to ``factor`` of its highest rate; returns the first group's."""
+    """Set every group to ``factor`` of its highest rate; return the first group's."""
     for group in optimizer.param_groups:
-        group["lr"] = group[HIGHEST] * factor
+        group["lr"] = group[_HIGHEST] * factor
     return float(optimizer.param_groups[0]["lr"])
 
 
-def is_of_module(name: str, n_backbone_layers: int) -> bool:
-    """Whether the parameter ``name`` belongs to an MCTP module."""
-    words = name.split(".")
-    if any(word.startswith("mtp_") for word in words):
-        return True
-    if "layers" not in words:
-        return False
-    return int(words[words.index("layers") + 1]) >= n_backbone_layers
+def rate_factor(step: int, n_steps: int, warm_up: float, floor: float) -> float:
+    """Return the factor on the highest rate at ``step`` 0 … n_steps − 1.
+
+    Args:
+        warm_up: part of the steps in which it rises.
+        floor: factor at the end.
+    """
+    n_warm_up = max(2, round(warm_up * n_steps))
+    number = step + 1
+    if number < n_warm_up:
+        return math.log(number + 1) / math.log(n_warm_up)
+    n_falling = max(1, n_steps - n_warm_up)
+    progress = min(1.0, (number - n_warm_up + 1) / n_falling)
+    return floor + (1.0 - floor) * (1.0 + math.cos(math.pi * progress)) / 2.0
 
 
-def _groups(model: nn.Module, n_backbone_layers: int, stage: Stage) -> Iterator[dict[str, Any]]:
+def _groups(
+    model: nn.Module, n_backbone_layers: int, stage: StageRecipe
+) -> Iterator[dict[str, Any]]:
     for of_module, rate in ((False, stage.rate), (True, stage.rate * stage.module_rate_factor)):
         for decays in (True, False):
             found = [
                 parameter
                 for name, parameter in model.named_parameters()
                 if parameter.requires_grad
-                and is_of_module(name, n_backbone_layers) == of_module
-                and _decays(name) == decays
+                and _is_of_module(name, n_backbone_layers) == of_module
+                and (not name.endswith("bias") and "norm" not in name) == decays
             ]
             if found:
                 decay = stage.weight_decay if decays else 0.0
-                yield {"params": found, "lr": rate, HIGHEST: rate, "weight_decay": decay}
+                yield {"params": found, "lr": rate, _HIGHEST: rate, "weight_decay": decay}
 
 
-def _decays(name: str) -> bool:
-    return not name.endswith("bias") and "norm" not in name
+def _is_of_module(name: str, n_backbone_layers: int) -> bool:
+    words = name.split(".")
+    if any(word.startswith("mtp_") for word in words):
+        return True
+    return "layers" in words and int(words[words.index("layers") + 1]) >= n_backbone_layers

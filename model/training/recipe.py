@@ -1,29 +1,30 @@
 """What a training run is made of, read from one TOML file: sizes, stages, rates, precision.
 
-Source of the four stages and their values: VITA-Audio, training. Knows no tensor and no file but
-the recipe itself; the paths in it are relative to its folder.
+Source of the four stages and their values: VITA-Audio, training. The paths in a recipe are relative
+to its folder.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from types import UnionType
-from typing import Any, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
 
 from model.errors import ModelError
+from model.files.records import Misfit, as_record, read_toml
 
 N_STAGES = 4
+
+Count = Annotated[int, Meta(ge=1)]
 
 
 class TrainingError(ModelError):
     """Training cannot begin or go on; one line that says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True, forbid_unknown_fields=True):
     """Sizes of a backbone that begins from random weights.
 
     Attributes:
@@ -41,8 +42,7 @@ class Shape:
     initializer_range: float = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True, forbid_unknown_fields=True):
     """What stage 1 begins from: a stock Qwen2 folder, or random weights of a shape.
 
     Attributes:
@@ -54,28 +54,33 @@ class Start:
     shape: Shape | None = None
     sense_voice: str = ""
 
+    def __post_init__(self) -> None:
+        if bool(self.backbone) == (self.shape is not None):
+            raise Misfit("", "needs either backbone or [start.shape]")
 
-@dataclass(frozen=True, slots=True)
-class Precision:
+
+class Precision(Struct, frozen=True, forbid_unknown_fields=True):
     """How numbers are held and computed.
 
     Attributes:
-        weights: type of parameters that do not learn: "float32" or "bfloat16"; those that learn
-            are float32.
+        weights: type of parameters that do not learn; those that learn are float32.
         compute: "bf16" computes in bfloat16, "no" in the type of the parameters.
         attention: implementation of transformers: "sdpa", "flash_attention_2", "eager".
         compile: each layer is compiled where a GPU compiler is installed.
     """
 
-    weights: str = "float32"
-    compute: str = "no"
+    weights: Literal["float32", "bfloat16"] = "float32"
+    compute: Literal["no", "bf16"] = "no"
     attention: str = "sdpa"
     gradient_checkpointing: bool = False
     compile: bool = False
 
+    def __post_init__(self) -> None:
+        if self.weights == "bfloat16" and self.compute != "bf16":
+            raise Misfit("weights", 'bfloat16 needs compute = "bf16"')
 
-@dataclass(frozen=True, slots=True)
-class Adam:
+
+class Adam(Struct, frozen=True, forbid_unknown_fields=True):
     """AdamW and what bounds its gradients."""
 
     betas: tuple[float, float] = (0.9, 0.95)
@@ -83,8 +88,7 @@ class Adam:
     clip: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Lora:
+class Lora(Struct, frozen=True, forbid_unknown_fields=True):
     """Low-rank adapters instead of the whole backbone, for one GPU.
 
     Attributes:
@@ -102,15 +106,14 @@ class Lora:
     learns_vocabulary: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class StageRecipe(Struct, frozen=True, forbid_unknown_fields=True):
     """One of the four stages.
 
     Attributes:
-        modules: MCTP modules that the model has in this stage.
         rate: highest learning rate of the backbone, or of all that learns.
-        module_rate_factor: on ``rate``, for the modules.
         steps: of the optimizer.
+        modules: MCTP modules that the model has in this stage.
+        module_rate_factor: on ``rate``, for the modules.
         rows: packed rows of one step, over all processes.
         row_length: tokens of a row.
         warm_up: part of the steps.
@@ -119,26 +122,26 @@ class Stage:
         mixture: file that names the data and their shares; "": given on the command line.
     """
 
-    rate: float
-    steps: int
+    rate: Annotated[float, Meta(gt=0.0)]
+    steps: Count
     modules: int = 0
     module_rate_factor: float = 1.0
     weight_decay: float = 0.0
-    rows: int = 128
-    row_length: int = 8192
+    rows: Count = 128
+    row_length: Count = 8192
     warm_up: float = 0.03
     floor: float = 0.1
-    saves: int = 10
+    saves: Count = 10
     mixture: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     """A whole run of four stages.
 
     Attributes:
         pattern: numbers of text tokens and audio tokens in turn, tags included; also what the
             finished model decodes by.
+        stages: by their numbers, from "1".
         plus: the user is heard through SenseVoice features.
         held_out: file of samples that are never trained on; "": nothing is measured.
         keep: saved steps that stay on disk.
@@ -148,38 +151,42 @@ class Recipe:
     name: str
     pattern: tuple[int, ...]
     start: Start
-    stages: tuple[Stage, ...]
+    stages: dict[str, StageRecipe]
     plus: bool = False
     seed: int = 42
     held_out: str = ""
     keep: int = 2
     workers: int = 0
-    precision: Precision = field(default_factory=Precision)
-    adam: Adam = field(default_factory=Adam)
-    lora: Lora = field(default_factory=Lora)
+    precision: Precision = Precision()
+    adam: Adam = Adam()
+    lora: Lora = Lora()
 
-    def stage(self, number: int) -> Stage:
-        """Stages count from 1."""
-        return self.stages[number - 1]
+    def __post_init__(self) -> None:
+        if not self.pattern or len(self.pattern) % 2 or min(self.pattern) < 0:
+            raise Misfit("pattern", f"needs pairs of counts, got {list(self.pattern)}")
+
+    def stage(self, number: int) -> StageRecipe:
+        """Return a stage; they count from 1."""
+        return self.stages[str(number)]
 
 
 def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
-    """Reads ``path``; ``changes`` such as "stages.2.steps=100" replace single values.
+    """Read ``path``; ``changes`` such as "stages.2.steps=100" replace single values.
 
     Raises:
         TrainingError: the file is missing or damaged, or names or values do not fit.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise TrainingError(f"{path} is missing; name a file of configurations/") from None
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"{path} cannot be read: {error}") from error
+    content = read_toml(path, dict[str, Any], TrainingError, remedy="name one of configurations/")
     for change in changes:
         _apply(content, change)
-    recipe = cast(Recipe, _record(Recipe, _listed_stages(path, content), str(path)))
-    _check(path, recipe)
-    return recipe
+    stages, wanted = content.get("stages"), [str(number + 1) for number in range(N_STAGES)]
+    found = stages if isinstance(stages, dict) else {}
+    if not all(isinstance(found.get(number), dict) for number in wanted):
+        raise TrainingError(f"{path}: stages: needs [stages.1] to [stages.{N_STAGES}]")
+    # Keys of [stages] itself hold for all of them.
+    shared = {name: value for name, value in found.items() if name not in wanted}
+    content["stages"] = {number: shared | found[number] for number in wanted}
+    return as_record(content, Recipe, TrainingError, file=path)
 
 
 def _apply(content: dict[str, Any], change: str) -> None:
@@ -196,72 +203,3 @@ def _apply(content: dict[str, Any], change: str) -> None:
         place[last] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         place[last] = text.strip()  # a bare word
-
-
-def _listed_stages(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
-    """[stages.1] … [stages.4] as a list; keys of [stages] itself hold for all of them."""
-    found = content.get("stages")
-    wanted = [str(number) for number in range(1, N_STAGES + 1)]
-    if not isinstance(found, dict) or any(number not in found for number in wanted):
-        raise TrainingError(f"{path}: stages: needs [stages.1] to [stages.{N_STAGES}]")
-    sections = cast("dict[str, Any]", found)
-    shared = {name: value for name, value in sections.items() if name not in wanted}
-    return {**content, "stages": [shared | sections[number] for number in wanted]}
-
-
-def _record(kind: type[Any], content: object, where: str) -> object:
-    """A dataclass of ``content``; every name must be known and every value of its type."""
-    if not isinstance(content, dict):
-        raise TrainingError(f"{where} must be a section with names and values")
-    given = cast("dict[str, Any]", content)
-    hints = get_type_hints(kind)
-    known = {one.name: one for one in fields(kind)}
-    for name in given:
-        if name not in known:
-            raise TrainingError(f"{where}: {name}: is unknown; known are {', '.join(known)}")
-    values: dict[str, Any] = {}
-    for name, one in known.items():
-        if name in given:
-            values[name] = _value(hints[name], given[name], f"{where}: {name}")
-        elif one.default is MISSING and one.default_factory is MISSING:
-            raise TrainingError(f"{where}: {name}: is missing")
-    return kind(**values)
-
-
-def _value(hint: Any, value: object, where: str) -> object:  # noqa: ANN401  a type of any form
-    if get_origin(hint) in (UnionType, Union):
-        hint = next(kind for kind in get_args(hint) if kind is not type(None))
-    if isinstance(hint, type) and hasattr(hint, "__dataclass_fields__"):
-        return _record(hint, value, where)
-    if get_origin(hint) is tuple:
-        if not isinstance(value, list):
-            raise TrainingError(f"{where}: must be a list, got {value!r}")
-        item = get_args(hint)[0]
-        return tuple(_value(item, one, where) for one in cast("list[object]", value))
-    if hint is float and type(value) is int:
-        return float(value)
-    if type(value) is not hint:
-        raise TrainingError(f"{where}: must be {hint.__name__}, got {value!r}")
-    return value
-
-
-def _check(path: Path, recipe: Recipe) -> None:
-    pattern = recipe.pattern
-    if not pattern or len(pattern) % 2 or min(pattern) < 0:
-        raise TrainingError(f"{path}: pattern: needs pairs of counts, got {list(pattern)}")
-    if bool(recipe.start.backbone) == (recipe.start.shape is not None):
-        raise TrainingError(f"{path}: start: needs either backbone or [start.shape]")
-    for number, stage in enumerate(recipe.stages, 1):
-        for name in ("steps", "rows", "row_length", "saves"):
-            if getattr(stage, name) < 1:
-                raise TrainingError(f"{path}: stages.{number}: {name}: must be 1 or more")
-        if stage.rate <= 0.0:
-            raise TrainingError(f"{path}: stages.{number}: rate: must be above 0")
-    for name, known in (("weights", ("float32", "bfloat16")), ("compute", ("no", "bf16"))):
-        value = getattr(recipe.precision, name)
-        if value not in known:
-            raise TrainingError(
-                f"{path}: precision: {name}: must be one of {', '.join(known)}, got {value!r}"
-            )
-    if recipe.precision.weights == "bfloat16" and recipe.precision.compute != "bf16":
-        raise TrainingError(f'{path}: precision: weights of bfloat16 need compute = "bf16"')

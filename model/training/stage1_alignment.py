@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import sys
 
-from model.training.stage_run import StageRun, run_stage
-from model.training.stage_training import open_accelerator, train
-from model.training.starts import VOCABULARY, begin_from_recipe
+from model.training.initial_model import VOCABULARY, begin_from_recipe
+from model.training.stage_command import StageRun, run_stage
+from model.training.stage_setup import open_accelerator, train
 from model.vita_audio.language_model.initialisation import freeze_hearing
-
-NUMBER = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
-    return run_stage(NUMBER, __doc__, _align, arguments)
+    """Run stage 1; return the exit status."""
+    return run_stage(1, __doc__, _align, arguments)
 
 
 def _align(run: StageRun) -> None:

@@ -11,15 +11,17 @@ the only one.
 from __future__ import annotations
 
 import sys
+from functools import partial
 
-from model.training.stage_run import run_stage
-from model.training.stage_training import train_modules
-
-NUMBER = 2
+from model.training.stage_command import run_stage
+from model.training.stage_setup import train_grown
+from model.vita_audio.language_model.initialisation import freeze_all_but_modules
 
 
 def main(arguments: list[str] | None = None) -> int:
-    return run_stage(NUMBER, __doc__, train_modules, arguments)
+    """Run stage 2; return the exit status."""
+    train = partial(train_grown, freeze=freeze_all_but_modules)
+    return run_stage(2, __doc__, train, arguments)
 
 
 if __name__ == "__main__":

@@ -13,23 +13,17 @@ The modules learn at ten times the backbone's rate. The result is what people ta
 from __future__ import annotations
 
 import sys
+from functools import partial
 
-from model.training.stage_run import StageRun, run_stage
-from model.training.stage_training import open_accelerator, train
-from model.vita_audio.language_model.initialisation import freeze_hearing, grow_modules
-
-NUMBER = 4
+from model.training.stage_command import run_stage
+from model.training.stage_setup import train_grown
+from model.vita_audio.language_model.initialisation import freeze_hearing
 
 
 def main(arguments: list[str] | None = None) -> int:
-    return run_stage(NUMBER, __doc__, _fine_tune, arguments)
-
-
-def _fine_tune(run: StageRun) -> None:
-    accelerator = open_accelerator(run)
-    model = grow_modules(run.load_start(), run.stage.modules)
-    freeze_hearing(model)
-    train(run, accelerator, model, run.start_folder)
+    """Run stage 4; return the exit status."""
+    train = partial(train_grown, freeze=freeze_hearing)
+    return run_stage(4, __doc__, train, arguments)
 
 
 if __name__ == "__main__":

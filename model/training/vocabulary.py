@@ -1,8 +1,8 @@
 """Tokenizer files for a model that begins from a stock Qwen2.5, or from nothing.
 
 Source: VITA-Audio; its special tokens follow Qwen2.5's own in a fixed order, then the audio codes.
-Knows no weights. That the result of the published Qwen2.5 files has the published ids is checked
-for the order only: the files themselves were not at hand.
+That the result of the published Qwen2.5 files has the published ids is checked for the order only:
+the files themselves were not at hand.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def write_byte_vocabulary(directory: Path, *, plus: bool, n_base: int = 257) -> 
 
 
 def extend_stock_vocabulary(source: Path, directory: Path, *, plus: bool) -> TextTokenizer:
-    """Writes the tokenizer of a Qwen2.5 and what VITA-Audio adds to it.
+    """Write the tokenizer of a Qwen2.5 and what VITA-Audio adds to it.
 
     Raises:
         TrainingError: ``source`` has no tokenizer.json that can be read.
@@ -101,7 +101,7 @@ def vita_audio_specials(*, plus: bool) -> list[str]:
 
 
 def copy_tokenizer(source: Path, directory: Path) -> None:
-    """Copies all that belongs beside the weights, as far as ``source`` has it."""
+    """Copy all that belongs beside the weights, as far as ``source`` has it."""
     directory.mkdir(parents=True, exist_ok=True)
     for name in _TRAVELLING:
         if (source / name).is_file():
@@ -109,7 +109,7 @@ def copy_tokenizer(source: Path, directory: Path) -> None:
 
 
 def _extended(tokenizer: Tokenizer, directory: Path, *, plus: bool) -> TextTokenizer:
-    """Adds VITA-Audio's tokens and writes ``tokenizer.json`` and the list of added tokens."""
+    """Add VITA-Audio's tokens and writes ``tokenizer.json`` and the list of added tokens."""
     tokenizer.add_tokens([_added(name, special=True) for name in vita_audio_specials(plus=plus)])
     codes = (f"<|audio_{code}|>" for code in range(N_CODES))
     tokenizer.add_tokens([_added(name, special=False) for name in codes])

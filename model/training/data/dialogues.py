@@ -2,26 +2,32 @@
 
 A JSONL file with {"turns": ["What …?", "It …"]}, or with "messages" as in training data; or a text
 of two columns, what the user says and what the answer is, apart by a tab (.tsv, .txt) or a comma
-(.csv). Knows no voice.
+(.csv).
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+
+from msgspec import Struct
 
 from model.cascade.language_choice import written_language
+from model.files.records import parse_json
 from model.training.data.jsonl_file import JsonlFile
 from model.training.data.problems import BadSample, DataError, Fault, Place, SkipLog
-from model.training.data.samples import TAG, Role, parse_sample
+from model.training.data.samples import Role, misfit, parse_sample
 
 _ENGLISH = "en"
 _JSONL = (".jsonl", ".json")
+
+
+class _Line(Struct):
+    turns: list[str] | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +45,23 @@ class Dialogue:
 
     @property
     def digest(self) -> bytes:
-        """Of the words: wherever they stand in a file, it is the same."""
+        """Return a hash of the words: wherever they stand in a file, it is the same."""
         return hashlib.sha256("\n".join(self.turns).encode()).digest()
 
     @property
     def lot(self) -> float:
-        """From 0 to 1, drawn by the words."""
+        """Return a number from 0 to 1 that the words draw."""
         return int.from_bytes(self.digest[-8:], "big") / 2.0**64
-
-    @property
-    def exchanges(self) -> tuple[tuple[str, str], ...]:
-        """What was asked, and what was answered."""
-        return tuple(zip(self.turns[::2], self.turns[1::2], strict=True))
 
 
 def read_dialogues(path: Path, skipped: SkipLog) -> list[Dialogue]:
-    """Reads all that can be read; the rest goes to ``skipped``.
+    """Read all that can be read; the rest goes to ``skipped``.
 
     Raises:
         DataError: the file cannot be read, or holds no conversation at all.
     """
-    if path.suffix in _JSONL:
-        dialogues = list(_of_jsonl(path, skipped))
-    else:
-        dialogues = list(_of_columns(path, skipped))
+    read = _of_jsonl if path.suffix in _JSONL else _of_columns
+    dialogues = list(read(path, skipped))
     if not dialogues:
         raise DataError(f"{path}: holds no conversation: {skipped.summary()}")
     return dialogues
@@ -78,68 +77,50 @@ def _of_jsonl(path: Path, skipped: SkipLog) -> Iterator[Dialogue]:
 
 
 def _of_line(line: str, place: Place) -> Dialogue:
-    try:
-        content: object = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise BadSample(Fault.BROKEN_LINE, f"is no JSON ({error})") from error
-    fields = cast(dict[str, Any], content) if isinstance(content, dict) else {}
-    language = fields.get("language")
-    stated = language if isinstance(language, str) else ""
-    if "turns" in fields:
-        return _dialogue(place, fields["turns"], stated)
+    content = parse_json(line, _Line, misfit)
+    if content.turns is not None:
+        return _dialogue(place, content.turns, content.language)
     sample = parse_sample(line, place.file.parent)
     spoken = [turn for turn in sample.turns if turn.role is not Role.SYSTEM]
-    wanted = [Role.USER, Role.ASSISTANT] * (len(spoken) // 2)
-    if [turn.role for turn in spoken] != wanted:
+    if [turn.role for turn in spoken] != [Role.USER, Role.ASSISTANT] * (len(spoken) // 2):
         raise BadSample(Fault.WRONG_SHAPE, "user and assistant do not take turns")
-    return _dialogue(place, [turn.content for turn in spoken], stated)
+    return _dialogue(place, [turn.content for turn in spoken], content.language)
 
 
 def _of_columns(path: Path, skipped: SkipLog) -> Iterator[Dialogue]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is no UTF-8 ({error.reason}); save it as UTF-8") from error
-    for number, row in _rows(text.splitlines(), is_csv=path.suffix == ".csv"):
-        if any(cell.strip() for cell in row):
-            try:
-                yield _dialogue(Place(path, number), _pair(row), "")
-            except BadSample as error:
-                skipped.add(Place(path, number), error)
+    is_csv = path.suffix == ".csv"
+    reader = csv.reader(lines) if is_csv else (line.split("\t") for line in lines)
+    for number, row in enumerate(reader, 1):
+        # A cell of a .csv may go over several lines; it is known by the last one.
+        place = Place(path, reader.line_num if is_csv else number)
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != 2:
+            what = f"has {len(row)} columns; two are needed: question and answer"
+            skipped.add(place, BadSample(Fault.BROKEN_LINE, what))
+            continue
+        try:
+            yield _dialogue(place, row, None)
+        except BadSample as error:
+            skipped.add(place, error)
 
 
-def _rows(lines: list[str], *, is_csv: bool) -> Iterator[tuple[int, list[str]]]:
-    """Columns, with the number of the line on which they end."""
-    if is_csv:
-        reader = csv.reader(lines)
-        for row in reader:
-            yield reader.line_num, row
-    else:
-        for number, line in enumerate(lines, 1):
-            yield number, line.split("\t")
-
-
-def _pair(row: list[str]) -> list[str]:
-    if len(row) != 2:
-        what = f"has {len(row)} columns; two are needed: question and answer"
-        raise BadSample(Fault.BROKEN_LINE, what)
-    return row
-
-
-def _dialogue(place: Place, turns: object, language: str) -> Dialogue:
-    texts = cast(list[object], turns) if isinstance(turns, list) else []
-    if not texts or len(texts) % 2:
+def _dialogue(place: Place, turns: list[str], language: str | None) -> Dialogue:
+    if not turns or len(turns) % 2:
         raise BadSample(
             Fault.WRONG_SHAPE, '"turns" must be an even number of texts: user, assistant, …'
         )
-    words: list[str] = []
-    for number, text in enumerate(texts, 1):
-        if not isinstance(text, str) or not text.strip():
+    words = [" ".join(text.split()) for text in turns]
+    for number, text in enumerate(words, 1):
+        if not text:
             raise BadSample(Fault.WRONG_SHAPE, f"turn {number} has no words")
-        if TAG in text or "<|" in text:
+        if "<|" in text:
             raise BadSample(Fault.UNKNOWN, f"turn {number} holds a token; write words only")
-        words.append(" ".join(text.split()))
     stated = language or written_language(" ".join(words)) or _ENGLISH
     return Dialogue(place, tuple(words), stated)

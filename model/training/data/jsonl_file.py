@@ -1,11 +1,7 @@
-"""A file of JSON lines that is read in any order: only where its lines begin is kept in memory.
-
-Does not know what is in a line.
-"""
+"""A file of JSON lines that is read in any order: only where its lines begin is kept in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +10,10 @@ from model.training.data.problems import BadSample, DataError, Fault, Place
 
 
 class JsonlFile:
-    """Lines that are not blank. Threads may read one at the same time."""
+    """The lines of a file that are not blank. Threads may read one at the same time."""
 
     def __init__(self, path: Path) -> None:
-        """Finds the lines. Raises DataError where the file cannot be read or has none."""
+        """Find the lines. Raises DataError where the file cannot be read or has none."""
         self.path = path
         begins: list[int] = []
         numbers: list[int] = []
@@ -41,23 +37,16 @@ class JsonlFile:
         return len(self._begins)
 
     def place(self, index: int) -> Place:
+        """Return where a line stands."""
         return Place(self.path, int(self._numbers[index]))
 
     def line(self, index: int) -> str:
-        """Raises BadSample where the line is no UTF-8, DataError where the file is gone."""
+        """Read a line. Raises BadSample where it is no UTF-8, DataError where the file is gone."""
         try:
             with self.path.open("rb") as stream:
                 stream.seek(int(self._begins[index]))
-                return _text(stream.readline())
+                return stream.readline().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise BadSample(Fault.BROKEN_LINE, f"is no UTF-8 ({error.reason})") from error
         except OSError as error:
             raise DataError(f"{self.path}: cannot be read: {error.strerror or error}") from error
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(len(self)))
-
-
-def _text(line: bytes) -> str:
-    try:
-        return line.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadSample(Fault.BROKEN_LINE, f"is no UTF-8 ({error.reason})") from error

@@ -2,9 +2,9 @@
 
 The samples of a mixture are dealt out to as many streams as one optimizer step has rows; each
 stream packs its own. A process serves some of the streams, so the rows of a step are the same
-however many processes share the work. Knows no network.
+however many processes share the work.
 
-Source of the greedy packing: VITA-Audio, data pipeline.
+Source of the greedy packing, in which a row holds samples of one source: VITA-Audio, data pipeline.
 """
 
 from __future__ import annotations
@@ -18,14 +18,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
-from model.training.data.batch import PackedBatch
 from model.training.data.mixture import Entry, Mixture, read_mixture
-from model.training.data.parts import DataParts
+from model.training.data.packing import PackedRow, pack
 from model.training.data.problems import BadSample, DataError, Fault, SkipLog
-from model.training.data.rows import PackedRow, Packing, pack
 from model.training.data.sample_encoder import EncodedSample, SampleEncoder
-from model.training.data.samples import parse_sample
-from model.vita_audio.decoding.schedule import BOOST
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +36,6 @@ class RowOptions:
 
     Attributes:
         row_tokens: longest row; a sample that is longer is skipped.
-        pattern: counts of text tokens and of tokens of an audio segment, in turn.
-        packing: which samples share a row.
         n_streams: rows of one optimizer step, over all processes.
         rank, n_processes: this process serves the streams rank, rank + n_processes, …
         n_workers: threads that read ahead; 0: none.
@@ -50,8 +44,6 @@ class RowOptions:
     """
 
     row_tokens: int = 8192
-    pattern: tuple[int, ...] = BOOST.pattern
-    packing: Packing = Packing.SOURCE
     n_streams: int = 1
     rank: int = 0
     n_processes: int = 1
@@ -71,24 +63,25 @@ class RowOptions:
             raise DataError(f"rank {self.rank} is none of {self.n_processes} processes")
 
 
-def open_mixture(path: Path, parts: DataParts, options: RowOptions | None = None) -> PackedRows:
-    """Rows of a mixture (TOML), or of a single JSONL file.
+def open_mixture(
+    path: Path, encoder: SampleEncoder, options: RowOptions | None = None
+) -> PackedRows:
+    """Return the rows of a mixture (TOML), or of a single JSONL file.
 
     Raises:
         DataError: the mixture or an option cannot be used.
     """
-    return PackedRows(read_mixture(path), parts, options or RowOptions())
+    return PackedRows(read_mixture(path), encoder, options or RowOptions())
 
 
 class PackedRows:
-    """An iterator of batches of one row. For one thread; ``close`` ends the workers."""
+    """An iterator of rows. For one thread; ``close`` ends the workers."""
 
-    def __init__(self, mixture: Mixture, parts: DataParts, options: RowOptions) -> None:
+    def __init__(self, mixture: Mixture, encoder: SampleEncoder, options: RowOptions) -> None:
         self.mixture = mixture
+        self.encoder = encoder
         self.options = options
         self.skipped = SkipLog()
-        self.encoder = parts.encoder(options.pattern)
-        self._pad_id = parts.pad_id
         self._order = lru_cache(maxsize=_KEPT_ORDERS)(mixture.order)
         n_workers = options.n_workers
         self._pool = ThreadPoolExecutor(n_workers, "training-data") if n_workers else None
@@ -102,11 +95,11 @@ class PackedRows:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator[PackedBatch]:
+    def __iter__(self) -> Iterator[PackedRow]:
         return self
 
-    def __next__(self) -> PackedBatch:
-        """The next row.
+    def __next__(self) -> PackedRow:
+        """Return the next row.
 
         Raises:
             DataError: no sample can be used, or codes cannot be written.
@@ -116,16 +109,16 @@ class PackedRows:
             self._turn = (self._turn + 1) % len(self._streams)
             row = stream.next_row()
             if row is not None:
-                return PackedBatch.of([row])
+                return row
         raise StopIteration
 
     @property
     def n_epochs_begun(self) -> int:
-        """How often the mixture was begun."""
+        """Return how often the mixture was begun."""
         return max(stream.next_deal for stream in self._streams) // len(self.mixture) + 1
 
     def state_dict(self) -> dict[str, Any]:
-        """Where this process is, in plain numbers: the next row comes first after loading it."""
+        """Return the place of this process in the data; the next row comes first after loading."""
         return {
             "format": _STATE_FORMAT,
             "data": self._fingerprint,
@@ -134,7 +127,7 @@ class PackedRows:
         }
 
     def load_state_dict(self, *states: Mapping[str, Any]) -> None:
-        """Goes on where ``states`` were taken: that of this process, or those of all processes.
+        """Go on where ``states`` were taken: that of this process, or those of all processes.
 
         With all of them the number of processes may have changed, between two optimizer steps.
 
@@ -160,43 +153,49 @@ class PackedRows:
         self._turn = int(states[0]["turn"]) % len(self._streams)
 
     def close(self) -> None:
-        """Ends the workers, and says how many samples were skipped."""
+        """End the workers, and log how many samples were skipped."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
         logger.info("%s: %s", self.mixture.path, self.skipped.summary())
 
     def deal(self, number: int) -> Entry | None:
-        """The sample with this number of all epochs; None behind the last."""
+        """Return the sample with this number of all epochs; None behind the last."""
         epoch, index = divmod(number, len(self.mixture))
         if self.options.n_epochs is not None and epoch >= self.options.n_epochs:
             return None
         return self.mixture.entry(int(self._order(epoch)[index]))
 
     def read(self, entry: Entry) -> EncodedSample | BadSample:
-        """Runs on any thread."""
+        """Read and encode a sample. Runs on any thread."""
         try:
-            return _encoded(self.encoder, entry, self.options.row_tokens)
+            sample = self.encoder.encode(entry.sample(), entry.source.system)
         except BadSample as error:
             return error
+        longest = self.options.row_tokens
+        if len(sample) > longest:
+            return BadSample(Fault.TOO_LONG, f"has {len(sample)} tokens and a row {longest}")
+        return sample
 
     def submit(self, entry: Entry) -> Callable[[], EncodedSample | BadSample]:
-        """Begins to read ``entry`` where there are workers."""
+        """Begin to read ``entry`` where there are workers."""
         if self._pool is None:
             return lambda: self.read(entry)
         future: Future[EncodedSample | BadSample] = self._pool.submit(self.read, entry)
         return future.result
 
     def packed(self, samples: Sequence[EncodedSample]) -> PackedRow:
+        """Return a row of ``samples``."""
         options = self.options
-        return pack(samples, self._pad_id, options.row_tokens if options.is_padded else None)
+        padded_to = options.row_tokens if options.is_padded else None
+        return pack(samples, self.encoder.pad_id, padded_to)
 
     @property
     def _fingerprint(self) -> str:
         options = self.options
-        pattern = " ".join(map(str, options.pattern))
+        pattern = " ".join(map(str, self.encoder.pattern))
         return (
-            f"{self.mixture.fingerprint} {options.row_tokens} [{pattern}] {options.packing} "
+            f"{self.mixture.fingerprint} {options.row_tokens} [{pattern}] source "
             f"{options.n_streams}"
         )
 
@@ -221,20 +220,16 @@ class _Stream:
 
     def next_row(self) -> PackedRow | None:
         """None when the last epoch is over."""
-        packing = self._rows.options.packing
         while (taken := self._take()) is not None:
             source, dealt = taken
-            if packing is Packing.SINGLE:
-                return self._rows.packed([dealt.sample])
-            key = source if packing is Packing.SOURCE else ""
-            buffer = self._buffers.setdefault(key, [])
+            buffer = self._buffers.setdefault(source, [])
             n_tokens = sum(len(waiting.sample) for waiting in buffer)
             if n_tokens + len(dealt.sample) > self._rows.options.row_tokens:
-                self._buffers[key] = [dealt]
+                self._buffers[source] = [dealt]
                 return self._packed(buffer)
             buffer.append(dealt)
-        for key in list(self._buffers):
-            if buffer := self._buffers.pop(key):
+        for source in list(self._buffers):
+            if buffer := self._buffers.pop(source):
                 return self._packed(buffer)
         return None
 
@@ -246,36 +241,35 @@ class _Stream:
         """Reads the samples that were waiting again."""
         self._ahead.clear()
         self.next_deal = int(state["next"])
-        self._buffers = {}
-        for key, numbers in state["waiting"].items():
-            self._buffers[str(key)] = [self._again(int(number)) for number in numbers]
+        self._buffers = {
+            str(key): [self._again(int(number)) for number in numbers]
+            for key, numbers in state["waiting"].items()
+        }
 
     def _packed(self, buffer: list[_Dealt]) -> PackedRow:
         return self._rows.packed([dealt.sample for dealt in buffer])
 
     def _take(self) -> tuple[str, _Dealt] | None:
         """The next good sample and its source's name."""
-        n_streams, n_samples = self._rows.options.n_streams, len(self._rows.mixture)
-        for _ in range(n_samples + 1):
+        rows = self._rows
+        for _ in range(len(rows.mixture) + 1):
             self._read_ahead()
             if not self._ahead:
                 return None
             number, entry, result = self._ahead.popleft()
-            self.next_deal = number + n_streams
+            self.next_deal = number + rows.options.n_streams
             sample = result()
             if isinstance(sample, EncodedSample):
                 return entry.source.name, _Dealt(number, sample)
-            self._rows.skipped.add(entry.place, sample)
-        raise DataError(
-            f"{self._rows.mixture.path}: no sample can be used: {self._rows.skipped.summary()}"
-        )
+            rows.skipped.add(entry.place, sample)
+        raise DataError(f"{rows.mixture.path}: no sample can be used: {rows.skipped.summary()}")
 
     def _read_ahead(self) -> None:
         """Keeps some samples in work; one where there are no workers."""
         n_wanted = _AHEAD if self._rows.options.n_workers else 1
         while len(self._ahead) < n_wanted:
-            last = self._ahead[-1][0] if self._ahead else None
-            number = self.next_deal if last is None else last + self._rows.options.n_streams
+            n_streams = self._rows.options.n_streams
+            number = self._ahead[-1][0] + n_streams if self._ahead else self.next_deal
             entry = self._rows.deal(number)
             if entry is None:
                 return
@@ -289,11 +283,3 @@ class _Stream:
         if isinstance(sample, BadSample):
             raise DataError(f"{entry.place}: could be read before and cannot now: {sample}")
         return _Dealt(number, sample)
-
-
-def _encoded(encoder: SampleEncoder, entry: Entry, longest: int) -> EncodedSample:
-    sample = parse_sample(entry.file.line(entry.index), entry.file.path.parent)
-    encoded = encoder.encode(sample, entry.source.system)
-    if len(encoded) > longest:
-        raise BadSample(Fault.TOO_LONG, f"has {len(encoded)} tokens and a row {longest}")
-    return encoded

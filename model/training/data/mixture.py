@@ -9,34 +9,45 @@
     system = "luke"                      # who answers, where a sample has no system message
 
 Source: VITA-Audio, data configuration: each file is shuffled by the seed, then as many samples as
-ratio and limit say are taken in turn. Reads no sample.
+ratio and limit say are taken in turn.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
-import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
+from model.files.records import read_toml
 from model.training.data.jsonl_file import JsonlFile
 from model.training.data.problems import DataError, Place
+from model.training.data.samples import Sample, parse_sample
 
 _SEED = 42
 LUKE = "luke"  # the name that demonstrations of VITA-Audio answer by
-_TOP_KEYS = ("seed", "sources")
-_SOURCE_KEYS = ("files", "ratio", "most", "system")
+
+
+class _SourceTable(Struct, forbid_unknown_fields=True):
+    files: Annotated[list[str], Meta(min_length=1)]
+    ratio: Annotated[float, Meta(gt=0.0)] = 1.0
+    most: Annotated[int, Meta(ge=1)] | None = None
+    system: str = LUKE
+
+
+class _MixtureTable(Struct, forbid_unknown_fields=True):
+    sources: Annotated[dict[str, _SourceTable], Meta(min_length=1)]
+    seed: Annotated[int, Meta(ge=0)] = _SEED
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A name, its files, and how they are used.
+    """A named part of a mixture: its files, and how they are used.
 
     Attributes:
         ratio: samples taken of each file, as a part or a multiple of what it has.
@@ -52,6 +63,7 @@ class Source:
     system: str = LUKE
 
     def n_taken(self, file: JsonlFile) -> int:
+        """Return how many samples of ``file`` an epoch has."""
         n = int(len(file) * self.ratio)
         return n if self.most is None else min(n, self.most)
 
@@ -66,12 +78,17 @@ class Entry:
 
     @property
     def place(self) -> Place:
+        """Return the file and the line."""
         return self.file.place(self.index)
+
+    def sample(self) -> Sample:
+        """Read the line. Raises BadSample."""
+        return parse_sample(self.file.line(self.index), self.file.path.parent)
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """All sources.
+    """All that is trained on.
 
     Attributes:
         path: of the TOML file, or of the one JSONL file that stands for a whole mixture.
@@ -83,6 +100,7 @@ class Mixture:
 
     @property
     def files(self) -> tuple[tuple[Source, JsonlFile], ...]:
+        """Return every file with its source."""
         return tuple((source, file) for source in self.sources for file in source.files)
 
     @cached_property
@@ -96,21 +114,22 @@ class Mixture:
         return np.concatenate(parts)
 
     def __len__(self) -> int:
-        """Samples of an epoch."""
+        """Return the number of samples of an epoch."""
         return len(self._chosen)
 
     def entry(self, index: int) -> Entry:
+        """Return one of the samples of an epoch, by its unshuffled number."""
         number, line = self._chosen[index]
         source, file = self.files[int(number)]
         return Entry(source, file, int(line))
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """All samples, shuffled as ``epoch`` has them."""
+        """Return the numbers of all samples, shuffled as ``epoch`` has them."""
         return np.random.default_rng((self.seed, epoch)).permutation(len(self))
 
     @cached_property
     def fingerprint(self) -> str:
-        """Differs where other samples, or the same in another order, would come."""
+        """Return a hash that differs where other samples, or another order, would come."""
         parts = [str(self.seed)]
         for source, file in self.files:
             parts += [source.name, file.path.name, str(file.n_bytes), source.system]
@@ -119,77 +138,33 @@ class Mixture:
 
 
 def read_mixture(path: Path) -> Mixture:
-    """Reads a mixture; a JSONL file counts as one whose only source it is.
+    """Read a mixture; a JSONL file counts as one whose only source it is.
 
     Raises:
         DataError: a file is missing, or a value does not fit; names the file and the key.
     """
     if path.suffix != ".toml":
         return Mixture(path, (Source(path.stem, (JsonlFile(path),)),))
-    content = _table(path)
-    _require_keys(path, "", content, _TOP_KEYS)
-    seed = content.get("seed", _SEED)
-    if not isinstance(seed, int) or seed < 0:
-        raise DataError(f"{path}: seed: must be a whole number from 0, got {seed!r}")
-    entries = content.get("sources")
-    if not isinstance(entries, dict) or not entries:
-        raise DataError(f"{path}: sources: is missing; write [sources.NAME] and files = [...]")
-    named = cast(dict[str, object], entries)
-    mixture = Mixture(path, tuple(_source(path, *item) for item in named.items()), seed)
+    content = read_toml(path, _MixtureTable, DataError)
+    sources = tuple(
+        Source(name, _files(path, name, one.files), one.ratio, one.most, one.system)
+        for name, one in content.sources.items()
+    )
+    mixture = Mixture(path, sources, content.seed)
     if len(mixture) == 0:
         raise DataError(f"{path}: the ratios leave no sample; raise one")
     return mixture
 
 
-def _table(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: is no TOML: {error}") from error
-
-
-def _source(path: Path, name: str, entry: object) -> Source:
-    key = f"sources.{name}"
-    if not isinstance(entry, dict):
-        raise DataError(f"{path}: {key}: must be a table with files = [...]")
-    fields = cast(dict[str, Any], entry)
-    _require_keys(path, key, fields, _SOURCE_KEYS)
-    ratio, most = fields.get("ratio", 1.0), fields.get("most")
-    if not isinstance(ratio, (int, float)) or not 0.0 < ratio < math.inf:
-        raise DataError(f"{path}: {key}.ratio: must be a number above 0, got {ratio!r}")
-    if most is not None and (not isinstance(most, int) or most < 1):
-        raise DataError(f"{path}: {key}.most: must be a whole number from 1, got {most!r}")
-    system = fields.get("system", LUKE)
-    if not isinstance(system, str):
-        raise DataError(f"{path}: {key}.system: must be luke, lucy, omni or a text")
-    files = _files(path, key, fields.get("files"))
-    return Source(name, files, float(ratio), most, system)
-
-
-def _files(path: Path, key: str, patterns: object) -> tuple[JsonlFile, ...]:
-    listed = cast(list[object], patterns) if isinstance(patterns, list) else []
-    if not listed or not all(isinstance(pattern, str) and pattern for pattern in listed):
-        raise DataError(f"{path}: {key}.files: must be a list of paths, got {patterns!r}")
+def _files(path: Path, name: str, patterns: list[str]) -> tuple[JsonlFile, ...]:
     found: list[Path] = []
-    for pattern in cast(list[str], listed):
-        matches = _matches(path.parent, pattern)
+    for pattern in patterns:
+        anchor = Path(pattern).anchor  # of an absolute path
+        folder = Path(anchor) if anchor else path.parent
+        matches = sorted(folder.glob(pattern[len(anchor) :]))
         if not matches:
-            raise DataError(f"{path}: {key}.files: {pattern!r} finds no file below {path.parent}")
+            raise DataError(
+                f"{path}: sources.{name}.files: {pattern!r} finds no file below {path.parent}"
+            )
         found += matches
     return tuple(JsonlFile(file) for file in dict.fromkeys(found))
-
-
-def _matches(folder: Path, pattern: str) -> list[Path]:
-    if Path(pattern).is_absolute():
-        anchor = Path(Path(pattern).anchor)
-        return sorted(anchor.glob(str(Path(pattern).relative_to(anchor))))
-    return sorted(folder.glob(pattern))
-
-
-def _require_keys(path: Path, key: str, found: dict[str, Any], known: tuple[str, ...]) -> None:
-    for name in found:
-        if name not in known:
-            place = f"{key}.{name}" if key else name
-            raise DataError(f"{path}: {place}: is unknown; known are {', '.join(known)}")

@@ -1,18 +1,18 @@
-"""What can be wrong with training data, and the record of samples that were passed over.
-
-Knows no format: whoever finds a fault names it.
-"""
+"""What can be wrong with training data, and the record of samples that were passed over."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from model.errors import ModelError
+from model.files.whole_file import replacing
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +61,25 @@ class Skipped:
     fault: Fault
     reason: str
 
-    def __str__(self) -> str:
-        return f"{self.place}: skipped: {self.reason}"
+
+@contextmanager
+def writing(path: Path, what: str) -> Generator[Path]:
+    """Lend a file that becomes ``path``, as ``replacing`` does.
+
+    Args:
+        what: is being written, for the message.
+
+    Raises:
+        DataError: it cannot be written; ``path`` is then what it was before.
+    """
+    try:
+        with replacing(path) as partial:
+            yield partial
+    except OSError as error:
+        raise DataError(
+            f"{path}: {what} cannot be written ({error.strerror or error}); make room, or choose "
+            "another folder"
+        ) from error
 
 
 class SkipLog:
@@ -79,19 +96,16 @@ class SkipLog:
         self._counts: Counter[Fault] = Counter()
 
     def add(self, place: Place, error: BadSample) -> None:
-        """Does nothing where that was said before."""
-        entry = Skipped(place, error.fault, str(error))
+        """Note a sample; do nothing where that was said before."""
         with self._lock:
             if place in self._skipped:
                 return
-            self._skipped[place] = entry
+            self._skipped[place] = Skipped(place, error.fault, str(error))
             self._counts[error.fault] += 1
             n_of_fault = self._counts[error.fault]
-        if not self._is_told:
-            return
-        if n_of_fault <= _MOST_TOLD:
-            logger.warning("%s", entry)
-        if n_of_fault == _MOST_TOLD:
+        if self._is_told and n_of_fault <= _MOST_TOLD:
+            logger.warning("%s: skipped: %s", place, error)
+        if self._is_told and n_of_fault == _MOST_TOLD:
             logger.warning("further samples with the fault %r are only counted", str(error.fault))
 
     def __len__(self) -> int:
@@ -99,15 +113,16 @@ class SkipLog:
 
     @property
     def counts(self) -> dict[Fault, int]:
-        """How many samples, by fault, the most frequent first."""
+        """Return how many samples have each fault, the most frequent first."""
         return dict(self._counts.most_common())
 
     @property
     def entries(self) -> tuple[Skipped, ...]:
+        """Return all that was passed over."""
         return tuple(self._skipped.values())
 
     def summary(self) -> str:
-        """One line."""
+        """Return the numbers as one line."""
         if not self._skipped:
             return "no sample was skipped"
         reasons = ", ".join(f"{n} {fault}" for fault, n in self.counts.items())

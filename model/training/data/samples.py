@@ -3,30 +3,29 @@
 {"messages": [{"role": "user", "content": "<|audio|>"}, …], "audios": ["question.wav", …]}
 
 ``conversations`` is another name for ``messages``; other keys are welcome and not read, but
-``language``. A message with "learn": false is read and not learnt. Opens no recording and knows no
-token ids.
+``language``. A message with "learn": false is read and not learnt.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, cast
 
+from msgspec import Struct
+
+from model.files.records import Problem, parse_json
 from model.training.data.problems import BadSample, Fault
 
 TAG = "<|audio|>"  # stands where a recording belongs
 
-_LISTS = ("messages", "conversations")
 _LIKE_TOKEN = re.compile(r"<\|[^|<>\s]{1,40}\|>")
 
 
 class Role(StrEnum):
-    """Values are what ChatML writes."""
+    """Who says a message; the values are what ChatML writes."""
 
     SYSTEM = "system"
     USER = "user"
@@ -34,7 +33,7 @@ class Role(StrEnum):
 
 
 class SampleKind(StrEnum):
-    """Told by who is recorded."""
+    """What a sample teaches."""
 
     SPEECH_TO_SPEECH = "speech to speech"
     RECOGNITION = "recognition"
@@ -73,6 +72,7 @@ class Sample:
 
     @property
     def kind(self) -> SampleKind:
+        """Return the kind, by who is recorded."""
         hears = any(turn.audios for turn in self.turns if turn.role is Role.USER)
         speaks = any(turn.audios for turn in self.turns if turn.role is Role.ASSISTANT)
         if hears:
@@ -80,12 +80,8 @@ class Sample:
         return SampleKind.SYNTHESIS if speaks else SampleKind.TEXT
 
     @property
-    def audios(self) -> tuple[Path, ...]:
-        return tuple(path for turn in self.turns for path in turn.audios)
-
-    @property
     def answer(self) -> str:
-        """What the assistant says or reads aloud, without tags; "" where nobody wrote it down."""
+        """Return what the assistant says or reads aloud, without tags; "" where unwritten."""
         said = _words(turn for turn in self.turns if turn.role is Role.ASSISTANT)
         if said or self.kind is not SampleKind.SYNTHESIS:
             return said
@@ -93,12 +89,12 @@ class Sample:
 
     @property
     def said(self) -> str:
-        """All that is said, without tags."""
+        """Return all that is said, without tags."""
         return _words(turn for turn in self.turns if turn.role is not Role.SYSTEM)
 
 
 def text_to_read(turn: Turn) -> str:
-    """Of the request for a synthesis, what is behind its instruction."""
+    """Return what is behind the instruction of a request for synthesis."""
     return turn.content.partition("\n")[2]
 
 
@@ -106,8 +102,27 @@ def _words(turns: Iterable[Turn]) -> str:
     return " ".join(" ".join(turn.content.replace(TAG, " ") for turn in turns).split())
 
 
+class _Message(Struct):
+    role: str
+    content: str
+    learn: bool = True
+
+
+class _Line(Struct):
+    messages: list[_Message] = []
+    conversations: list[_Message] = []
+    audios: list[str] | None = None
+    language: str | None = None
+
+
+def misfit(problem: Problem) -> BadSample:
+    """Return what is wrong with a line, without its place."""
+    fault = Fault.WRONG_SHAPE if problem.key else Fault.BROKEN_LINE
+    return BadSample(fault, f"{problem.key}: {problem.what}" if problem.key else problem.what)
+
+
 def parse_sample(line: str, folder: Path) -> Sample:
-    """Reads one line.
+    """Read one line.
 
     Args:
         folder: what the paths of recordings are relative to.
@@ -115,49 +130,29 @@ def parse_sample(line: str, folder: Path) -> Sample:
     Raises:
         BadSample: the line is no JSON or does not follow the format.
     """
-    try:
-        content: object = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise BadSample(Fault.BROKEN_LINE, f"is no JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise BadSample(Fault.BROKEN_LINE, "is no JSON object")
-    fields = cast(dict[str, Any], content)
-    entries = next((fields[name] for name in _LISTS if name in fields), None)
-    if not isinstance(entries, list) or not entries:
+    content = parse_json(line, _Line, misfit)
+    messages = content.messages or content.conversations
+    if not messages:
         raise _misshapen('"messages" must be a list of messages')
-    paths = _paths(fields.get("audios"), folder)
+    paths = [folder / name for name in content.audios or ()]
     turns: list[Turn] = []
-    for number, entry in enumerate(cast(list[object], entries), 1):
-        turn = _turn(entry, number, paths[sum(len(turn.audios) for turn in turns) :])
-        turns.append(turn)
-    n_tags = sum(len(turn.audios) for turn in turns)
-    if n_tags != len(paths):
-        raise _misshapen(f"names {len(paths)} recordings and has {n_tags} {TAG} for them")
+    n_taken = 0
+    for number, message in enumerate(messages, 1):
+        turns.append(_turn(message, number, paths[n_taken:]))
+        n_taken += len(turns[-1].audios)
+    if n_taken != len(paths):
+        raise _misshapen(f"names {len(paths)} recordings and has {n_taken} {TAG} for them")
     _require_order(turns)
-    language = fields.get("language")
-    return Sample(tuple(turns), language if isinstance(language, str) and language else None)
+    return Sample(tuple(turns), content.language or None)
 
 
-def _paths(listed: object, folder: Path) -> list[Path]:
-    if listed is None:
-        return []
-    if not isinstance(listed, list):
-        raise _misshapen('"audios" must be a list of paths')
-    paths = cast(list[object], listed)
-    wrong = [path for path in paths if not isinstance(path, str) or not path]
-    if wrong:
-        raise _misshapen(f'"audios" holds {wrong[0]!r}, which is no path')
-    return [folder / cast(str, path) for path in paths]
-
-
-def _turn(entry: object, number: int, paths: list[Path]) -> Turn:
+def _turn(message: _Message, number: int, paths: list[Path]) -> Turn:
     """``paths``: recordings that no earlier message has taken."""
-    fields = cast(dict[str, object], entry) if isinstance(entry, dict) else {}
-    role, content = _ROLES.get(str(fields.get("role"))), fields.get("content")
+    role, content = _ROLES.get(message.role), message.content
     if role is None:
         roles = ", ".join(_ROLES)
-        raise _misshapen(f"message {number} has the role {fields.get('role')!r}, not {roles}")
-    if not isinstance(content, str) or not content.strip():
+        raise _misshapen(f"message {number} has the role {message.role!r}, not {roles}")
+    if not content.strip():
         raise _misshapen(f"message {number} has no content")
     strange = [name for name in _LIKE_TOKEN.findall(content) if name != TAG]
     if strange:
@@ -169,7 +164,7 @@ def _turn(entry: object, number: int, paths: list[Path]) -> Turn:
         raise _misshapen(f"message {number} has a {TAG} for which no recording is named")
     if role is Role.ASSISTANT and n_tags > 1:
         raise _misshapen(f"message {number} has {n_tags} {TAG}; an answer is spoken in one piece")
-    is_learnt = role is Role.ASSISTANT and fields.get("learn", True) is not False
+    is_learnt = role is Role.ASSISTANT and message.learn
     return Turn(role, content, tuple(paths[:n_tags]), is_learnt)
 
 

@@ -1,7 +1,7 @@
 """What is in training data: hours, lengths, languages, and what cannot be used and why.
 
 Reads the headers of recordings only, unless asked for more; needs torch only where tokens are
-counted. Writes no table.
+counted.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from model.cascade.language_choice import written_language
 from model.training.data.mixture import Entry, Mixture
 from model.training.data.problems import BadSample, Fault, SkipLog, Skipped
-from model.training.data.samples import Role, Sample, SampleKind, parse_sample
+from model.training.data.samples import Role, Sample, SampleKind
 from model.training.data.sounds import read_sound, sound_info
 
 _UNKNOWN_LANGUAGE = "unknown"
@@ -30,14 +31,16 @@ OnProgress = Callable[[int, int], None]
 
 
 class Encoder(Protocol):
-    """Tokens of a sample."""
+    """What makes tokens of a sample."""
 
-    def encode(self, sample: Sample, system: str = "") -> Sized: ...
+    def encode(self, sample: Sample, system: str = "") -> Sized:
+        """Return the tokens; ``system`` says who answers where the sample does not."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How long things are."""
+    """The distribution of some lengths."""
 
     n: int
     total: float
@@ -48,6 +51,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
+        """Return the spread of ``values``; zeros where there are none."""
         if not values:
             return cls(0, 0.0, 0.0, 0.0, 0.0, 0.0)
         least, median, p95, most = np.percentile(values, (0, 50, 95, 100))
@@ -96,6 +100,7 @@ class DataReport:
     skipped: tuple[Skipped, ...]
 
     def as_json(self) -> dict[str, Any]:
+        """Return the report as plain values."""
         fields = asdict(self)
         fields["rates_hz"] = {str(rate): n for rate, n in self.rates_hz.items()}
         fields["faults"] = {str(fault): n for fault, n in self.faults.items()}
@@ -133,9 +138,9 @@ class _Facts:
     source: str
     kind: SampleKind
     language: str
-    heard_s: tuple[float, ...]
-    spoken_s: tuple[float, ...]
-    rates_hz: tuple[int, ...]
+    heard_s: list[float]
+    spoken_s: list[float]
+    rates_hz: list[int]
     n_words: int
     n_tokens: int | None
 
@@ -143,7 +148,7 @@ class _Facts:
 def survey(
     mixture: Mixture, options: SurveyOptions, on_progress: OnProgress | None = None
 ) -> DataReport:
-    """Looks at every line of every file, once, whatever the ratios.
+    """Look at every line of every file, once, whatever the ratios.
 
     Raises:
         DataError: a file cannot be read, or codes cannot be written.
@@ -156,7 +161,7 @@ def survey(
     with ThreadPoolExecutor(options.n_jobs, "data-check") as pool:
         for begin in range(0, len(entries), _AT_A_TIME):
             batch = entries[begin : begin + _AT_A_TIME]
-            results = pool.map(lambda entry: _look(entry, options), batch)
+            results = pool.map(partial(_look, options=options), batch)
             for entry, result in zip(batch, results, strict=True):
                 if isinstance(result, BadSample):
                     skipped.add(entry.place, result)
@@ -169,35 +174,30 @@ def survey(
 
 def _look(entry: Entry, options: SurveyOptions) -> _Facts | BadSample:
     try:
-        return _facts(entry, options)
+        sample = entry.sample()
+        heard: list[float] = []
+        spoken: list[float] = []
+        rates: list[int] = []
+        for turn in sample.turns:
+            for path in turn.audios:
+                info = sound_info(path)
+                if options.decodes:
+                    read_sound(path)
+                (spoken if turn.role is Role.ASSISTANT else heard).append(info.seconds)
+                rates.append(info.rate_hz)
+        language = sample.language or written_language(sample.answer or sample.said)
+        return _Facts(
+            source=entry.source.name,
+            kind=sample.kind,
+            language=language or _UNKNOWN_LANGUAGE,
+            heard_s=heard,
+            spoken_s=spoken,
+            rates_hz=rates,
+            n_words=len(_WORD.findall(sample.answer)),
+            n_tokens=_n_tokens(sample, entry, options),
+        )
     except BadSample as error:
         return error
-
-
-def _facts(entry: Entry, options: SurveyOptions) -> _Facts:
-    sample = parse_sample(entry.file.line(entry.index), entry.file.path.parent)
-    heard: list[float] = []
-    spoken: list[float] = []
-    rates: list[int] = []
-    for turn in sample.turns:
-        for path in turn.audios:
-            info = sound_info(path)
-            if options.decodes:
-                read_sound(path)
-            (spoken if turn.role is Role.ASSISTANT else heard).append(info.seconds)
-            rates.append(info.rate_hz)
-    return _Facts(
-        source=entry.source.name,
-        kind=sample.kind,
-        language=sample.language
-        or written_language(sample.answer or sample.said)
-        or _UNKNOWN_LANGUAGE,
-        heard_s=tuple(heard),
-        spoken_s=tuple(spoken),
-        rates_hz=tuple(rates),
-        n_words=len(_WORD.findall(sample.answer)),
-        n_tokens=_n_tokens(sample, entry, options),
-    )
 
 
 def _n_tokens(sample: Sample, entry: Entry, options: SurveyOptions) -> int | None:

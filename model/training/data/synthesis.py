@@ -1,8 +1,7 @@
 """Written dialogues to training data: recordings of both sides, and files that name them.
 
 A recording is named after what is said and how, and is there as a whole or not at all: a run that
-was stopped goes on where it was. Files of samples are written when all recordings are there. Knows
-no synthesizer; speakers are handed in.
+was stopped goes on where it was. Files of samples are written when all recordings are there.
 """
 
 from __future__ import annotations
@@ -19,22 +18,15 @@ from typing import Any, Protocol
 import soundfile
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples
-from model.training.data.casting import Cast, Casting, Utterance
 from model.training.data.dialogues import Dialogue
-from model.training.data.problems import BadSample, DataError, Fault, SkipLog
+from model.training.data.problems import BadSample, DataError, Fault, SkipLog, writing
 from model.training.data.samples import TAG
-from model.training.data.whole_files import write_text, writing_whole
+from model.training.data.voice_assignment import DialogueVoices, Utterance, VoiceAssignment
 from model.vita_audio.conversation.prompt_texts import RECOGNITION, SYNTHESIS, SYSTEMS
 
 _FULL_BYTES = 1 << 20  # less than a recording may take
 _FOLDER = "audio"
 _MIXTURE, _HELD_OUT = "mixture.toml", "held_out.toml"
-_SPEECH, _RECOGNITION, _SYNTHESIS, _TEXT = (
-    "speech_to_speech.jsonl",
-    "recognition.jsonl",
-    "synthesis.jsonl",
-    "text.jsonl",
-)
 
 Line = dict[str, Any]
 OnProgress = Callable[[int, int], None]
@@ -44,7 +36,7 @@ class Speaker(Protocol):
     """Speaks one utterance at a time."""
 
     def speak(self, utterance: Utterance) -> Samples:
-        """Sound (n,) at 16 kHz; empty where nothing can be said."""
+        """Return the sound, (n,) at 16 kHz; empty where nothing can be said."""
         ...
 
 
@@ -64,19 +56,23 @@ class Synthesized:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scene:
+class _SpokenDialogue:
     dialogue: Dialogue
-    cast: Cast
+    voices: DialogueVoices
+    asked: tuple[Utterance, ...]
+    answered: tuple[Utterance, ...]
+
+    @classmethod
+    def of(cls, dialogue: Dialogue, voices: DialogueVoices) -> _SpokenDialogue:
+        asked, answered = (
+            tuple(Utterance(text, dialogue.language, style) for text in dialogue.turns[side::2])
+            for side, style in enumerate((voices.user, voices.assistant))
+        )
+        return cls(dialogue, voices, asked, answered)
 
     @property
-    def asked(self) -> tuple[Utterance, ...]:
-        manner, language = self.cast.user, self.dialogue.language
-        return tuple(Utterance(text, language, manner) for text in self.dialogue.turns[::2])
-
-    @property
-    def answered(self) -> tuple[Utterance, ...]:
-        manner, language = self.cast.assistant, self.dialogue.language
-        return tuple(Utterance(text, language, manner) for text in self.dialogue.turns[1::2])
+    def utterances(self) -> tuple[Utterance, ...]:
+        return (*self.asked, *self.answered)
 
 
 class DataSynthesis:
@@ -88,10 +84,14 @@ class DataSynthesis:
     """
 
     def __init__(
-        self, folder: Path, casting: Casting, speakers: Sequence[Speaker], skipped: SkipLog
+        self,
+        folder: Path,
+        assignment: VoiceAssignment,
+        speakers: Sequence[Speaker],
+        skipped: SkipLog,
     ) -> None:
         self._folder = folder
-        self._casting = casting
+        self._assignment = assignment
         self._speakers = tuple(speakers)
         self._skipped = skipped
 
@@ -101,7 +101,7 @@ class DataSynthesis:
         on_progress: OnProgress | None = None,
         held_out: float = 0.0,
     ) -> Synthesized:
-        """Speaks what is not there yet, and writes the files of samples and their mixtures.
+        """Speak what is not there yet, and write the files of samples and their mixtures.
 
         Args:
             held_out: part of the dialogues that get files and a mixture of their own.
@@ -109,15 +109,15 @@ class DataSynthesis:
         Raises:
             DataError: nothing can be written, or no dialogue can be spoken.
         """
-        scenes = list(self._scenes(dialogues))
-        wanted = {u.key: u for scene in scenes for u in (*scene.asked, *scene.answered)}
-        missing = [u for u in wanted.values() if not self._path(u).is_file()]
+        planned = list(self._planned(dialogues))
+        wanted = {u.key: u for one in planned for u in one.utterances}
+        missing = [u for u in wanted.values() if not (self._folder / _name(u)).is_file()]
         silent = self._record(missing, len(wanted), on_progress)
-        spoken = [scene for scene in scenes if self._is_spoken(scene, silent)]
-        learnt = [scene for scene in spoken if scene.dialogue.lot >= held_out]
+        spoken = [one for one in planned if self._is_spoken(one, silent)]
+        learnt = [one for one in spoken if one.dialogue.lot >= held_out]
         if not learnt:
             raise DataError(f"{self._folder}: nothing to learn: {self._skipped.summary()}")
-        kept_back = [scene for scene in spoken if scene.dialogue.lot < held_out]
+        kept_back = [one for one in spoken if one.dialogue.lot < held_out]
         counts = self._write(learnt, _MIXTURE, "")
         if kept_back:
             counts |= self._write(kept_back, _HELD_OUT, "held_out-")
@@ -126,19 +126,10 @@ class DataSynthesis:
         n_made = len(missing) - len(silent)
         return Synthesized(self._folder / _MIXTURE, len(wanted) - len(silent), n_made, counts)
 
-    def _write(self, scenes: Sequence[_Scene], mixture: str, prefix: str) -> dict[str, int]:
-        """Returns how many samples are in which file."""
-        files = {f"{prefix}{name}": lines for name, lines in self._files(scenes).items()}
-        for name, lines in files.items():
-            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-            write_text(self._folder / name, text, "samples")
-        write_text(self._folder / mixture, _mixture(files), "the mixture")
-        return {name: len(lines) for name, lines in files.items()}
-
-    def _scenes(self, dialogues: Sequence[Dialogue]) -> Iterator[_Scene]:
+    def _planned(self, dialogues: Sequence[Dialogue]) -> Iterator[_SpokenDialogue]:
         for dialogue in dialogues:
             try:
-                yield _Scene(dialogue, self._casting.cast(dialogue))
+                yield _SpokenDialogue.of(dialogue, self._assignment.assign(dialogue))
             except BadSample as error:
                 self._skipped.add(dialogue.place, error)
 
@@ -174,100 +165,98 @@ class DataSynthesis:
             free.put(speaker)
         if len(samples) == 0:
             return False
-        _write_sound(self._path(utterance), samples)
+        _write_sound(self._folder / _name(utterance), samples)
         return True
 
-    def _is_spoken(self, scene: _Scene, silent: frozenset[str]) -> bool:
-        for utterance in (*scene.asked, *scene.answered):
+    def _is_spoken(self, spoken: _SpokenDialogue, silent: frozenset[str]) -> bool:
+        for utterance in spoken.utterances:
             if utterance.key in silent:
                 what = f"{utterance.text!r} cannot be spoken"
-                self._skipped.add(scene.dialogue.place, BadSample(Fault.WRONG_SHAPE, what))
+                self._skipped.add(spoken.dialogue.place, BadSample(Fault.WRONG_SHAPE, what))
                 return False
         return True
 
-    def _path(self, utterance: Utterance) -> Path:
-        return self._folder / self._name(utterance)
-
-    def _name(self, utterance: Utterance) -> str:
-        return f"{_FOLDER}/{utterance.key}.flac"
-
-    def _files(self, scenes: Sequence[_Scene]) -> dict[str, list[Line]]:
-        utterances = {u.key: u for scene in scenes for u in (*scene.asked, *scene.answered)}
-        answers = {u.key: u for scene in scenes for u in scene.answered}
-        return {
-            _SPEECH: [line for scene in scenes for line in self._spoken_lines(scene)],
-            _RECOGNITION: [self._recognition(u) for u in utterances.values()],
-            _SYNTHESIS: [self._synthesis(u) for u in answers.values()],
-            _TEXT: [_written(scene.dialogue) for scene in scenes],
+    def _write(
+        self, spoken: Sequence[_SpokenDialogue], mixture: str, prefix: str
+    ) -> dict[str, int]:
+        """Returns how many samples are in which file."""
+        utterances = {u.key: u for one in spoken for u in one.utterances}
+        answers = {u.key: u for one in spoken for u in one.answered}
+        files = {
+            "speech_to_speech": [line for one in spoken for line in _conversations(one)],
+            "recognition": [_recognition(u) for u in utterances.values()],
+            "synthesis": [_synthesis(u) for u in answers.values()],
+            "text": [_text(one.dialogue) for one in spoken],
         }
+        counts: dict[str, int] = {}
+        sources: list[str] = []
+        for stem, lines in files.items():
+            name = f"{prefix}{stem}.jsonl"
+            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+            with writing(self._folder / name, "samples") as partial:
+                partial.write_bytes(text.encode())
+            counts[name] = len(lines)
+            sources.append(f'[sources.{prefix}{stem}]\nfiles = ["{name}"]\nratio = 1.0\n')
+        with writing(self._folder / mixture, "the mixture") as partial:
+            partial.write_bytes("\n".join(sources).encode())
+        return counts
 
-    def _spoken_lines(self, scene: _Scene) -> Iterator[Line]:
-        """One for each answer; what was said before it is written, as in a conversation."""
-        system = _message("system", SYSTEMS[scene.cast.name])
-        for n, (asked, answered) in enumerate(zip(scene.asked, scene.answered, strict=True)):
-            earlier = [
-                _message(role, text) | ({"learn": False} if role == "assistant" else {})
-                for exchange in scene.dialogue.exchanges[:n]
-                for role, text in zip(("user", "assistant"), exchange, strict=True)
-            ]
-            messages = [
-                system,
-                *earlier,
-                _message("user", TAG),
-                _message("assistant", f"{answered.text}\n{TAG}"),
-            ]
-            yield self._line(scene.dialogue.language, messages, asked, answered)
 
-    def _recognition(self, utterance: Utterance) -> Line:
-        messages = [
-            _message("user", f"{RECOGNITION}\n{TAG}"),
-            _message("assistant", utterance.text),
+def _name(utterance: Utterance) -> str:
+    return f"{_FOLDER}/{utterance.key}.flac"
+
+
+def _conversations(spoken: _SpokenDialogue) -> Iterator[Line]:
+    """One for each answer; what was said before it is written, as in a conversation."""
+    system = _message("system", SYSTEMS[spoken.voices.name])
+    earlier: list[Line] = []
+    for asked, answered in zip(spoken.asked, spoken.answered, strict=True):
+        question, answer = _message("user", TAG), _message("assistant", f"{answered.text}\n{TAG}")
+        yield _line([system, *earlier, question, answer], asked, answered)
+        earlier += [
+            _message("user", asked.text),
+            _message("assistant", answered.text) | {"learn": False},
         ]
-        return self._line(utterance.language, messages, utterance)
-
-    def _synthesis(self, utterance: Utterance) -> Line:
-        messages = [
-            _message("user", f"{SYNTHESIS}\n{utterance.text}"),
-            _message("assistant", TAG),
-        ]
-        return self._line(utterance.language, messages, utterance)
-
-    def _line(self, language: str, messages: list[Line], *spoken: Utterance) -> Line:
-        return {
-            "messages": messages,
-            "audios": [self._name(utterance) for utterance in spoken],
-            "language": language,
-            "voices": [utterance.manner.voice for utterance in spoken],
-        }
 
 
-def _written(dialogue: Dialogue) -> Line:
-    roles = ("user", "assistant") * len(dialogue.exchanges)
+def _recognition(utterance: Utterance) -> Line:
+    request = _message("user", f"{RECOGNITION}\n{TAG}")
+    return _line([request, _message("assistant", utterance.text)], utterance)
+
+
+def _synthesis(utterance: Utterance) -> Line:
+    request = _message("user", f"{SYNTHESIS}\n{utterance.text}")
+    return _line([request, _message("assistant", TAG)], utterance)
+
+
+def _text(dialogue: Dialogue) -> Line:
+    roles = ("user", "assistant") * (len(dialogue.turns) // 2)
     messages = [_message(role, text) for role, text in zip(roles, dialogue.turns, strict=True)]
     return {"messages": messages, "language": dialogue.language}
+
+
+def _line(messages: list[Line], *spoken: Utterance) -> Line:
+    return {
+        "messages": messages,
+        "audios": [_name(utterance) for utterance in spoken],
+        "language": spoken[0].language,
+        "voices": [utterance.style.voice for utterance in spoken],
+    }
 
 
 def _message(role: str, content: str) -> Line:
     return {"role": role, "content": content}
 
 
-def _mixture(files: dict[str, list[Line]]) -> str:
-    blocks = [f'[sources.{Path(name).stem}]\nfiles = ["{name}"]\nratio = 1.0\n' for name in files]
-    return "\n".join(blocks)
-
-
 def _write_sound(path: Path, samples: Samples) -> None:
-    with writing_whole(path, "a recording") as part:
+    with writing(path, "a recording") as partial:
         try:
-            soundfile.write(part, samples, ENGINE_RATE_HZ, "PCM_16")
-            n_written = soundfile.info(part).frames
+            soundfile.write(partial, samples, ENGINE_RATE_HZ, "PCM_16", format="FLAC")
+            n_written = soundfile.info(partial).frames
         except (soundfile.SoundFileError, AssertionError) as error:
-            raise OSError(_reason(part.parent, error)) from error
+            # Of a full disk the library does not say that it is full.
+            is_full = shutil.disk_usage(partial.parent).free < _FULL_BYTES
+            reason = "the disk is full" if is_full else " ".join(str(error).split())
+            raise OSError(reason) from error
         if n_written != len(samples):
             raise OSError(f"only {n_written} of {len(samples)} samples arrived")
-
-
-def _reason(folder: Path, error: Exception) -> str:
-    """Of a full disk the library does not say that it is full."""
-    is_full = shutil.disk_usage(folder).free < _FULL_BYTES
-    return "the disk is full" if is_full else " ".join(str(error).split())

@@ -6,12 +6,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 
 from model.training.acceptance import measure_acceptance  # noqa: E402
-from model.training.data.batch import PackedBatch  # noqa: E402
-from model.training.data.rows import pack  # noqa: E402
-from model.training.data.sample_encoder import IGNORED, EncodedSample  # noqa: E402
+from model.training.data.packing import pack  # noqa: E402
+from model.training.data.sample_encoder import EncodedSample  # noqa: E402
 from model.vita_audio.language_model.model_config import BackboneSize, make_config  # noqa: E402
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM  # noqa: E402
-from model.vita_audio.language_model.packed_losses import teacher_forced_logits  # noqa: E402
+from model.vita_audio.language_model.packed_losses import IGNORED, teacher_forced_logits  # noqa: E402
 
 N_IDS = 12  # few, so that levels agree by chance now and then
 
@@ -37,8 +36,8 @@ def samples(*lengths):
     return made
 
 
-def batch_of(parts, padded_to=None):
-    return PackedBatch.of([pack(parts, 0, padded_to)])
+def row_of(parts, padded_to=None):
+    return pack(parts, 0, padded_to)
 
 
 def counted(model, parts):
@@ -72,7 +71,7 @@ def counted(model, parts):
 
 def test_agreement_is_that_of_the_logits(model):
     parts = samples(9, 14, 5, 2)
-    found = measure_acceptance(model, [batch_of(parts)])
+    found = measure_acceptance(model, [row_of(parts)])
     places, agrees, chains = counted(model, parts)
     assert [one.n_places for one in found.modules] == places.tolist()
     assert [one.agrees for one in found.modules] == pytest.approx(agrees)
@@ -84,13 +83,13 @@ def test_agreement_is_that_of_the_logits(model):
 
 def test_packing_and_padding_change_nothing(model):
     parts = samples(9, 14, 5)
-    alone = measure_acceptance(model, [batch_of([one]) for one in parts])
-    assert measure_acceptance(model, [batch_of(parts, padded_to=40)]) == alone
+    alone = measure_acceptance(model, [row_of([one]) for one in parts])
+    assert measure_acceptance(model, [row_of(parts, padded_to=40)]) == alone
 
 
 def test_model_without_modules_has_a_backbone_only(model):
     model.keep_modules(0)
-    found = measure_acceptance(model, [batch_of(samples(9))])
+    found = measure_acceptance(model, [row_of(samples(9))])
     assert found.modules == ()
     assert (found.agreement, found.accepted_drafts) == (0.0, 0.0)
     assert 0.0 <= found.backbone_right <= 1.0
@@ -98,5 +97,5 @@ def test_model_without_modules_has_a_backbone_only(model):
 
 def test_training_goes_on_in_its_mode(model):
     model.train()
-    measure_acceptance(model, [batch_of(samples(9))])
+    measure_acceptance(model, [row_of(samples(9))])
     assert model.training

@@ -37,7 +37,7 @@ def test_line_that_a_crash_cut_off_is_left_out(tmp_path):
 
 def test_damage_in_the_middle_is_named(tmp_path):
     (tmp_path / METRICS).write_text('{"step": 0}\nnoise\n{"step": 2}\n', encoding="utf-8")
-    with pytest.raises(TrainingError, match=r"metrics\.jsonl:2: is damaged"):
+    with pytest.raises(TrainingError, match=r"metrics\.jsonl:2: cannot be read as JSON"):
         read_metrics(tmp_path)
 
 

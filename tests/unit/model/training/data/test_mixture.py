@@ -76,9 +76,10 @@ def test_who_answers_is_named_or_written_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("sources = 3", "sources: is missing"),
-        ("[sources", "is no TOML"),
-        ("[sources.a]\nratio = 1.0", r"sources\.a\.files: must be a list of paths"),
+        ("sources = 3", "sources: must be a table that is not empty, got 3"),
+        ("seed = 3", "sources: is missing"),
+        ("[sources", r"cannot be read as TOML"),
+        ("[sources.a]\nratio = 1.0", r"sources\.a\.files: is missing"),
         ('[sources.a]\nfiles = ["none*.jsonl"]', r"sources\.a\.files: 'none\*\.jsonl' finds no"),
         ('[sources.a]\nfiles = ["a.jsonl"]\nratio = 0', r"sources\.a\.ratio: .* got 0"),
         ('[sources.a]\nfiles = ["a.jsonl"]\nmost = 0', r"sources\.a\.most: .* got 0"),

@@ -9,7 +9,6 @@ import pytest
 
 pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 
-from model.training.data.parts import DataParts
 from model.training.data.problems import BadSample, Fault
 from model.training.data.sample_encoder import EncodedSample, SampleEncoder
 from model.training.data.samples import parse_sample
@@ -172,19 +171,19 @@ def test_codes_that_the_vocabulary_lacks_are_that_samples_fault(tokenizer: TextT
 def test_plus_hears_the_user_as_frames_and_answers_in_codes(
     tiny_plus: Path, tmp_path: Path
 ) -> None:
-    parts = DataParts.from_directory(tiny_plus)
+    encoder = SampleEncoder.from_directory(tiny_plus, BOOST.pattern)
     question = record(tmp_path / "q.wav", seconds=1.3)
     answer = record(tmp_path / "a.wav", seconds=2.0)
     line = spoken(question.name, answer.name, "Hello there.")
-    sample = encoded(parts.encoder(BOOST.pattern), line, folder=tmp_path)
+    sample = encoded(encoder, line, folder=tmp_path)
 
     n_frames = n_frames_of(round(1.3 * 16_000))
-    prompt = speech_to_speech(parts.tokenizer, ContinuousAudio(n_frames))
+    prompt = speech_to_speech(encoder.tokenizer, ContinuousAudio(n_frames))
     require_continues(sample, prompt)
     assert sample.spans == prompt.audio
     assert sample.features[0].shape == (n_frames, 560)
     assert sample.spans[0].n_positions == n_frames + N_QUERY_POSITIONS
-    table = parts.tokenizer.table
+    table = encoder.tokenizer.table
     span = sample.spans[0]
     inside = sample.ids[span.start : span.start + span.n_positions]
     assert (inside == table.context_of_audio).all()
@@ -196,7 +195,7 @@ def test_plus_refuses_a_question_that_its_encoder_has_no_positions_for(
     tiny_plus: Path, tmp_path: Path
 ) -> None:
     record(tmp_path / "q.wav", seconds=123.0)
-    encoder = DataParts.from_directory(tiny_plus).encoder(BOOST.pattern)
+    encoder = SampleEncoder.from_directory(tiny_plus, BOOST.pattern)
     with pytest.raises(BadSample, match="lasts 123 s") as raised:
         encoded(encoder, recognised("q.wav", "long"), folder=tmp_path)
     assert raised.value.fault is Fault.TOO_LONG
@@ -206,6 +205,6 @@ def test_codes_of_a_real_tokenizer_are_twelve_and_a_half_a_second(
     tiny_plain: Path, tmp_path: Path
 ) -> None:
     record(tmp_path / "q.wav", seconds=2.0)
-    parts = DataParts.from_directory(tiny_plain)
-    sample = encoded(parts.encoder(BOOST.pattern), recognised("q.wav", "hi"), folder=tmp_path)
-    assert sum(map(parts.tokenizer.table.is_code, sample.ids.tolist())) == 25
+    encoder = SampleEncoder.from_directory(tiny_plain, BOOST.pattern)
+    sample = encoded(encoder, recognised("q.wav", "hi"), folder=tmp_path)
+    assert sum(map(encoder.tokenizer.table.is_code, sample.ids.tolist())) == 25

@@ -36,7 +36,7 @@ def test_recordings_belong_to_the_tags_in_order() -> None:
 
 
 def test_an_absolute_path_stays_one() -> None:
-    assert parsed(recognised("/far/q.wav", "hello")).audios == (Path("/far/q.wav"),)
+    assert parsed(recognised("/far/q.wav", "hello")).turns[0].audios == (Path("/far/q.wav"),)
 
 
 def test_conversations_and_other_names_of_roles_are_understood() -> None:
@@ -86,14 +86,14 @@ USER_ONLY = {"messages": [{"role": "user", "content": "Hi."}]}
 @pytest.mark.parametrize(
     ("line", "fault", "reason"),
     [
-        ('{"messages": [', Fault.BROKEN_LINE, "no JSON"),
-        ("[1, 2]", Fault.BROKEN_LINE, "no JSON object"),
+        ('{"messages": [', Fault.BROKEN_LINE, "as JSON"),
+        ("[1, 2]", Fault.BROKEN_LINE, "must be an object"),
         ("{}", Fault.WRONG_SHAPE, "messages"),
         (_with(GOOD, messages="x"), Fault.WRONG_SHAPE, "messages"),
         (_with(GOOD, audios=["q.wav"]), Fault.WRONG_SHAPE, "no recording is named"),
         (_with(GOOD, audios=["q", "a", "b"]), Fault.WRONG_SHAPE, "names 3 recordings and has 2"),
-        (_with(GOOD, audios=["q", 3]), Fault.WRONG_SHAPE, "which is no path"),
-        (_with(GOOD, audios="q.wav"), Fault.WRONG_SHAPE, "list of paths"),
+        (_with(GOOD, audios=["q", 3]), Fault.WRONG_SHAPE, "audios[1]: must be a text"),
+        (_with(GOOD, audios="q.wav"), Fault.WRONG_SHAPE, "audios: must be"),
         (USER_ONLY, Fault.WRONG_SHAPE, "an answer must be there"),
         (written("Hi.", " "), Fault.WRONG_SHAPE, "message 2 has no content"),
         (written("Hi.<|im_end|>", "Hello."), Fault.UNKNOWN, "<|im_end|>"),

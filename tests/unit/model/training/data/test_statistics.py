@@ -105,9 +105,9 @@ def test_what_a_mixture_takes_of_each_source_is_told(data: Path) -> None:
 def test_tokens_are_counted_with_a_vocabulary_and_too_long_samples_named(
     tmp_path: Path, tiny_plain: Path
 ) -> None:
-    from model.training.data.parts import DataParts  # noqa: PLC0415 - only where torch is
+    from model.training.data.sample_encoder import SampleEncoder  # noqa: PLC0415  needs torch
 
-    encoder = DataParts.from_directory(tiny_plain).encoder((1, 10, 4, 10))
+    encoder = SampleEncoder.from_directory(tiny_plain, (1, 10, 4, 10))
     record(tmp_path / "q.wav", 2.0)
     data = write_jsonl(tmp_path / "d.jsonl", [recognised("q.wav", "hi"), written("x" * 99, "y")])
     found = report(data, SurveyOptions(encoder, row_tokens=100))

@@ -8,13 +8,13 @@ import pytest
 import soundfile
 
 from audio_io.frames import Samples
-from model.training.data.casting import Casting, Utterance
 from model.training.data.dialogues import Dialogue
 from model.training.data.mixture import read_mixture
 from model.training.data.problems import DataError, Fault, Place, SkipLog
 from model.training.data.samples import SampleKind
 from model.training.data.statistics import SurveyOptions, survey
 from model.training.data.synthesis import DataSynthesis, Synthesized
+from model.training.data.voice_assignment import Utterance, VoiceAssignment
 from model.types import VoicePreset
 
 VOICES = tuple(
@@ -55,7 +55,7 @@ def run(
 ) -> Synthesized:
     synthesis = DataSynthesis(
         folder,
-        Casting(VOICES, seed=0),
+        VoiceAssignment(VOICES, seed=0),
         speakers or [BeepingSpeaker()],
         SkipLog(is_told=False) if skipped is None else skipped,
     )

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="the speech-lm extra is not installe
 import soundfile  # noqa: E402
 
 from model.training.journal import Journal  # noqa: E402
-from model.training.speech_samples import SENTENCES, SpeechSamples, greedy_reply  # noqa: E402
+from model.training.sample_replies import SENTENCES, SampleReplies, greedy_reply  # noqa: E402
 from model.vita_audio.conversation.prompts import synthesis  # noqa: E402
 from model.vita_audio.decoding.generator import DecodeOptions, decode  # noqa: E402
 from model.vita_audio.decoding.sampler import SamplingSettings  # noqa: E402
@@ -45,7 +45,7 @@ def test_reply_is_that_of_decoding_with_caches(tiny, schedule):
 def test_each_sentence_leaves_its_text_and_its_sound(tiny, tmp_path):
     model = load_language_model(tiny, torch.float32)
     model.train()
-    samples = SpeechSamples(
+    samples = SampleReplies(
         tmp_path / "samples", TextTokenizer.from_directory(tiny), BOOST.pattern, tiny.parent
     )
     with Journal(tmp_path, 0) as journal:

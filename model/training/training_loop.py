@@ -1,8 +1,7 @@
 """The training loop of a stage: steps of packed rows, saved and resumed exactly.
 
 A step has the same rows and the same losses however many processes share it: the backbone's loss is
-the mean over all targets of the step, a module's the mean over the rows' means, as upstream. Knows
-no stage's start and no recipe file.
+the mean over all targets of the step, a module's the mean over the rows' means, as upstream.
 """
 
 from __future__ import annotations
@@ -12,65 +11,27 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any
 
 import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from model.training.optimizer import set_rates
-from model.training.recipe import Recipe, Stage, TrainingError
-from model.training.schedule import rate_factor
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
-    from torch import Tensor, nn
-
-    from model.training.checkpoints import Checkpoints
-    from model.training.data.batch import PackedBatch
-    from model.training.data.loader import PackedRows
-    from model.training.journal import Journal
-    from model.vita_audio.language_model.packed_losses import PackedLosses
+from model.training.checkpoints import Checkpoints
+from model.training.data.loader import PackedRows
+from model.training.data.packing import PackedRow
+from model.training.journal import Journal
+from model.training.optimizer import rate_factor, set_rates
+from model.training.recipe import StageRecipe, TrainingError
+from model.vita_audio.language_model.packed_losses import PackedLosses
 
 logger = logging.getLogger(__name__)
 
-Observe = Callable[[int, "Journal"], Mapping[str, Any]]
-OpenJournal = Callable[[int], "Journal"]
+Observe = Callable[[int, Journal], Mapping[str, Any]]
 _MIB = 1 << 20
 _TERMINAL_REFRESH_S, _LOG_REFRESH_S = 0.2, 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class StepReport:
-    """What one step measured, over all processes.
-
-    Attributes:
-        levels: (K,) loss of each MCTP module.
-        rate: of the backbone, or of all that learns.
-    """
-
-    loss: float
-    main_loss: float
-    levels: tuple[float, ...]
-    gradient_norm: float
-    rate: float
-    n_tokens: int
-    seconds: float
-
-    def as_record(self) -> dict[str, Any]:
-        record: dict[str, Any] = {
-            "loss": self.loss,
-            "main_loss": self.main_loss,
-            "level_losses": list(self.levels),
-            "gradient_norm": self.gradient_norm,
-            "rate": self.rate,
-            "n_tokens": self.n_tokens,
-            "seconds": round(self.seconds, 4),
-            "tokens_per_s": round(self.n_tokens / self.seconds, 1),
-        }
-        if torch.cuda.is_available():
-            record["memory_mib"] = torch.cuda.max_memory_allocated() // _MIB
-        return record
 
 
 class _Bar(tqdm):  # pyright: ignore[reportMissingTypeArgument]
@@ -79,8 +40,13 @@ class _Bar(tqdm):  # pyright: ignore[reportMissingTypeArgument]
     monitor_interval = 0
 
 
-class Trainer:
-    """One stage; ``model`` and ``optimizer`` are prepared by ``accelerator``."""
+class TrainingLoop:
+    """The steps of one stage.
+
+    Args:
+        model, optimizer: as ``accelerator`` has prepared them.
+        clip: longest gradient.
+    """
 
     def __init__(
         self,
@@ -88,30 +54,24 @@ class Trainer:
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
         rows: PackedRows,
-        recipe: Recipe,
-        stage: Stage,
+        stage: StageRecipe,
+        clip: float,
     ) -> None:
         self._accelerator = accelerator
         self._model = model
         self._optimizer = optimizer
         self._rows = rows
         self._stage = stage
-        self._clip = recipe.adam.clip
-        self._n_own = accelerator.gradient_accumulation_steps
-        self._last_loss = math.nan
+        self._clip = clip
 
-    def train(
-        self,
-        checkpoints: Checkpoints,
-        settings: Mapping[str, Any],
-        open_journal: OpenJournal,
-        observe: Observe,
+    def run(
+        self, folder: Path, checkpoints: Checkpoints, settings: Mapping[str, Any], observe: Observe
     ) -> None:
-        """Runs the steps that are not done yet, and writes the finished model.
+        """Run the steps that are not done yet, and write the finished model.
 
         Args:
+            folder: where the metrics are written.
             settings: what a run must have been begun with to go on here.
-            open_journal: of the number of steps that are done.
             observe: called on the main process with the number of steps done, at the beginning
                 and whenever it is saved; returns what stands in the journal beside the losses.
 
@@ -124,48 +84,41 @@ class Trainer:
             logger.info("going on after step %d", n_done)
         is_main = self._accelerator.is_main_process
         self._model.train()
-        with open_journal(n_done) as journal:
+        with Journal(folder, n_done, is_written=is_main) as journal, self._bar(n_done) as bar:
             before = observe(0, journal) if is_main and n_done == 0 else {}
-            for step in self._shown(range(n_done, n_steps)):
-                record = self.step(step).as_record()
+            for step in range(n_done, n_steps):
+                record = self._step(step)
                 is_saved = self._is_saved(step + 1)
                 if is_main:
                     record |= {"before": before} if step == 0 and before else {}
                     record |= observe(step + 1, journal) if is_saved else {}
                     journal.write(step, record)
                 if is_saved and step + 1 < n_steps:
-                    rows = self._rows.state_dict()
-                    checkpoints.save(step + 1, self._model, settings, rows)
+                    checkpoints.save(step + 1, self._model, settings, self._rows.state_dict())
+                bar.set_postfix_str(f"loss {record['loss']:.3f}", refresh=False)
+                bar.update()
         checkpoints.finish(self._model)
 
-    def _shown(self, steps: range) -> Iterator[int]:
-        """The steps, with a bar for the person at the main process."""
-        is_terminal = sys.stderr.isatty()
-        with _Bar(
-            total=steps.stop,
-            initial=steps.start,
+    def _bar(self, n_done: int) -> _Bar:
+        return _Bar(
+            total=self._stage.steps,
+            initial=n_done,
             unit="step",
             disable=not self._accelerator.is_main_process,
-            mininterval=_TERMINAL_REFRESH_S if is_terminal else _LOG_REFRESH_S,
-        ) as bar:
-            for step in steps:
-                yield step
-                bar.set_postfix_str(f"loss {self._last_loss:.3f}", refresh=False)
-                bar.update()
+            mininterval=_TERMINAL_REFRESH_S if sys.stderr.isatty() else _LOG_REFRESH_S,
+        )
 
-    def step(self, step: int) -> StepReport:
-        """One step of the optimizer."""
+    def _step(self, step: int) -> dict[str, Any]:
+        """One step of the optimizer; returns what it measured, over all processes."""
         began_s = time.perf_counter()
-        accelerator = self._accelerator
-        stage = self._stage
-        batches = [next(self._rows) for _ in range(self._n_own)]
+        accelerator, stage = self._accelerator, self._stage
+        batches = [next(self._rows) for _ in range(accelerator.gradient_accumulation_steps)]
         counts = torch.tensor(
             [[batch.n_targets, batch.n_tokens] for batch in batches], device=accelerator.device
         ).sum(dim=0)
         n_targets, n_tokens = self._total(counts).tolist()
-        rate = set_rates(
-            self._optimizer, rate_factor(step, stage.steps, stage.warm_up, stage.floor)
-        )
+        factor = rate_factor(step, stage.steps, stage.warm_up, stage.floor)
+        rate = set_rates(self._optimizer, factor)
         sums, norm = self._learn(batches, n_targets / stage.rows)
         loss, main_loss, *levels = (self._total(sums) / stage.rows).tolist()
         if not math.isfinite(loss):
@@ -173,18 +126,30 @@ class Trainer:
                 f"the loss of step {step} is {loss}; lower the rate and begin again from the last "
                 "saved step"
             )
-        self._last_loss = loss
         seconds = time.perf_counter() - began_s
-        return StepReport(loss, main_loss, tuple(levels), norm, rate, n_tokens, seconds)
+        record = {
+            "loss": loss,
+            "main_loss": main_loss,
+            "level_losses": levels,
+            "gradient_norm": norm,
+            "rate": rate,
+            "n_tokens": n_tokens,
+            "seconds": round(seconds, 4),
+            "tokens_per_s": round(n_tokens / seconds, 1),
+        }
+        if torch.cuda.is_available():
+            record["memory_mib"] = torch.cuda.max_memory_allocated() // _MIB
+        return record
 
     def _total(self, of_process: Tensor) -> Tensor:
-        return cast("Tensor", self._accelerator.reduce(of_process, "sum"))
+        total: Tensor = self._accelerator.reduce(of_process, "sum")
+        return total
 
-    def _learn(self, batches: list[PackedBatch], targets_per_row: float) -> tuple[Tensor, float]:
+    def _learn(self, batches: list[PackedRow], targets_per_row: float) -> tuple[Tensor, float]:
         """Sums of the losses of this process's rows, and the length of the gradient."""
         accelerator = self._accelerator
         norm = 0.0
-        parts: list[Tensor] = []
+        found: list[Tensor] = []
         divisor = torch.tensor(targets_per_row, device=accelerator.device)
         for batch in batches:
             with accelerator.accumulate(self._model):
@@ -197,8 +162,8 @@ class Trainer:
                     norm = 0.0 if length is None else float(length)
                 self._optimizer.step()
                 self._optimizer.zero_grad()
-            parts.append(torch.cat(list(_flat(losses))).detach().double())
-        return torch.stack(parts).sum(dim=0), norm
+            found.append(torch.cat(list(_flat(losses))).detach().double())
+        return torch.stack(found).sum(dim=0), norm
 
     def _is_saved(self, n_done: int) -> bool:
         """Evenly over the stage; the end is one of them."""

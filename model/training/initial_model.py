@@ -1,6 +1,6 @@
 """What stage 1 begins from: a stock Qwen2.5, or random weights of a shape.
 
-The later stages begin from the stage before (``StageRun.load_start``). Knows no data.
+The later stages begin from the stage before (``StageRun.load_start``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from accelerate import PartialState
 from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
 
 from model.training.recipe import Shape, TrainingError
-from model.training.stage_run import StageRun
+from model.training.stage_command import StageRun
 from model.training.vocabulary import (
     copy_tokenizer,
     extend_stock_vocabulary,
@@ -33,7 +33,7 @@ VOCABULARY = "vocabulary"
 
 
 def begin_from_recipe(run: StageRun) -> VitaAudioForCausalLM:
-    """The model of stage 1; its vocabulary is written to ``OUT/vocabulary``.
+    """Return the model of stage 1; its vocabulary is written to ``OUT/vocabulary``.
 
     Raises:
         ModelError: the backbone's folder is none, or SenseVoice is missing.

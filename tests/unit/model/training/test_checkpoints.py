@@ -5,8 +5,10 @@ import sys
 
 import pytest
 
+pytest.importorskip("accelerate", reason="the speech-lm extra is not installed")
+
+from model.training.checkpoints import whole_folder
 from model.training.recipe import TrainingError
-from model.training.whole_folder import begin_folder, finish_folder, partial_of, writing
 
 resource = pytest.importorskip("resource", reason="this system has no limit on file sizes")
 
@@ -27,36 +29,31 @@ def small_files_only():
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def write_below(target, write):
-    with writing(target):
-        write(begin_folder(target))
-        finish_folder(target)
-
-
 def test_folder_appears_when_it_is_finished(tmp_path):
     target = tmp_path / "000010"
-    partial = begin_folder(target)
-    (partial / "weights").write_text("all")
-    assert not target.exists()
-    finish_folder(target)
+    with whole_folder(target) as partial:
+        (partial / "weights").write_text("all")
+        assert not target.exists()
     assert (target / "weights").read_text() == "all"
     assert [path.name for path in tmp_path.iterdir()] == ["000010"]
 
 
 def test_what_an_interrupted_run_left_is_not_mixed_in(tmp_path):
     target = tmp_path / "000010"
-    (begin_folder(target) / "old").write_text("half")
-    partial = begin_folder(target)
-    (partial / "new").write_text("whole")
-    finish_folder(target)
+    with whole_folder(target) as partial:
+        left = partial
+    left.mkdir()
+    (left / "old").write_text("half")
+    with whole_folder(target) as partial:
+        (partial / "new").write_text("whole")
     assert [path.name for path in target.iterdir()] == ["new"]
 
 
 def test_finished_folder_is_replaced_as_a_whole(tmp_path):
     target = tmp_path / "model"
     for text in ("first", "second"):
-        (begin_folder(target) / text).write_text(text)
-        finish_folder(target)
+        with whole_folder(target) as partial:
+            (partial / text).write_text(text)
     assert [path.name for path in target.iterdir()] == ["second"]
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
@@ -64,10 +61,12 @@ def test_finished_folder_is_replaced_as_a_whole(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="this system has no limit on file sizes")
 def test_full_disk_leaves_nothing_and_says_how_to_go_on(tmp_path):
     reason = r"000010 cannot be written: .* \(\d+ MiB free\); make room and run the same command"
-    with small_files_only(), pytest.raises(TrainingError, match=reason):
-        write_below(
-            tmp_path / "000010", lambda folder: (folder / "weights").write_bytes(bytes(2 * LIMIT))
-        )
+    with (
+        small_files_only(),
+        pytest.raises(TrainingError, match=reason),
+        whole_folder(tmp_path / "000010") as folder,
+    ):
+        (folder / "weights").write_bytes(bytes(2 * LIMIT))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -80,17 +79,12 @@ def test_libraries_tell_of_a_full_disk_in_their_own_ways(tmp_path, kind):
     tensors = {"a": torch.zeros(2 * LIMIT)}
     save = torch.save if kind == "torch" else save_file
     is_told = pytest.raises(TrainingError, match="000010 cannot be written")
-    with small_files_only(), is_told:
-        write_below(tmp_path / "000010", lambda folder: save(tensors, folder / "weights"))
+    with small_files_only(), is_told, whole_folder(tmp_path / "000010") as folder:
+        save(tensors, folder / "weights")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_mistakes_in_the_program_stay_what_they_are(tmp_path):
-    target = tmp_path / "000010"
-
-    def fail(_):
+    with pytest.raises(RuntimeError, match="shape"), whole_folder(tmp_path / "000010"):
         raise RuntimeError("shape")
-
-    with pytest.raises(RuntimeError, match="shape"):
-        write_below(target, fail)
-    assert not partial_of(target).exists()
+    assert list(tmp_path.iterdir()) == []

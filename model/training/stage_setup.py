@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +21,20 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
 
 from model.training.acceptance import measure_acceptance
 from model.training.checkpoints import Checkpoints, Publisher
-from model.training.data.batch import PackedBatch
 from model.training.data.loader import PackedRows, RowOptions, open_mixture
-from model.training.data.parts import DataParts
+from model.training.data.packing import PackedRow
+from model.training.data.sample_encoder import SampleEncoder
 from model.training.journal import Journal
 from model.training.lora import add_adapters
 from model.training.optimizer import make_optimizer
-from model.training.recipe import Recipe, TrainingError
-from model.training.speech_samples import SpeechSamples
-from model.training.stage_run import StageRun
-from model.training.trainer import Observe, Trainer
+from model.training.recipe import Precision, TrainingError
+from model.training.sample_replies import SampleReplies
+from model.training.stage_command import StageRun
+from model.training.training_loop import Observe, TrainingLoop
 from model.vita_audio.checkpoint.directory import SPEECH_DECODER, SPEECH_TOKENIZER
 from model.vita_audio.decoding.schedule import VANILLA
-from model.vita_audio.language_model.initialisation import freeze_all_but_modules, grow_modules
+from model.vita_audio.language_model.initialisation import grow_modules
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
-from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ _MOST_HELD_OUT = 64  # rows that are measured at every save
 
 
 def open_accelerator(run: StageRun) -> Accelerator:
-    """One for the rows of this stage; only the main process talks.
+    """Return an accelerator for the rows of this stage; only the main process talks.
 
     Raises:
         TrainingError: the processes cannot share the work.
@@ -76,7 +75,7 @@ def open_accelerator(run: StageRun) -> Accelerator:
 def train(
     run: StageRun, accelerator: Accelerator, model: VitaAudioForCausalLM, vocabulary: Path
 ) -> None:
-    """Trains what of ``model`` requires gradients, and writes ``OUT/model``.
+    """Train what of ``model`` requires gradients, and write ``OUT/model``.
 
     Args:
         vocabulary: folder with config.json and the tokenizer's files.
@@ -87,31 +86,35 @@ def train(
     recipe, stage = run.recipe, run.stage
     if recipe.lora.rank:
         add_adapters(model, recipe.lora)
-    apply_precision(model, recipe)
-    parts = open_parts(run, vocabulary, accelerator)
-    with open_rows(run, parts, accelerator) as rows:
+    apply_precision(model, recipe.precision)
+    encoder = open_encoder(run, vocabulary, accelerator)
+    with open_rows(run, encoder, accelerator) as rows:
         optimizer = make_optimizer(model, model.num_backbone_layers, stage, recipe.adam)
         prepared, prepared_optimizer = accelerator.prepare(model, optimizer)
         publisher = Publisher(model, recipe, vocabulary, run.parts)
         checkpoints = Checkpoints(run.out, accelerator, publisher, recipe.keep)
-        trainer = Trainer(accelerator, prepared, prepared_optimizer, rows, recipe, stage)
-        observe = _observer(run, accelerator, prepared, parts)
-        open_journal = partial(_open_journal, run.out, accelerator)
-        trainer.train(checkpoints, _settings(run, model), open_journal, observe)
+        observe = _observer(run, accelerator, prepared, encoder)
+        loop = TrainingLoop(
+            accelerator, prepared, prepared_optimizer, rows, stage, recipe.adam.clip
+        )
+        loop.run(run.out, checkpoints, _settings(run, model), observe)
         logger.info("the data was begun %d times", rows.n_epochs_begun)
 
 
-def train_modules(run: StageRun) -> None:
-    """Grows the model to the stage's MCTP modules and trains these alone."""
+def train_grown(run: StageRun, freeze: Callable[[VitaAudioForCausalLM], None]) -> None:
+    """Grow the model of the stage before to this stage's MCTP modules, and train it.
+
+    Args:
+        freeze: decides what learns.
+    """
     accelerator = open_accelerator(run)
     model = grow_modules(run.load_start(), run.stage.modules)
-    freeze_all_but_modules(model)
+    freeze(model)
     train(run, accelerator, model, run.start_folder)
 
 
-def apply_precision(model: VitaAudioForCausalLM | Qwen2ForCausalLM, recipe: Recipe) -> None:
-    """What learns becomes float32; attention, checkpointing and compilation are the recipe's."""
-    precision = recipe.precision
+def apply_precision(model: VitaAudioForCausalLM | Qwen2ForCausalLM, precision: Precision) -> None:
+    """Make what learns float32; set attention, checkpointing and compilation."""
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
@@ -123,29 +126,33 @@ def apply_precision(model: VitaAudioForCausalLM | Qwen2ForCausalLM, recipe: Reci
             layer.compile(dynamic=True)
 
 
-def open_parts(run: StageRun, vocabulary: Path, accelerator: Accelerator) -> DataParts:
-    """The vocabulary in its folder, and the speech tokenizer of the command line."""
-    tokenizer = run.parts / SPEECH_TOKENIZER if run.parts is not None else None
-    device = str(accelerator.device)
-    return DataParts.from_directory(vocabulary, speech_tokenizer=tokenizer, device=device)
+def open_encoder(run: StageRun, vocabulary: Path, accelerator: Accelerator) -> SampleEncoder:
+    """Return an encoder with the vocabulary in its folder, and the run's speech tokenizer."""
+    return SampleEncoder.from_directory(
+        vocabulary,
+        run.recipe.pattern,
+        speech_tokenizer=run.parts / SPEECH_TOKENIZER if run.parts is not None else None,
+        device=str(accelerator.device),
+    )
 
 
-def open_rows(run: StageRun, parts: DataParts, accelerator: Accelerator) -> PackedRows:
-    """This process's share of the rows. Raises DataError."""
+def open_rows(run: StageRun, encoder: SampleEncoder, accelerator: Accelerator) -> PackedRows:
+    """Return this process's share of the rows. Raises DataError."""
     options = RowOptions(
         row_tokens=run.stage.row_length,
-        pattern=run.recipe.pattern,
         n_streams=run.stage.rows,
         rank=accelerator.process_index,
         n_processes=accelerator.num_processes,
         n_workers=run.recipe.workers,
         is_padded=run.recipe.precision.compile,
     )
-    return open_mixture(run.data, parts, options)
+    return open_mixture(run.data, encoder, options)
 
 
-def _open_journal(folder: Path, accelerator: Accelerator, n_done: int) -> Journal:
-    return Journal(folder, n_done, is_written=accelerator.is_main_process)
+def read_held_out(path: Path, encoder: SampleEncoder, row_length: int) -> list[PackedRow]:
+    """Return the first rows of ``path``, each sample once. Raises ModelError."""
+    with open_mixture(path, encoder, RowOptions(row_tokens=row_length, n_epochs=1)) as rows:
+        return list(islice(rows, _MOST_HELD_OUT))
 
 
 def _settings(run: StageRun, model: VitaAudioForCausalLM) -> dict[str, Any]:
@@ -169,7 +176,7 @@ def _settings(run: StageRun, model: VitaAudioForCausalLM) -> dict[str, Any]:
 
 
 def _observer(
-    run: StageRun, accelerator: Accelerator, prepared: torch.nn.Module, parts: DataParts
+    run: StageRun, accelerator: Accelerator, prepared: torch.nn.Module, encoder: SampleEncoder
 ) -> Observe:
     """Agreement on held-out rows, and speech; of a model that one process has as a whole."""
     if accelerator.distributed_type in _SHARDED:
@@ -179,8 +186,14 @@ def _observer(
         )
         return lambda _step, _journal: {}
     model: VitaAudioForCausalLM = accelerator.unwrap_model(prepared)
-    held_out = _held_out(run, parts, accelerator) if accelerator.is_main_process else []
-    samples = _speech_samples(run, parts.tokenizer, model)
+    held_out: list[PackedRow] = []
+    if run.held_out is not None and accelerator.is_main_process:
+        rows = read_held_out(run.held_out, encoder, run.stage.row_length)
+        held_out = [row.to(accelerator.device) for row in rows]
+    samples: SampleReplies | None = None
+    if run.parts is not None and (run.parts / SPEECH_DECODER).is_dir():
+        pattern = run.recipe.pattern if model.num_mctp_modules else VANILLA.pattern
+        samples = SampleReplies(run.out / _SAMPLES, encoder.tokenizer, pattern, run.parts)
 
     def observe(step: int, journal: Journal) -> Mapping[str, Any]:
         if samples is not None:
@@ -191,28 +204,3 @@ def _observer(
             return {"held_out": measure_acceptance(model, held_out).as_record()}
 
     return observe
-
-
-def _held_out(run: StageRun, parts: DataParts, accelerator: Accelerator) -> list[PackedBatch]:
-    if run.held_out is None:
-        return []
-    rows = read_held_out(run.held_out, parts, run.stage.row_length, run.recipe.pattern)
-    return [batch.to(accelerator.device) for batch in rows]
-
-
-def read_held_out(
-    path: Path, parts: DataParts, row_length: int, pattern: tuple[int, ...]
-) -> list[PackedBatch]:
-    """The first rows of ``path``, each sample once. Raises ModelError."""
-    options = RowOptions(row_tokens=row_length, pattern=pattern, n_epochs=1)
-    with open_mixture(path, parts, options) as rows:
-        return [batch for batch, _ in zip(rows, range(_MOST_HELD_OUT), strict=False)]
-
-
-def _speech_samples(
-    run: StageRun, tokenizer: TextTokenizer, model: VitaAudioForCausalLM
-) -> SpeechSamples | None:
-    if run.parts is None or not (run.parts / SPEECH_DECODER).is_dir():
-        return None
-    pattern = run.recipe.pattern if model.num_mctp_modules else VANILLA.pattern
-    return SpeechSamples(run.out / _SAMPLES, tokenizer, pattern, run.parts)

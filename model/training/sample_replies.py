@@ -8,31 +8,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 import torch
 from torch import Tensor
 
+from model.training.journal import Journal
 from model.vita_audio.checkpoint.directory import SPEECH_DECODER
 from model.vita_audio.conversation.prompts import synthesis
 from model.vita_audio.decoding.schedule import Schedule
+from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 from model.vita_audio.language_model.packed_losses import run_backbone, run_module
+from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 from model.vita_audio.language_model.tokens import TokenKind
 from model.vita_audio.speech_decoder.decoder import SpeechDecoder
-
-if TYPE_CHECKING:
-    from model.training.journal import Journal
-    from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
-    from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 
 SENTENCES = ("Good morning, how are you?", "今天天气很好。")
 _MOST_TOKENS = 160  # some 5 s of speech
 _SEED = 0  # of the decoder's noise: samples of two steps differ by the model alone
 
 
-class SpeechSamples:
+class SampleReplies:
     """Writes a text and a sound of each sentence below ``folder``.
 
     Args:
@@ -55,7 +52,7 @@ class SpeechSamples:
         journal: Journal,
         autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        """One of each sentence after ``step`` steps.
+        """Write what ``model`` says after ``step`` steps.
 
         Args:
             autocast: how the language model is computed in training.
@@ -104,7 +101,7 @@ def greedy_reply(
     end_ids: frozenset[int],
     most_tokens: int = _MOST_TOKENS,
 ) -> Iterator[int]:
-    """Tokens of the backbone and the modules in the order of ``schedule``, until the end."""
+    """Yield tokens of the backbone and the modules in the order of ``schedule``, until the end."""
     ids = list(prompt)
     level = 0
     for n_made in range(most_tokens):

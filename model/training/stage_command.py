@@ -1,7 +1,4 @@
-"""The command line of a stage: what it is run with, and one line where something is wrong.
-
-Knows no network but the one that the stage before left.
-"""
+"""The command line of a stage: what it is run with, and one line where something is wrong."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ import torch
 
 from model.errors import ModelError
 from model.training.checkpoints import MODEL, model_folder
-from model.training.recipe import Recipe, Stage, TrainingError, read_recipe
+from model.training.recipe import Recipe, StageRecipe, TrainingError, read_recipe
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM, load_language_model
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 
@@ -43,17 +40,18 @@ class StageRun:
     parts: Path | None
 
     @property
-    def stage(self) -> Stage:
+    def stage(self) -> StageRecipe:
+        """Return the recipe of this stage."""
         return self.recipe.stage(self.number)
 
     @property
     def frozen_dtype(self) -> torch.dtype:
-        """Of parameters that do not learn."""
+        """Return the type of parameters that do not learn."""
         return getattr(torch, self.recipe.precision.weights)
 
     @property
     def start_folder(self) -> Path:
-        """The model of the stage before. Raises TrainingError."""
+        """Return the folder of the stage before's model. Raises TrainingError."""
         if self.start is None:
             raise TrainingError(
                 f"stage {self.number} begins from the model of stage {self.number - 1}; give its "
@@ -62,7 +60,7 @@ class StageRun:
         return model_folder(self.start)
 
     def load_start(self) -> VitaAudioForCausalLM:
-        """Raises ModelError where the model of the stage before does not fit."""
+        """Load the model of the stage before. Raises ModelError where it does not fit."""
         folder = self.start_folder
         model = load_language_model(folder, self.frozen_dtype)
         tokens = TextTokenizer.from_directory(folder)
@@ -86,11 +84,7 @@ def run_stage(
     train: Callable[[StageRun], None],
     arguments: list[str] | None = None,
 ) -> int:
-    """Reads the command line for stage ``number`` and hands it to ``train``.
-
-    Returns:
-        The exit status; what was wrong is said in one line.
-    """
+    """Read the command line of stage ``number``, run ``train``, and return the exit status."""
     args = _parser(doc).parse_args(arguments)
     try:
         run = _run_of(number, args)
