@@ -1,12 +1,10 @@
-"""What the dialogue decided in one step and why, in numbers. Pure; holds no word of anybody.
-
-Knows the controller's effects and reasons; the window turns causes into sentences.
-"""
+"""What the dialogue decided in one step and why, in numbers; never what anybody said."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.dialogue.causes import Cause, DecisionKind
 from app.dialogue.effects import CancelGeneration, Effect, Hold, NoteDecision, OpenTurn
 from app.dialogue.events import (
     ConversationOpened,
@@ -18,35 +16,18 @@ from app.dialogue.events import (
 from app.dialogue.state import DialogueRules, DialogueState, DialogueStepped, Phase
 from model.types import CancelReason, DuplexPrediction
 
-_CAUSES = {
-    "silence limit": "limit",
-    "typed": "typed",
-    "push to talk released": "released",
-    "the turn was over": "owed",
-    "words": "words",
-    "a single word": "single_word",
-    "backchannel words": "backchannel_words",
-    "no words": "no_words",
-    "quiet again": "quiet",
-    "still speaking": "still_speaking",
-    "stop phrase": "stop_phrase",
-    "stop": "stop_button",
-    "push to talk": "push_to_talk",
-}
-
-
 _NOTICED_PAUSE_MS = 300.0  # shorter ones lie between the words of a sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The user's silence so far: where it began, and the surest the predictor was in it."""
+    """The user's silence so far: where it began, and the predictor's highest p_end_of_turn."""
 
     began_s: float = 0.0
     highest_p: float = 0.0
 
     def after(self, event: DialogueEvent) -> Pause:
-        """Speech that ends begins another one; predictions make it surer."""
+        """Return the pause after ``event``: speech that ends begins another one."""
         match event:
             case SpeechEnded(offset_s=offset_s):
                 return Pause(offset_s)
@@ -61,14 +42,12 @@ class Decision:
     """One thing that was decided.
 
     Attributes:
-        what: "end_of_turn", "waited", "held", "resumed", "interrupted", "taken_back", "stopped".
-        cause: what tipped it, e.g. "prediction", "limit", "stop_word", "quiet".
         reason: the predictor's or the controller's own short words.
         numbers: all it was decided by: probabilities, thresholds, silence, state, evidence.
     """
 
-    what: str
-    cause: str
+    what: DecisionKind
+    cause: Cause
     reason: str
     generation: int | None
     numbers: tuple[tuple[str, float], ...]
@@ -77,7 +56,7 @@ class Decision:
 def decisions_of(
     step: DialogueStepped, latest: DuplexPrediction, pause: Pause
 ) -> tuple[Decision, ...]:
-    """``latest``: the newest prediction, that of the step included."""
+    """Return what was decided; ``latest`` is the newest prediction, that of the step included."""
     numbers = (
         *_of_prediction(latest, step.now_s),
         *_of_rules(step.rules),
@@ -90,7 +69,8 @@ def decisions_of(
             cause = _cause(effect, step.event, latest)
             found.append(Decision(effect.what, cause, effect.reason, effect.generation, numbers))
         elif isinstance(effect, Hold):
-            found.append(Decision("held", "prediction", latest.reason, effect.generation, numbers))
+            what, cause = DecisionKind.HELD, Cause.PREDICTION
+            found.append(Decision(what, cause, latest.reason, effect.generation, numbers))
     silent = _silent_decision(step)
     if silent:
         live = step.before.live
@@ -99,23 +79,23 @@ def decisions_of(
     pause_ms = _waited_ms(step, pause)
     if pause_ms >= _NOTICED_PAUSE_MS:
         told = (("pause_ms", pause_ms), ("highest_p", pause.highest_p), *numbers)
-        found.append(Decision("waited", "went_on", "", None, told))
+        found.append(Decision(DecisionKind.WAITED, Cause.WENT_ON, "", None, told))
     return tuple(found)
 
 
-def _silent_decision(step: DialogueStepped) -> tuple[str, str] | None:
-    """A reply that nobody has heard yet was given up: what and cause."""
+def _silent_decision(step: DialogueStepped) -> tuple[DecisionKind, Cause] | None:
+    """A reply that nobody has heard yet was given up."""
     if step.before.phase is not Phase.THINKING:
         return None
     if _has(step.effects, OpenTurn):
-        return "taken_back", "went_on"
+        return DecisionKind.TAKEN_BACK, Cause.WENT_ON
     is_by_hand = isinstance(step.event, StopRequested | ConversationOpened)
     is_obeyed = any(
         isinstance(effect, CancelGeneration) and effect.reason is CancelReason.USER_STOP
         for effect in step.effects
     )
     if is_by_hand or is_obeyed:
-        return "stopped", "stop_button" if is_by_hand else "stop_phrase"
+        return DecisionKind.STOPPED, Cause.STOP_BUTTON if is_by_hand else Cause.STOP_PHRASE
     return None
 
 
@@ -133,16 +113,16 @@ def _has(effects: tuple[Effect, ...], kind: type[Effect]) -> bool:
     return any(isinstance(effect, kind) for effect in effects)
 
 
-def _cause(note: NoteDecision, event: DialogueEvent, latest: DuplexPrediction) -> str:
-    known = _CAUSES.get(note.reason)
+def _cause(note: NoteDecision, event: DialogueEvent, latest: DuplexPrediction) -> Cause:
+    known = Cause.of(note.reason)
     if known is not None or not isinstance(event, DuplexPrediction):
-        return known or "other"
+        return known or Cause.OTHER
     if latest.is_stop_word:
-        return "stop_word"
-    if note.what == "resumed":
-        return "backchannel" if latest.p_backchannel >= latest.p_noise else "noise"
-    has_waited = note.what == "end_of_turn" and latest.silence_ms >= latest.wait_ms
-    return "wait" if has_waited else "prediction"
+        return Cause.STOP_WORD
+    if note.what is DecisionKind.RESUMED:
+        return Cause.BACKCHANNEL if latest.p_backchannel >= latest.p_noise else Cause.NOISE
+    is_end = note.what is DecisionKind.END_OF_TURN
+    return Cause.WAIT if is_end and latest.silence_ms >= latest.wait_ms else Cause.PREDICTION
 
 
 def _of_prediction(latest: DuplexPrediction, now_s: float) -> tuple[tuple[str, float], ...]:

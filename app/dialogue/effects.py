@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.dialogue.causes import DecisionKind
 from app.dialogue.events import DeadlineKind
 from audio_io.events import PlayoutReport
 from model.types import CancelReason, TurnKey
@@ -134,9 +135,9 @@ class ReportError:
 
 @dataclass(frozen=True, slots=True)
 class NoteDecision:
-    """A decision for the timeline: ``what`` is e.g. "end_of_turn", "interrupted", "resumed"."""
+    """Put a decision on the timeline; ``reason`` is a ``Cause`` or the predictor's own words."""
 
-    what: str
+    what: DecisionKind
     reason: str
     generation: int | None = None
 

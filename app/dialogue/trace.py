@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.dialogue.causes import DecisionKind
 from app.dialogue.decisions import Pause, decisions_of
 from app.dialogue.effects import Duck, Effect, FinishHearing, NoteDecision, StartGeneration
 from app.dialogue.events import (
@@ -130,7 +131,7 @@ class DialogueTrace:
         self._pause = self._pause.after(step.event)
         for decision in decisions_of(step, self.prediction, self._pause):
             self.timeline.record(
-                decision.what, step.now_s, reason=decision.reason, cause=decision.cause,
+                decision.what, step.now_s, reason=decision.reason, cause=decision.cause.key,
                 generation=decision.generation, why=dict(decision.numbers),
             )  # fmt: skip
         for listener in self.step_listeners:
@@ -139,7 +140,7 @@ class DialogueTrace:
     def effect(self, effect: Effect, now_s: float) -> None:
         record = self.timeline.record
         match effect:
-            case NoteDecision(what="end_of_turn"):
+            case NoteDecision(what=DecisionKind.END_OF_TURN):
                 self.latency.decided(now_s)
             case StartGeneration(generation=generation, key=key):
                 record(

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from app.dialogue.causes import Cause, DecisionKind
 from app.dialogue.timeline import Entry
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 
@@ -38,10 +39,12 @@ _PARTIAL = ".partial"
 _SPANS = 64  # more replies than 20 s can hold
 # What each complaint is about: the latest such decision of the clip.
 _BLAMED = {
-    BadMoment.CUT_ME_OFF: ("end_of_turn",),
-    BadMoment.IGNORED_ME: ("resumed",),
+    BadMoment.CUT_ME_OFF: DecisionKind.END_OF_TURN,
+    BadMoment.IGNORED_ME: DecisionKind.RESUMED,
 }
-_BY_HAND = ("typed", "released", "owed")  # nobody has judged a pause there
+_BY_HAND = {
+    cause.key for cause in (Cause.TYPED, Cause.RELEASED, Cause.OWED)
+}  # nobody has judged a pause there
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +108,11 @@ class MomentLog:
         if not isinstance(t_s, int | float):
             return
         match what:
-            case "assistant_speech_started" | "resumed":
+            case "assistant_speech_started" | DecisionKind.RESUMED:
                 self._audible_since_s = (
                     t_s if self._audible_since_s is None else (self._audible_since_s)
                 )
-            case "held" | "assistant_speech_ended":
+            case DecisionKind.HELD | "assistant_speech_ended":
                 self._fell_silent(t_s)
             case _:
                 pass
@@ -120,7 +123,7 @@ class MomentLog:
         """Everything about ``now_s`` that will go into the label."""
         since_s = self._audible_since_s
         spans = (*self._spans, *(() if since_s is None else ((since_s, now_s),)))
-        recent = [t_s for what, t_s in self._decisions if what in _BLAMED[kind]]
+        recent = [t_s for what, t_s in self._decisions if what == _BLAMED[kind]]
         blamed_s = recent[-1] if recent and recent[-1] > now_s - CLIP_S else None
         return Mark(kind, stamp, now_s, blamed_s, language, spans)
 

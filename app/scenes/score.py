@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from app.dialogue.causes import DecisionKind
 from app.dialogue.timeline import Entry
 from app.scenes.scene_file import Label
 from app.scenes.user_script import SpokenLine, audible_runs
@@ -23,8 +24,8 @@ _HARMLESS = (Label.BACKCHANNEL, Label.NOISE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Reply:
-    """One reply by the timeline; ``begin_s`` is the audible onset in the recording."""
+class _HeardSpan:
+    """When a reply was heard; ``begin_s`` is its audible onset in the recording."""
 
     begin_s: float
     end_s: float
@@ -71,7 +72,7 @@ class SceneScorer:
         self._timeline = timeline
         self._runs = audible_runs(loudspeaker)
         self._replies = self._find_replies()
-        self._cuts = self._times("interrupted")
+        self._cuts = self._times(DecisionKind.INTERRUPTED)
 
     def score(self) -> SceneScore:
         return SceneScore(
@@ -104,13 +105,17 @@ class SceneScorer:
             false_stop=label in _HARMLESS and cut_s is not None,
             cut_off=self._is_cut_off(i),
             missed=is_order and cut_s is None and self._goes_on_over(line, over),
-            was_paused=self._has_between("held", line.true_start_s, line.true_end_s),
+            was_paused=self._has_between(DecisionKind.HELD, line.true_start_s, line.true_end_s),
             transcript=self._transcript(i),
             heard_text=answer.heard_text if answer is not None else "",
         )
 
     def _did(
-        self, line: SpokenLine, over: _Reply | None, cut_s: float | None, answer: _Reply | None
+        self,
+        line: SpokenLine,
+        over: _HeardSpan | None,
+        cut_s: float | None,
+        answer: _HeardSpan | None,
     ) -> str:
         begin_s, end_s = line.true_start_s, line.true_end_s
         if over is None:
@@ -119,7 +124,7 @@ class SceneScorer:
             return "stopped_and_answered" if answer is not None else "stopped"
         if over.end_s < line.true_end_s and answer is not None:
             return "finished_and_answered"
-        if self._has_between("resumed", begin_s, end_s):
+        if self._has_between(DecisionKind.RESUMED, begin_s, end_s):
             return "ducked_and_resumed"
         return "went_on"
 
@@ -141,10 +146,10 @@ class SceneScorer:
         last_s = max((end for begin, end in self._runs if begin < next_reply_s), default=0.0)
         return _ms(last_s, line.true_start_s) if last_s > line.true_start_s else None
 
-    def _goes_on_over(self, line: SpokenLine, over: _Reply | None) -> bool:
+    def _goes_on_over(self, line: SpokenLine, over: _HeardSpan | None) -> bool:
         return over is not None and over.end_s > line.true_start_s + _OVER_ANYWAY_S
 
-    def _answer_to(self, i: int) -> _Reply | None:
+    def _answer_to(self, i: int) -> _HeardSpan | None:
         """The first reply that began after its end and before the next thing to be answered."""
         line = self._lines[i]
         limit_s = min(self._next_start_s(i), line.true_end_s + _ANSWER_WITHIN_S)
@@ -181,7 +186,7 @@ class SceneScorer:
             for line in self._lines
         )
 
-    def _is_self_reply(self, reply: _Reply) -> bool:
+    def _is_self_reply(self, reply: _HeardSpan) -> bool:
         """It follows no utterance, or one that was answered already."""
         asked = [line for line in self._lines if line.true_start_s < reply.begin_s]
         if not asked or reply.begin_s > asked[-1].true_end_s + _ANSWER_WITHIN_S:
@@ -194,12 +199,12 @@ class SceneScorer:
         n, is_held = 0, False
         for entry in self._timeline:
             match entry["event"]:
-                case "held":
+                case DecisionKind.HELD:
                     is_held = True
-                case "resumed":
+                case DecisionKind.RESUMED:
                     n += is_held
                     is_held = False
-                case "interrupted" | "assistant_speech_started":
+                case DecisionKind.INTERRUPTED | "assistant_speech_started":
                     is_held = False
                 case _:
                     pass
@@ -207,21 +212,21 @@ class SceneScorer:
 
     # -- the recording -------------------------------------------------------------------------
 
-    def _find_replies(self) -> tuple[_Reply, ...]:
+    def _find_replies(self) -> tuple[_HeardSpan, ...]:
         """By generation; a reply that has not ended goes on for ever."""
         ends = {
             entry.get("generation"): entry
             for entry in self._timeline
             if entry["event"] == "assistant_speech_ended"
         }
-        found: list[_Reply] = []
+        found: list[_HeardSpan] = []
         for entry in self._timeline:
             if entry["event"] != "assistant_speech_started":
                 continue
             end = ends.get(entry.get("generation"))
             end_s = _NEVER if end is None else _t(end)
             heard = "" if end is None else str(end.get("heard_text", ""))
-            found.append(_Reply(self._first_audible(_t(entry)), end_s, heard))
+            found.append(_HeardSpan(self._first_audible(_t(entry)), end_s, heard))
         return tuple(found)
 
     def _first_audible(self, about_s: float) -> float:
@@ -229,11 +234,11 @@ class SceneScorer:
         near = [begin for begin, end in self._runs if end > about_s - 0.05]
         return near[0] if near and near[0] < about_s + 1.0 else about_s
 
-    def _reply_at(self, at_s: float) -> _Reply | None:
+    def _reply_at(self, at_s: float) -> _HeardSpan | None:
         """The reply the listener is in the middle of."""
         return next((r for r in self._replies if r.begin_s <= at_s <= r.end_s), None)
 
-    def _last_reply_before(self, at_s: float) -> _Reply | None:
+    def _last_reply_before(self, at_s: float) -> _HeardSpan | None:
         return next((r for r in reversed(self._replies) if r.begin_s <= at_s), None)
 
     # -- the timeline --------------------------------------------------------------------------
