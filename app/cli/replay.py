@@ -13,15 +13,15 @@ from pathlib import Path
 
 from app.engine.factories import Factories
 from app.replay.bundle import read_bundle
-from app.replay.redaction import redact
-from app.replay.replay import replay
-from app.replay.report import (
+from app.replay.comparison import replay
+from app.replay.explanation import (
     decision_lines,
     render_decisions,
     render_difference,
     render_inputs,
     render_weights,
 )
+from app.replay.redaction import redact
 
 EXIT_SAME = 0
 EXIT_DIFFERENT = 1
@@ -57,12 +57,12 @@ def run_replay(args: argparse.Namespace, parts: Callable[[], Factories]) -> int:
         sys.stdout.write(redact(bundle, args.redact))
         return EXIT_SAME
     made = parts()
-    if bundle.is_redacted:
+    if bundle.manifest.is_redacted:
         sys.stdout.write(
             "redacted: the controller is replayed with the predictions that were recorded\n"
         )
     else:
-        sys.stdout.write(render_weights(bundle.manifest["weights"], made.predictor_weights()))
+        sys.stdout.write(render_weights(bundle.manifest.weights, made.predictor_weights()))
     found = replay(bundle, made.predictor)
     if args.explain is not None:
         sys.stdout.write(render_inputs(bundle, found, args.explain))

@@ -16,9 +16,9 @@ import numpy as np
 import soundfile
 
 from app.engine.bounded_queue import BoundedQueue, Overflow
+from app.replay.bundle import MANIFEST
 from app.replay.marks import LABEL, Mark, RecentSound, write_clip
-from app.replay.tap import Moment, PredictorBegan
-from app.replay.writer import MANIFEST, BundleWriter
+from app.replay.writer import BundleWriter, Moment, PredictorBegan
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 
 _ITEMS = 9000  # half a minute of a busy disk: sound, what the predictor saw, events

@@ -19,8 +19,8 @@ import soxr
 
 from app.engine.factories import Factories
 from app.messages.errors import BadInputError
-from app.replay.bundle import INNER
-from app.replay.writer import MANIFEST, BundleWriter
+from app.replay.bundle import INNER, MANIFEST
+from app.replay.writer import BundleWriter
 from app.scenes.scene_file import Scene, Utterance
 from app.scenes.score import SceneScore, SceneScorer
 from app.scenes.simulation import Simulation, SimulationConfig, SimulationResult, build_simulation

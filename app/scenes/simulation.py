@@ -34,7 +34,7 @@ from app.engine.rules import (
 from app.engine.virtual_time import FreewheelEngine
 from app.history.store import HistoryStore
 from app.messages.notices import Notice
-from app.replay.tap import Moment, WatchedPredictor
+from app.replay.writer import Moment, WatchedPredictor
 from app.scenes.scene_file import Scene
 from app.scenes.user_script import Line, SpokenLine, UserSimulator
 from app.settings.settings import Settings

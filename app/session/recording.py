@@ -16,7 +16,7 @@ from app.messages import notices
 from app.messages.notices import Notice
 from app.replay.marks import BadMoment, MomentLog
 from app.replay.recorder import Recorder
-from app.replay.tap import WatchedPredictor
+from app.replay.writer import WatchedPredictor
 from app.session.commands import MarkMoment, RecordingCommand
 from app.settings.settings import Settings
 from audio_io.frames import Samples

@@ -16,8 +16,8 @@ import pytest
 from app.engine.factories import Factories
 from app.main import make_factories, scenes_folder
 from app.replay.bundle import read_bundle
-from app.replay.replay import replay
-from app.replay.report import decision_lines
+from app.replay.comparison import replay
+from app.replay.explanation import decision_lines
 from app.scenes.run import SceneOptions, run_scene, write_result
 from app.scenes.scene_file import read_scene
 from app.settings.settings import Settings
@@ -77,7 +77,7 @@ def test_the_predictor_decides_a_scene_again_bit_for_bit(
     assert found.n_predictions > 50
     decided = {line.replayed for line in decision_lines(bundle, found)}
     assert {"end_of_turn", "interrupted"} <= decided
-    assert bundle.manifest["weights"] == parts.predictor_weights()
+    assert bundle.manifest.weights == parts.predictor_weights()
 
 
 def test_a_predictor_that_was_used_before_decides_the_same(

@@ -10,10 +10,10 @@ import soundfile
 from app.dialogue.events import DialogueEvent, TalkPressed
 from app.dialogue.state import DialogueRules, DialogueState, DialogueStepped
 from app.replay.bundle import read_bundle
+from app.replay.comparison import replay
 from app.replay.marks import BadMoment, Mark
 from app.replay.recorder import Recorder
-from app.replay.replay import replay
-from app.replay.tap import WatchedPredictor
+from app.replay.writer import WatchedPredictor
 from app.settings.settings import Settings
 from model.duplex.predictor import TrainedDuplexPredictor
 from tests.fakes.duplex import CARD, RuleNetwork, play, quiet, voice
@@ -94,8 +94,8 @@ def test_a_replay_is_written_beside_the_sound(tmp_path: Path) -> None:
     recorder.tap(FRAME, QUIET, 0.01)
     run(recorder)
     bundle = read_bundle(tmp_path / "talk replay")
-    assert bundle.manifest["weights"] == {"net": "abc"}
-    assert bundle.manifest["n_frames"] == 100
+    assert bundle.manifest.weights == {"net": "abc"}
+    assert bundle.manifest.n_frames == 100
     found = replay(bundle, lambda _settings: TrainedDuplexPredictor(RuleNetwork(), CARD, {}))
     assert found.n_predictions > 0
     assert found.difference is None
@@ -133,7 +133,7 @@ def test_moments_that_a_slow_disk_has_lost_are_counted(tmp_path: Path) -> None:
     may_go_on.set()
     recorder.close()
     thread.join()
-    assert read_bundle(tmp_path / "talk replay").manifest["n_lost"] == 3
+    assert read_bundle(tmp_path / "talk replay").manifest.n_lost == 3
 
 
 def test_a_marked_moment_is_saved_while_recording_goes_on(tmp_path: Path) -> None:

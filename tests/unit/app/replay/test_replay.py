@@ -19,7 +19,7 @@ from app.cli.parser import main
 from app.cli.replay import run_replay
 from app.messages.errors import BadInputError
 from app.replay.bundle import read_bundle
-from app.replay.replay import replay
+from app.replay.comparison import replay
 from app.scenes.run import SceneOptions, run_scene, write_result
 from app.scenes.scene_file import Cue, EndPlan, Label, RoomPlan, Scene, Utterance
 from app.settings.settings import Settings
@@ -196,18 +196,24 @@ def test_the_command_line_tells_it_in_one_line(
 def test_a_bundle_of_another_version_is_refused(folder: Path) -> None:
     manifest = json.loads((folder / "bundle.json").read_text())
     (folder / "bundle.json").write_text(json.dumps({**manifest, "version": 99}))
-    with pytest.raises(BadInputError, match="version: is 99; this Parley reads version 1"):
+    with pytest.raises(BadInputError, match="version: is 99; this Parley reads versions 1 to 2"):
         read_bundle(folder)
 
 
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ({"kind": "dream"}, "'dream' is no kind of line"),
+        ({"kind": "dream"}, "'dream' with kind is no line"),
         ({"kind": "step", "t_s": 1.0, "before": 0, "event": {"is": "Wish"}, "effects": []}, "Wish"),
-        ({"kind": "state", "state": {"phase": "asleep"}}, "phase is 'asleep'"),
+        (
+            {"kind": "state", "state": {"phase": "asleep"}},
+            "value 'asleep' - at `..phase`",
+        ),
         ({"kind": "predictor", "frame": 0, "settings": {"vad.enter_ms": "soon"}}, "vad.enter_ms"),
-        ({"kind": "prediction", "frame": 1}, "'prediction' is missing"),
+        (
+            {"kind": "prediction", "frame": 1},
+            "'prediction' with kind, frame is no",
+        ),
     ],
 )
 def test_a_line_that_makes_no_sense_is_named(

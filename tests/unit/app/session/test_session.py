@@ -23,9 +23,9 @@ from app.dialogue.state import Phase
 from app.history.store import HistoryStore
 from app.messages.notices import NoticeKind
 from app.replay.bundle import read_bundle
+from app.replay.comparison import replay
+from app.replay.explanation import decision_lines
 from app.replay.marks import BadMoment
-from app.replay.replay import replay
-from app.replay.report import decision_lines
 from app.session import commands
 from app.session.commands import (
     ApplySettings,

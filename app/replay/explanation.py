@@ -1,28 +1,25 @@
-"""What a replay found, as lines for a terminal: decisions side by side, and the inputs at a time.
-
-Knows no predictor; reads the bundle and the replayed steps.
-"""
+"""What a replay found, as lines for a terminal: decisions, and the inputs around a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, zip_longest
 
 from app.dialogue.decisions import Decision, Pause, decisions_of
 from app.dialogue.effects import Effect
 from app.dialogue.state import DialogueStepped
 from app.replay.bundle import Bundle
-from app.replay.replay import Replay, ReplayedStep
+from app.replay.comparison import Replay, ReplayedStep
 from model.types import DuplexPrediction
 
-EXPLAINED_S = 0.5  # before and after the time asked for
+_EXPLAINED_S = 0.5  # before and after the time asked for
 _ROW_FRAMES = 8  # one line each 80 ms
 _NOTHING = "–"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DecisionLine:
     """A decision as it was recorded and as it comes out now; "–" where there is none."""
 
     t_s: float
@@ -31,42 +28,37 @@ class Line:
     reason: str
 
 
-def decision_lines(bundle: Bundle, replay: Replay) -> list[Line]:
-    """Every decision of either side, by time."""
-    lines: list[Line] = []
+def decision_lines(bundle: Bundle, replay: Replay) -> list[DecisionLine]:
+    """Return every decision of either side, by time."""
+    lines: list[DecisionLine] = []
     pause = Pause()
     for one in replay.steps:
         recorded = one.recorded
-        frame = recorded.frame
-        was = bundle.predictions[frame] if frame is not None else None
+        was = bundle.predictions[recorded.frame] if recorded.frame is not None else None
         event = recorded.event or one.prediction or was
         pause = pause if event is None else pause.after(event)
         old = _decisions(one, recorded.effects, was, pause)
         new = _decisions(one, one.effects, one.prediction, pause)
-        for i in range(max(len(old), len(new))):
-            first = old[i] if i < len(old) else None
-            second = new[i] if i < len(new) else None
+        for first, second in zip_longest(old, new):
             shown = second or first
             reason = (shown.reason or shown.cause) if shown is not None else ""
-            lines.append(Line(recorded.now_s, _name(first), _name(second), reason))
+            lines.append(DecisionLine(recorded.now_s, _name(first), _name(second), reason))
     return lines
 
 
-def render_decisions(lines: Sequence[Line]) -> str:
-    """A table, or one line where nothing was decided."""
+def render_decisions(lines: Sequence[DecisionLine]) -> str:
+    """Return a table, or one line where nothing was decided."""
     if not lines:
         return "nothing was decided\n"
     rows = [("TIME S", "RECORDED", "REPLAYED", "", "REASON")]
     for line in lines:
-        is_same = line.recorded == line.replayed
-        rows.append(
-            (f"{line.t_s:8.2f}", line.recorded, line.replayed, "" if is_same else "<", line.reason)
-        )
+        mark = "" if line.recorded == line.replayed else "<"
+        rows.append((f"{line.t_s:8.2f}", line.recorded, line.replayed, mark, line.reason))
     return _table(rows)
 
 
 def render_difference(replay: Replay) -> str:
-    """One line: the same, or what differs first."""
+    """Return one line: the same, or what differs first."""
     found = replay.difference
     if found is None:
         n = f"{replay.n_predictions} predictions and " if replay.n_predictions else ""
@@ -78,40 +70,39 @@ def render_difference(replay: Replay) -> str:
 
 
 def render_weights(recorded: Mapping[str, str], present: Mapping[str, str]) -> str:
-    """One line where the predictor is not made of the same files; else nothing."""
+    """Return one line where the predictor is not made of the same files; else nothing."""
     names = sorted(
         name for name in recorded.keys() | present.keys() if recorded.get(name) != present.get(name)
     )
-    if not names:
-        return ""
-    return f"other files than those it was recorded with: {', '.join(names)}\n"
+    return f"other files than those it was recorded with: {', '.join(names)}\n" if names else ""
 
 
 def render_inputs(bundle: Bundle, replay: Replay, t_s: float) -> str:
-    """What was known around ``t_s``: sound in numbers, predictions with their evidence, events."""
-    begin_s, end_s = t_s - EXPLAINED_S, t_s + EXPLAINED_S
+    """Return what was known around ``t_s``: sound in numbers, predictions, events."""
+    begin_s, end_s = t_s - _EXPLAINED_S, t_s + _EXPLAINED_S
     rows = list(_rows(bundle, begin_s, end_s))
-    parts = [_table(rows) if len(rows) > 1 else ""]
-    parts.extend(
-        _prediction(prediction)
-        for _, prediction in sorted(bundle.predictions.items())
-        if begin_s <= prediction.at_s <= end_s
-    )
-    parts.extend(_step(one) for one in replay.steps if begin_s <= one.recorded.now_s <= end_s)
+    parts = [
+        _table(rows) if len(rows) > 1 else "",
+        *(
+            _prediction(prediction)
+            for _, prediction in sorted(bundle.predictions.items())
+            if begin_s <= prediction.at_s <= end_s
+        ),
+        *(_step(one) for one in replay.steps if begin_s <= one.recorded.now_s <= end_s),
+    ]
     return "\n".join(part for part in parts if part) or f"nothing was recorded at {t_s} s\n"
 
 
 def _rows(bundle: Bundle, begin_s: float, end_s: float) -> Iterator[tuple[str, ...]]:
     yield ("TIME S", "USER DBFS", "VOICE", "SPEECH", "FAR DBFS", "SPEAKING", "ECHO OK", "WORDS")
     for user, agent in islice(bundle.rows(), 0, None, _ROW_FRAMES):
-        if not begin_s <= user.clean.end_s <= end_s:
-            continue
-        yield (
-            f"{user.clean.end_s:8.2f}", f"{user.clean_dbfs:.1f}", f"{user.p_speech:.3f}",
-            _yes(user.is_speech), f"{user.far_dbfs:.1f}", _yes(agent.is_speaking),
-            _yes(user.aec_has_converged),
-            f"{len(user.partial_text.split())} until {user.partial_at_s:.2f}",
-        )  # fmt: skip
+        if begin_s <= user.clean.end_s <= end_s:
+            yield (
+                f"{user.clean.end_s:8.2f}", f"{user.clean_dbfs:.1f}", f"{user.p_speech:.3f}",
+                _yes(user.is_speech), f"{user.far_dbfs:.1f}", _yes(agent.is_speaking),
+                _yes(user.aec_has_converged),
+                f"{len(user.partial_text.split())} until {user.partial_at_s:.2f}",
+            )  # fmt: skip
 
 
 def _prediction(prediction: DuplexPrediction) -> str:

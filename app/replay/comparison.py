@@ -1,7 +1,7 @@
-"""Decides once more what a bundle holds: the same predictor, the same controller, the same inputs.
+"""Deciding once more what a bundle holds: the same predictor, the same controller, the same inputs.
 
 Predictor first, row by row; then every event in its recorded order, predictions as they come out
-now. What is decided must be the same bit for bit. Knows no implementation of a predictor.
+now. What is decided must be the same bit for bit.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from app.dialogue.controller import step
 from app.dialogue.effects import Effect
 from app.dialogue.state import DialogueState
 from app.messages.errors import BadInputError
-from app.replay.bundle import Bundle, PredictorChange, RecordedStep
+from app.replay.bundle import Bundle, RecordedStep
 from app.replay.codec import encode, encode_named
+from app.replay.redaction import quiet
 from app.replay.writer import digest
 from app.settings.settings import Settings
 from model.interfaces import DuplexPredictor
@@ -63,50 +64,41 @@ class Replay:
 
 
 def replay(bundle: Bundle, build: BuildPredictor | None) -> Replay:
-    """``build`` None, or a redacted bundle: recorded predictions are taken as they are.
+    """Decide again; ``build`` None, or a redacted bundle: recorded predictions are taken.
 
     Raises BadInputError for a bundle that cannot be replayed.
     """
-    if bundle.manifest["n_lost"]:
-        what = f"has lost {bundle.manifest['n_lost']} moments while it was recorded"
+    if bundle.manifest.n_lost:
+        what = f"has lost {bundle.manifest.n_lost} moments while it was recorded"
         raise BadInputError(bundle.folder, "", what, "it cannot be replayed; record it again")
-    made = dict(bundle.predictions)
-    first: Difference | None = None
-    n_predictions = 0
-    if build is not None and not bundle.is_redacted:
-        made = dict(predictions(bundle, build))
+    made, n_predictions = bundle.predictions, 0
+    differences: list[Difference | None] = []
+    if build is not None and not bundle.manifest.is_redacted:
+        made = dict(_predictions(bundle, build))
         n_predictions = len(made)
-        first = _prediction_difference(bundle.predictions, made)
+        differences.append(_prediction_difference(bundle.predictions, made))
     steps = tuple(_controller_steps(bundle, made))
-    found = (_step_difference(one) for one in steps)
-    other = next((difference for difference in found if difference is not None), None)
-    if first is None or (other is not None and other.t_s < first.t_s):
-        first = other
-    return Replay(steps, n_predictions, first)
+    differences.append(_step_difference(steps, is_redacted=bundle.manifest.is_redacted))
+    found = (difference for difference in differences if difference is not None)
+    return Replay(steps, n_predictions, min(found, key=lambda one: one.t_s, default=None))
 
 
-def predictions(bundle: Bundle, build: BuildPredictor) -> Iterator[tuple[int, DuplexPrediction]]:
+def _predictions(bundle: Bundle, build: BuildPredictor) -> Iterator[tuple[int, DuplexPrediction]]:
     """What the predictor says now, by frame."""
     predictor: DuplexPredictor | None = None
     changes = list(bundle.changes)
     for frame, (user, agent) in enumerate(bundle.rows()):
-        while changes and changes[0].frame <= frame:
-            predictor = _changed(predictor, changes.pop(0), build)
+        while changes and changes[0][0] <= frame:
+            _, settings = changes.pop(0)
+            if settings is not None:
+                predictor = build(settings)
+            elif predictor is not None:
+                predictor.reset()
         if predictor is None:
             raise BadInputError(bundle.folder, "", "names no predictor", "record it again")
         prediction = predictor.step(user, agent)
         if prediction is not None:
             yield frame, prediction
-
-
-def _changed(
-    predictor: DuplexPredictor | None, change: PredictorChange, build: BuildPredictor
-) -> DuplexPredictor | None:
-    if change.settings is not None:
-        return build(change.settings)
-    if predictor is not None:
-        predictor.reset()
-    return predictor
 
 
 def _controller_steps(bundle: Bundle, made: dict[int, DuplexPrediction]) -> Iterator[ReplayedStep]:
@@ -126,37 +118,31 @@ def _prediction_difference(
 ) -> Difference | None:
     for frame in sorted(recorded.keys() | made.keys()):
         was, now = recorded.get(frame), made.get(frame)
+        if was is None:
+            return Difference(made[frame].at_s, "prediction", "none", "one")
+        if now is None:
+            return Difference(was.at_s, "prediction", "one", "none")
         # As JSON: two numbers are the same only if all their digits are.
-        if was is None or now is None or encode(was) != encode(now):
-            known = was or now
-            at_s = known.at_s if known is not None else 0.0
-            return Difference(at_s, "prediction", *_apart(was, now))
+        one, other = encode(was), encode(now)
+        keys = [key for key in one if one[key] != other[key]]
+        if keys:
+            sides = (", ".join(f"{key}={side[key]}" for key in keys) for side in (one, other))
+            return Difference(was.at_s, "prediction", *sides)
     return None
 
 
-def _apart(was: DuplexPrediction | None, now: DuplexPrediction | None) -> tuple[str, str]:
-    """The fields that differ."""
-    if was is None or now is None:
-        return ("none" if was is None else "one", "none" if now is None else "one")
-    one, other = encode(was), encode(now)
-    keys = [key for key in one if one[key] != other[key]]
-    return _listed(one, keys), _listed(other, keys)
-
-
-def _listed(side: dict[str, object], keys: list[str]) -> str:
-    return ", ".join(f"{key}={side[key]}" for key in keys)
-
-
-def _step_difference(one: ReplayedStep) -> Difference | None:
-    recorded = one.recorded
-    if digest(one.before) != recorded.before:
-        return Difference(recorded.now_s, "state", "another state", one.before.phase.value)
-    was = [encode_named(effect) for effect in recorded.effects]
-    now = [encode_named(effect) for effect in one.effects]
-    if was == now:
-        return None
-    return Difference(recorded.now_s, "decision", _names(was), _names(now))
-
-
-def _names(effects: list[dict[str, object]]) -> str:
-    return ", ".join(str(effect["is"]) for effect in effects) or "nothing"
+def _step_difference(steps: tuple[ReplayedStep, ...], *, is_redacted: bool) -> Difference | None:
+    for one in steps:
+        recorded = one.recorded
+        if recorded.before is not None and digest(one.before) != recorded.before:
+            return Difference(recorded.now_s, "state", "another state", one.before.phase.value)
+        was, now = (
+            [encode_named(effect) for effect in effects]
+            for effects in (recorded.effects, one.effects)
+        )
+        if is_redacted:
+            was, now = ([quiet(effect, recorded.rules) for effect in side] for side in (was, now))
+        if was != now:
+            names = (", ".join(str(effect["is"]) for effect in side) for side in (was, now))
+            return Difference(recorded.now_s, "decision", *(name or "nothing" for name in names))
+    return None

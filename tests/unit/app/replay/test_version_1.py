@@ -1,0 +1,45 @@
+"""A recording that version 1 of the format made: it is read, and decides the same today.
+
+The scene: "Tell me a story.", and over the reply "Stop it! Stop!", in a room without echo.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.main import make_factories
+from app.replay.bundle import read_bundle
+from app.replay.comparison import replay
+from app.replay.explanation import decision_lines
+from app.replay.redaction import redact
+from model.store.packages import default_store
+
+RECORDED = Path(__file__).parents[3] / "golden" / "replay_version_1"
+DECIDED = ["end_of_turn", "held", "resumed", "held", "resumed", "interrupted"]
+
+
+def test_the_controller_decides_the_same_by_the_predictions_of_then() -> None:
+    bundle = read_bundle(RECORDED)
+    found = replay(bundle, None)
+    assert found.difference is None
+    lines = decision_lines(bundle, found)
+    assert [line.replayed for line in lines] == [line.recorded for line in lines] == DECIDED
+
+
+@pytest.mark.needs_weights("smart-turn", "smollm2-135m")
+def test_the_predictor_says_the_same_of_the_sound_of_then() -> None:
+    found = replay(read_bundle(RECORDED), make_factories(default_store()).predictor)
+    assert found.difference is None
+    assert found.n_predictions == 54
+
+
+def test_it_is_redacted_in_the_words_of_today(tmp_path: Path) -> None:
+    redact(read_bundle(RECORDED), tmp_path)
+    bundle = read_bundle(tmp_path)
+    assert bundle.manifest.version == 2
+    assert replay(bundle, None).difference is None
+    written = (tmp_path / "steps-0001.jsonl").read_text()
+    assert not re.search(r"story|p_continue", written)
