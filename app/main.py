@@ -206,7 +206,7 @@ def _model_options(settings: Settings) -> dict[str, str | int | float | bool]:
     if settings.model.name != catalog.DEFAULT_MODEL:
         options["precision"] = settings.model.precision
         options["schedule"] = settings.model.rhythm
-        options["notes_manner"] = settings.model.notes_mood
+        options["notes_mood"] = settings.model.notes_mood
         options["threads"] = settings.model.threads
     if settings.model.name.startswith(PREFIX):
         options[catalog.DIRECTORY] = _local_folder(settings.model.name)

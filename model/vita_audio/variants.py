@@ -1,4 +1,4 @@
-"""The VITA-Audio models of the catalog, and local directories."""
+"""The VITA-Audio models of the catalog, and those of local folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model.cascade.cascade import open_recognizer
 from model.errors import ModelError, WeightsError
-from model.vita_audio.conversation.loading import VitaAudioOptions, load_parts
+from model.vita_audio.conversation.loading import VitaAudioOptions, load_model
 from model.vita_audio.conversation.speech_model import VitaAudioModel
 from model.vita_audio.conversation.transcription import Recognizer
 
@@ -19,32 +19,22 @@ Options = Mapping[str, str | int | float | bool]
 FOLDER = "vita-audio"  # below the weights folder; a folder for each hub repository
 
 
-def build_boost(weights_dir: Path, options: Options) -> VitaAudioModel:
-    return _build(weights_dir, options, "vita-audio-boost", "VITA-Audio-Boost")
-
-
-def build_balance(weights_dir: Path, options: Options) -> VitaAudioModel:
-    return _build(weights_dir, options, "vita-audio-balance", "VITA-Audio-Balance")
-
-
-def build_plus_vanilla(weights_dir: Path, options: Options) -> VitaAudioModel:
-    return _build(weights_dir, options, "vita-audio-plus-vanilla", "VITA-Audio-Plus-Vanilla")
-
-
-def build_plus_boost(weights_dir: Path, options: Options) -> VitaAudioModel:
-    return _build(weights_dir, options, "vita-audio-plus-boost", "VITA-Audio-Plus-Boost")
-
-
 def build_local(weights_dir: Path, options: Options) -> VitaAudioModel:
-    """Options: ``folder``, and ``name`` to go by. Raises ModelError without a folder."""
+    """Return the model in ``options["folder"]``. Raises ModelError without a folder."""
     folder = str(options.get("folder", ""))
     if not folder:
         raise ModelError("no folder was given; run: parley models add DIR")
     return _made(str(options.get("name", "local")), Path(folder), weights_dir, options)
 
 
-def _build(weights_dir: Path, options: Options, name: str, repository: str) -> VitaAudioModel:
+def _build(name: str, repository: str, weights_dir: Path, options: Options) -> VitaAudioModel:
     return _made(name, weights_dir / FOLDER / repository, weights_dir, options)
+
+
+build_boost = partial(_build, "vita-audio-boost", "VITA-Audio-Boost")
+build_balance = partial(_build, "vita-audio-balance", "VITA-Audio-Balance")
+build_plus_vanilla = partial(_build, "vita-audio-plus-vanilla", "VITA-Audio-Plus-Vanilla")
+build_plus_boost = partial(_build, "vita-audio-plus-boost", "VITA-Audio-Plus-Boost")
 
 
 def _made(name: str, folder: Path, weights_dir: Path, options: Options) -> VitaAudioModel:
@@ -54,13 +44,13 @@ def _made(name: str, folder: Path, weights_dir: Path, options: Options) -> VitaA
         schedule=str(options.get("schedule", default.schedule)),
         device=str(options.get("device", default.device)),
         precision=str(options.get("precision", default.precision)),
-        notes_manner=bool(options.get("notes_manner", default.notes_manner)),
+        notes_mood=bool(options.get("notes_mood", default.notes_mood)),
         threads=int(options.get("threads", default.threads)),
         seed=int(options.get("seed", default.seed)),
         most_tokens=int(options.get("most_tokens", default.most_tokens)),
     )
     recognizer = partial(_recognizer, weights_dir, str(options.get("language", "auto")))
-    return VitaAudioModel(name, partial(load_parts, folder, chosen, recognizer))
+    return VitaAudioModel(name, partial(load_model, folder, chosen, recognizer))
 
 
 def _recognizer(weights_dir: Path, language: str) -> Recognizer | None:

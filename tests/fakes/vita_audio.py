@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, level_dbfs
-from model.vita_audio.conversation.loading import VitaAudioOptions, load_parts
+from model.vita_audio.conversation.loading import VitaAudioOptions, load_model
 from model.vita_audio.conversation.speech_model import VitaAudioModel
 
 _WORD_S = 0.35
@@ -64,4 +64,4 @@ def tiny_vita_audio(folder: Path, recognizer: LoudWords | None, **options: Any) 
     """The model in ``folder``, not yet loaded."""
     quick = {"device": "cpu", "threads": 1, "decoder_steps": (1, 2)}
     chosen = VitaAudioOptions(**(quick | options))
-    return SteadyVitaAudio("vita-tiny", partial(load_parts, folder, chosen, lambda: recognizer))
+    return SteadyVitaAudio("vita-tiny", partial(load_model, folder, chosen, lambda: recognizer))

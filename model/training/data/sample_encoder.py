@@ -23,8 +23,8 @@ from model.training.data.problems import BadSample, DataError, Fault
 from model.training.data.samples import TAG, Role, Sample, SampleKind, Turn, text_to_read
 from model.training.data.sounds import read_sound, sound_info
 from model.vita_audio.checkpoint.directory import SENSE_VOICE, SPEECH_TOKENIZER, STATISTICS
-from model.vita_audio.conversation.prompt_texts import SYSTEMS
 from model.vita_audio.conversation.prompts import (
+    SYSTEMS,
     AudioSpan,
     ContinuousAudio,
     DiscreteAudio,

@@ -22,7 +22,7 @@ from model.training.data.dialogues import Dialogue
 from model.training.data.problems import BadSample, DataError, Fault, SkipLog, writing
 from model.training.data.samples import TAG
 from model.training.data.voice_assignment import DialogueVoices, Utterance, VoiceAssignment
-from model.vita_audio.conversation.prompt_texts import RECOGNITION, SYNTHESIS, SYSTEMS
+from model.vita_audio.conversation.prompts import RECOGNITION, SYNTHESIS, SYSTEMS
 
 _FULL_BYTES = 1 << 20  # less than a recording may take
 _FOLDER = "audio"

@@ -47,6 +47,8 @@ N_ROUNDS = 3
 
 # Ids of the plain variant; a measurement has no tokenizer to ask.
 _TABLE = TokenTable(
+    im_start=151_644,
+    im_end=151_645,
     audio=151_684,
     begin_of_audio=151_674,
     end_of_audio=151_675,

@@ -1,7 +1,4 @@
-"""Opens everything that one VITA-Audio model is made of, in the form that the free memory allows.
-
-Knows files and devices; no turn, no prompt, no reply.
-"""
+"""Loads all that one VITA-Audio model is made of, in the form that the free memory allows."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,33 +28,32 @@ from model.vita_audio.checkpoint.precision import (
     Quantization,
     choose_precision,
 )
-from model.vita_audio.conversation.manner import Manner
-from model.vita_audio.conversation.prompt_cache import PromptMemory
+from model.vita_audio.conversation.prompt_cache import PromptCache
 from model.vita_audio.conversation.spoken_reply import SpeechStream
 from model.vita_audio.conversation.transcription import Recognizer, Transcription
-from model.vita_audio.conversation.user_audio import CodeEar, Ear, FrameEar
+from model.vita_audio.conversation.user_audio import CodeListener, FeatureListener
 from model.vita_audio.decoding.generator import DecodeOptions
 from model.vita_audio.decoding.layer_weights import Packing
 from model.vita_audio.decoding.sampler import SamplingSettings
 from model.vita_audio.decoding.schedule import NAMED, VANILLA, Policy, Schedule
 from model.vita_audio.decoding.shortlist import head_for
-from model.vita_audio.decoding.state import DecodingState
-from model.vita_audio.decoding.state_trace import StateTrace
+from model.vita_audio.decoding.state import N_TRACED, DecodingState
 from model.vita_audio.decoding.step_runner import StepRunner
 from model.vita_audio.language_model.duplex_head import FILE as DUPLEX_HEAD
-from model.vita_audio.language_model.duplex_head import TurnJudge, read_head
+from model.vita_audio.language_model.duplex_head import EndOfTurnDetector, read_head
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM, load_language_model
 from model.vita_audio.language_model.quantization import quantize_layer
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 from model.vita_audio.sense_voice.kaldi_features import SpeechFeatures
+from model.vita_audio.sense_voice.tags import TaggingEncoder, TagReader
 from model.vita_audio.speech_decoder.decoder import SpeechDecoder
 from model.vita_audio.speech_tokenizer.tokenizer import SpeechTokenizer
 
 logger = logging.getLogger(__name__)
 
 Report = Callable[[LoadProgress], None]
-LoadParts = Callable[[Report], "VitaAudioParts"]
-RecognizerMaker = Callable[[], Recognizer | None]
+LoadModel = Callable[[Report], "LoadedModel"]
+
 _SYNTHESIS_TEMPERATURE = 1.0  # of the upstream script, which answers greedily
 _MOST_TOKENS = 1024  # of a reply, as in the upstream evaluation: 45 seconds in the usual rhythm
 _LAYER = re.compile(r"model\.layers\.(\d+)")
@@ -73,7 +69,7 @@ class VitaAudioOptions:
             such as "1 10 4 10"; "gated" and "verified" before it choose the policy.
         device: "auto": the GPU where there is one, or a torch device such as "cuda:1", "cpu".
         precision: "auto", "bf16", "int8", "int4".
-        notes_manner: the prompt says how the user sounds; the model was not trained on that.
+        notes_mood: the prompt says how the user sounds; the model was not trained on that.
         threads: of the CPU; 0: all cores but one, which sound and recogniser need.
         decoder_steps: flow steps of the first piece and of the others; None: the decoder's own.
     """
@@ -81,7 +77,7 @@ class VitaAudioOptions:
     schedule: str = "auto"
     device: str = "auto"
     precision: str = "auto"
-    notes_manner: bool = False
+    notes_mood: bool = False
     threads: int = 0
     seed: int = 0
     most_tokens: int = _MOST_TOKENS
@@ -89,37 +85,37 @@ class VitaAudioOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class VitaAudioParts:
+class LoadedModel:
     """A loaded model.
 
     Attributes:
         spoken: how replies are decoded; ``read_aloud``: how given texts are.
-        transcription: None where no recogniser is installed: the user's words are not shown.
-        manner: how the user's last turn was said; None in the discrete variants.
-        notes_manner: whether prompts say so.
-        judge: tells whether a turn is over; None where the folder has no such head.
-        reason: why it was loaded the way it was; one sentence.
+        tagging: tells how the user's last turn was said; None in the discrete variants.
+        notes_mood: whether prompts say so.
+        end_of_turn: tells whether a turn is over; None where the folder has no such head.
     """
 
     tokenizer: TextTokenizer
-    ear: Ear
-    memory: PromptMemory
+    listener: CodeListener | FeatureListener
+    cache: PromptCache
     spoken: DecodeOptions
     read_aloud: DecodeOptions
     open_speech: Callable[[], SpeechStream]
     rate_hz: int
-    transcription: Transcription | None
-    manner: Manner | None
-    notes_manner: bool
-    judge: TurnJudge | None
-    reason: str
+    transcription: Transcription
+    tagging: TaggingEncoder | None
+    notes_mood: bool
+    end_of_turn: EndOfTurnDetector | None
     close: Callable[[], None] = field(repr=False)
 
 
-def load_parts(
-    folder: Path, options: VitaAudioOptions, open_recognizer: RecognizerMaker, report: Report
-) -> VitaAudioParts:
-    """Reads the model in ``folder``.
+def load_model(
+    folder: Path,
+    options: VitaAudioOptions,
+    open_recognizer: Callable[[], Recognizer | None],
+    report: Report,
+) -> LoadedModel:
+    """Read the model in ``folder``.
 
     Raises:
         OutOfMemory: it does not fit into the memory that is free.
@@ -128,38 +124,40 @@ def load_parts(
     found = resolve(folder)
     device = _device(options.device)
     torch.set_num_threads(options.threads or max(1, (os.cpu_count() or 1) - 1))
-    choice = _choice(found, device, options.precision)
+    size = ModelSize.from_config(found.config)
+    n_free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory().ram
+    choice = choose_precision(n_free, size, device.type, options.precision)
     logger.info("%s: %s", found.variant, choice.reason)
     report(LoadProgress("language model", 0.0, choice.reason))
     defaults = read_generation_defaults(found.language_model)
     schedule = _schedule(options.schedule, defaults.pattern, has_modules=choice.uses_mctp)
-    n_modules = schedule.n_modules(found.n_mctp)
-    model = _language_model(found, choice, device, report, n_modules)
+    network = _language_model(found, choice, device, report, schedule.n_modules(found.n_mctp))
     tokenizer = TextTokenizer.from_directory(found.language_model)
-    manner = Manner.from_directory(found.statistics.parent, model) if found.statistics else None
-    ear = _ear(found, device)
+    tagging = _tagging(found, network)
+    listener = _listener(found, device)
     report(LoadProgress("speech encoder", 0.9))
     decoder = SpeechDecoder.from_directory(found.speech_decoder, device)
     decoder.warm_up()
     report(LoadProgress("speech decoder", 0.95))
-    spoken, read_aloud = _decode_options(schedule, defaults, options)
-    judge = _judge(found, model)
-    trace = StateTrace() if judge is not None else None
-    state = DecodingState(_runner(model), trace=trace)
+    end_of_turn = _end_of_turn(found, network)
+    # Nothing else runs this network: a packed copy of its layers may take their place.
+    head = head_for(network.lm_head.weight.detach())
+    runner = StepRunner(network, head, packing=Packing.RELEASE)
+    state = DecodingState(runner, n_traced=N_TRACED if end_of_turn is not None else 0)
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="transcription")
-    return VitaAudioParts(
+    return LoadedModel(
         tokenizer=tokenizer,
-        ear=ear,
-        memory=PromptMemory(state, tokenizer.table, manner.encode if manner else None, trace),
-        spoken=spoken,
-        read_aloud=read_aloud,
+        listener=listener,
+        cache=PromptCache(state, tokenizer.table, tagging.encode if tagging else None),
+        # Upstream answers greedily and samples where it reads aloud.
+        spoken=_decode_options(schedule, defaults, options, temperature=0.0),
+        read_aloud=_decode_options(schedule, defaults, options, temperature=_SYNTHESIS_TEMPERATURE),
         open_speech=_speech_opener(decoder, options),
         rate_hz=decoder.rate_hz,
-        transcription=_transcription(open_recognizer(), pool),
-        manner=manner,
-        notes_manner=options.notes_manner,
-        judge=judge,
-        reason=choice.reason,
+        transcription=Transcription(open_recognizer(), pool, time.perf_counter),
+        tagging=tagging,
+        notes_mood=options.notes_mood,
+        end_of_turn=end_of_turn,
         close=lambda: pool.shutdown(wait=True, cancel_futures=True),
     )
 
@@ -174,12 +172,6 @@ def _device(wanted: str) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ModelError(f"device {wanted!r} is not here; choose auto or cpu")
     return device
-
-
-def _choice(found: ModelDirectory, device: torch.device, wanted: str) -> PrecisionChoice:
-    size = ModelSize.from_config(found.config)
-    n_free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory().ram
-    return choose_precision(n_free, size, device.type, wanted)
 
 
 def _language_model(
@@ -210,41 +202,34 @@ def _language_model(
     )
 
 
-def _runner(model: VitaAudioForCausalLM) -> StepRunner:
-    """Nothing else runs this network: a packed copy of its layers may take their place."""
-    head = head_for(model.lm_head.weight.detach())
-    return StepRunner(model, head, packing=Packing.RELEASE)
-
-
-def _judge(found: ModelDirectory, model: VitaAudioForCausalLM) -> TurnJudge | None:
+def _end_of_turn(found: ModelDirectory, network: VitaAudioForCausalLM) -> EndOfTurnDetector | None:
     """The head reads one state every 80 ms of sound; frames of the Plus variants are others."""
     path = found.language_model / DUPLEX_HEAD
     if found.is_plus or not path.is_file():
         return None
-    return read_head(path, model.config.hidden_size, model.device)
+    return read_head(path, network.config.hidden_size, network.device)
 
 
-def _ear(found: ModelDirectory, device: torch.device) -> Ear:
+def _tagging(found: ModelDirectory, network: VitaAudioForCausalLM) -> TaggingEncoder | None:
+    if found.statistics is None:
+        return None
+    encoder = network.model.audio_model.model
+    reader = TagReader.from_directory(found.statistics.parent, encoder.config.n_tokens)
+    return TaggingEncoder(encoder, network.model.audio_projection, reader)
+
+
+def _listener(found: ModelDirectory, device: torch.device) -> CodeListener | FeatureListener:
     if found.statistics is not None:
-        return FrameEar(SpeechFeatures.from_directory(found.statistics.parent).extract)
+        return FeatureListener(SpeechFeatures.from_directory(found.statistics.parent).extract)
     assert found.speech_tokenizer is not None, "a discrete variant has a speech tokenizer"
-    return CodeEar(SpeechTokenizer.from_directory(found.speech_tokenizer, device).open_stream)
+    return CodeListener(SpeechTokenizer.from_directory(found.speech_tokenizer, device).open_stream)
 
 
 def _decode_options(
-    schedule: Schedule, defaults: GenerationDefaults, options: VitaAudioOptions
-) -> tuple[DecodeOptions, DecodeOptions]:
-    """For answers, which upstream decodes greedily, and for reading aloud, which it samples."""
-    spoken, read_aloud = (
-        DecodeOptions(
-            schedule,
-            SamplingSettings(temperature, repetition_penalty=defaults.repetition_penalty),
-            seed=options.seed,
-            max_new_tokens=options.most_tokens,
-        )
-        for temperature in (0.0, _SYNTHESIS_TEMPERATURE)
-    )
-    return spoken, read_aloud
+    schedule: Schedule, defaults: GenerationDefaults, options: VitaAudioOptions, temperature: float
+) -> DecodeOptions:
+    sampling = SamplingSettings(temperature, repetition_penalty=defaults.repetition_penalty)
+    return DecodeOptions(schedule, sampling, seed=options.seed, max_new_tokens=options.most_tokens)
 
 
 def _schedule(wanted: str, default: tuple[int, ...] | None, *, has_modules: bool) -> Schedule:
@@ -257,12 +242,6 @@ def _schedule(wanted: str, default: tuple[int, ...] | None, *, has_modules: bool
         base = _schedule(pattern or "auto", default, has_modules=True)
         return base.with_policy(Policy(policy))
     return NAMED.get(wanted) or Schedule.parse(wanted)
-
-
-def _transcription(recognizer: Recognizer | None, pool: Executor) -> Transcription | None:
-    if recognizer is None:
-        return None
-    return Transcription(recognizer, pool, time.perf_counter)
 
 
 def _speech_opener(decoder: SpeechDecoder, options: VitaAudioOptions) -> Callable[[], SpeechStream]:

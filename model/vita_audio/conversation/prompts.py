@@ -1,27 +1,36 @@
-"""Writes what VITA-Audio reads, task by task, as token ids: ChatML without a default system line.
+"""What VITA-Audio reads, task by task, as token ids: ChatML without a default system line.
 
 The fixed sentences are part of the model's interface and therefore literal; those of the training
-data were not verified. Text of people is never read as special tokens. Knows no network and no
-sound: audio arrives as codes, or as a number of frames whose places are kept.
+data were not verified. What people write is never read as special tokens. Audio arrives as codes,
+or as a number of frames whose places are kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from model.errors import ModelError
 from model.types import Message
-from model.vita_audio.conversation.prompt_texts import LUKE, RECOGNITION, SYNTHESIS
-from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 from model.vita_audio.language_model.tokens import TokenTable
+
+if TYPE_CHECKING:  # the sentences are read where no tokenizer is installed
+    from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 
 N_QUERY_POSITIONS = 4  # SenseVoice puts the states of its queries before those of the frames
 # A row of the last training stage, prompt and answer together, was 2 048 tokens.
 HISTORY_TOKENS = 1536
 _DROPPED_PARTS = 4  # history is dropped a quarter of its budget at a time
 
-_VOICE = "Your Voice: "
+# Who speaks, as the demonstration says it; training and evaluation also used the other two.
+LUKE = "Your Name: Luke\nYour Gender: male\n\nRespond in a text-audio interleaved manner."
+LUCY = "Your Name: Lucy\nYour Gender: female\nRespond in a text-audio interleaved manner."
+OMNI = "Your Name: Omni\nYour Gender: female\nRespond in a text-audio interleaved manner."
+SYSTEMS: Mapping[str, str] = {"luke": LUKE, "lucy": LUCY, "omni": OMNI}
+
+RECOGNITION = "Convert the speech to text."
+SYNTHESIS = "Convert the text to speech."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +67,11 @@ class Prompt:
     """Token ids up to where the assistant begins.
 
     Attributes:
-        audio: where continuous audio goes, in the order of the ids.
+        audio: where continuous audio goes.
     """
 
     ids: tuple[int, ...]
-    audio: tuple[AudioSpan, ...] = ()
+    audio: AudioSpan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +88,11 @@ class OpenTurn:
     table: TokenTable
 
     def with_audio(self, audio: Audio) -> Prompt:
-        """The whole prompt. Raises ModelError where the variant does not take such audio."""
+        """Return the whole prompt. Raises ModelError if the variant does not take such audio."""
         inside = ids_of_audio(self.table, audio)
-        spans: tuple[AudioSpan, ...] = ()
-        if isinstance(audio, ContinuousAudio):
-            spans = (AudioSpan(len(self.before_audio), len(inside)),)
-        return Prompt((*self.before_audio, *inside, *self.after_audio), spans)
-
-
-def speech_to_speech(
-    tokenizer: TextTokenizer,
-    audio: Audio,
-    history: Sequence[Message] = (),
-    system: str = LUKE,
-    message: str = "",
-) -> Prompt:
-    """A spoken answer to ``audio``; ``message`` is text that goes with it."""
-    return speech_turn(tokenizer, history, system, message).with_audio(audio)
+        is_continuous = isinstance(audio, ContinuousAudio)
+        span = AudioSpan(len(self.before_audio), len(inside)) if is_continuous else None
+        return Prompt((*self.before_audio, *inside, *self.after_audio), span)
 
 
 def speech_turn(
@@ -104,7 +101,7 @@ def speech_turn(
     system: str = LUKE,
     message: str = "",
 ) -> OpenTurn:
-    """``speech_to_speech`` for audio that is still being spoken."""
+    """Ask for a spoken answer to audio; ``message`` is text that goes with it."""
     before = _Draft(tokenizer)
     before.add("system", system)
     before.add_history(history)
@@ -114,31 +111,16 @@ def speech_turn(
 
 
 def recognition(tokenizer: TextTokenizer, audio: Audio) -> Prompt:
-    """The words of ``audio``."""
-    return recognition_turn(tokenizer).with_audio(audio)
-
-
-def recognition_turn(tokenizer: TextTokenizer) -> OpenTurn:
-    """``recognition`` of audio that is still being spoken."""
+    """Ask for the words of ``audio``."""
     before = _Draft(tokenizer)
     before.open("user")
     before.write(f"{RECOGNITION}\n")
-    return _around_audio(before)
+    return _around_audio(before).with_audio(audio)
 
 
-def synthesis(tokenizer: TextTokenizer, text: str, voice: Audio | None = None) -> Prompt:
-    """``text`` read aloud, in the manner of ``voice``.
-
-    The decoder of speech is not told who speaks, so little of ``voice`` is heard. Whether the Plus
-    variants expect it as codes or as frames is not verified.
-    """
+def synthesis(tokenizer: TextTokenizer, text: str) -> Prompt:
+    """Ask to read ``text`` aloud."""
     draft = _Draft(tokenizer)
-    if voice is not None:
-        draft.open("system")
-        draft.write(_VOICE)
-        draft.put_audio(voice)
-        draft.write("\n")
-        draft.close()
     draft.add("user", f"{SYNTHESIS}\n{text}")
     return draft.ask()
 
@@ -146,7 +128,7 @@ def synthesis(tokenizer: TextTokenizer, text: str, voice: Audio | None = None) -
 def text_chat(
     tokenizer: TextTokenizer, text: str, history: Sequence[Message] = (), system: str = ""
 ) -> Prompt:
-    """An answer to ``text``, written only."""
+    """Ask for an answer to ``text``."""
     draft = _Draft(tokenizer)
     if system:
         draft.add("system", system)
@@ -158,12 +140,16 @@ def text_chat(
 def trimmed_history(
     tokenizer: TextTokenizer, history: Sequence[Message], budget_tokens: int = HISTORY_TOKENS
 ) -> tuple[Message, ...]:
-    """Drops whole turns, oldest first, until the rest fits into ``budget_tokens``.
+    """Drop whole turns, oldest first, until the rest fits into ``budget_tokens``.
 
     As a conversation grows, the first turn that is kept changes only every quarter of the budget:
     what was computed for the turns before it stays valid until then.
     """
-    turns = _turns(history)
+    turns: list[list[Message]] = []
+    for message in history:  # a turn begins with the user's words
+        if message.role == "user" or not turns:
+            turns.append([])
+        turns[-1].append(message)
     sizes = [_size(tokenizer, turn) for turn in turns]
     excess = sum(sizes) - budget_tokens
     step = max(1, budget_tokens // _DROPPED_PARTS)
@@ -176,7 +162,7 @@ def trimmed_history(
 
 
 def ids_of_audio(table: TokenTable, audio: Audio) -> list[int]:
-    """What stands between the two tags of ``audio``.
+    """Return the ids that stand between the two tags of ``audio``.
 
     Raises:
         ModelError: the variant does not take such audio.
@@ -197,30 +183,28 @@ def ids_of_audio(table: TokenTable, audio: Audio) -> list[int]:
 
 
 class _Draft:
-    """Ids of a prompt being written. Text between two special tokens is tokenised as one piece."""
+    """Ids of a prompt being written; text between two special tokens is encoded as one piece."""
 
     def __init__(self, tokenizer: TextTokenizer) -> None:
         self.tokenizer = tokenizer
-        self._im_start, self._im_end = _turn_marks(tokenizer)
         self._ids: list[int] = []
         self._text = ""
-        self._spans: list[AudioSpan] = []
 
     def write(self, text: str) -> None:
         self._text += text
 
     def mark(self, *ids: int) -> None:
-        """Special tokens or codes."""
+        """Append special tokens or codes."""
         self._ids += self.tokenizer.encode(self._text)
         self._text = ""
         self._ids += ids
 
     def open(self, role: str) -> None:
-        self.mark(self._im_start)
+        self.mark(self.tokenizer.table.im_start)
         self.write(f"{role}\n")
 
     def close(self) -> None:
-        self.mark(self._im_end)
+        self.mark(self.tokenizer.table.im_end)
         self.write("\n")
 
     def add(self, role: str, content: str) -> None:
@@ -229,26 +213,18 @@ class _Draft:
         self.close()
 
     def add_history(self, history: Sequence[Message]) -> None:
-        """Earlier turns as text: of a reply that was cut, what was heard.
+        """Append earlier turns as text: of a reply that was cut, what was heard.
 
-        Of a message without words nothing is written: an empty reply would teach to be silent.
+        A message without words is left out: an empty reply would teach the model to be silent.
         """
         for message in history:
             if message.text.strip():
                 self.add(message.role, message.text)
 
-    def put_audio(self, audio: Audio) -> None:
-        table = self.tokenizer.table
-        inside = ids_of_audio(table, audio)
-        self.mark(table.begin_of_audio)
-        if isinstance(audio, ContinuousAudio):
-            self._spans.append(AudioSpan(len(self._ids), len(inside)))
-        self.mark(*inside, table.end_of_audio)
-
     def ask(self) -> Prompt:
-        """The assistant's turn begins."""
+        """Begin the assistant's turn."""
         self.open("assistant")
-        return Prompt(self.ids(), tuple(self._spans))
+        return Prompt(self.ids())
 
     def ids(self) -> tuple[int, ...]:
         self.mark()
@@ -265,25 +241,7 @@ def _around_audio(before: _Draft) -> OpenTurn:
     return OpenTurn(before.ids(), after.ask().ids, table)
 
 
-def _turns(messages: Sequence[Message]) -> list[list[Message]]:
-    """Groups messages; a turn begins with the user's words."""
-    turns: list[list[Message]] = []
-    for message in messages:
-        if message.role == "user" or not turns:
-            turns.append([])
-        turns[-1].append(message)
-    return turns
-
-
 def _size(tokenizer: TextTokenizer, turn: Sequence[Message]) -> int:
     draft = _Draft(tokenizer)
     draft.add_history(turn)
     return len(draft.ids())
-
-
-def _turn_marks(tokenizer: TextTokenizer) -> tuple[int, int]:
-    start = tokenizer.convert_tokens_to_ids("<|im_start|>")
-    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
-    if start is None or end is None:
-        raise ModelError("the tokenizer has no <|im_start|> or <|im_end|>: not a chat model's")
-    return start, end

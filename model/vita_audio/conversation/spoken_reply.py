@@ -1,7 +1,4 @@
-"""One spoken reply of an end-to-end model: decoded tokens to text and sound, as they come.
-
-Knows nothing of turns, prompts or networks; tokens and the speech decoder are handed in.
-"""
+"""One spoken reply of an end-to-end model: decoded tokens to text and sound, as they come."""
 
 from __future__ import annotations
 
@@ -15,43 +12,43 @@ from audio_io.frames import Samples, frozen
 from model.events import ReplyEvent, SpeechChunk, TextDelta
 from model.types import CancelToken
 from model.vita_audio.conversation.word_timing import WordTiming
-from model.vita_audio.language_model.tokens import TokenKind, TokenTable
+from model.vita_audio.language_model.tokens import DecodedToken, TokenKind, TokenTable
 
 _PUSH_CODES = 8  # in a long segment nothing marks a good place: the smallest piece that is decoded
 _TAIL_S = 0.02  # of silence, for the words that no sound was left for
 _PEAK = 1.0
 
 
-class Decoded(Protocol):
-    """A token of the reply."""
-
-    @property
-    def id(self) -> int: ...
-
-    @property
-    def kind(self) -> TokenKind: ...
-
-
 class TextStream(Protocol):
     """Turns text tokens into text; holds back what is no whole character yet."""
 
-    def push(self, token_id: int) -> str: ...
+    def push(self, token_id: int) -> str:
+        """Return the text that ``token_id`` completes."""
+        ...
 
-    def finish(self) -> str: ...
+    def finish(self) -> str:
+        """Return what is held back."""
+        ...
 
 
 class SpeechStream(Protocol):
     """Turns audio codes into float32 (n,) pieces; None where nothing is ready after a step."""
 
-    def speak_at(self, rate: float) -> None: ...
+    def speak_at(self, rate: float) -> None:
+        """Speak at ``rate`` what is not decoded yet; 1.0 is the voice's own."""
+        ...
 
-    def push(self, codes: Sequence[int]) -> Iterator[Samples | None]: ...
+    def push(self, codes: Sequence[int]) -> Iterator[Samples | None]:
+        """Take codes and yield what can be decoded."""
+        ...
 
-    def finish(self) -> Iterator[Samples | None]: ...
+    def finish(self) -> Iterator[Samples | None]:
+        """Yield the rest: no code follows."""
+        ...
 
 
 class SpokenReply:
-    """Yields the events of one generation; every step of a network is a step of the iterator."""
+    """The events of one generation; every step of a network is a step of the iterator."""
 
     def __init__(
         self,
@@ -73,12 +70,14 @@ class SpokenReply:
         self._spans: dict[str, float] = {}
 
     def speak_at(self, rate: float) -> None:
-        """Sound that is not decoded yet comes at ``rate``; 1.0 is the voice's own."""
+        """Speak at ``rate`` what is not decoded yet; 1.0 is the voice's own."""
         self._speech.speak_at(rate)
         self._timing.rate = rate
 
-    def from_tokens(self, tokens: Iterable[Decoded], cancel: CancelToken) -> Iterator[ReplyEvent]:
-        """Text and sound the way the model mixes them."""
+    def from_tokens(
+        self, tokens: Iterable[DecodedToken], cancel: CancelToken
+    ) -> Iterator[ReplyEvent]:
+        """Yield text and sound the way the model mixes them."""
         for token in tokens:
             if cancel.is_cancelled:
                 return
@@ -92,14 +91,14 @@ class SpokenReply:
             yield from self._words_without_sound()
 
     def from_text(
-        self, text: str, tokens: Iterable[Decoded], cancel: CancelToken
+        self, text: str, tokens: Iterable[DecodedToken], cancel: CancelToken
     ) -> Iterator[ReplyEvent]:
-        """The text is known; of ``tokens`` only the sound counts."""
+        """Yield ``text``, which is known, and the sound of ``tokens``."""
         yield self._delta(text)
         codes = (token for token in tokens if token.kind is not TokenKind.TEXT)
         yield from self.from_tokens(codes, cancel)
 
-    def _written(self, token: Decoded) -> TextDelta:
+    def _written(self, token: DecodedToken) -> TextDelta:
         self._spans.setdefault("first_token", time.perf_counter() - self._began_s)
         if token.kind is TokenKind.CODE:
             self._codes.append(self._table.code_of(token.id))

@@ -1,8 +1,7 @@
 """The user's words beside an end-to-end model, written down on another thread: for captions, the
 history and the duplex predictor.
 
-The speech model answers by ear and does not wait for them. Knows no speech model; the recogniser is
-handed in.
+The speech model answers by ear and does not wait for them.
 """
 
 from __future__ import annotations
@@ -21,27 +20,39 @@ from model.types import TurnKey
 logger = logging.getLogger(__name__)
 
 _MOST_WAITING = 64  # frames not yet taken by a slow recogniser: 2.5 s of 40 ms
-_SHORT_WORDS = 3  # so few may be "stop", "wait" or "mm-hm": they are judged by their words
+_SHORT_WORDS = 3  # so few may be "stop", "wait" or "mm-hm", and what is done depends on them
 _SHORT_WAIT_S = 1.0
 
 
 class Recognizer(Protocol):
-    """Hears one turn at a time; never called by two threads at once."""
+    """A recogniser of speech that hears one turn at a time, on one thread."""
 
     @property
-    def end_s(self) -> float: ...
+    def end_s(self) -> float:
+        """End of the audio it has heard, in seconds on the microphone's clock."""
+        ...
 
     @property
-    def partial_text(self) -> str: ...
+    def partial_text(self) -> str:
+        """Words so far of the open turn."""
+        ...
 
     @property
-    def language(self) -> str: ...
+    def language(self) -> str:
+        """Language of the words."""
+        ...
 
-    def begin(self) -> None: ...
+    def begin(self) -> None:
+        """Forget what was heard: another turn begins."""
+        ...
 
-    def hear(self, frame: AudioFrame) -> bool: ...
+    def hear(self, frame: AudioFrame) -> bool:
+        """Take a frame; return whether ``partial_text`` has changed."""
+        ...
 
-    def finish(self) -> str: ...
+    def finish(self) -> str:
+        """Return the final words of what was heard."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +63,20 @@ class _Written:
 
 
 class Transcription:
-    """Follows the open turn. All methods run on the model's thread.
+    """The words of the open turn. All methods run on the model's thread.
 
-    Only ``judged_by_words`` waits, and ``hear`` where the recogniser is 2.5 s behind.
+    Only ``words_of_short_turn`` and ``last_words`` wait, and ``hear`` where the recogniser is
+    2.5 s behind.
 
     Args:
+        recognizer: None: nothing is ever written down.
         pool: of one thread; work is done in order.
         clock: seconds; measures what the final pass took.
     """
 
-    def __init__(self, recognizer: Recognizer, pool: Executor, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, recognizer: Recognizer | None, pool: Executor, clock: Callable[[], float]
+    ) -> None:
         self._recognizer = recognizer
         self._pool = pool
         self._clock = clock
@@ -73,7 +88,7 @@ class Transcription:
         self._partial = ""
 
     def begin(self, turn: int) -> None:
-        """Another turn: what was heard of the one before is forgotten, unless words are owed."""
+        """Begin another turn: the one before is forgotten, unless its words are still owed."""
         self._turn = turn
         self._partial = ""
         self._older, self._final = self._final, None
@@ -81,11 +96,14 @@ class Transcription:
             for job in self._waiting:
                 job.cancel()
         self._waiting.clear()
-        self._pool.submit(self._recognizer.begin)
+        if self._recognizer is not None:
+            self._pool.submit(self._recognizer.begin)
 
     def hear(self, frame: AudioFrame) -> tuple[TranscriptPartial, ...]:
-        """Hands audio on; returns the newest partial transcript that is ready, if it is news."""
-        self._waiting.append(self._pool.submit(self._follow, self._turn, frame))
+        """Hand audio on; return the newest partial transcript that is ready, if it is news."""
+        if self._recognizer is None:
+            return ()
+        self._waiting.append(self._pool.submit(_follow, self._recognizer, self._turn, frame))
         news: TranscriptPartial | None = None
         while self._waiting and (self._waiting[0].done() or len(self._waiting) > _MOST_WAITING):
             news = self._waiting.pop(0).result() or news
@@ -94,20 +112,21 @@ class Transcription:
         self._partial = news.text
         return (news,)
 
+    def finish(self, key: TurnKey) -> None:
+        """Begin the final pass: the user has paused."""
+        if self._recognizer is not None:
+            self._asked_at = self._clock()
+            self._final = self._pool.submit(_finish, self._recognizer, key)
+
     def of_turn_before(self) -> TurnTranscribed | None:
-        """Words of a turn whose answer was cut before they came; told once."""
+        """Return the words of a turn whose answer was cut before they came; told once."""
         older, self._older = self._older, None
         return self._written(older.result()) if older is not None and older.done() else None
 
-    def finish(self, key: TurnKey) -> None:
-        """The user paused: begins the final pass."""
-        self._asked_at = self._clock()
-        self._final = self._pool.submit(self._finish, key)
+    def words_of_short_turn(self) -> TurnTranscribed | None:
+        """Wait for the words of a short turn: what they are decides what is done with it.
 
-    def judged_by_words(self) -> TurnTranscribed | None:
-        """Waits for the words of a short utterance: what they are decides what is done with it.
-
-        Returns None where the utterance is long enough to be answered by ear.
+        Returns None where the turn is long enough to be answered by ear.
         """
         if len(self._partial.split()) > _SHORT_WORDS:
             return self.ready()
@@ -118,11 +137,11 @@ class Transcription:
             return None
 
     def ready(self) -> TurnTranscribed | None:
-        """The final words, told once, as soon as they are there."""
+        """Return the final words as soon as they are there; told once."""
         return self._told(0.0) if self._final is not None and self._final.done() else None
 
-    def last_chance(self) -> TurnTranscribed | None:
-        """Waits for the final words a little: the reply is over, nobody will ask again."""
+    def last_words(self) -> TurnTranscribed | None:
+        """Wait for the final words a little: the reply is over, nobody will ask again."""
         try:
             return self._told(_SHORT_WAIT_S)
         except FutureTimeout:
@@ -140,11 +159,12 @@ class Transcription:
         spent_s = self._clock() - self._asked_at
         return TurnTranscribed(written.key, written.text, written.language, spent_s)
 
-    def _follow(self, turn: int, frame: AudioFrame) -> TranscriptPartial | None:
-        recognizer = self._recognizer
-        if not recognizer.hear(frame):
-            return None
-        return TranscriptPartial(turn, recognizer.partial_text, recognizer.end_s)
 
-    def _finish(self, key: TurnKey) -> _Written:
-        return _Written(key, self._recognizer.finish(), self._recognizer.language)
+def _follow(recognizer: Recognizer, turn: int, frame: AudioFrame) -> TranscriptPartial | None:
+    if not recognizer.hear(frame):
+        return None
+    return TranscriptPartial(turn, recognizer.partial_text, recognizer.end_s)
+
+
+def _finish(recognizer: Recognizer, key: TurnKey) -> _Written:
+    return _Written(key, recognizer.finish(), recognizer.language)

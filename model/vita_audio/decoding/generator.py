@@ -1,11 +1,8 @@
-"""Decoding as a generator: one token at a time, with its kind, until it ends or is cancelled.
-
-Knows no text and no sound.
-"""
+"""Decoding as a generator: one token at a time, with its kind, until it ends or is cancelled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -16,21 +13,7 @@ from model.vita_audio.decoding.output_head import inside_audio
 from model.vita_audio.decoding.sampler import Sampler, SamplingSettings
 from model.vita_audio.decoding.schedule import VANILLA, Policy, Schedule
 from model.vita_audio.decoding.state import DecodingState
-from model.vita_audio.language_model.tokens import TokenKind, TokenTable
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedToken:
-    """One token of a reply.
-
-    Attributes:
-        level: 0 came from the backbone, k + 1 from MCTP module k (in verified decoding: drafted by
-            it and confirmed by the backbone).
-    """
-
-    id: int
-    kind: TokenKind
-    level: int
+from model.vita_audio.language_model.tokens import DecodedToken, TokenKind, TokenTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,59 +40,25 @@ def decode(
     options: DecodeOptions | None = None,
     cancel: CancelToken | None = None,
 ) -> Iterator[DecodedToken]:
-    """Makes a reply to what ``state`` holds; every token yielded is part of the state by then.
+    """Make a reply to what ``state`` holds; every token yielded is part of the state by then.
 
-    Looks at ``cancel`` before every step. The token that ends the reply is yielded too. Closed or
-    cancelled, the state holds the prompt and the tokens yielded.
+    ``cancel`` is looked at before every step. The token that ends the reply is yielded too. Closed
+    or cancelled, the state holds the prompt and the tokens yielded.
 
     Raises:
-        ModelError: the state has several rows, holds nothing, or lacks modules of the schedule.
+        ModelError: the state holds nothing, or lacks modules of the schedule.
     """
     options = options or DecodeOptions()
-    if state.n_rows != 1:
-        raise ModelError(f"decode makes one reply and the state has {state.n_rows} rows")
-    _check_levels(state, options.schedule)
-    reply = _Reply(state, table, options, cancel or CancelToken())
-    if options.schedule.policy is Policy.VERIFIED:
-        return reply.verified()
-    return reply.unverified()
-
-
-def decode_batch(
-    state: DecodingState, schedule: Schedule, samplers: Sequence[Sampler], n_new: int
-) -> list[list[int]]:
-    """``n_new`` tokens for every row, by a fixed pattern; ends are not looked at.
-
-    Raises:
-        ModelError: the schedule looks at what was said, or needs other modules.
-    """
-    if schedule.policy is not Policy.PATTERN:
-        raise ModelError(
-            f"rows of a batch share their steps; {schedule.policy} steps differ by row"
-        )
-    _check_levels(state, schedule)
-    made: list[list[int]] = [[] for _ in samplers]
-    level = n_modules = schedule.n_modules(state.n_modules)
-    for n_made in range(n_new):
-        level = level + 1 if schedule.is_module_slot(n_made) and level < n_modules else 0
-        states = state.module_step(level - 1) if level else state.backbone_step()
-        chosen = [
-            state.runner.head.choose(states[row, -1], state.known_ids(row), sampler, None)
-            for row, sampler in enumerate(samplers)
-        ]
-        state.extend_rows([[token_id] for token_id in chosen])
-        for row, token_id in zip(made, chosen, strict=True):
-            row.append(token_id)
-    return made
-
-
-def _check_levels(state: DecodingState, schedule: Schedule) -> None:
-    n_needed = schedule.n_modules(state.runner.n_modules)
+    n_needed = options.schedule.n_modules(state.runner.n_modules)
     if n_needed > state.n_modules:
         raise ModelError(
             f"the emission pattern needs {n_needed} MCTP modules and the conversation was opened "
             f"with {state.n_modules}"
         )
+    reply = _Reply(state, table, options, cancel or CancelToken())
+    if options.schedule.policy is Policy.VERIFIED:
+        return reply.verified()
+    return reply.unverified()
 
 
 class _Reply:
@@ -132,7 +81,7 @@ class _Reply:
         self._drafter = Sampler(drafting, device=device)
         self._n_modules = options.schedule.n_modules(state.n_modules)
         self._inside = inside_audio(table) if options.is_audio_strict else None
-        self._is_audio_open = _is_audio_open(state.ids, table)
+        self._is_audio_open = _is_audio_open(state, table)
         self._n_left = min(options.max_new_tokens, state.room)
         self._n_made = 0
 
@@ -142,7 +91,7 @@ class _Reply:
         while self._goes_on():
             level = level + 1 if self._is_module_slot() and level < self._n_modules else 0
             states = state.module_step(level - 1) if level else state.backbone_step()
-            token_id = self._choose(states[0, -1], self._sampler, state.n_tokens)
+            token_id = self._choose(states[-1], self._sampler, state.n_tokens)
             state.extend((token_id,))
             yield self._noted(token_id, level)
 
@@ -157,7 +106,7 @@ class _Reply:
         try:
             while self._goes_on():
                 # Pending are the newest sure token and its drafts; older ones may be run again.
-                states = state.backbone_step()[0, -(len(drafts) + 1) :]
+                states = state.backbone_step()[-(len(drafts) + 1) :]
                 for place, (state_of_token, draft) in enumerate(
                     zip(states, (*drafts, None), strict=True)
                 ):
@@ -180,7 +129,7 @@ class _Reply:
         n_wanted = min(self._n_modules, self._n_left - 1)
         while len(drafts) < n_wanted:
             states = self._state.module_step(len(drafts))
-            token_id = self._choose(states[0, -1], self._drafter, self._state.n_tokens)
+            token_id = self._choose(states[-1], self._drafter, self._state.n_tokens)
             self._state.extend((token_id,))
             drafts.append(token_id)
             if self._follow(token_id) is TokenKind.END:
@@ -216,8 +165,8 @@ class _Reply:
         return kind
 
 
-def _is_audio_open(ids: Sequence[int], table: TokenTable) -> bool:
-    for token_id in reversed(ids):
+def _is_audio_open(state: DecodingState, table: TokenTable) -> bool:
+    for token_id in reversed(state.ids):
         if token_id == table.begin_of_audio:
             return True
         if token_id in (table.end_of_audio, *table.end_ids):

@@ -1,7 +1,4 @@
-"""What one level remembers: keys and values in one preallocated block, states not yet consumed.
-
-Knows no tokens and no network.
-"""
+"""What one level remembers: keys and values in one preallocated block, states not yet consumed."""
 
 from __future__ import annotations
 
@@ -17,7 +14,6 @@ GROWTH = 512  # entries; a conversation of a minute grows once or twice
 class CacheShape:
     """Sizes of one layer's keys, and where they live."""
 
-    n_rows: int
     n_heads: int
     head_size: int
     dtype: torch.dtype
@@ -28,7 +24,7 @@ class LevelCache:
     """Keys and values of the layers of one level.
 
     Attributes:
-        keys: (layers, rows, heads, capacity, head_size); entries from ``n_entries`` on are garbage.
+        keys: (layers, heads, capacity, head_size); entries from ``n_entries`` on are garbage.
         values: likewise.
     """
 
@@ -42,10 +38,11 @@ class LevelCache:
 
     @property
     def capacity(self) -> int:
-        return self.keys.shape[3]
+        """Number of entries that fit before the block moves."""
+        return self.keys.shape[2]
 
     def reserve(self, n_more: int) -> None:
-        """Makes room for ``n_more`` entries; moves the block only when it is full."""
+        """Make room for ``n_more`` entries; the block moves only when it is full."""
         n_needed = self.n_entries + n_more
         if n_needed <= self.capacity:
             return
@@ -53,17 +50,18 @@ class LevelCache:
         for name in ("keys", "values"):
             old: Tensor = getattr(self, name)
             new = self._allocate(capacity)
-            new[:, :, :, : self.n_entries] = old[:, :, :, : self.n_entries]
+            new[:, :, : self.n_entries] = old[:, :, : self.n_entries]
             setattr(self, name, new)
 
     def crop(self, n_entries: int) -> None:
+        """Forget all entries from ``n_entries`` on."""
         self.n_entries = min(self.n_entries, n_entries)
 
     def _allocate(self, capacity: int) -> Tensor:
         shape = self._shape
         # Zeros, not garbage: a step of fixed size weighs masked entries by 0, and 0 x inf is nan.
         return torch.zeros(
-            (self._n_layers, shape.n_rows, shape.n_heads, capacity, shape.head_size),
+            (self._n_layers, shape.n_heads, capacity, shape.head_size),
             dtype=shape.dtype,
             device=shape.device,
         )
@@ -76,10 +74,11 @@ class StateTail:
 
     Attributes:
         first: index of the oldest state kept.
+        n_kept: number of states kept.
     """
 
-    def __init__(self, n_rows: int, width: int, like: CacheShape) -> None:
-        self._buffer = torch.empty((n_rows, 0, width), dtype=like.dtype, device=like.device)
+    def __init__(self, width: int, like: CacheShape) -> None:
+        self._buffer = torch.empty((0, width), dtype=like.dtype, device=like.device)
         self._offset = 0  # of ``first`` in the buffer
         self.first = 0
         self.n_kept = 0
@@ -90,26 +89,26 @@ class StateTail:
         return self.first + self.n_kept
 
     def append(self, states: Tensor) -> None:
-        """``states`` (rows, n, width)."""
-        n_new = states.shape[1]
-        self._make_room(n_new)
+        """Copy ``states`` (n, width) behind the newest one."""
+        self._make_room(len(states))
         at = self._offset + self.n_kept
-        self._buffer[:, at : at + n_new] = states
-        self.n_kept += n_new
+        self._buffer[at : at + len(states)] = states
+        self.n_kept += len(states)
 
     def since(self, index: int) -> Tensor:
-        """(rows, end - index, width), a view until the next ``append``."""
+        """Return (end - index, width), a view until the next ``append``."""
         at = self._offset + index - self.first
-        return self._buffer[:, at : self._offset + self.n_kept]
+        return self._buffer[at : self._offset + self.n_kept]
 
     def forget_before(self, index: int) -> None:
+        """Drop states up to, but without, ``index``."""
         n_gone = min(max(index - self.first, 0), self.n_kept)
         self._offset += n_gone
         self.first += n_gone
         self.n_kept -= n_gone
 
     def crop(self, end: int) -> None:
-        """Drops states from index ``end`` on."""
+        """Drop states from index ``end`` on."""
         if end <= self.first:
             self.first, self.n_kept = end, 0
         else:
@@ -117,10 +116,9 @@ class StateTail:
 
     def _make_room(self, n_new: int) -> None:
         n_needed = self.n_kept + n_new
-        if self._offset + n_needed <= self._buffer.shape[1]:
+        if self._offset + n_needed <= len(self._buffer):
             return
-        kept = self._buffer[:, self._offset : self._offset + self.n_kept]
-        capacity = 2 * n_needed  # doubling: each state is moved about once
-        buffer = self._buffer.new_empty((kept.shape[0], capacity, kept.shape[2]))
-        buffer[:, : self.n_kept] = kept
+        # Twice what is needed: each state is moved about once.
+        buffer = self._buffer.new_empty((2 * n_needed, self._buffer.shape[1]))
+        buffer[: self.n_kept] = self._buffer[self._offset : self._offset + self.n_kept]
         self._buffer, self._offset = buffer, 0

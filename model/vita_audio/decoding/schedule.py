@@ -1,6 +1,6 @@
 """Which tokens of a reply come from the backbone and which from the MCTP modules.
 
-Any order is valid for the modules: they always read finished states. Knows no model and no tensor.
+Any order is valid for the modules: they always read finished states.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Schedule:
 
     @classmethod
     def parse(cls, text: str, policy: Policy = Policy.PATTERN) -> Schedule:
-        """Reads "1 10 4 10", "1,10,4,10" or "[1, 10, 4, 10]".
+        """Read "1 10 4 10", "1,10,4,10" or "[1, 10, 4, 10]".
 
         Raises:
             ModelError: it is no such list.
@@ -67,26 +67,12 @@ class Schedule:
                 )
         return cls(tuple(int(word) for word in words), policy)
 
-    @classmethod
-    def from_list(cls, numbers: Sequence[object]) -> Schedule:
-        """Of ``mtp_inference_mode`` in generation_config.json.
-
-        Raises:
-            ModelError: it is no list of whole numbers in pairs.
-        """
-        return cls.parse(" ".join(str(number) for number in numbers))
-
-    @property
-    def longest_run(self) -> int:
-        """Most module tokens between two backbone steps."""
-        return max(self.pattern[1::2])
-
     def n_modules(self, k: int) -> int:
-        """Modules that can ever run of the ``k`` that the model has."""
-        return min(self.longest_run, k)
+        """Return how many of the ``k`` modules that the model has can ever run."""
+        return min(max(self.pattern[1::2]), k)
 
     def is_module_slot(self, n_made: int) -> bool:
-        """Whether the token after ``n_made`` ones belongs to a module."""
+        """Return whether the token after ``n_made`` ones belongs to a module."""
         rest = n_made
         for n, m in zip(self.pattern[::2], self.pattern[1::2], strict=True):
             if rest < n + m:
@@ -96,6 +82,7 @@ class Schedule:
         return rest % (n + m) >= n
 
     def with_policy(self, policy: Policy) -> Schedule:
+        """Return the same pattern under another policy."""
         return Schedule(self.pattern, policy)
 
 

@@ -1,7 +1,6 @@
 """One conversation on a model: its tokens and what every level has computed of them.
 
-The model object stays untouched, so any number of conversations share one. Knows no sampler and no
-schedule.
+The model object stays untouched, so any number of conversations share one.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from torch import Tensor
 
 from model.errors import ModelError
 from model.vita_audio.decoding.level_cache import StateTail
-from model.vita_audio.decoding.state_trace import StateTrace
 from model.vita_audio.decoding.step_runner import StepRunner
 
 PREFILL_CHUNK = 512  # tokens; bounds the memory of a mask, and how late a cancel is seen
+N_TRACED = 2048  # tokens; two minutes of audio codes and the words around them
 
 _ID_GROWTH = 1024
 
@@ -36,11 +35,12 @@ class HeardSpan:
 
     @property
     def end(self) -> int:
+        """Place behind the last placeholder."""
         return self.start + self.features.shape[0]
 
 
 class DecodingState:
-    """Tokens, caches and pending states of one conversation, or of a batch padded on the left.
+    """Tokens, caches and pending states of one conversation.
 
     Level 0 is the backbone, level k + 1 is MCTP module k. Entry p of a level belongs to the token
     at p; module k reads the token at p + k + 1 with it. Of the states h_k those that module k has
@@ -49,17 +49,10 @@ class DecodingState:
 
     Args:
         n_modules: MCTP modules that may run; default: all that the model has.
-        padding: tokens at the left of each row that stand for nothing; one row without, by default.
-        trace: told the states h_0 of every token; for one row only.
+        n_traced: tokens whose states h_0 are kept for ``traced``, the newest ones.
     """
 
-    def __init__(
-        self,
-        runner: StepRunner,
-        n_modules: int | None = None,
-        padding: Sequence[int] = (0,),
-        trace: StateTrace | None = None,
-    ) -> None:
+    def __init__(self, runner: StepRunner, n_modules: int | None = None, n_traced: int = 0) -> None:
         wanted = runner.n_modules if n_modules is None else n_modules
         if not 0 <= wanted <= runner.n_modules:
             raise ModelError(
@@ -67,112 +60,81 @@ class DecodingState:
             )
         self.runner = runner
         self.n_modules = wanted
-        self.padding = tuple(padding)
-        self._trace = trace
         self.spans: list[HeardSpan] = []
-        self._rows: list[list[int]] = [[] for _ in self.padding]
-        shape = runner.cache_shape(self.n_rows)
+        self._tokens: list[int] = []
+        shape = runner.cache_shape
         with torch.inference_mode():
-            places = torch.tensor(self.padding, device=runner.device) if any(padding) else None
-            self._levels = [runner.new_level(index, shape, places) for index in range(wanted + 1)]
-            self._tails = [StateTail(self.n_rows, runner.width, shape) for _ in range(wanted)]
-            self._ids = torch.zeros((self.n_rows, 0), dtype=torch.int64, device=runner.device)
-
-    @classmethod
-    def of_batch(
-        cls, runner: StepRunner, prompts: Sequence[Sequence[int]], n_modules: int | None = None
-    ) -> DecodingState:
-        """Holds ``prompts`` as rows of equal length; shorter ones are padded on the left."""
-        longest = max(len(prompt) for prompt in prompts)
-        padding = [longest - len(prompt) for prompt in prompts]
-        state = cls(runner, n_modules, padding)
-        # A row's own first token stands in its padding: penalties on repeats are the same.
-        rows = [[prompt[0]] * n + list(prompt) for prompt, n in zip(prompts, padding, strict=True)]
-        state.extend_rows(rows)
-        return state
+            self._levels = [runner.new_level(index) for index in range(wanted + 1)]
+            self._tails = [StateTail(runner.width, shape) for _ in range(wanted)]
+            self._trace = StateTail(runner.width, shape) if n_traced else None
+            self._ids = torch.zeros(0, dtype=torch.int64, device=runner.device)
+        self._n_traced = n_traced
 
     # -- tokens --------------------------------------------------------------------------------
 
     @property
-    def n_rows(self) -> int:
-        return len(self.padding)
-
-    @property
     def n_tokens(self) -> int:
-        return len(self._rows[0])
+        """Number of tokens of the conversation."""
+        return len(self._tokens)
 
     @property
     def n_pending(self) -> int:
-        """Tokens that the backbone has not seen."""
+        """Number of tokens that the backbone has not seen."""
         return self.n_tokens - self._levels[0].cache.n_entries
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """Of the only row."""
-        return tuple(self._rows[0])
-
-    @property
-    def rows(self) -> tuple[tuple[int, ...], ...]:
-        return tuple(tuple(row) for row in self._rows)
+        """All tokens of the conversation."""
+        return tuple(self._tokens)
 
     @property
     def room(self) -> int:
-        """Tokens that still fit into the model's positions."""
+        """Number of tokens that still fit into the model's positions."""
         return self.runner.longest - self.n_tokens
 
-    def known_ids(self, row: int = 0) -> Tensor:
-        """(n,) int64 on the model's device, without padding."""
-        return self._ids[row, self.padding[row] : self.n_tokens]
+    def known_ids(self) -> Tensor:
+        """Return all tokens as (n,) int64 on the model's device."""
+        return self._ids[: self.n_tokens]
 
-    def last(self, n: int, row: int = 0) -> list[int]:
-        """The newest ``n`` tokens."""
-        return self._rows[row][-n:] if n else []
-
+    @torch.inference_mode()
     def extend(self, ids: Sequence[int], spans: Sequence[HeardSpan] = ()) -> None:
-        """Appends tokens to the only row; they are computed by the next backbone step.
+        """Append tokens; they are computed by the next backbone step.
 
         Raises:
             ModelError: the conversation is longer than the model's positions, or a span lies
                 outside ``ids``.
         """
-        base = self.n_tokens
+        n_old, n_new = self.n_tokens, len(ids)
         for span in spans:
-            if not 0 <= span.start <= span.end <= len(ids):
+            if not 0 <= span.start <= span.end <= n_new:
                 raise ModelError(
                     f"user audio of {span.end - span.start} frames at token {span.start} does not "
-                    f"fit into {len(ids)} tokens"
+                    f"fit into {n_new} tokens"
                 )
-        self.extend_rows([ids])
-        self.spans.extend(HeardSpan(base + span.start, span.features) for span in spans)
-
-    @torch.inference_mode()
-    def extend_rows(self, rows: Sequence[Sequence[int]]) -> None:
-        """Appends as many tokens to every row. Raises ModelError: there is no room."""
-        n_new, n_old = len(rows[0]), self.n_tokens
         if n_new > self.room:
             raise ModelError(
                 f"the conversation would be {n_old + n_new} tokens long and the model holds "
                 f"{self.runner.longest}; forget the oldest turns"
             )
-        if n_old + n_new > self._ids.shape[1]:
-            grown = self._ids.new_zeros((self.n_rows, n_old + n_new + _ID_GROWTH))
-            grown[:, :n_old] = self._ids[:, :n_old]
+        if n_old + n_new > len(self._ids):
+            grown = self._ids.new_zeros(n_old + n_new + _ID_GROWTH)
+            grown[:n_old] = self._ids[:n_old]
             self._ids = grown
-        if n_new == 1 and self.n_rows == 1:
-            self._ids[0, n_old] = rows[0][0]
+        if n_new == 1:
+            self._ids[n_old] = ids[0]
         else:
-            self._ids[:, n_old : n_old + n_new] = torch.tensor(rows, dtype=torch.int64)
-        for mine, new in zip(self._rows, rows, strict=True):
-            mine.extend(new)
+            self._ids[n_old : n_old + n_new] = torch.tensor(ids, dtype=torch.int64)
+        self._tokens.extend(ids)
+        self.spans.extend(HeardSpan(n_old + span.start, span.features) for span in spans)
 
     # -- steps ---------------------------------------------------------------------------------
 
     @torch.inference_mode()
     def backbone_step(self) -> Tensor:
-        """Runs all pending tokens, the newest again if there is none.
+        """Run all pending tokens, the newest again if there is none.
 
         Returns:
-            (rows, n, width) states h_0 of the last tokens run; a view until the next step.
+            (n, width) states h_0 of the last tokens run; a view until the next step.
         """
         if self.n_tokens == 0:
             raise ModelError("nothing was said yet: the conversation holds no token")
@@ -184,10 +146,10 @@ class DecodingState:
 
     @torch.inference_mode()
     def module_step(self, k: int) -> Tensor:
-        """Runs module ``k`` on every entry whose token is known and whose state h_k is pending.
+        """Run module ``k`` on every entry whose token is known and whose state h_k is pending.
 
         Returns:
-            (rows, n, width) states h_{k+1}; a view until the next step.
+            (n, width) states h_{k+1}; a view until the next step.
         """
         level = self._levels[k + 1]
         tail = self._tails[k]
@@ -195,36 +157,39 @@ class DecodingState:
         end = min(tail.end, self.n_tokens - k - 1)
         if end <= start:
             raise ModelError(f"MCTP module {k} has nothing to read; run the level before it first")
-        ids = self._ids[:, start + k + 1 : end + k + 1]
-        states = tail.since(start)[:, : end - start]
+        ids = self._ids[start + k + 1 : end + k + 1]
+        states = tail.since(start)[: end - start]
         made = self.runner.module_step(level, self.runner.embed(ids), states)
         if k + 1 < self.n_modules:
             self._tails[k + 1].append(made)
         self._trim()
         return made
 
+    @torch.inference_mode()
     def prefill(self, ids: Sequence[int], spans: Sequence[HeardSpan] = ()) -> None:
-        """Appends tokens and computes ahead all but the newest, on every level.
+        """Append tokens and compute ahead all but the newest, on every level.
 
         The newest one stays pending: its step gives the first logits.
         """
         self.extend(ids, spans)
-        self.catch_up()
-
-    @torch.inference_mode()
-    def catch_up(self) -> None:
-        """Computes what is pending but for the newest token; modules as far as tokens are known."""
         if self.n_pending > 1:
             self._run_backbone(self.n_tokens - 1)
         for k, tail in enumerate(self._tails):
             if min(tail.end, self.n_tokens - k - 1) > self._levels[k + 1].cache.n_entries:
                 self.module_step(k)
 
+    def traced(self, start: int, end: int) -> Tensor | None:
+        """Return the states h_0 (end - start, width) of tokens, or None if they are not at hand."""
+        trace = self._trace
+        if trace is None or start >= end or start < trace.first or end > trace.end:
+            return None
+        return trace.since(start)[: end - start].clone()
+
     # -- going back ----------------------------------------------------------------------------
 
     @torch.inference_mode()
     def crop(self, n_tokens: int) -> None:
-        """Forgets every token from ``n_tokens`` on; decoding goes on as if they had never been.
+        """Forget every token from ``n_tokens`` on; decoding goes on as if they had never been.
 
         The backbone keeps min(current, T) entries and module k min(current, T - k - 1), for its
         entry p holds the token at p + k + 1. Where a state that is needed again was consumed and
@@ -233,8 +198,7 @@ class DecodingState:
         if n_tokens >= self.n_tokens:
             return
         n_tokens = max(n_tokens, 0)
-        for row in self._rows:
-            del row[n_tokens:]
+        del self._tokens[n_tokens:]
         self.spans = [
             HeardSpan(span.start, span.features[: n_tokens - span.start])
             for span in self.spans
@@ -243,9 +207,9 @@ class DecodingState:
         self._keep_levels(n_tokens)
 
     def reuse(self, ids: Sequence[int], spans: Sequence[HeardSpan] = ()) -> int:
-        """Crops to the longest beginning that is shared with ``ids``; returns its length."""
+        """Crop to the longest beginning that is shared with ``ids``; return its length."""
         n_same = 0
-        for mine, wanted in zip(self._rows[0], ids, strict=False):
+        for mine, wanted in zip(self._tokens, ids, strict=False):
             if mine != wanted:
                 break
             n_same += 1
@@ -263,19 +227,21 @@ class DecodingState:
             stop = min(end, start + PREFILL_CHUNK)
             states = self.runner.backbone_step(level, self._embedded(start, stop))
             if self._trace is not None:
-                self._trace.put(start, states)
+                self._trace.crop(start)
+                self._trace.append(states)
+                self._trace.forget_before(stop - self._n_traced)
             if self._tails:
                 self._tails[0].append(states)
         return states
 
     def _embedded(self, start: int, stop: int) -> Tensor:
         """Backbone input; MCTP modules embed the placeholders themselves instead."""
-        embedded = self.runner.embed(self._ids[:, start:stop])
+        embedded = self.runner.embed(self._ids[start:stop])
         for span in self.spans:
             first, last = max(start, span.start), min(stop, span.end)
             if first < last:
                 heard = span.features[first - span.start : last - span.start]
-                embedded[:, first - start : last - start] = heard.to(embedded)
+                embedded[first - start : last - start] = heard.to(embedded)
         return embedded
 
     def _trim(self) -> None:

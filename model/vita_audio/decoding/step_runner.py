@@ -1,7 +1,6 @@
 """One step of the backbone or of one MCTP module, on caches that the caller owns.
 
-Holds weights only and may serve many conversations, one step at a time. Knows no token's meaning
-and no schedule.
+Holds weights only and may serve many conversations, one step at a time.
 """
 
 from __future__ import annotations
@@ -36,16 +35,15 @@ class Level:
 
     Attributes:
         index: 0 is the backbone, k + 1 is module k.
-        padding: (rows,) int64 entries at the left that hold nothing; None: none.
         recorded: steps recorded on this cache; None where steps are not recorded.
     """
 
     index: int
     cache: LevelCache
-    padding: Tensor | None
     recorded: CapturedSteps | None
 
     def reserve(self, n_more: int) -> None:
+        """Make room for ``n_more`` entries; recordings on a block that moves are void."""
         before = self.cache.keys.data_ptr()
         self.cache.reserve(n_more)
         if self.recorded is not None and self.cache.keys.data_ptr() != before:
@@ -92,60 +90,64 @@ class StepRunner:
 
     @property
     def n_modules(self) -> int:
+        """Number of MCTP modules."""
         return len(self._modules)
 
     @property
     def width(self) -> int:
+        """Width of the hidden states."""
         return self.embeddings.shape[1]
 
     @property
     def device(self) -> torch.device:
+        """Device of the weights and of all caches."""
         return self.embeddings.device
 
-    def cache_shape(self, n_rows: int) -> CacheShape:
-        return CacheShape(
-            n_rows, self._n_shared, self._head_size, self.embeddings.dtype, self.device
-        )
+    @property
+    def cache_shape(self) -> CacheShape:
+        """Shape of one layer's keys."""
+        return CacheShape(self._n_shared, self._head_size, self.embeddings.dtype, self.device)
 
-    def new_level(self, index: int, shape: CacheShape, padding: Tensor | None) -> Level:
+    def new_level(self, index: int) -> Level:
+        """Return an empty level: 0 is the backbone, k + 1 is module k."""
         n_layers = len(self._backbone) if index == 0 else 1
         recorded = CapturedSteps(self._record) if self._record is not None else None
-        return Level(index, LevelCache(n_layers, shape, self._growth), padding, recorded)
+        return Level(index, LevelCache(n_layers, self.cache_shape, self._growth), recorded)
 
     @torch.inference_mode()
     def embed(self, ids: Tensor) -> Tensor:
-        """``ids`` (rows, n) int64 to (rows, n, width)."""
+        """Return the embeddings (n, width) of ``ids`` (n,) int64."""
         return functional.embedding(ids, self.embeddings)
 
     @torch.inference_mode()
     def backbone_step(self, level: Level, embedded: Tensor) -> Tensor:
-        """Appends ``embedded`` (rows, n, width); returns their states behind the final norm."""
+        """Append ``embedded`` (n, width); return their states behind the final norm."""
         return self._step(level, (embedded,))
 
     @torch.inference_mode()
     def module_step(self, level: Level, embedded: Tensor, states: Tensor) -> Tensor:
-        """Appends entries of module ``level.index - 1``; returns their states, (rows, n, width).
+        """Append entries of module ``level.index - 1``; return their states (n, width).
 
         Args:
-            embedded: (rows, n, width) embeddings of the tokens at p + k + 1.
-            states: (rows, n, width) states of the level before at p.
+            embedded: (n, width) embeddings of the tokens at p + k + 1.
+            states: (n, width) states of the level before at p.
         """
         return self._step(level, (embedded, states))
 
     def _step(self, level: Level, inputs: tuple[Tensor, ...]) -> Tensor:
-        n_new = inputs[0].shape[1]
+        n_new = len(inputs[0])
         level.reserve(n_new)
         start = level.cache.n_entries
         if level.recorded is not None and n_new <= LONGEST_RECORDED:
             places = torch.arange(start, start + n_new, device=self.device)
 
             def fixed(places: Tensor, *tensors: Tensor) -> Tensor:
-                attention = FixedAttention(level.cache, places, level.padding)
+                attention = FixedAttention(level.cache, places)
                 return self._layers(level, attention, places, tensors)
 
             states = level.recorded.run(n_new, fixed, (places, *inputs))
         else:
-            attention = SlicedAttention(level.cache, n_new, level.padding)
+            attention = SlicedAttention(level.cache, n_new)
             places = slice(start, start + n_new)
             states = self._layers(level, attention, places, inputs)
         level.cache.n_entries = start + n_new
@@ -158,7 +160,13 @@ class StepRunner:
         places: Tensor | slice,
         inputs: Sequence[Tensor],
     ) -> Tensor:
-        turns = self._turns_at(places, level)
+        # Entry p of module k embeds the token at p + k + 1.
+        if isinstance(places, slice):
+            positions = slice(places.start + level.index, places.stop + level.index)
+        else:
+            positions = places + level.index
+        cos, sin = self._turns
+        turns = (cos[positions], sin[positions])
         if level.index == 0:
             states = inputs[0]
             for layer, weights in enumerate(self._backbone):
@@ -181,18 +189,17 @@ class StepRunner:
         turns: tuple[Tensor, Tensor],
         states: Tensor,
     ) -> Tensor:
-        n_rows, n, _ = states.shape
         cos, sin = turns
         n_turned = self._n_heads + self._n_shared
         qkv = weights.qkv(self._normed(states, weights.input_norm))
-        heads = qkv.view(n_rows, n, n_turned + self._n_shared, self._head_size)
-        turned = heads[:, :, :n_turned]
+        heads = qkv.view(len(states), n_turned + self._n_shared, self._head_size)
+        turned = heads[:, :n_turned]
         turned = turned * cos + turned.roll(self._head_size // 2, -1) * sin
         attended = attention.attend(
             index,
-            turned[:, :, : self._n_heads],
-            turned[:, :, self._n_heads :],
-            heads[:, :, n_turned:],
+            turned[:, : self._n_heads],
+            turned[:, self._n_heads :],
+            heads[:, n_turned:],
         )
         states = states + weights.output(attended)
         gate, up = weights.gate_up(self._normed(states, weights.mlp_norm)).chunk(2, dim=-1)
@@ -200,20 +207,6 @@ class StepRunner:
 
     def _normed(self, states: Tensor, weight: Tensor) -> Tensor:
         return functional.rms_norm(states, weight.shape, weight, self._epsilon)
-
-    def _turns_at(self, places: Tensor | slice, level: Level) -> tuple[Tensor, Tensor]:
-        """Rotary factors of entries: entry p of module k embeds the token at p + k + 1."""
-        cos, sin = self._turns
-        if level.padding is None and isinstance(places, slice):
-            here = slice(places.start + level.index, places.stop + level.index)
-            return cos[here], sin[here]
-        if isinstance(places, slice):
-            places = torch.arange(places.start, places.stop, device=self.device)
-        positions = places[None]
-        if level.padding is not None:
-            positions = (positions - level.padding[:, None]).clamp(min=0)
-        positions = positions + level.index
-        return cos[positions], sin[positions]
 
     @torch.inference_mode()
     def _turned(self, positions: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """Has the user finished? A small head on the backbone's states of what it heard.
 
 One causal transformer layer and a linear layer over the outcomes (MinMo, full-duplex predictor),
-trained alone on frozen states. Knows no sound, no prompt and no policy.
+trained alone on frozen states.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DIGITS = 6  # of the temperature in the file
 
 @dataclass(frozen=True, slots=True)
 class HeadShape:
-    """Sizes.
+    """Sizes of a head.
 
     Attributes:
         backbone: width of the states.
@@ -41,7 +41,7 @@ class HeadShape:
 
 
 class DuplexHead(nn.Module):
-    """States of one turn's audio codes to scores of the five outcomes, at every code."""
+    """The states of one turn's audio codes to scores of the five outcomes, at every code."""
 
     def __init__(self, shape: HeadShape, dropout: float = 0.0) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class DuplexHead(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, states: Tensor) -> Tensor:
-        """``states`` (b, n, backbone) to logits (b, n, 5); a code sees those before it."""
+        """Return logits (b, n, 5) of ``states`` (b, n, backbone); a code sees those before it."""
         reduced = self.dropout(self.reduce(self.state_norm(states)))
         reduced = reduced + self.dropout(self._attend(self.attention_norm(reduced)))
         inner = functional.gelu(self.up(self.inner_norm(reduced)))
@@ -73,8 +73,8 @@ class DuplexHead(nn.Module):
         return self.attended(attended.transpose(1, 2).reshape(n_rows, n, width))
 
 
-class TurnJudge:
-    """A trained head, asked in the pauses of a turn. ``temperature`` makes it honest."""
+class EndOfTurnDetector:
+    """A trained head, asked in the pauses of a turn; ``temperature`` calibrates it."""
 
     def __init__(self, head: DuplexHead, temperature: float) -> None:
         self.head = head.eval().requires_grad_(requires_grad=False)
@@ -82,13 +82,13 @@ class TurnJudge:
 
     @torch.inference_mode()
     def p_end_of_turn(self, states: Tensor) -> float:
-        """``states`` (n, backbone) of all codes of the turn up to the pause, n > 0."""
+        """Return the probability after ``states`` (n, backbone) of all codes up to the pause."""
         logits = self.head(states[None].float())[0, -1, list(USER_FLOOR)] / self.temperature
         return float(logits.softmax(dim=-1)[USER_FLOOR.index(Outcome.END_OF_TURN)])
 
 
 def write_head(path: Path, head: DuplexHead, temperature: float) -> None:
-    """Replaces ``path`` at once."""
+    """Write ``path``, whole or not at all."""
     notes = {
         "n_heads": str(head.shape.n_heads),
         "temperature": f"{temperature:.{_DIGITS}g}",
@@ -99,8 +99,8 @@ def write_head(path: Path, head: DuplexHead, temperature: float) -> None:
     os.replace(partial, path)
 
 
-def read_head(path: Path, backbone: int, device: torch.device | str = "cpu") -> TurnJudge:
-    """Reads a head for states of width ``backbone``.
+def read_head(path: Path, backbone: int, device: torch.device | str = "cpu") -> EndOfTurnDetector:
+    """Read a head for states of width ``backbone``.
 
     Raises:
         WeightsError: one line: the file is damaged, or belongs to another model.
@@ -128,4 +128,4 @@ def read_head(path: Path, backbone: int, device: torch.device | str = "cpu") -> 
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise WeightsError(f"{path}: {reason}; {_AGAIN}") from error
-    return TurnJudge(head.to(device), temperature)
+    return EndOfTurnDetector(head.to(device), temperature)

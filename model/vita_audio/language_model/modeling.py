@@ -29,8 +29,7 @@ from model.vita_audio.language_model.model_config import (
     read_config,
 )
 from model.vita_audio.language_model.packed_losses import PackedLosses, packed_losses
-from model.vita_audio.sense_voice.encoder import SenseVoice
-from model.vita_audio.sense_voice.encoder_config import SenseVoiceConfig
+from model.vita_audio.sense_voice.encoder import SenseVoice, SenseVoiceConfig
 
 _EMBEDDINGS_KEY = "model.embed_tokens.weight"
 _HEAD_KEY = "lm_head.weight"
@@ -210,7 +209,7 @@ class VitaAudioForCausalLM(Qwen2PreTrainedModel):
             )
         projection = self.model.audio_projection
         with torch.no_grad():
-            frames = self.model.audio_model.model(features[None].to(self.device))[0]
+            frames = self.model.audio_model.model(features.to(self.device))
         return projection(frames)
 
     def _unheard(self, like: Tensor) -> Tensor:

@@ -1,21 +1,19 @@
-"""Words to token ids and back, read from the tokenizer files of a model directory.
+"""Words to token ids and back: the library's Qwen2 tokenizer on the files of a model directory.
 
-Runs no code of the directory. What people write is never read as a special token or as sound. Knows
-no prompt and no model. That the published files load is not verified.
+Runs no code of the directory. What people write is never read as a special token or as sound. That
+the published files load is not verified.
 """
 
 from __future__ import annotations
 
-import codecs
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
-from tokenizers import Regex as TokenizersRegex
-from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
+from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
+from transformers.models.qwen2.tokenization_qwen2 import Qwen2Tokenizer
 
 from model.errors import ModelError, WeightsError
 from model.vita_audio.language_model.tokens import TokenTable
@@ -35,23 +33,33 @@ class TextTokenizer:
         self._added = frozenset(tokenizer.get_added_tokens_decoder())
         # Shares everything but the added tokens: to it "<|im_end|>" is a word like any other.
         self._plain = Tokenizer(tokenizer.model)
-        if tokenizer.normalizer is not None:
-            self._plain.normalizer = tokenizer.normalizer
-        if tokenizer.pre_tokenizer is not None:
-            self._plain.pre_tokenizer = tokenizer.pre_tokenizer
+        self._plain.normalizer = tokenizer.normalizer
+        self._plain.pre_tokenizer = tokenizer.pre_tokenizer
 
     @classmethod
     def from_directory(cls, directory: Path) -> TextTokenizer:
-        """Reads ``tokenizer.json``, or ``vocab.json`` and ``merges.txt``, and the added tokens.
+        """Read ``tokenizer.json``, or ``vocab.json`` and ``merges.txt``, and the added tokens.
 
         Raises:
             WeightsError: a file is missing or damaged.
             ModelError: the vocabulary is not that of VITA-Audio.
         """
-        path = directory / TOKENIZER_FILE
-        tokenizer = _read_tokenizer(path) if path.is_file() else _build_tokenizer(directory)
-        _add_missing(tokenizer, directory)
-        made = cls(tokenizer)
+        names = (TOKENIZER_FILE,)
+        if not (directory / TOKENIZER_FILE).is_file():
+            names = (VOCABULARY_FILE, MERGES_FILE)
+        for name in names:
+            if not (directory / name).is_file():
+                raise WeightsError(f"{directory / name}: is missing; download the model again")
+        try:
+            library = Qwen2Tokenizer.from_pretrained(directory, local_files_only=True)
+        except Exception as error:  # the libraries raise nothing narrower
+            reason = " ".join(str(error).split())
+            raise WeightsError(
+                f"{directory / names[-1]}: cannot be read or does not belong to the other files of "
+                f"the tokenizer: {reason}; download them again"
+            ) from error
+        made = cls(library.backend_tokenizer)
+        made._require_listed(directory)
         try:
             _ = made.table
         except ModelError as error:
@@ -60,129 +68,60 @@ class TextTokenizer:
 
     @cached_property
     def table(self) -> TokenTable:
-        """What the ids stand for. Raises ModelError where a token is missing."""
+        """What the ids stand for. Raises ModelError if a token is missing."""
         return TokenTable.from_tokenizer(self)
 
     def __len__(self) -> int:
+        """Return the number of ids in use."""
         return self._tokenizer.get_vocab_size(with_added_tokens=True)
 
-    def convert_tokens_to_ids(self, tokens: str) -> int | None:
-        """Id of the token with this name, None where there is none."""
-        return self._tokenizer.token_to_id(tokens)
+    def convert_tokens_to_ids(self, name: str) -> int | None:
+        """Return the id of the token with this name, or None."""
+        return self._tokenizer.token_to_id(name)
 
     def encode(self, text: str) -> list[int]:
-        """Ids of plain text; names of special tokens and of codes in it stay text."""
+        """Return the ids of plain text; names of special tokens and of codes in it stay text."""
         return self._plain.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Text of ``ids``; special tokens, codes and padding say nothing."""
-        stream = self.open_stream()
-        return "".join(map(stream.push, ids)) + stream.finish()
+        """Return the text of ``ids``; special tokens, codes and padding say nothing."""
+        return self._tokenizer.decode([one for one in ids if one not in self._added])
 
     def open_stream(self) -> TextStream:
-        """A reader for ids that come one by one."""
-        return TextStream(self)
+        """Return a reader for ids that come one by one."""
+        return TextStream(self._tokenizer, self._added)
 
-    def bytes_of(self, token_id: int) -> bytes:
-        """UTF-8 of one id, which may begin or end within a character."""
-        token = None if token_id in self._added else self._tokenizer.id_to_token(token_id)
-        return bytes(_BYTE_OF[char] for char in token or "")
+    def _require_listed(self, directory: Path) -> None:
+        """Ids of added tokens must come out as the files say."""
+        path = directory / ADDED_FILE
+        for name, token_id in json.loads(path.read_text("utf-8")).items() if path.exists() else ():
+            if self._tokenizer.token_to_id(name) != token_id:
+                raise ModelError(
+                    f"{path} gives {name} the id {token_id}, the vocabulary "
+                    f"{self._tokenizer.token_to_id(name)}; the files are of different models"
+                )
 
 
 class TextStream:
     """Ids to text; a character comes out once its last byte is there."""
 
-    def __init__(self, tokenizer: TextTokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, added: frozenset[int]) -> None:
         self._tokenizer = tokenizer
-        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._added = added
+        self._stream = DecodeStream()
+        self._open: list[int] = []  # ids whose text has not come out
 
     def push(self, token_id: int) -> str:
-        return self._decoder.decode(self._tokenizer.bytes_of(token_id))
+        """Return the text that ``token_id`` completes; special tokens and codes say nothing."""
+        if token_id in self._added:
+            return ""
+        self._open.append(token_id)
+        text = self._stream.step(self._tokenizer, token_id)
+        if text is None:
+            return ""
+        self._open.clear()
+        return text
 
     def finish(self) -> str:
-        """The rest: a replacement character where the last one is incomplete."""
-        return self._decoder.decode(b"", final=True)
-
-
-def _read_tokenizer(path: Path) -> Tokenizer:
-    _read_json(path)  # tells damage in one clear line, which the library does not
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing narrower
-        raise WeightsError(f"{path}: is no tokenizer: {error}; download it again") from error
-
-
-def _build_tokenizer(directory: Path) -> Tokenizer:
-    merges_path = directory / MERGES_FILE
-    vocabulary = _read_json(directory / VOCABULARY_FILE)
-    try:
-        lines = merges_path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise WeightsError(
-            f"{merges_path}: cannot be read: {error}; download the model again"
-        ) from error
-    pairs = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
-    try:
-        return _qwen_tokenizer(vocabulary, cast(list[tuple[str, str]], pairs))
-    except Exception as error:  # the library raises nothing narrower
-        raise WeightsError(
-            f"{merges_path}: does not belong to {VOCABULARY_FILE}: {error}; download both again"
-        ) from error
-
-
-def _qwen_tokenizer(vocabulary: Mapping[str, int], merges: list[tuple[str, str]]) -> Tokenizer:
-    """Qwen2.5's byte-level pairs, without its added tokens."""
-    tokenizer = Tokenizer(models.BPE(vocab=dict(vocabulary), merges=merges))
-    tokenizer.normalizer = normalizers.NFC()
-    words = pre_tokenizers.Split(TokenizersRegex(PRETOKENIZE_REGEX), behavior="isolated")
-    as_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, as_bytes])
-    tokenizer.decoder = decoders.ByteLevel()
-    return tokenizer
-
-
-def _add_missing(tokenizer: Tokenizer, directory: Path) -> None:
-    """Adds what the files list beside the vocabulary; ids must come out as they say."""
-    listed: dict[str, int] = {}
-    if (directory / ADDED_FILE).is_file():
-        listed |= _read_json(directory / ADDED_FILE)
-    if (directory / SETTINGS_FILE).is_file():
-        decoder = _read_json(directory / SETTINGS_FILE).get("added_tokens_decoder", {})
-        listed |= {entry.get("content"): int(token_id) for token_id, entry in decoder.items()}
-    missing = [name for name in listed if tokenizer.token_to_id(name) is None]
-    missing.sort(key=listed.__getitem__)
-    tokenizer.add_tokens([_added(name, special=False) for name in missing])
-    for name, token_id in listed.items():
-        if tokenizer.token_to_id(name) != token_id:
-            raise ModelError(
-                f"{directory}: {ADDED_FILE} or {SETTINGS_FILE} gives {name} the id {token_id}, the "
-                f"vocabulary {tokenizer.token_to_id(name)}; the files are of different models"
-            )
-
-
-def _added(name: str, special: bool) -> AddedToken:
-    return AddedToken(name, special=special, normalized=False)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read: {error}; download the model again") from error
-    except ValueError as error:
-        raise WeightsError(f"{path}: is no JSON: {error}; download the model again") from error
-    if not isinstance(content, dict):
-        raise WeightsError(f"{path}: holds no names; download the model again")
-    return cast(dict[str, Any], content)
-
-
-def _bytes_by_character() -> dict[str, int]:
-    """How byte-level vocabularies write bytes: printable ones as themselves, the rest above 255."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1)]
-    printable += range(ord("®"), ord("ÿ") + 1)
-    rest = [byte for byte in range(256) if byte not in printable]
-    table = {chr(byte): byte for byte in printable}
-    return table | {chr(256 + index): byte for index, byte in enumerate(rest)}
-
-
-_BYTE_OF = _bytes_by_character()
+        """Return the rest: a replacement character where the last one is incomplete."""
+        return self._tokenizer.decode(self._open)

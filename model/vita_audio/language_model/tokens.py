@@ -1,7 +1,6 @@
 """What each token id of a VITA-Audio vocabulary stands for; ids are always asked of the tokenizer.
 
-The offset of the audio codes differs between the variants: it is never written down. Knows no
-model and no text.
+The offset of the audio codes differs between the variants: it is never written down.
 """
 
 from __future__ import annotations
@@ -13,10 +12,6 @@ from typing import Protocol
 from model.errors import ModelError
 
 N_CODES = 16_384  # of the GLM-4-Voice tokenizer
-
-_UNKNOWN_NAME = "<|endoftext|>"  # of the token that some tokenizers answer with for any other
-_END_NAMES = ("<|im_end|>", _UNKNOWN_NAME)
-_NO_NAME = "<|no such token|>"
 
 
 class TokenKind(StrEnum):
@@ -30,10 +25,26 @@ class TokenKind(StrEnum):
     PADDING = "padding"
 
 
-class Vocabulary(Protocol):
-    """Of a tokenizer, what the table needs."""
+@dataclass(frozen=True, slots=True)
+class DecodedToken:
+    """One token of a reply.
 
-    def convert_tokens_to_ids(self, tokens: str) -> int | None: ...
+    Attributes:
+        level: 0 came from the backbone, k + 1 from MCTP module k (in verified decoding: drafted by
+            it and confirmed by the backbone).
+    """
+
+    id: int
+    kind: TokenKind
+    level: int
+
+
+class Vocabulary(Protocol):
+    """The part of a tokenizer that the table needs."""
+
+    def convert_tokens_to_ids(self, name: str, /) -> int | None:
+        """Return the id of the token with this name, or None."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -43,6 +54,7 @@ class TokenTable:
     """Ids of the special tokens, and which ids are audio codes.
 
     Attributes:
+        im_start: begins a turn of the conversation; ``im_end`` ends it.
         audio: the placeholder that a prompt's audio replaces.
         context_of_audio: placeholder of one continuous frame; None in the discrete variants.
         first_code: id of audio code 0; the codes follow each other.
@@ -50,6 +62,8 @@ class TokenTable:
         n_used: ids from here on are rows that pad the embedding table.
     """
 
+    im_start: int
+    im_end: int
     audio: int
     begin_of_audio: int
     end_of_audio: int
@@ -61,30 +75,41 @@ class TokenTable:
 
     @classmethod
     def from_tokenizer(cls, tokenizer: Vocabulary, n_codes: int = N_CODES) -> TokenTable:
-        """Asks ``tokenizer`` for every id.
+        """Ask ``tokenizer`` for every id.
 
         Raises:
             ModelError: a token is missing, or the codes do not follow each other.
         """
-        first_code = _required(tokenizer, "<|audio_0|>")
-        last_code = _required(tokenizer, f"<|audio_{n_codes - 1}|>")
+
+        def id_of(name: str) -> int:
+            token_id = tokenizer.convert_tokens_to_ids(f"<|{name}|>")
+            if token_id is None:
+                raise ModelError(
+                    f"the tokenizer has no token <|{name}|>; this is no VITA-Audio vocabulary"
+                )
+            return token_id
+
+        first_code, last_code = id_of("audio_0"), id_of(f"audio_{n_codes - 1}")
         if last_code - first_code != n_codes - 1:
             raise ModelError(
                 f"the tokenizer's audio codes have gaps: <|audio_0|> is {first_code} and "
                 f"<|audio_{n_codes - 1}|> is {last_code}; this is another vocabulary"
             )
         return cls(
-            audio=_required(tokenizer, "<|audio|>"),
-            begin_of_audio=_required(tokenizer, "<|begin_of_audio|>"),
-            end_of_audio=_required(tokenizer, "<|end_of_audio|>"),
-            context_of_audio=_known(tokenizer, "<|context_of_audio|>"),
+            im_start=id_of("im_start"),
+            im_end=id_of("im_end"),
+            audio=id_of("audio"),
+            begin_of_audio=id_of("begin_of_audio"),
+            end_of_audio=id_of("end_of_audio"),
+            context_of_audio=tokenizer.convert_tokens_to_ids("<|context_of_audio|>"),
             first_code=first_code,
             n_codes=n_codes,
-            end_ids=frozenset(_required(tokenizer, name) for name in _END_NAMES),
+            end_ids=frozenset({id_of("im_end"), id_of("endoftext")}),
             n_used=len(tokenizer),
         )
 
     def kind_of(self, token_id: int) -> TokenKind:
+        """Return what the reader of a reply does with the token."""
         if self.is_code(token_id):
             return TokenKind.CODE
         if token_id == self.begin_of_audio:
@@ -96,29 +121,13 @@ class TokenTable:
         return TokenKind.TEXT if token_id < self.n_used else TokenKind.PADDING
 
     def is_code(self, token_id: int) -> bool:
+        """Return whether the token is an audio code."""
         return self.first_code <= token_id < self.first_code + self.n_codes
 
     def code_of(self, token_id: int) -> int:
-        """Code 0 … n_codes − 1 of an id for which ``is_code`` holds."""
+        """Return the code, 0 … n_codes − 1, of an id for which ``is_code`` holds."""
         return token_id - self.first_code
 
     def id_of(self, code: int) -> int:
-        """Token id of audio ``code``."""
+        """Return the token id of audio ``code``."""
         return self.first_code + code
-
-
-def _required(tokenizer: Vocabulary, name: str) -> int:
-    token_id = _known(tokenizer, name)
-    if token_id is None:
-        raise ModelError(f"the tokenizer has no token {name}; this is no VITA-Audio vocabulary")
-    return token_id
-
-
-def _known(tokenizer: Vocabulary, name: str) -> int | None:
-    """Id of ``name``; None where the tokenizer has no such token.
-
-    Those of transformers answer with <|endoftext|> then, whose own name they know.
-    """
-    token_id = tokenizer.convert_tokens_to_ids(name)
-    is_answer_to_anything = token_id == tokenizer.convert_tokens_to_ids(_NO_NAME)
-    return None if is_answer_to_anything and name != _UNKNOWN_NAME else token_id

@@ -1,6 +1,6 @@
 """Sound to what SenseVoice hears: log mel energies, stacked and scaled.
 
-As funasr's front end, with Kaldi's defaults and without dither. Knows no network.
+As funasr's front end, with Kaldi's defaults and without dither.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _FILTERS = mel_filter_bank(
 
 
 class SpeechFeatures:
-    """Turns a whole utterance into frames of 60 ms.
+    """The front end, which turns a whole utterance into frames of 60 ms.
 
     Args:
         shift: (560,) added to stacked energies.
@@ -59,7 +59,7 @@ class SpeechFeatures:
 
     @classmethod
     def from_directory(cls, directory: Path) -> SpeechFeatures:
-        """Reads ``am.mvn``. Raises WeightsError where it is missing or damaged."""
+        """Read ``am.mvn``. Raises WeightsError if it is missing or damaged."""
         path = directory / SCALING_FILE
         try:
             text = path.read_text(encoding="utf-8")
@@ -70,22 +70,13 @@ class SpeechFeatures:
         return cls(_numbers(text, "AddShift", path), _numbers(text, "Rescale", path))
 
     def extract(self, samples: Samples) -> Features:
-        """Returns (n_frames, 560) of float samples at 16 kHz, full scale 1.
+        """Return (n_frames, 560) of float samples (n,) at 16 kHz, full scale 1.
 
         Less than 25 ms is filled up with silence.
         """
         filled = np.pad(samples.astype(np.float64), (0, max(0, _FRAME - len(samples))))
         stacked = _stack(_log_energies(filled * _FULL_SCALE)).astype(np.float32)
         return (stacked + self._shift) * self._scale
-
-
-def n_frames_of(n_samples: int) -> int:
-    """How many frames ``SpeechFeatures.extract`` gives."""
-    return -(-_n_energies(n_samples) // _STACK_HOP)
-
-
-def _n_energies(n_samples: int) -> int:
-    return 1 + max(0, n_samples - _FRAME) // _HOP
 
 
 def _log_energies(samples: _Array) -> _Array:

@@ -1,8 +1,7 @@
 """What SenseVoice says about an utterance beside its words: language, emotion, kind of sound.
 
-The answers stand where the first three queries stood. Knows no features and no conversation. That
-the published weights answer like this inside VITA-Audio, which never used these answers, is not
-verified.
+The answers stand where the first three queries stood. That the published weights answer like this
+inside VITA-Audio, which never used these answers, is not verified.
 
 Source: SenseVoice-Small, rich transcription: <|language|><|emotion|><|event|><|normalisation|>.
 """
@@ -13,20 +12,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from torch import Tensor
+import torch
+from google.protobuf.message import DecodeError
+from torch import Tensor, nn
+from transformers.convert_slow_tokenizer import import_protobuf
 
+from audio_io.frames import Samples
 from model.errors import WeightsError
-from model.vita_audio.sense_voice.token_names import NAMES_FILE, read_token_names
+from model.vita_audio.sense_voice.encoder import N_QUERIES, SenseVoice
 
+NAMES_FILE = "chn_jpn_yue_eng_ko_spectok.bpe.model"
 # The query that is called "event" is answered with the emotion, and the other way round.
 _LANGUAGE_POSITION, _EMOTION_POSITION, _EVENT_POSITION = range(3)
 N_POSITIONS = 3
 
 
 class SpokenLanguage(StrEnum):
-    """Values are the names of the tokens."""
+    """The languages that it tells apart; values are the names of the tokens."""
 
     MANDARIN = "zh"
     ENGLISH = "en"
@@ -37,7 +41,7 @@ class SpokenLanguage(StrEnum):
 
 
 class Emotion(StrEnum):
-    """Values are the names of the tokens."""
+    """The moods that it tells apart; values are the names of the tokens."""
 
     NEUTRAL = "NEUTRAL"
     HAPPY = "HAPPY"
@@ -50,7 +54,7 @@ class Emotion(StrEnum):
 
 
 class SoundEvent(StrEnum):
-    """Values are the names of the tokens."""
+    """The kinds of sound that it tells apart; values are the names of the tokens."""
 
     SPEECH = "Speech"
     MUSIC = "BGM"
@@ -119,7 +123,7 @@ class SpeechTags:
     p_event: float
 
     def note(self) -> str:
-        """What is remarkable, in words for a prompt; "" where nothing is, or it is not sure.
+        """Return what is remarkable, in words for a prompt; "" if nothing is, or it is not sure.
 
         VITA-Audio was not trained on such notes.
         """
@@ -142,7 +146,7 @@ class TagReader:
 
     @classmethod
     def from_directory(cls, directory: Path, n_tokens: int) -> TagReader:
-        """Reads the names of tokens where the directory has them; else takes funasr's ids.
+        """Read the names of tokens where the directory has them; else take funasr's ids.
 
         Args:
             n_tokens: entries of the CTC head.
@@ -162,7 +166,7 @@ class TagReader:
         return cls({name: id_ for id_, name in enumerate(names)})
 
     def read(self, scores: Tensor) -> SpeechTags:
-        """``scores``: log probabilities of the first positions, (3 or more, n_tokens)."""
+        """Return the tags of ``scores``: log probabilities (3 or more, n_tokens)."""
         p = scores[:N_POSITIONS].float().exp().cpu()
         language, p_language = _best(
             p[_LANGUAGE_POSITION], self._languages, SpokenLanguage.NO_SPEECH
@@ -170,6 +174,54 @@ class TagReader:
         emotion, p_emotion = _best(p[_EMOTION_POSITION], self._emotions, Emotion.UNKNOWN)
         event, p_event = _best(p[_EVENT_POSITION], self._events, SoundEvent.UNKNOWN)
         return SpeechTags(language, p_language, emotion, p_emotion, event, p_event)
+
+
+class TaggingEncoder:
+    """The acoustic branch of a Plus model, which tells besides how the user spoke.
+
+    Attributes:
+        tags: of what was encoded last; None before.
+    """
+
+    def __init__(self, encoder: SenseVoice, projection: nn.Module, reader: TagReader) -> None:
+        self._encoder = encoder
+        self._projection = projection
+        self._reader = reader
+        self.tags: SpeechTags | None = None
+        self._encoded: tuple[Samples, Tensor] | None = None
+
+    @torch.inference_mode()
+    def encode(self, features: Samples) -> Tensor:
+        """Return embeddings (t + 4, hidden) of the language model for ``features`` (t, 560).
+
+        The same array is encoded once.
+        """
+        if self._encoded is not None and self._encoded[0] is features:
+            return self._encoded[1]
+        device = self._encoder.embed.weight.device
+        states = self._encoder(torch.from_numpy(features).to(device))
+        self.tags = self._reader.read(self._encoder.token_scores(states[:N_QUERIES]))
+        self._encoded = (features, self._projection(states))
+        return self._encoded[1]
+
+
+def read_token_names(path: Path) -> tuple[str, ...]:
+    """Return the pieces of a SentencePiece file in the order of their ids.
+
+    Raises:
+        WeightsError: the file is missing or damaged.
+    """
+    try:
+        sentencepiece: Any = import_protobuf()
+        pieces = sentencepiece.ModelProto.FromString(path.read_bytes()).pieces
+        names = tuple(piece.piece for piece in pieces)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {error}; download the model again") from error
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise WeightsError(f"{path}: is no SentencePiece model ({error})") from error
+    if not names or not all(piece.HasField("piece") for piece in pieces):
+        raise WeightsError(f"{path}: is no SentencePiece model (pieces or their names are missing)")
+    return names
 
 
 def _ids_of(tags: type[Tag], ids: Mapping[str, int]) -> dict[Tag, int]:

@@ -5,12 +5,14 @@ The weights themselves are part of the language model's checkpoint.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from transformers.convert_slow_tokenizer import import_protobuf
 
 from model.vita_audio.sense_voice.kaldi_features import SCALING_FILE
-from model.vita_audio.sense_voice.token_names import NAMES_FILE, encode_token_names
+from model.vita_audio.sense_voice.tags import NAMES_FILE
 
 _CONTROLS = ("<unk>", "<s>", "</s>")
 _TAGS = (
@@ -39,3 +41,11 @@ def write_tiny_sense_voice_files(directory: Path, seed: int = 0) -> int:
     (directory / SCALING_FILE).write_text("\n".join([*lines, "</Nnet> ", ""]), encoding="utf-8")
     (directory / NAMES_FILE).write_bytes(encode_token_names((*_CONTROLS, *_TAGS, *_WORDS)))
     return N_TOKENS
+
+
+def encode_token_names(names: Iterable[str]) -> bytes:
+    """The pieces of a SentencePiece file, without settings."""
+    file = import_protobuf().ModelProto()
+    for name in names:
+        file.pieces.add(piece=name)
+    return file.SerializeToString()

@@ -38,11 +38,10 @@ from model.training.duplex.network.operating_points import (
 from model.training.duplex.progress import Progress
 from model.vita_audio.benchmark.random_models import dtype_for
 from model.vita_audio.checkpoint.directory import ModelDirectory, resolve
-from model.vita_audio.conversation.prompt_cache import PromptMemory
+from model.vita_audio.conversation.prompt_cache import PromptCache
 from model.vita_audio.conversation.prompts import speech_turn
-from model.vita_audio.conversation.user_audio import CodeEar
-from model.vita_audio.decoding.state import DecodingState
-from model.vita_audio.decoding.state_trace import StateTrace
+from model.vita_audio.conversation.user_audio import CodeListener
+from model.vita_audio.decoding.state import N_TRACED, DecodingState
 from model.vita_audio.decoding.step_runner import StepRunner
 from model.vita_audio.language_model.duplex_head import (
     FILE,
@@ -95,12 +94,11 @@ class BackboneListener:
         model = load_language_model(found.language_model, dtype_for(device), device, n_modules=0)
         self.width: int = model.config.hidden_size
         tokenizer = TextTokenizer.from_directory(found.language_model)
-        trace = StateTrace()
-        state = DecodingState(StepRunner(model), 0, trace=trace)
-        self._memory = PromptMemory(state, tokenizer.table, trace=trace)
+        state = DecodingState(StepRunner(model), 0, N_TRACED)
+        self._memory = PromptCache(state, tokenizer.table)
         self._prompt = speech_turn(tokenizer)
         codes = SpeechTokenizer.from_directory(found.speech_tokenizer, device)
-        self._ear = CodeEar(codes.open_stream)
+        self._ear = CodeListener(codes.open_stream)
 
     def states_at(self, sound: Samples, ends: Sequence[int]) -> Iterator[Tensor | None]:
         """``ends``: samples after which ``sound`` pauses, ascending. None: nothing to hear."""

@@ -12,21 +12,21 @@ pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 from model.training.data.problems import BadSample, Fault
 from model.training.data.sample_encoder import EncodedSample, SampleEncoder
 from model.training.data.samples import parse_sample
-from model.vita_audio.conversation.prompt_texts import LUCY, LUKE
 from model.vita_audio.conversation.prompts import (
+    LUCY,
+    LUKE,
     N_QUERY_POSITIONS,
     ContinuousAudio,
     DiscreteAudio,
     Prompt,
     recognition,
-    speech_to_speech,
     synthesis,
     text_chat,
 )
 from model.vita_audio.decoding.schedule import BOOST
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer
-from model.vita_audio.sense_voice.kaldi_features import n_frames_of
 from tests.fakes.training_data import read_aloud, recognised, record, spoken, written
+from tests.fakes.vita_reference import n_frames_of, speech_to_speech, synthesis_with_voice
 
 
 class KnownCodes:
@@ -141,7 +141,7 @@ def test_a_voice_to_imitate_is_read_as_codes(
     line = read_aloud("a.wav", "Hello.")
     line["messages"].insert(0, {"role": "system", "content": "Your Voice: <|audio|>\n"})
     line["audios"].insert(0, "q.wav")
-    prompt = synthesis(tokenizer, "Hello.", DiscreteAudio(tuple(QUESTION)))
+    prompt = synthesis_with_voice(tokenizer, "Hello.", QUESTION)
     require_continues(encoded(encoder, line), prompt)
 
 
@@ -180,7 +180,7 @@ def test_plus_hears_the_user_as_frames_and_answers_in_codes(
     n_frames = n_frames_of(round(1.3 * 16_000))
     prompt = speech_to_speech(encoder.tokenizer, ContinuousAudio(n_frames))
     require_continues(sample, prompt)
-    assert sample.spans == prompt.audio
+    assert sample.spans == (prompt.audio,)
     assert sample.features[0].shape == (n_frames, 560)
     assert sample.spans[0].n_positions == n_frames + N_QUERY_POSITIONS
     table = encoder.tokenizer.table

@@ -14,21 +14,21 @@ from transformers.models.qwen2.tokenization_qwen2 import Qwen2Tokenizer
 from model.errors import ModelError
 from model.training.vocabulary import write_byte_vocabulary
 from model.types import Message
-from model.vita_audio.conversation.prompt_texts import LUCY, LUKE, OMNI
 from model.vita_audio.conversation.prompts import (
-    AudioSpan,
+    LUCY,
+    LUKE,
+    OMNI,
     ContinuousAudio,
     DiscreteAudio,
     Prompt,
     recognition,
-    recognition_turn,
-    speech_to_speech,
     speech_turn,
     synthesis,
     text_chat,
     trimmed_history,
 )
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer
+from tests.fakes.vita_reference import speech_to_speech
 
 CODES = DiscreteAudio((0, 16_383, 7))
 LUKE_SYSTEM = (
@@ -93,7 +93,7 @@ def test_the_system_lines_are_literal():
 def test_speech_to_speech(discrete, written):
     prompt = speech_to_speech(discrete, CODES)
     assert written(prompt) == f"{LUKE_SYSTEM}<|im_start|>user\n\n{HEARD}{ASK}"
-    assert prompt.audio == ()
+    assert prompt.audio is None
 
 
 def test_speech_to_speech_with_a_message_and_another_name(discrete, written):
@@ -110,13 +110,6 @@ def test_recognition(discrete, written):
 
 def test_synthesis(discrete, written):
     assert written(synthesis(discrete, "Good night.")) == (
-        f"<|im_start|>user\nConvert the text to speech.\nGood night.{ASK}"
-    )
-
-
-def test_synthesis_with_a_voice(discrete, written):
-    assert written(synthesis(discrete, "Good night.", voice=CODES)) == (
-        f"<|im_start|>system\nYour Voice: {HEARD}\n<|im_end|>\n"
         f"<|im_start|>user\nConvert the text to speech.\nGood night.{ASK}"
     )
 
@@ -153,23 +146,12 @@ def test_continuous_audio_keeps_a_place_for_every_state_of_the_encoder(plus, wri
     prompt = speech_to_speech(plus, ContinuousAudio(n_frames=3))
     places = "<|begin_of_audio|>" + "<|context_of_audio|>" * 7 + "<|end_of_audio|>"
     assert written(prompt, plus=True) == f"{LUKE_SYSTEM}<|im_start|>user\n\n{places}{ASK}"
-    (span,) = prompt.audio
+    span = prompt.audio
     assert span.n_positions == 7
     context = plus.table.context_of_audio
     assert set(prompt.ids[span.start : span.start + 7]) == {context}
     assert prompt.ids.count(context) == 7
-
-
-def test_audio_spans_are_in_the_order_of_the_ids(plus):
-    prompt = synthesis(plus, "Hi.", voice=ContinuousAudio(n_frames=1))
-    start = prompt.ids.index(plus.table.begin_of_audio) + 1
-    assert prompt.audio == (AudioSpan(start, 5),)
-
-
-def test_a_voice_may_be_codes_in_the_plus_variants_too(plus, written):
-    prompt = synthesis(plus, "Hi.", voice=CODES)
-    assert f"Your Voice: {HEARD}\n" in written(prompt, plus=True)
-    assert prompt.audio == ()
+    assert prompt.ids[span.start - 1] == plus.table.begin_of_audio
 
 
 def test_the_discrete_variants_refuse_frames(discrete):
@@ -191,10 +173,6 @@ def test_the_parts_around_open_audio_are_those_of_the_whole_prompt(discrete):
     assert (*turn.before_audio, *codes, *turn.after_audio) == whole.ids
     assert turn.before_audio[-1] == discrete.table.begin_of_audio
     assert turn.after_audio[0] == discrete.table.end_of_audio
-
-
-def test_recognition_can_begin_before_the_audio_ends(discrete):
-    assert recognition_turn(discrete).with_audio(CODES) == recognition(discrete, CODES)
 
 
 def test_a_longer_history_keeps_the_prefix(discrete):

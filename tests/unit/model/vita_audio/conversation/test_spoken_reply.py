@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -10,11 +9,13 @@ from audio_io.frames import Samples
 from model.events import Mark, ReplyEvent, SpeechChunk, TextDelta
 from model.types import CancelReason, CancelToken
 from model.vita_audio.conversation.spoken_reply import SpokenReply
-from model.vita_audio.language_model.tokens import TokenKind, TokenTable
+from model.vita_audio.language_model.tokens import DecodedToken, TokenTable
 
 RATE_HZ = 22_050
 PER_CODE = 1764  # 12.5 codes a second
 TABLE = TokenTable(
+    im_start=304,
+    im_end=303,
     audio=300,
     begin_of_audio=301,
     end_of_audio=302,
@@ -26,13 +27,8 @@ TABLE = TokenTable(
 )
 
 
-@dataclass(frozen=True)
-class Token:
-    id: int
-
-    @property
-    def kind(self) -> TokenKind:
-        return TABLE.kind_of(self.id)
+def token(token_id: int) -> DecodedToken:
+    return DecodedToken(token_id, TABLE.kind_of(token_id), 0)
 
 
 class Letters:
@@ -92,7 +88,7 @@ def letters(text: str) -> list[int]:
 def spoken(ids: list[int], cancel: CancelToken | None = None) -> tuple[list[ReplyEvent], Tones]:
     tones = Tones()
     reply = SpokenReply(3, TABLE, Letters(), tones, RATE_HZ)
-    return list(reply.from_tokens(map(Token, ids), cancel or CancelToken())), tones
+    return list(reply.from_tokens(map(token, ids), cancel or CancelToken())), tones
 
 
 def text_of(events: list[ReplyEvent]) -> str:
@@ -164,7 +160,7 @@ def test_every_step_gives_the_caller_a_look() -> None:
 def test_cancel_ends_it_within_one_step(after: int) -> None:
     cancel = CancelToken()
     reply = SpokenReply(3, TABLE, Letters(), Tones(), RATE_HZ)
-    events = reply.from_tokens(map(Token, [*letters("Hi "), *codes(*range(20))]), cancel)
+    events = reply.from_tokens(map(token, [*letters("Hi "), *codes(*range(20))]), cancel)
     for _ in range(after):
         next(events)
     cancel.cancel(CancelReason.BARGE_IN)
@@ -174,7 +170,7 @@ def test_cancel_ends_it_within_one_step(after: int) -> None:
 def test_a_known_text_is_told_once_and_read_aloud() -> None:
     reply = SpokenReply(3, TABLE, Letters(), Tones(), RATE_HZ)
     ids = [*letters("Hi "), *codes(1, 2), *letters("you"), *codes(3)]
-    events = list(reply.from_text("Hi you", map(Token, ids), CancelToken()))
+    events = list(reply.from_text("Hi you", map(token, ids), CancelToken()))
     assert text_of(events) == "Hi you"
     marks = [mark for chunk in chunks_of(events) for mark in chunk.marks]
     assert [(m.text_start, m.text_end) for m in marks] == [(0, 2), (3, 6)]

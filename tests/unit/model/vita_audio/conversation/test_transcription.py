@@ -72,7 +72,7 @@ def test_a_short_turn_waits_for_its_words(pool: ThreadPoolExecutor) -> None:
     transcription.begin(1)
     transcription.hear(frame(0))
     transcription.finish(TurnKey(1))
-    written = transcription.judged_by_words()
+    written = transcription.words_of_short_turn()
     assert written is not None
     assert (written.key, written.text) == (TurnKey(1), "word")
     assert transcription.ready() is None, "told once"
@@ -89,7 +89,7 @@ def test_a_long_turn_is_answered_before_it_is_written_down(pool: ThreadPoolExecu
     settle(pool)
     recognizer.may_go_on.clear()
     transcription.finish(TurnKey(1))
-    assert transcription.judged_by_words() is None
+    assert transcription.words_of_short_turn() is None
     assert transcription.ready() is None
     recognizer.may_go_on.set()
     settle(pool)
@@ -103,10 +103,10 @@ def test_words_that_come_after_the_answer_are_waited_for(pool: ThreadPoolExecuto
     transcription.begin(1)
     transcription.hear(frame(0))
     transcription.finish(TurnKey(1))
-    written = transcription.last_chance()
+    written = transcription.last_words()
     assert written is not None
     assert written.text == "word"
-    assert transcription.last_chance() is None, "told once"
+    assert transcription.last_words() is None, "told once"
 
 
 def test_words_that_were_not_told_come_with_the_next_turn(pool: ThreadPoolExecutor) -> None:
@@ -129,7 +129,7 @@ def test_another_turn_begins_with_nothing(pool: ThreadPoolExecutor) -> None:
     transcription.begin(2)
     transcription.hear(frame(1))
     transcription.finish(TurnKey(2))
-    written = transcription.judged_by_words()
+    written = transcription.words_of_short_turn()
     assert written is not None
     assert written.text == "word"
 
@@ -139,10 +139,10 @@ def test_a_paused_turn_goes_on(pool: ThreadPoolExecutor) -> None:
     transcription.begin(1)
     transcription.hear(frame(0))
     transcription.finish(TurnKey(1))
-    transcription.judged_by_words()
+    transcription.words_of_short_turn()
     transcription.hear(frame(1))
     transcription.finish(TurnKey(1, 1))
-    written = transcription.judged_by_words()
+    written = transcription.words_of_short_turn()
     assert written is not None
     assert (written.key, written.text) == (TurnKey(1, 1), "word word")
 

@@ -5,7 +5,7 @@ import pytest
 
 from audio_io.frames import Samples
 from model.vita_audio.conversation.prompts import ContinuousAudio, DiscreteAudio
-from model.vita_audio.conversation.user_audio import CodeEar, FrameEar
+from model.vita_audio.conversation.user_audio import CodeListener, FeatureListener
 
 BLOCK = 64_000
 
@@ -33,31 +33,29 @@ def quiet(seconds: float) -> Samples:
 
 
 def test_codes_count_once_their_block_has_ended() -> None:
-    ear = CodeEar(Counting)
-    ear.hear(quiet(3.9))
-    assert ear.audio is None
-    ear.hear(quiet(0.2))
-    assert ear.audio == DiscreteAudio(tuple(range(50)))
+    listener = CodeListener(Counting)
+    listener.hear(quiet(3.9))
+    assert listener.audio is None
+    listener.hear(quiet(0.2))
+    assert listener.audio == DiscreteAudio(tuple(range(50)))
 
 
 def test_at_a_pause_the_open_block_counts_for_now() -> None:
-    ear = CodeEar(Counting)
-    ear.hear(quiet(4.4))
-    ear.pause()
-    assert ear.audio == DiscreteAudio(tuple(range(55)))
-    ear.hear(quiet(0.1))
-    assert ear.audio == DiscreteAudio(tuple(range(50)))
-    ear.pause()
-    assert ear.audio == DiscreteAudio(tuple(range(57)))
-    assert ear.heard_s == pytest.approx(4.5)
+    listener = CodeListener(Counting)
+    listener.hear(quiet(4.4))
+    listener.pause()
+    assert listener.audio == DiscreteAudio(tuple(range(55)))
+    listener.hear(quiet(0.1))
+    assert listener.audio == DiscreteAudio(tuple(range(50)))
+    listener.pause()
+    assert listener.audio == DiscreteAudio(tuple(range(57)))
 
 
 def test_another_turn_starts_from_nothing() -> None:
-    ear = CodeEar(Counting)
-    ear.hear(quiet(5))
-    ear.begin()
-    assert ear.audio is None
-    assert ear.heard_s == 0.0
+    listener = CodeListener(Counting)
+    listener.hear(quiet(5))
+    listener.begin()
+    assert listener.audio is None
 
 
 def stacked(samples: Samples) -> Samples:
@@ -65,38 +63,40 @@ def stacked(samples: Samples) -> Samples:
 
 
 def test_frames_are_there_at_a_pause_and_gone_when_the_user_goes_on() -> None:
-    ear = FrameEar(stacked)
-    ear.hear(quiet(1.2))
-    assert ear.audio is None
-    ear.pause()
-    assert ear.audio == ContinuousAudio(20)
-    ear.hear(quiet(0.6))
-    assert ear.audio is None
-    ear.pause()
-    assert ear.audio == ContinuousAudio(30)
-    assert ear.features is not None
-    assert ear.features.shape == (30, 560)
+    listener = FeatureListener(stacked)
+    listener.hear(quiet(1.2))
+    assert listener.audio is None
+    listener.pause()
+    assert listener.audio == ContinuousAudio(20)
+    listener.hear(quiet(0.6))
+    assert listener.audio is None
+    listener.pause()
+    assert listener.audio == ContinuousAudio(30)
+    assert listener.features is not None
+    assert listener.features.shape == (30, 560)
 
 
 def test_of_an_endless_turn_the_end_is_heard() -> None:
-    ear = FrameEar(stacked)
-    ear.hear(quiet(300))
-    ear.pause()
-    assert ear.audio == ContinuousAudio(2033)
+    listener = FeatureListener(stacked)
+    listener.hear(quiet(300))
+    listener.pause()
+    assert listener.audio == ContinuousAudio(2033)
 
 
-@pytest.mark.parametrize(("ear", "block_s"), [(CodeEar(Counting), 4.0), (FrameEar(stacked), None)])
+@pytest.mark.parametrize(
+    ("listener", "block_s"), [(CodeListener(Counting), 4.0), (FeatureListener(stacked), None)]
+)
 def test_news_are_told_when_a_block_ends_or_a_pause_did(
-    ear: CodeEar | FrameEar, block_s: float | None
+    listener: CodeListener | FeatureListener, block_s: float | None
 ) -> None:
-    assert not ear.hear(quiet(1.0))
-    ear.pause()
-    assert ear.hear(quiet(1.0))
-    assert not ear.hear(quiet(1.0))
-    assert ear.hear(quiet(1.5)) == (block_s is not None)
+    assert not listener.hear(quiet(1.0))
+    listener.pause()
+    assert listener.hear(quiet(1.0))
+    assert not listener.hear(quiet(1.0))
+    assert listener.hear(quiet(1.5)) == (block_s is not None)
 
 
-@pytest.mark.parametrize("ear", [CodeEar(Counting), FrameEar(stacked)])
-def test_nothing_heard_is_nothing(ear: CodeEar | FrameEar) -> None:
-    ear.pause()
-    assert ear.audio is None
+@pytest.mark.parametrize("listener", [CodeListener(Counting), FeatureListener(stacked)])
+def test_nothing_heard_is_nothing(listener: CodeListener | FeatureListener) -> None:
+    listener.pause()
+    assert listener.audio is None

@@ -15,6 +15,8 @@ from model.vita_audio.language_model.tokens import TokenTable
 def table() -> TokenTable:
     """64 ids: 40 of text, tags at 40 and 41, others up to 45, 16 codes from 46 on, end 43."""
     return TokenTable(
+        im_start=45,
+        im_end=43,
         audio=44,
         begin_of_audio=40,
         end_of_audio=41,

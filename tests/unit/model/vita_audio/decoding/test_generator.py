@@ -15,13 +15,13 @@ from hypothesis import strategies as st  # noqa: E402
 
 from model.errors import ModelError  # noqa: E402
 from model.types import CancelReason, CancelToken  # noqa: E402
-from model.vita_audio.decoding.generator import DecodeOptions, decode, decode_batch  # noqa: E402
+from model.vita_audio.decoding.generator import DecodeOptions, decode  # noqa: E402
 from model.vita_audio.decoding.output_head import FullHead  # noqa: E402
-from model.vita_audio.decoding.sampler import Sampler, SamplingSettings  # noqa: E402
+from model.vita_audio.decoding.sampler import SamplingSettings  # noqa: E402
 from model.vita_audio.decoding.schedule import BOOST, TURBO, VANILLA, Policy, Schedule  # noqa: E402
 from model.vita_audio.decoding.state import DecodingState, HeardSpan  # noqa: E402
 from model.vita_audio.decoding.step_runner import StepRunner  # noqa: E402
-from model.vita_audio.language_model.packed_losses import teacher_forced_logits  # noqa: E402
+from model.vita_audio.language_model.packed_losses import run_backbone, teacher_forced_logits  # noqa: E402
 from model.vita_audio.language_model.tokens import TokenKind  # noqa: E402
 
 PROMPT = (3, 7, 1, 9, 12, 5, 30, 2)
@@ -223,19 +223,6 @@ def test_a_draft_that_the_backbone_confirms_saves_its_step(exact_model, table):
     assert [token.level for token in tokens[:9]] == [0, 1, 2, 3, 0, 1, 2, 3, 0]
 
 
-def test_rows_of_a_padded_batch_equal_single_replies(exact_model, table):
-    runner = StepRunner(exact_model())
-    prompts = [PROMPT, PROMPT[:3], (20, 21, 22, 23, 24)]
-    sampling = SamplingSettings(repetition_penalty=1.2)
-    batch = DecodingState.of_batch(runner, prompts)
-    rows = decode_batch(batch, BOOST, [Sampler(sampling) for _ in prompts], 30)
-    for prompt, row in zip(prompts, rows, strict=True):
-        single = DecodingState(runner)
-        single.extend(prompt)
-        reply = decode(single, endless(table), options(BOOST, 30, sampling))
-        assert ids_of(reply) == row
-
-
 def test_a_cancelled_reply_ends_before_the_next_step(exact_model, table):
     runner = StepRunner(exact_model())
     for schedule in (BOOST, TURBO.with_policy(Policy.VERIFIED)):
@@ -351,8 +338,32 @@ def test_unfit_requests_are_refused_in_one_line(exact_model, table):
         state.extend((1, 2), [HeardSpan(1, torch.zeros(3, 32))])
     with pytest.raises(ModelError, match="the model has 3"):
         DecodingState(runner, 4)
-    batch = DecodingState.of_batch(runner, [(1, 2), (3,)])
-    with pytest.raises(ModelError, match="2 rows"):
-        decode(batch, table, options(VANILLA))
-    with pytest.raises(ModelError, match="differ"):
-        decode_batch(batch, TURBO.with_policy(Policy.GATED), [], 1)
+
+
+def test_states_of_the_newest_tokens_are_at_hand(exact_model, table):
+    model = exact_model()
+    state = DecodingState(StepRunner(model), n_traced=6)
+    state.prefill(PROMPT)
+    with torch.inference_mode():
+        ids = torch.tensor([PROMPT])
+        hidden = run_backbone(model, model.model.embed_tokens(ids), torch.arange(8)[None])[0]
+    traced = state.traced(3, 6)
+    assert traced is not None
+    torch.testing.assert_close(traced, hidden[3:6], rtol=0, atol=TOLERANCE)
+    assert state.traced(0, 6) is None, "too long ago"
+    assert state.traced(3, 8) is None, "the newest token is not computed yet"
+    assert DecodingState(StepRunner(model)).traced(0, 1) is None
+
+
+def test_what_is_rewritten_is_traced_anew(exact_model, table):
+    state = DecodingState(StepRunner(exact_model()), n_traced=100)
+    state.prefill((*PROMPT, 1, 2, 3))
+    before = state.traced(2, 6)
+    state.crop(5)
+    assert state.traced(2, 6) is None
+    state.prefill((9, 9, 9))
+    after = state.traced(2, 6)
+    torch.testing.assert_close(before[:3], after[:3], rtol=0, atol=TOLERANCE)
+    assert not torch.allclose(before[3], after[3])
+    state.crop(0)
+    assert state.traced(0, 1) is None

@@ -41,10 +41,6 @@ def test_a_pattern_is_read_from_text(text):
     assert Schedule.parse(text) == BOOST
 
 
-def test_a_pattern_is_read_from_the_generation_settings():
-    assert Schedule.from_list([1, 10, 4, 10]) == BOOST
-
-
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

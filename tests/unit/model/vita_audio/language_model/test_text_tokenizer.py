@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import codecs
 import json
 import unicodedata
 from pathlib import Path
@@ -10,10 +11,16 @@ pytest.importorskip("transformers", reason="the speech-lm extra is not installed
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers.pre_tokenizers import ByteLevel
 
 from model.errors import ModelError, WeightsError
 from model.training.vocabulary import write_byte_vocabulary
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer
+
+# Byte-level vocabularies write printable bytes as themselves and the others in order above 255.
+PRINTABLE = {ord(name) for name in ByteLevel.alphabet() if ord(name) < 256}
+OTHERS = [byte for byte in range(256) if byte not in PRINTABLE]
+BYTE_NAMES = [chr(byte if byte in PRINTABLE else 256 + OTHERS.index(byte)) for byte in range(256)]
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +97,24 @@ def test_an_incomplete_character_at_the_end_is_replaced(tokenizer):
     stream = tokenizer.open_stream()
     assert stream.push(tokenizer.encode("你")[0]) == ""
     assert stream.finish() == "\N{REPLACEMENT CHARACTER}"
+
+
+CHARACTERS = st.sampled_from("aé你好，😀👩🏽\n ñ")
+ANY_BYTES = st.lists(st.integers(0, 255), max_size=6).map(bytes)
+
+
+@given(st.lists(CHARACTERS.map(str.encode) | ANY_BYTES, max_size=12).map(b"".join))
+def test_a_stream_writes_what_the_bytes_of_its_tokens_say(tokenizer, content):
+    """Token by token what UTF-8 allows by then; broken characters are replaced once each."""
+    ids = [tokenizer.convert_tokens_to_ids(BYTE_NAMES[byte]) for byte in content]
+    stream = tokenizer.open_stream()
+    written = ""
+    for n, token_id in enumerate(ids, 1):
+        written += stream.push(token_id)
+        sure = codecs.getincrementaldecoder("utf-8")(errors="replace").decode(content[:n])
+        assert sure.startswith(written)
+        assert len(sure) == len(written) or sure.endswith("\N{REPLACEMENT CHARACTER}")
+    assert written + stream.finish() == content.decode(errors="replace") == tokenizer.decode(ids)
 
 
 def test_streams_do_not_share_their_state(tokenizer):

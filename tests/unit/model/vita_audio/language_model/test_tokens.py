@@ -4,7 +4,6 @@ import pytest
 
 pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
 
-from transformers.models.qwen2.tokenization_qwen2 import Qwen2Tokenizer
 
 from model.errors import ModelError
 from model.training.vocabulary import write_byte_vocabulary
@@ -79,6 +78,8 @@ def test_every_id_of_the_published_vocabularies(full_size, plus, ids):
 
 def test_the_table_of_the_discrete_variants(full_size):
     assert full_size[False].table == TokenTable(
+        im_start=151_644,
+        im_end=151_645,
         audio=151_684,
         begin_of_audio=151_674,
         end_of_audio=151_675,
@@ -92,6 +93,8 @@ def test_the_table_of_the_discrete_variants(full_size):
 
 def test_the_table_of_the_plus_variants(full_size):
     assert full_size[True].table == TokenTable(
+        im_start=151_644,
+        im_end=151_645,
         audio=151_685,
         begin_of_audio=151_674,
         end_of_audio=151_675,
@@ -135,21 +138,27 @@ def test_kinds_of_tokens(full_size):
 
 
 class Names:
-    """A vocabulary that is a list of names; ``unknown`` is its answer to any other."""
+    """A vocabulary that is a list of names."""
 
-    def __init__(self, names: list[str], unknown: int | None = None) -> None:
+    def __init__(self, names: list[str]) -> None:
         self.ids = {name: id_ for id_, name in enumerate(names)}
-        self.unknown = unknown
 
-    def convert_tokens_to_ids(self, tokens: str) -> int | None:
-        return self.ids.get(tokens, self.unknown)
+    def convert_tokens_to_ids(self, name: str) -> int | None:
+        return self.ids.get(name)
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
 SMALL = [
-    *("<|endoftext|>", "<|im_end|>", "<|begin_of_audio|>", "<|end_of_audio|>", "<|audio|>"),
+    *(
+        "<|endoftext|>",
+        "<|im_start|>",
+        "<|im_end|>",
+        "<|begin_of_audio|>",
+        "<|end_of_audio|>",
+        "<|audio|>",
+    ),
     *("<|audio_0|>", "<|audio_1|>", "<|audio_2|>"),
 ]
 
@@ -162,18 +171,5 @@ def test_a_missing_token_is_named(missing):
         TokenTable.from_tokenizer(Names(names), n_codes=3)
 
 
-@pytest.mark.parametrize("missing", SMALL[1:-2])
-def test_an_answer_to_unknown_names_is_not_taken_for_a_token(missing):
-    names = [name for name in SMALL if name != missing]
-    with pytest.raises(ModelError, match=missing.replace("|", r"\|")):
-        TokenTable.from_tokenizer(Names(names, unknown=0), n_codes=3)
-
-
-def test_a_vocabulary_that_answers_unknown_names_with_an_id_has_no_continuous_audio():
-    assert TokenTable.from_tokenizer(Names(SMALL, 0), n_codes=3).context_of_audio is None
-
-
-def test_a_tokenizer_of_transformers_gives_the_same_table(tmp_path):
-    write_byte_vocabulary(tmp_path, plus=False)
-    theirs = Qwen2Tokenizer.from_pretrained(str(tmp_path))
-    assert TokenTable.from_tokenizer(theirs) == TextTokenizer.from_directory(tmp_path).table
+def test_a_vocabulary_without_the_placeholder_has_no_continuous_audio():
+    assert TokenTable.from_tokenizer(Names(SMALL), n_codes=3).context_of_audio is None

@@ -11,8 +11,7 @@ pytest.importorskip("transformers", reason="the speech-lm extra is not installed
 from transformers.models.fun_asr_nano.configuration_fun_asr_nano import FunAsrNanoEncoderConfig  # noqa: E402
 from transformers.models.fun_asr_nano.modeling_fun_asr_nano import FunAsrNanoEncoder  # noqa: E402
 
-from model.vita_audio.sense_voice.encoder import LanguageQuery, SenseVoice, position_table  # noqa: E402
-from model.vita_audio.sense_voice.encoder_config import SenseVoiceConfig  # noqa: E402
+from model.vita_audio.sense_voice.encoder import SenseVoice, SenseVoiceConfig, position_table  # noqa: E402
 
 SMALL = SenseVoiceConfig(
     n_bands=4, width=16, n_heads=2, n_inner=24, n_layers=4, n_tp_layers=2, n_tokens=9
@@ -20,20 +19,18 @@ SMALL = SenseVoiceConfig(
 CPU = torch.device("cpu")
 
 
-def make_encoder(has_exact_positions: bool = True, dtype=torch.float64) -> SenseVoice:
+def make_encoder(dtype=torch.float64) -> SenseVoice:
     torch.manual_seed(0)
-    encoder = SenseVoice(SMALL, has_exact_positions).eval()
+    encoder = SenseVoice(SMALL).eval()
     with torch.no_grad():
         for parameter in encoder.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))  # norms and biases matter as well
     return encoder.to(dtype)
 
 
-def frames(*lengths: int, dtype=torch.float64):
+def frames(n: int, dtype=torch.float64):
     generator = torch.Generator().manual_seed(1)
-    return [
-        torch.randn(length, SMALL.n_inputs, generator=generator, dtype=dtype) for length in lengths
-    ]
+    return torch.randn(n, SMALL.n_inputs, generator=generator, dtype=dtype)
 
 
 def twin_of(encoder: SenseVoice) -> FunAsrNanoEncoder:
@@ -76,63 +73,20 @@ def twin_of(encoder: SenseVoice) -> FunAsrNanoEncoder:
     return twin.to(torch.float64)
 
 
-def with_queries(encoder: SenseVoice, features, rows=(0, 1, 2, 15)):
-    queries = encoder.embed(torch.tensor(rows)).expand(len(features), -1, -1)
-    return torch.cat((queries, features), dim=1)
-
-
 @torch.no_grad()
 def test_it_computes_what_the_encoder_of_transformers_computes():
     encoder = make_encoder()
-    features = torch.stack(frames(21, 21))
-    states = with_queries(encoder, features)
+    features = frames(21)
+    states = torch.cat((encoder.embed(torch.tensor((0, 1, 2, 15))), features))[None]
     expected = twin_of(encoder)(states, torch.ones(states.shape[:2], dtype=torch.long))
-    torch.testing.assert_close(encoder(features), expected.last_hidden_state, rtol=0, atol=1e-5)
-
-
-@torch.no_grad()
-def test_it_computes_what_the_encoder_of_transformers_computes_of_padded_rows():
-    encoder = make_encoder()
-    long, short = frames(13, 6)
-    features = torch.stack((long, torch.nn.functional.pad(short, (0, 0, 0, 7))))
-    mask = torch.ones(2, 17, dtype=torch.long)
-    mask[1, 10:] = 0
-    expected = twin_of(encoder)(with_queries(encoder, features), mask).last_hidden_state
-    states = encoder(features, torch.tensor([13, 6]))
-    torch.testing.assert_close(states[0], expected[0], rtol=0, atol=1e-5)
-    torch.testing.assert_close(states[1, :10], expected[1, :10], rtol=0, atol=1e-5)
-
-
-@torch.no_grad()
-def test_a_language_can_be_asked_for():
-    encoder = make_encoder()
-    features = torch.stack(frames(5))
-    states = with_queries(encoder, features, rows=(4, 1, 2, 15))
-    expected = twin_of(encoder)(states, torch.ones(states.shape[:2], dtype=torch.long))
-    english = encoder(features, language=LanguageQuery.ENGLISH)
-    torch.testing.assert_close(english, expected.last_hidden_state, rtol=0, atol=1e-5)
-    assert not torch.allclose(english, encoder(features))
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("is_exact", [False, True])
-def test_a_row_of_a_batch_is_heard_as_if_alone(is_exact):
-    encoder = make_encoder(is_exact)
-    clips = frames(9, 1, 4)
-    batch = torch.full((3, 9, SMALL.n_inputs), 1e3, dtype=torch.float64)
-    for row, clip in zip(batch, clips, strict=True):
-        row[: len(clip)] = clip
-    states = encoder(batch, torch.tensor([9, 1, 4]))
-    for row, clip in zip(states, clips, strict=True):
-        alone = encoder(clip[None])[0]
-        torch.testing.assert_close(row[: 4 + len(clip)], alone, rtol=0, atol=1e-10)
+    torch.testing.assert_close(encoder(features), expected.last_hidden_state[0], rtol=0, atol=1e-5)
 
 
 @torch.no_grad()
 def test_it_gives_four_states_more_than_frames_in_the_type_of_its_weights():
     encoder = make_encoder(dtype=torch.bfloat16)
-    states = encoder(torch.stack(frames(7, dtype=torch.float32)))
-    assert states.shape == (1, 11, SMALL.width)
+    states = encoder(frames(7, torch.float32))
+    assert states.shape == (11, SMALL.width)
     assert states.dtype == torch.bfloat16
     assert states.isfinite().all()
 
@@ -140,9 +94,9 @@ def test_it_gives_four_states_more_than_frames_in_the_type_of_its_weights():
 @torch.no_grad()
 def test_scores_are_log_probabilities_over_all_tokens():
     encoder = make_encoder(dtype=torch.float32)
-    scores = encoder.token_scores(encoder(torch.stack(frames(3, dtype=torch.float32))))
-    assert scores.shape == (1, 7, SMALL.n_tokens)
-    torch.testing.assert_close(scores.exp().sum(-1), torch.ones(1, 7))
+    scores = encoder.token_scores(encoder(frames(3, torch.float32)))
+    assert scores.shape == (7, SMALL.n_tokens)
+    torch.testing.assert_close(scores.exp().sum(-1), torch.ones(7))
 
 
 @pytest.mark.parametrize(("n_frames", "mean_difference"), [(50, 0.005), (200, 0.02), (500, 0.05)])
@@ -157,15 +111,6 @@ def test_positions_are_counted_from_one():
     waves = [10_000.0 ** (-wave / 3) for wave in range(4)]
     expected = [f(7 * wave) for f in (math.sin, math.cos) for wave in waves]
     assert table[6].tolist() == pytest.approx(expected)
-
-
-@torch.no_grad()
-def test_the_switch_changes_the_positions_in_bf16_only():
-    features = torch.stack(frames(40))
-    as_trained, exact = make_encoder(False), make_encoder(True)
-    torch.testing.assert_close(as_trained(features), exact(features), rtol=0, atol=1e-5)
-    as_trained, exact = as_trained.bfloat16(), exact.bfloat16()
-    assert not torch.equal(as_trained(features), exact(features))
 
 
 def test_names_and_shapes_are_those_of_the_publication():

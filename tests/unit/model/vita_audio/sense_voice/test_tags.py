@@ -8,8 +8,7 @@ pytest.importorskip("transformers", reason="the speech-lm extra is not installed
 import numpy as np  # noqa: E402
 
 from model.errors import WeightsError  # noqa: E402
-from model.vita_audio.sense_voice.encoder import SenseVoice  # noqa: E402
-from model.vita_audio.sense_voice.encoder_config import SenseVoiceConfig  # noqa: E402
+from model.vita_audio.sense_voice.encoder import SenseVoice, SenseVoiceConfig  # noqa: E402
 from model.vita_audio.sense_voice.kaldi_features import SpeechFeatures  # noqa: E402
 from model.vita_audio.sense_voice.tags import (  # noqa: E402
     Emotion,
@@ -18,8 +17,11 @@ from model.vita_audio.sense_voice.tags import (  # noqa: E402
     SpokenLanguage,
     TagReader,
 )
-from model.vita_audio.sense_voice.token_names import encode_token_names  # noqa: E402
-from tests.fakes.vita_checkpoints.tiny_sense_voice import N_TOKENS, write_tiny_sense_voice_files  # noqa: E402
+from tests.fakes.vita_checkpoints.tiny_sense_voice import (  # noqa: E402
+    N_TOKENS,
+    encode_token_names,
+    write_tiny_sense_voice_files,
+)
 
 NAMES = [
     *("<unk>", "<|zh|>", "<|en|>", "<|HAPPY|>", "<|EMO_UNKNOWN|>", "<|Speech|>", "<|Laughter|>"),
@@ -122,8 +124,8 @@ def test_a_tiny_directory_hears_and_tags_from_end_to_end(tmp_path):
     encoder = SenseVoice(config).eval()
     noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
     features = SpeechFeatures.from_directory(tmp_path).extract(noise)
-    states = encoder(torch.from_numpy(features)[None])
-    tags = TagReader.from_directory(tmp_path, n_tokens).read(encoder.token_scores(states[0]))
+    states = encoder(torch.from_numpy(features))
+    tags = TagReader.from_directory(tmp_path, n_tokens).read(encoder.token_scores(states))
     assert tags.language in SpokenLanguage
     assert 0 < tags.p_language < 1
     assert 0 < tags.p_emotion < 1
