@@ -16,8 +16,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-from setup_error import SetupError
-
 BUILD_LOCK = "requirements-build.lock"
 CORE_LOCK = "requirements.lock"
 DEV_LOCK = "requirements-dev.lock"
@@ -43,6 +41,10 @@ REASONS = {
     "No matching distribution": "a locked package has no build for this Python and system; "
     "use Python 3.11 or 3.12",
 }
+
+
+class SetupError(Exception):
+    """The machine cannot be made ready; the message is one line with the remedy."""
 
 
 def ensure(repository: Path, *, for_tests: bool) -> Path:

@@ -30,11 +30,13 @@ if sys.version_info < OLDEST_PYTHON:
         "Parley needs Python 3.11 or newer, this is " + FOUND + "; run this file with a newer one"
     )
 
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(1, str(REPOSITORY))  # behind this folder, before installed packages
+
 import environment  # noqa: E402
 import system_libraries  # noqa: E402
-from setup_error import SetupError  # noqa: E402
+from environment import SetupError  # noqa: E402
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 QUICK_MODEL = "cascade-quick"
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130

@@ -141,6 +141,11 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_window(args: argparse.Namespace) -> int:
+    from app.cli.system_packages import screen_problem
+
+    problem = screen_problem()  # before anything starts, and before Qt is loaded
+    if problem:
+        raise ParleyError(problem)
     from app import main as composition
 
     return composition.open_window(is_first_run=args.first_run)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import environment
 import pytest
-from setup_error import SetupError
+from environment import SetupError
 
 PROJECT = """
 [project.optional-dependencies]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import launch
 import pytest
-from setup_error import SetupError
+from environment import SetupError
 
 from model import catalog
 from model.store.packages import default_manifest, load_manifest
@@ -80,6 +82,12 @@ def test_an_old_python_can_parse_the_launcher() -> None:
     check = source.index("sys.version_info <")
     assert check < source.index("import environment")
     assert check < source.index("import system_libraries")
+
+
+def test_the_launcher_needs_nothing_but_the_standard_library() -> None:
+    command = [sys.executable, "-E", "-s", "-S", launch.__file__, "--help"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_help_sets_nothing_up(capsys: pytest.CaptureFixture[str]) -> None:

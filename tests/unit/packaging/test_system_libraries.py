@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 import system_libraries
-from setup_error import SetupError
-from system_libraries import QT, SOUND, TESTS, WINDOW, Need
+from environment import SetupError
 
-ALL = (*SOUND, *QT, *WINDOW, *TESTS)
+from app.cli.system_packages import Need
 
 
 class FakeSystem:
@@ -29,29 +28,6 @@ class FakeSystem:
         monkeypatch.setattr(system_libraries, "installer", lambda: self.program)
         monkeypatch.setattr(system_libraries, "is_there", lambda need: need.name not in self.absent)
         monkeypatch.setattr(system_libraries, "install_with_apt", self.install_with_apt)
-
-
-@pytest.mark.parametrize("program", sorted(system_libraries.INSTALLERS))
-def test_every_need_has_a_package_for_every_installer(program: str) -> None:
-    assert all(need.packages[program] for need in ALL)
-
-
-@pytest.mark.parametrize(
-    ("program", "command"),
-    [
-        ("apt-get", "sudo apt-get install -y libportaudio2"),
-        ("dnf", "sudo dnf install -y portaudio"),
-        ("pacman", "sudo pacman -S --needed portaudio"),
-        ("zypper", "sudo zypper install -y libportaudio2"),
-    ],
-)
-def test_the_command_is_exact(program: str, command: str) -> None:
-    assert system_libraries.command_for(list(SOUND), program) == command
-
-
-def test_a_package_is_named_once_for_several_libraries() -> None:
-    command = system_libraries.command_for(list(WINDOW), "dnf").split()
-    assert command.count("libxcb") == 1
 
 
 def test_root_on_debian_installs_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,16 +58,6 @@ def test_without_a_window_no_window_library_is_asked_for(monkeypatch: pytest.Mon
     system_libraries.ensure(needs_window=False, for_tests=False)
 
 
-def test_an_unknown_system_is_told_the_library_names() -> None:
-    assert "libportaudio.so.2" in system_libraries.command_for(list(SOUND), None)
-
-
 @pytest.mark.parametrize(("platform", "word"), [("darwin", "brew"), ("win32", "winget")])
 def test_other_platforms_get_their_own_words(platform: str, word: str) -> None:
     assert word in system_libraries.advice_without_installer(platform)
-
-
-def test_a_library_that_exists_nowhere_is_not_there() -> None:
-    assert not system_libraries.is_there(Need("libno-such-thing.so.9", "library", {}))
-    assert not system_libraries.is_there(Need("no-such-program", "program", {}))
-    assert system_libraries.is_there(Need("json", "module", {}))
