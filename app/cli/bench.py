@@ -1,27 +1,36 @@
-"""``parley bench``: picks the scorer, prints its table, writes its JSON.
+"""``parley bench``: picks the scorer and publishes its table.
 
-Makers come from the composition root; what is measured is in ``app.bench``.
+Factories come from the composition root; what is measured is in ``app.evaluation``.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import importlib
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from app.engine.factories import Factories
-from app.evaluation.latency import N_QUESTIONS, asked, run_latency
-from app.evaluation.scenes import run_scenes
-from app.evaluation.scorecard import Scorecard, render
+from app.evaluation.conversations import (
+    N_QUESTIONS,
+    PAGE_COLUMNS,
+    questions_of,
+    run_latency,
+    run_scenes,
+)
+from app.evaluation.scorecard import Scorecard, publish, this_machine
 from app.evaluation.turn_taking.detector_bench import DuplexMakers, run_duplex
-from app.evaluation.vita_audio import run_vita_audio
-from app.messages.errors import BadInputError
+from app.messages.errors import BadInputError, ParleyError
 from app.scenes.run import SceneOptions, SceneResult, run_scene
 from app.scenes.scene_file import Scene
 from app.settings.settings import Settings
+from model.errors import ModelError
+from model.files.records import read_jsonl
 
 _SHORTEST_REQUEST_S = 2.0
 
@@ -54,7 +63,11 @@ def run_bench(
     makers: Callable[[], DuplexMakers],
     scene_factories: Callable[[str], tuple[Settings, Factories]],
 ) -> int:
-    """Prints the table; returns the exit code. Raises BadInputError."""
+    """Print the table and write it where it is asked for; return the exit code.
+
+    Raises ParleyError.
+    """
+    machine = this_machine()
     match args.bench:
         case "duplex":
             card = _duplex(args, makers())
@@ -64,12 +77,7 @@ def run_bench(
             card = run_vita_audio(args.size, args.device, args.command_line)
         case _:
             card = _latency(args, scene_factories)
-    sys.stdout.write(render(card))
-    if args.json is not None:
-        try:
-            card.write_json(args.json)
-        except OSError as error:
-            raise BadInputError(args.json, "", f"cannot be written: {error}") from None
+    publish(card, machine, args.json, args.markdown)
     return 0
 
 
@@ -101,7 +109,11 @@ def _scenes(
 
     clock = "virtual time" if args.virtual_time else "real time"
     return Scorecard(
-        "scenes", args.command_line, run_scenes(args.dir, run), notes=(f"clock: {clock}",)
+        "scenes",
+        args.command_line,
+        run_scenes(args.dir, run),
+        notes=(f"clock: {clock}",),
+        page_columns=PAGE_COLUMNS,
     )
 
 
@@ -115,37 +127,62 @@ def _latency(
     def run(scene: Scene) -> SceneResult:
         return run_scene(scene, parts, settings, SceneOptions(False, args.model))
 
-    rows = run_latency(asked(wavs, QUESTIONS), run)
+    rows = run_latency(questions_of(wavs, QUESTIONS), run)
     return Scorecard("latency", args.command_line, rows, notes=(f"questions: {source}",))
 
 
+def run_vita_audio(size: str, device: str, command: str) -> Scorecard:
+    """Return the speed of VITA-Audio's language model.
+
+    Raises ParleyError: the extra is not installed, or the machine cannot hold the model.
+    """
+    try:
+        # By name: the command line must start without the extra.
+        speed: Any = importlib.import_module("model.vita_audio.benchmark.decoding_speed")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("torch", "transformers"):
+            raise
+        raise ParleyError(
+            f"bench vita-audio needs {error.name}, which is not installed; "
+            "install Parley with its speech-lm extra"
+        ) from None
+    try:
+        result = speed.measure(size, device, _say)
+    except ModelError as error:
+        raise ParleyError(str(error)) from None
+    return Scorecard("vita-audio", command, result.rows, notes=result.notes)
+
+
+def _say(what: str) -> None:
+    sys.stderr.write(f"{what} ...\n")
+
+
+class _Request(msgspec.Struct, frozen=True):
+    """A line of a manifest of recordings."""
+
+    kind: str
+    path: str
+    seconds: float = 0.0
+    lang: str | None = None
+
+
 def _recordings(folder: Path) -> tuple[Path, ...]:
-    """Spoken requests: those its manifest.jsonl lists, else the first WAV or FLAC by name."""
+    """Spoken requests: English ones its manifest lists, else the first WAV or FLAC by name."""
     if not folder.is_dir():
         raise BadInputError(folder, "", "is not a folder", "give a folder with recordings")
     manifest = folder / "manifest.jsonl"
-    if manifest.is_file():
-        return _listed(manifest)
-    found = sorted([*folder.glob("*.wav"), *folder.glob("*.flac")])
-    if not found:
-        raise BadInputError(folder, "", "holds no recording", "give a folder with WAV or FLAC")
-    return tuple(found[:N_QUESTIONS])
-
-
-def _listed(manifest: Path) -> tuple[Path, ...]:
-    """English requests of at least two seconds, in the manifest's order."""
-    found: list[Path] = []
-    for n, line in enumerate(manifest.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            row = json.loads(line)
-            is_request = row["kind"] == "command" and row["lang"] == "en"
-            if is_request and row["seconds"] >= _SHORTEST_REQUEST_S:
-                found.append(manifest.parent / row["path"])
-        except (ValueError, KeyError, TypeError) as error:
-            what = f"is no recording with kind, lang, seconds and path ({error!r})"
-            raise BadInputError(manifest, f"line {n}", what, "correct that line") from None
-    missing = [path for path in found[:N_QUESTIONS] if not path.is_file()]
-    if missing or not found:
+    if not manifest.is_file():
+        found = sorted([*folder.glob("*.wav"), *folder.glob("*.flac")])
+        if not found:
+            raise BadInputError(folder, "", "holds no recording", "give a folder with WAV or FLAC")
+        return tuple(found[:N_QUESTIONS])
+    requests = [
+        folder / row.path
+        for _, row in read_jsonl(manifest, _Request, BadInputError.of_record)
+        if (row.kind, row.lang) == ("command", "en") and row.seconds >= _SHORTEST_REQUEST_S
+    ][:N_QUESTIONS]
+    missing = [path for path in requests if not path.is_file()]
+    if missing or not requests:
         what = f"lists {missing[0]}, which is not there" if missing else "lists no spoken request"
         raise BadInputError(manifest, "", what, "give a folder with recorded requests")
-    return tuple(found[:N_QUESTIONS])
+    return tuple(requests)

@@ -73,9 +73,22 @@ def add_eval_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--limit", type=_count, default=None, metavar="N", help="the first N")
     parser.add_argument("--voice", default="", metavar="NAME", help="see parley voices")
     parser.add_argument("--out", type=Path, metavar="DIR", help="keep sounds and results")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="the table as JSON besides")
+    add_card_options(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run_eval)
+
+
+def add_card_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where a measured table goes."""
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table as JSON, too")
+    parser.add_argument(
+        "--markdown",
+        nargs="?",
+        type=Path,
+        const=Path("-"),
+        metavar="FILE",
+        help="print the table as Markdown, or put it between its markers in FILE",
+    )
 
 
 def _count(text: str) -> int:
@@ -94,17 +107,13 @@ def run_eval(args: argparse.Namespace) -> int:
         raise ParleyError(
             f"{missing[0]} is not installed; run: python3 packaging/launch.py --speech-lm"
         )
-    from app.evaluation.scorecard import render
+    from app.evaluation.scorecard import publish, this_machine
 
+    machine = this_machine()
     with contextlib.ExitStack() as stack:
         folder = args.out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         card = _evaluated(args, subject, samples, folder, stack)
-    sys.stdout.write(render(card))
-    if args.json is not None:
-        try:
-            card.write_json(args.json)
-        except OSError as error:
-            raise BadInputError(args.json, "", f"cannot be written: {error}") from None
+    publish(card, machine, args.json, args.markdown)
     return EXIT_FAILED if any(row["failed"] for row in card.rows) else EXIT_OK
 
 

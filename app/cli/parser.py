@@ -121,7 +121,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         else:
             kind.add_argument("dir", type=Path, metavar="DIR")
         kind.add_argument("--model", default="", metavar="NAME")
-        kind.add_argument("--json", type=Path, default=None, metavar="FILE")
+        cli_eval.add_card_options(kind)
         if name == "duplex":
             kind.add_argument("--mode", action="append", metavar="NAME", help="default: all")
             kind.add_argument(
@@ -136,7 +136,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     speech = kinds.add_parser("vita-audio", help="decoding speed of VITA-Audio, random weights")
     speech.add_argument("--size", default="0.5b", metavar="tiny|0.5b|7b")
     speech.add_argument("--device", default="", metavar="NAME", help="cpu, cuda; default: the best")
-    speech.add_argument("--json", type=Path, default=None, metavar="FILE")
+    cli_eval.add_card_options(speech)
     parser.set_defaults(run=_run_bench)
 
 

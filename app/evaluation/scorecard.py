@@ -10,13 +10,19 @@ import math
 import os
 import platform
 import shlex
+import sys
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import psutil
 from tqdm import tqdm
+
+from app.messages.errors import BadInputError
+from model.files.whole_file import SHARED, write_atomically
 
 T = TypeVar("T")
 
@@ -28,7 +34,7 @@ class _Bar(tqdm):  # pyright: ignore[reportMissingTypeArgument]
 
 
 def with_progress(items: Collection[T], what: str, *, is_quiet: bool) -> Iterable[T]:
-    """``items`` themselves when quiet."""
+    """Return ``items`` with a progress bar on standard error, or themselves when quiet."""
     return items if is_quiet else _Bar(items, desc=what, leave=False)
 
 
@@ -36,38 +42,46 @@ Value = str | int | float | None  # None: not applicable, or nothing to measure
 Row = dict[str, Value]  # column name in snake_case with its unit -> value, in print order
 
 _CPU_INFO = Path("/proc/cpuinfo")
-_MEMORY_PAGES, _PAGE_BYTES = "SC_PHYS_PAGES", "SC_PAGE_SIZE"
 _BYTES_PER_GB = 1e9
 _DECIMALS = 3
+_QUIET_LOAD = 0.5  # work waiting for a core, averaged over a minute
 MS = 1000.0
 Z_95 = 1.959964  # two-sided normal quantile
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where numbers were measured."""
+    """Where numbers were measured.
+
+    Attributes:
+        load: how much work wanted a core just before, from 0 on; None: unknown.
+    """
 
     cpu: str
     n_cores: int
     memory_gb: float
     python: str
     system: str
+    load: float | None = None
 
     def line(self) -> str:
-        return (
-            f"{self.cpu}, {self.n_cores} cores, {self.memory_gb:.1f} GB, "
-            f"Python {self.python}, {self.system}"
-        )
+        """Return it as one line that ends with "quiet" or "busy"."""
+        parts = [self.cpu, f"{self.n_cores} cores", f"{self.memory_gb:.1f} GB"]
+        parts += [f"Python {self.python}", self.system]
+        if self.load is not None:
+            parts.append("quiet" if self.load < _QUIET_LOAD else f"busy (load {self.load:.1f})")
+        return ", ".join(parts)
 
 
 def this_machine() -> Machine:
-    """Reads what the system tells without asking for rights."""
+    """Return what the system tells without asking for rights."""
     return Machine(
         cpu=_cpu_name(),
         n_cores=os.cpu_count() or 1,
-        memory_gb=round(_memory_bytes() / _BYTES_PER_GB, 1),
+        memory_gb=round(psutil.virtual_memory().total / _BYTES_PER_GB, 1),
         python=platform.python_version(),
         system=f"{platform.system()} {platform.release()}",
+        load=psutil.getloadavg()[0],
     )
 
 
@@ -80,22 +94,16 @@ def _cpu_name() -> str:
     return platform.processor() or platform.machine() or "unknown processor"
 
 
-def _memory_bytes() -> float:
-    names = os.sysconf_names if hasattr(os, "sysconf_names") else {}
-    if _MEMORY_PAGES not in names or _PAGE_BYTES not in names:
-        return 0.0
-    return float(os.sysconf(_MEMORY_PAGES)) * float(os.sysconf(_PAGE_BYTES))
-
-
 @dataclass(frozen=True, slots=True)
 class Scorecard:
     """A bench's result.
 
     Attributes:
-        bench: "duplex", "scenes", "latency", "vita-audio".
+        bench: "duplex", "scenes", "latency", "vita-audio" or "eval …".
         command: what to type to print it again.
         rows: all with the same columns in the same order.
         notes: lines for the footer, such as what a column counts.
+        page_columns: those that a page shows; none: all.
     """
 
     bench: str
@@ -103,38 +111,25 @@ class Scorecard:
     rows: tuple[Row, ...]
     machine: Machine = field(default_factory=this_machine)
     notes: tuple[str, ...] = ()
+    page_columns: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        return json.dumps(
+        """Return rows, command, machine and notes as JSON; numbers to three decimals."""
+        rows = [
             {
-                "bench": self.bench,
-                "command": self.command,
-                "machine": {
-                    "cpu": self.machine.cpu,
-                    "cores": self.machine.n_cores,
-                    "memory_gb": self.machine.memory_gb,
-                    "python": self.machine.python,
-                    "system": self.machine.system,
-                },
-                "rows": [{key: _rounded(value) for key, value in row.items()} for row in self.rows],
-                "notes": list(self.notes),
-            },
-            ensure_ascii=False,
-            indent=2,
-        )
-
-    def write_json(self, path: Path) -> None:
-        """Raises OSError."""
-        path.write_text(self.to_json() + "\n", encoding="utf-8")
-
-
-def command_line(arguments: Sequence[str]) -> str:
-    """What was typed, quoted for a shell."""
-    return shlex.join(("parley", *arguments))
+                key: round(value, _DECIMALS) if isinstance(value, float) else value
+                for key, value in row.items()
+            }
+            for row in self.rows
+        ]
+        machine = {"cores": self.machine.n_cores, **asdict(self.machine)}
+        del machine["n_cores"]
+        content = {"bench": self.bench, "command": self.command, "machine": machine, "rows": rows}
+        return json.dumps({**content, "notes": list(self.notes)}, ensure_ascii=False, indent=2)
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
-    """Linear between neighbours; None of nothing."""
+    """Return the percentile, linear between neighbours; None of nothing."""
     return float(np.percentile(np.asarray(values, np.float64), percent)) if values else None
 
 
@@ -169,17 +164,15 @@ def ms(seconds: float | None) -> float | None:
     return None if seconds is None else MS * seconds
 
 
-def _rounded(value: Value) -> Value:
-    return round(value, _DECIMALS) if isinstance(value, float) else value
-
-
 _GAP = "  "
 _ABSENT = "-"
 WIDEST = 120  # characters of an ordinary terminal
+_WIDEST_PAGE = 20  # columns
+_WHERE = ("--json", "--markdown")
 
 
 def render(card: Scorecard, width: int = WIDEST) -> str:
-    """Returns lines that end with the footer; numbers are right-aligned."""
+    """Return lines that end with the footer; numbers are right-aligned."""
     lines = [_render_rows(card.rows, width)] if card.rows else ["(nothing measured)"]
     lines.extend(f"note: {note}" for note in card.notes)
     lines.append(f"command: {card.command}")
@@ -187,9 +180,74 @@ def render(card: Scorecard, width: int = WIDEST) -> str:
     return "\n".join(lines) + "\n"
 
 
+def render_markdown(card: Scorecard) -> str:
+    """Return what a page shows: a line on command, day and machine, the table, and the notes."""
+    today = f"{datetime.now().astimezone():%Y-%m-%d}"
+    lines = [f"`{card.command}`, {today}, {card.machine.line()}", ""]
+    if card.rows:
+        grid = _grid(card.rows, card.page_columns or tuple(card.rows[0]))
+        if len(grid[0]) > _WIDEST_PAGE:
+            grid = [list(line) for line in zip(*grid, strict=True)]
+        grid.insert(1, ["---"] * len(grid[0]))
+        lines += [f"| {' | '.join(line)} |" for line in grid]
+    if card.notes:
+        lines += ["", *(f"- {note}" for note in card.notes)]
+    return "\n".join(lines) + "\n"
+
+
+def publish(card: Scorecard, machine: Machine, json_file: Path | None, page: Path | None) -> None:
+    """Print the card and write it where it was asked for. Raises BadInputError.
+
+    Args:
+        machine: as it was before anything was measured.
+        page: a Markdown file in which the card replaces what stands between the markers that name
+            its command; "-": the card is printed as Markdown.
+    """
+    card = replace(card, machine=machine, command=_repeatable(card.command))
+    is_printed = page is not None and str(page) == "-"
+    sys.stdout.write(render_markdown(card) if is_printed else render(card))
+    for path, write in ((json_file, _write_json), (None if is_printed else page, _write_page)):
+        if path is not None:
+            try:
+                write(path, card)
+            except (OSError, UnicodeDecodeError) as error:
+                raise BadInputError(path, "", f"cannot be written: {error}") from None
+
+
+def _write_json(path: Path, card: Scorecard) -> None:
+    write_atomically(path, card.to_json() + "\n", mode=SHARED)
+
+
+def _write_page(path: Path, card: Scorecard) -> None:
+    begin, end = (f"<!-- {edge}: {card.command} -->" for edge in ("begin", "end"))
+    before, begun, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, ended, after = rest.partition(end)
+    if not (begun and ended):
+        what = f"lacks the lines {begin} and {end}"
+        raise BadInputError(path, "", what, "put them where the table belongs")
+    write_atomically(path, f"{before}{begin}\n{render_markdown(card)}{end}{after}", mode=SHARED)
+
+
+def _repeatable(command: str) -> str:
+    """The command without the options that say where its result goes."""
+    kept: list[str] = []
+    is_value = False
+    for word in shlex.split(command):
+        if is_value and (word == "-" or not word.startswith("-")):
+            is_value = False
+            continue
+        is_value = word in _WHERE
+        if word.partition("=")[0] not in _WHERE:
+            kept.append(word)
+    return shlex.join(kept)
+
+
+def _grid(rows: tuple[Row, ...], columns: Sequence[str]) -> list[list[str]]:
+    return [list(columns), *([cell(row.get(column)) for column in columns] for row in rows)]
+
+
 def _render_rows(rows: tuple[Row, ...], width: int) -> str:
-    columns = list(rows[0])
-    grid = [columns, *([cell(row.get(column)) for column in columns] for row in rows)]
+    grid = _grid(rows, tuple(rows[0]))
     upright = _aligned(grid)
     if max(len(line) for line in upright.splitlines()) <= width:
         return upright
@@ -225,7 +283,7 @@ def _aligned(grid: list[list[str]]) -> str:
 
 
 def cell(value: Value) -> str:
-    """None is a dash; 1234.5 is 1234 (or 1235), 12.34 is 12.3, 0.123 is 0.123."""
+    """Return a dash for None; 1234.5 as 1234 (or 1235), 12.34 as 12.3, 0.123 as 0.123."""
     if value is None:
         return _ABSENT
     if not isinstance(value, float):

@@ -64,6 +64,7 @@ def arguments(folder: Path, **changes: object) -> argparse.Namespace:
         "mode": None,
         "split": "test",
         "json": None,
+        "markdown": None,
         "command_line": "parley bench duplex DIR",
     }
     return argparse.Namespace(**(values | changes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,15 @@ from app.evaluation.scorecard import (
     Machine,
     Scorecard,
     cell,
-    command_line,
     percentile,
+    publish,
     render,
+    render_markdown,
     share_percent,
     this_machine,
     wilson,
 )
+from app.messages.errors import BadInputError
 
 MACHINE = Machine("a processor", 2, 16.0, "3.11.7", "Linux 6")
 CARD = Scorecard(
@@ -34,7 +37,7 @@ CARD = Scorecard(
 
 def test_json_holds_rows_command_and_machine(tmp_path: Path) -> None:
     path = tmp_path / "card.json"
-    CARD.write_json(path)
+    publish(CARD, MACHINE, path, None)
     card = json.loads(path.read_text(encoding="utf-8"))
     assert card["bench"] == "duplex"
     assert card["command"] == "parley bench duplex DIR"
@@ -82,8 +85,61 @@ def test_nothing_measured_is_none_not_zero() -> None:
     assert share_percent(1, 4) == 25.0
 
 
-def test_the_command_can_be_typed_again() -> None:
-    assert command_line(["bench", "duplex", "my dir"]) == "parley bench duplex 'my dir'"
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "parley bench duplex 'my dir' --json x.json",
+        "parley bench duplex --markdown=page.md 'my dir'",
+        "parley bench duplex 'my dir' --markdown page.md",
+        "parley bench duplex 'my dir' --markdown",
+        "parley bench duplex --json x.json 'my dir' --markdown -",
+    ],
+)
+def test_the_command_is_told_without_where_its_result_went(
+    typed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(replace(CARD, command=typed), MACHINE, None, None)
+    assert "command: parley bench duplex 'my dir'\n" in capsys.readouterr().out
+
+
+def test_a_page_shows_table_command_and_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    publish(CARD, replace(MACHINE, load=3.2), None, Path("-"))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("`parley bench duplex DIR`, 20")
+    assert lines[0].endswith("busy (load 3.2)")
+    assert lines[2:6] == [
+        "| detector | end_latency_p50_ms | missed |",
+        "| --- | --- | --- |",
+        "| timer | 1235 | - |",
+        "| balanced | 590 | 0 |",
+    ]
+    assert lines[-1] == "- a note"
+
+
+def test_a_page_shows_chosen_columns_and_turns_a_wide_table() -> None:
+    chosen = render_markdown(replace(CARD, page_columns=("missed",)))
+    assert "| missed |\n| --- |\n| - |" in chosen
+    wide = Scorecard("x", "x", ({f"column_{i}": i for i in range(30)},), MACHINE)
+    assert "| column_0 | 0 |\n| --- | --- |\n| column_1 | 1 |" in render_markdown(wide)
+
+
+def test_a_page_is_rewritten_between_the_markers_of_the_command(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    edges = [f"<!-- {edge}: parley bench duplex DIR -->" for edge in ("begin", "end")]
+    other = "<!-- begin: parley eval tts -->\nold\n<!-- end: parley eval tts -->"
+    page.write_text(f"before\n{edges[0]}\nold\n{edges[1]}\nafter\n{other}\n", "utf-8")
+    for _ in range(2):
+        publish(CARD, MACHINE, None, page)
+    text = page.read_text("utf-8")
+    assert text == f"before\n{edges[0]}\n{render_markdown(CARD)}{edges[1]}\nafter\n{other}\n"
+
+
+def test_a_page_without_the_markers_stays_as_it_is(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- begin: parley bench duplex DIR -->\n", "utf-8")
+    with pytest.raises(BadInputError, match="lacks the lines <!-- begin: parley bench duplex DIR"):
+        publish(CARD, MACHINE, None, page)
+    assert page.read_text("utf-8") == "<!-- begin: parley bench duplex DIR -->\n"
 
 
 def test_this_machine_is_described() -> None:

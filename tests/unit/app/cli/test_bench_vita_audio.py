@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from app.evaluation.vita_audio import ExtraMissingError, run_vita_audio
+from app.cli.bench import run_vita_audio
+from app.messages.errors import ParleyError
 
 
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch):
@@ -14,6 +15,6 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch):
     for name in [name for name in sys.modules if name.startswith("model.vita_audio.benchmark")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ExtraMissingError, match="needs torch, which is not installed") as caught:
+    with pytest.raises(ParleyError, match="needs torch, which is not installed") as caught:
         run_vita_audio("tiny", "cpu", "parley bench vita-audio")
     assert "\n" not in str(caught.value)
