@@ -15,17 +15,17 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import psutil
 
-from app import listings
 from app.engine.factories import Factories, InlineModelWorker, WatchedBackend, Worker
 from app.engine.rules import Phrases
 from app.evaluation.turn_taking.detector_bench import DuplexMakers
 from app.evaluation.turn_taking.predictor_run import CachedTurnClassifier, CachedUtteranceScorer
 from app.history.opening import open_history
-from app.listings import default_model_store
 from app.messages.errors import BadInputError
 from app.messages.logs import logging_to
 from app.replay.recorder import Recorder
+from app.session.catalog import SessionCatalog, VoiceInfo, device_choices
 from app.session.session import Session
 from app.settings.file import load_settings, save_settings
 from app.settings.paths import app_paths
@@ -44,6 +44,7 @@ from model.cascade.cascade import open_recognizer
 from model.cascade.clauses import ClauseSplitter
 from model.cascade.engines import RATE_HZ as SYNTHESIS_RATE_HZ
 from model.cascade.synthesizer import Synthesizer
+from model.cascade.voices import read_voices, usable
 from model.duplex.lexicon import read_lexicons
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
 from model.duplex.predictor_card import ENDPOINTING_MODES
@@ -51,8 +52,7 @@ from model.duplex.predictor_factory import PredictorFactory
 from model.errors import ModelError
 from model.events import ModelEvent
 from model.interfaces import DuplexPredictor
-from model.memory import resident_mb
-from model.store.models import PREFIX, LocalModels
+from model.store.models import PREFIX, LocalModels, ModelStore, default_model_store
 from model.store.packages import WeightStore, default_store
 from model.types import VoiceChoice
 from model.worker.worker import InlineWorker, ProcessWorker
@@ -100,7 +100,7 @@ def make_factories(store: WeightStore) -> Factories:
         worker=partial(_process_worker, store),
         inline_worker=partial(_inline_worker, store),
         synthesize=_Narrator(store).speak,
-        resident_mb=resident_mb,
+        resident_mb=_resident_mb,
         is_heavy=partial(_is_heavy, store),
         predictor_weights=partial(_predictor_weights, store),
     )
@@ -114,6 +114,10 @@ def scene_factories(model: str) -> tuple[Settings, Factories]:
         _check_model(model)
         settings = replace(settings, model=replace(settings.model, name=model))
     return settings, make_factories(store)
+
+
+def _resident_mb() -> float:
+    return psutil.Process().memory_info().rss / (1 << 20)
 
 
 def _canceller(settings: Settings) -> EchoCanceller:
@@ -161,7 +165,7 @@ def _prediction_cost_s(predictor: DuplexPredictor) -> float:
 
 def _predictor_weights(store: WeightStore) -> dict[str, str]:
     """Checksums of what predictors read and of their code; "" for a weight that is missing."""
-    known = store.manifest.weights
+    known = store.manifest.entries
     weights = {
         name: known[name].sha256 if store.is_present(name) else "" for name in _PREDICTOR_WEIGHTS
     }
@@ -318,25 +322,33 @@ def bench_makers() -> DuplexMakers:
 # -- lists -------------------------------------------------------------------------------------
 
 
-def describe_devices() -> str:
-    """One device a line."""
-    devices = listings.devices()
-    if not devices:
-        return "no sound device was found\n"
-    return "".join(
-        f"{'in ' if device.n_inputs else '   '} {'out' if device.n_outputs else '   '} "
-        f"{'*' if device.is_default_input or device.is_default_output else ' '} {device.name}\n"
-        for device in devices
+def list_voices(store: WeightStore) -> tuple[VoiceInfo, ...]:
+    """Return all voices, whether their weights are here or not."""
+    voices = read_voices()
+    here = usable(voices, store.folder)
+    return tuple(VoiceInfo.of(v.preset, is_available=name in here) for name, v in voices.items())
+
+
+def _sample_sentence(preset: str) -> str:
+    """Return what a voice says in a preview; the first voice's sentence for a blend."""
+    voices = read_voices()
+    first = preset.partition("+")[0]
+    voice = voices.get(preset) or voices.get(first) or next(iter(voices.values()))
+    return voice.preset.sample_sentence
+
+
+def session_catalog(model_store: ModelStore) -> SessionCatalog:
+    """Return the lists of the window's menus; each looks anew at every call."""
+    return SessionCatalog(
+        voices=partial(list_voices, model_store.weights),
+        sample_sentence=_sample_sentence,
+        input_devices=partial(device_choices, is_input=True),
+        output_devices=partial(device_choices, is_input=False),
+        models=model_store.files,
+        model_store=model_store,
+        speech_models=model_store.speech_models,
+        apply=lambda settings: model_store.use_mirror(settings.model.hub_mirror),
     )
-
-
-def describe_voices() -> str:
-    """One voice a line; those whose weights are missing say so."""
-    lines: list[str] = []
-    for info in listings.list_voices(default_store()):
-        missing = "" if info.is_available else "  (parley models get hd-voices)"
-        lines.append(f"{info.id:16} {info.name:16} {info.description}{missing}\n")
-    return "".join(lines)
 
 
 # -- the window --------------------------------------------------------------------------------
@@ -357,7 +369,7 @@ def open_window(*, is_first_run: bool) -> int:
             settings,
             opened.store,
             parts,
-            listings.session_catalog(default_model_store()),
+            session_catalog(default_model_store(paths.local_models_file)),
             Recorder(paths.recordings, name, parts.predictor_weights),
             partial(save_settings, paths.settings_file),
         )

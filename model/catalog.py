@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 from model.errors import ModelError
 from model.interfaces import SpeechModel
@@ -18,7 +18,7 @@ from model.vita_audio.checkpoint.precision import ModelSize, memory_span
 DEFAULT_MODEL = "cascade"
 LOCAL_MODEL = "local"
 DIRECTORY, NAME = "folder", "name"
-"""Options of ``LOCAL_MODEL``: the folder it is read from, and what it goes by."""
+"""Options of ``LOCAL_MODEL``: the folder it is read from, and the name it is shown by."""
 
 _RECOGNISER = tuple(
     f"moonshine-{size}-en-{part}"
@@ -32,8 +32,8 @@ _VITA_LICENCE = (
     "commercial use needs a registration"
 )
 _MEGABYTE = 1_000_000
-_VALUE_BYTES = 2  # of a language model's parameter as published (bfloat16)
-_SPEECH_BYTES = 4  # of a speech part's
+_VALUE_BYTES = 2  # for a parameter of a language model as published (bfloat16)
+_SPEECH_BYTES = 4  # for one of the speech encoder or decoder
 # Entries of the published config.json files that decide about sizes.
 _BACKBONE_7B: Mapping[str, object] = {
     "hidden_size": 3584,
@@ -54,14 +54,12 @@ class CatalogEntry:
     """One model a person can choose.
 
     Attributes:
+        name: also names the group of ``resources/hub_models.toml`` that it is made of, if any.
         weights: names in ``resources/weights.toml`` that must be there.
-        size_mb: of those files.
+        size_mb: size of all its files.
         loader: "module:attribute"; called with the weights folder and the options.
-        kind: what runs it. "process" on the CPU, "thread" on a GPU (loaded before audio starts),
-            "inline" where it is light enough for any thread.
-        hub_group: what to fetch of ``resources/hub_models.toml``; "" for nothing.
-        packages: that must be installed besides the default ones.
-        size: of a large language model; None where memory is no question.
+        packages: packages that must be installed besides the default ones.
+        size: parameters of a large language model; None where memory is no question.
     """
 
     name: str
@@ -70,19 +68,17 @@ class CatalogEntry:
     size_mb: int
     licence: str
     loader: str
-    kind: Literal["process", "thread", "inline"]
-    hub_group: str = ""
     packages: tuple[str, ...] = ()
     size: ModelSize | None = None
 
     @property
     def is_heavy(self) -> bool:
-        """Loading takes long and may fail for want of memory."""
+        """Return whether loading takes long and may fail for want of memory."""
         return bool(self.packages)
 
     @property
     def memory_mb(self) -> tuple[int, int]:
-        """On a GPU: with the fewest bits, and with 16 bits and a full context; estimates."""
+        """Estimate MB on a GPU: with the fewest bits, and with 16 bits and a full context."""
         if self.size is None:
             return 0, 0
         least, full = memory_span(self.size)
@@ -106,8 +102,6 @@ def _vita(name: str, title: str, *, k: int, plus: bool = False) -> CatalogEntry:
         n_bytes // _MEGABYTE,
         _VITA_LICENCE,
         f"model.vita_audio.variants:build_{name.replace('-', '_')}",
-        "process",
-        f"vita-audio-{name}",
         _SPEECH_LM,
         size,
     )
@@ -121,7 +115,6 @@ _ENTRIES = (
         _RECOGNISER_MB + 491,
         "Apache-2.0, MIT",
         "model.cascade.variants:build_default",
-        "process",
     ),
     CatalogEntry(
         "cascade-quick",
@@ -130,7 +123,6 @@ _ENTRIES = (
         _RECOGNISER_MB + 98,
         "Apache-2.0, MIT",
         "model.cascade.variants:build_quick",
-        "process",
     ),
     CatalogEntry(
         "cascade-better",
@@ -139,7 +131,6 @@ _ENTRIES = (
         _RECOGNISER_MB + 1117,
         "Apache-2.0, MIT",
         "model.cascade.variants:build_better",
-        "process",
     ),
     CatalogEntry(
         "scripted",
@@ -148,7 +139,6 @@ _ENTRIES = (
         0,
         "Apache-2.0",
         "model.scripted:build",
-        "inline",
     ),
     _vita("boost", "VITA-Audio Boost: hears and speaks by itself, soonest first word", k=10),
     _vita("balance", "VITA-Audio Balance: hears and speaks by itself, smoother start", k=10),
@@ -163,18 +153,17 @@ _LOCAL = CatalogEntry(
     0,
     "that of the folder's files",
     "model.vita_audio.variants:build_local",
-    "process",
-    packages=_SPEECH_LM,
+    _SPEECH_LM,
 )
 
 
 def catalog() -> tuple[CatalogEntry, ...]:
-    """Returns all published models, the default first; folders are a matter of ``local_models``."""
+    """Return all published models, the default first; folders are listed by ``LocalModels``."""
     return _ENTRIES
 
 
 def entry(name: str) -> CatalogEntry:
-    """Returns the entry called ``name``; "local:NAME" is any folder that was added.
+    """Return the entry called ``name``; "local:NAME" is any folder that was added.
 
     Raises:
         ModelError: there is none; names those there are.
@@ -189,7 +178,7 @@ def entry(name: str) -> CatalogEntry:
 
 
 def build(name: str, weights_dir: Path, options: Options | None = None) -> SpeechModel:
-    """Makes the model, not yet loaded; to be called where it will run.
+    """Make the model, not yet loaded; to be called where it will run.
 
     Raises:
         ModelError: unknown name, or a package it needs is not installed.

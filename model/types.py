@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -110,6 +111,57 @@ class VoicePreset:
     sample_sentence: str
     realtime_factor: float | None = None
     needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FetchProgress:
+    """How far the download of one model file is.
+
+    Attributes:
+        n_done: bytes that are here.
+        n_bytes: size of the file, as far as it is known.
+        note: a line worth showing once, e.g. which source failed; "" for none.
+    """
+
+    name: str
+    n_done: int
+    n_bytes: int
+    note: str = ""
+
+
+ProgressReport = Callable[[FetchProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class WeightInfo:
+    """A model file as a list shows it; ``groups`` are the sets it belongs to."""
+
+    name: str
+    title: str
+    megabytes: float
+    licence: str
+    is_present: bool
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechModelInfo:
+    """A speech model as a chooser shows it.
+
+    Attributes:
+        name: what stands in the settings.
+        megabytes: size of its files; 0 where that is unknown.
+        reason: why it can, or cannot, be used here; one sentence.
+        is_local: a folder of one's own.
+    """
+
+    name: str
+    title: str
+    megabytes: float
+    licence: str
+    is_ready: bool
+    reason: str
+    is_local: bool = False
 
 
 NO_SCORE = 0.5  # a probability that says nothing either way

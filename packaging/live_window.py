@@ -20,11 +20,10 @@ from PySide6.QtCore import QTimer
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # in place of this folder, which is no import root
 
-from app import listings  # noqa: E402 - after the import root
+from app.cli.models import default_model_store  # noqa: E402 - after the import root
 from app.dialogue.state import Phase  # noqa: E402
 from app.history.store import HistoryStore  # noqa: E402
-from app.listings import default_model_store  # noqa: E402
-from app.main import make_factories  # noqa: E402
+from app.main import make_factories, session_catalog  # noqa: E402
 from app.replay.recorder import Recorder  # noqa: E402
 from app.session.session import Session  # noqa: E402
 from app.session.snapshot import EngineSnapshot  # noqa: E402
@@ -118,7 +117,7 @@ def main(out: Path, theme: str, language: str, ask: list[str]) -> int:
             settings,
             history,
             make_factories(store),
-            listings.session_catalog(default_model_store()),
+            session_catalog(default_model_store()),
             Recorder(Path(folder), "unused"),
             lambda _: None,
         )

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Self
 
 from app.batch.meter import Meter
 from app.batch.work import Workbench
+from app.cli.models import default_model_store
 from app.cli.tasks import Choice, chosen, detector, expected_language, loaded, told
 from app.evaluation.speech_samples import Sample, Subject, read_samples
-from app.listings import default_model_store
 from app.messages.errors import BadInputError, ParleyError
 from model.store.packages import WeightStore
 

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Self
 
 from tqdm import tqdm
 
-from app.listings import default_model_store
+from app.settings.file import load_settings
+from app.settings.paths import app_paths
 from model.catalog import catalog
 from model.errors import ModelError, WeightsError
-from model.memory import free_memory
 from model.store.models import PREFIX, ModelStore
-from model.store.packages import FetchProgress
+from model.store.models import default_model_store as model_store_of
+from model.store.readiness import free_memory
+from model.types import FetchProgress
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction  # pyright: ignore[reportPrivateUsage]
@@ -30,6 +32,18 @@ _GIGABYTE = 1_000_000_000
 _MB_PER_GB = 1000
 _TERMINAL_REFRESH_S = 0.2
 _LOG_REFRESH_S = 10.0
+
+
+def default_model_store(mirror: str = "") -> ModelStore:
+    """Return the user's model files.
+
+    Args:
+        mirror: address of a hub; "" for what PARLEY_HUB_MIRROR or the settings say.
+    """
+    paths = app_paths()
+    model_store = model_store_of(paths.local_models_file)
+    model_store.use_mirror(load_settings(paths.settings_file).settings.model.hub_mirror, mirror)
+    return model_store
 
 
 def add_models_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -96,7 +110,7 @@ def _list(model_store: ModelStore) -> int:
 def _list_weights(model_store: ModelStore) -> None:
     store = model_store.weights
     rows = [("NAME", "MB", "HERE", "GROUPS", "LICENCE", "PURPOSE")]
-    for weight in store.manifest.weights.values():
+    for weight in store.manifest:
         here = "yes" if store.is_present(weight.name) else "no"
         size = f"{weight.n_bytes / _MEGABYTE:.1f}"
         groups = ",".join(weight.groups)
@@ -114,7 +128,7 @@ def _list_weights(model_store: ModelStore) -> None:
 def _list_repositories(model_store: ModelStore) -> None:
     """From a hub: with the commit that was found at the first download, and kept."""
     rows = [("REPOSITORY", "GB", "HERE", "COMMIT", "FROM", "LICENCE")]
-    for found in model_store.hub.manifest.repositories.values():
+    for found in model_store.hub.manifest:
         lock = model_store.hub.lock(found.name)
         size = f"{model_store.hub.n_bytes(found.name) / _GIGABYTE:.1f}"
         here = "yes" if model_store.hub.is_present(found.name) else "no"
@@ -168,13 +182,10 @@ def _check(model_store: ModelStore, names: list[str]) -> int:
     chosen = model_store.expand(names)
     must_be_here = bool(names)
     if not names:
-        here = [
-            name
-            for name in model_store.hub.manifest.repositories
-            if model_store.hub.is_present(name)
-        ]
+        hub = model_store.hub
+        here = [name for name in hub.manifest.entries if hub.is_present(name)]
         local = [model.choice for model in model_store.local.all()]
-        chosen = [*model_store.weights.manifest.weights, *here, *local]
+        chosen = [*model_store.weights.manifest.entries, *here, *local]
     n_bad = 0
     for name in chosen:
         if not must_be_here and not model_store.is_present(name) and not name.startswith(PREFIX):
@@ -198,7 +209,7 @@ def _remove(model_store: ModelStore, names: list[str]) -> int:
 def _add(model_store: ModelStore, folder: Path, name: str) -> int:
     choice = model_store.add(folder, name)
     try:
-        reason = model_store.readiness(choice, free_memory()).reason
+        reason = model_store.readiness(choice).reason
     except ModelError as error:
         reason = str(error)
     for problem in model_store.problems(choice):

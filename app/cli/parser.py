@@ -186,15 +186,24 @@ def _run_replay(args: argparse.Namespace) -> int:
 
 def _run_devices(args: argparse.Namespace) -> int:
     del args
-    from app import main as composition
+    from app.session.catalog import devices
 
-    sys.stdout.write(composition.describe_devices())
+    found = devices()
+    for device in found:
+        directions = f"{'in ' if device.n_inputs else '   '} {'out' if device.n_outputs else '   '}"
+        is_default = device.is_default_input or device.is_default_output
+        sys.stdout.write(f"{directions} {'*' if is_default else ' '} {device.name}\n")
+    if not found:
+        sys.stdout.write("no sound device was found\n")
     return EXIT_OK
 
 
 def _run_voices(args: argparse.Namespace) -> int:
     del args
-    from app import main as composition
+    from app.main import list_voices
+    from model.store.packages import default_store
 
-    sys.stdout.write(composition.describe_voices())
+    for info in list_voices(default_store()):
+        missing = "" if info.is_available else "  (parley models get hd-voices)"
+        sys.stdout.write(f"{info.id:16} {info.name:16} {info.description}{missing}\n")
     return EXIT_OK

@@ -25,15 +25,15 @@ from app.batch.meter import Meter
 from app.batch.result_log import ResultLog
 from app.batch.sound_file import check_ending
 from app.batch.work import Workbench
-from app.listings import default_model_store
+from app.cli.models import default_model_store
 from app.messages.errors import BadInputError, ParleyError, one_line
 from audio_io.interfaces import VoiceActivityDetector
 from model import catalog
 from model.errors import FailureKind, ModelError, described, failure_kind
 from model.interfaces import SpeechModel
-from model.memory import free_memory
-from model.store.models import PREFIX, ModelStore, local_readiness
+from model.store.models import PREFIX, ModelStore
 from model.store.packages import WeightStore
+from model.store.readiness import free_memory, local_readiness
 
 logger = logging.getLogger(__name__)
 
@@ -256,13 +256,9 @@ def chosen(model_store: ModelStore, asked: str) -> Choice:
             state = local_readiness(folder, catalog.entry(name), free_memory())
             options = {catalog.DIRECTORY: str(folder), catalog.NAME: name}
         else:
-            state = model_store.readiness(name, free_memory())
+            state = model_store.readiness(name)
             options = model_store.options_for(name)
-            if (
-                not asked
-                and not state.is_ready
-                and model_store.readiness(_QUICK, free_memory()).is_ready
-            ):
+            if not asked and not state.is_ready and model_store.readiness(_QUICK).is_ready:
                 return Choice(_QUICK, {})
     except ModelError as error:
         raise BadInputError(None, "--model", str(error)) from None

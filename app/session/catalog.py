@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from app.settings.settings import Settings
+from audio_io.devices import DeviceInfo, list_devices, load_library
+from audio_io.errors import AudioUnavailable
+from model.types import ProgressReport, SpeechModelInfo, VoicePreset, WeightInfo
 
+__all__ = [
+    "DeviceChoice", "ModelFiles", "SessionCatalog", "SpeechModelInfo", "VoiceInfo", "WeightInfo",
+    "device_choices", "devices",
+]  # fmt: skip
 
-class Report(Protocol):
-    def __call__(self, name: str, n_done: int, note: str, n_bytes: int = 0) -> None:
-        """``n_bytes``: size of ``name`` where it turned out to be another than ``missing`` said."""
-        ...
+logger = logging.getLogger(__name__)
 
 
 class ModelFiles(Protocol):
-    """Where model files stand. Raises WeightsError or OSError with one line."""
+    """Where model files are kept. Every method raises WeightsError or OSError with one line."""
 
-    def missing(self, names: tuple[str, ...]) -> Mapping[str, int]:
-        """Those that are not there, with their sizes in bytes."""
+    def missing(self, names: Iterable[str]) -> Mapping[str, int]:
+        """Return those of ``names`` that are not there, with their sizes in bytes."""
         ...
 
-    def fetch(self, names: tuple[str, ...], report: Report) -> None:
-        """Returns when all are there; what ``report`` raises ends it."""
+    def fetch(self, names: Iterable[str], report: ProgressReport) -> None:
+        """Return when all are there; what ``report`` raises ends it."""
         ...
 
-    def remove(self, name: str) -> None: ...
+    def remove(self, name: str) -> object:
+        """Delete a file."""
+        ...
 
-    def add(self, folder: str) -> None:
-        """A folder that is here already becomes a model."""
+    def add(self, folder: Path) -> object:
+        """Make a folder that is here already a model."""
         ...
 
 
@@ -49,43 +57,39 @@ class VoiceInfo:
     is_available: bool = True
     needs: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, preset: VoicePreset, *, is_available: bool) -> VoiceInfo:
+        """Return what the menu shows of a preset."""
+        factor = preset.realtime_factor
+        speed = "" if factor is None else f", CPU {factor:.0%}"  # of one core, while it speaks
+        about = f"{preset.accent}, {preset.gender}{speed}"
+        return cls(preset.id, preset.name, about, preset.language, is_available, preset.needs)
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceChoice:
+    """A microphone or loudspeaker as a menu shows it."""
+
     name: str
     is_default: bool
 
 
-@dataclass(frozen=True, slots=True)
-class WeightInfo:
-    """A model file as the model page shows it; ``groups`` are the sets it belongs to."""
-
-    name: str
-    title: str
-    megabytes: float
-    licence: str
-    is_present: bool
-    groups: tuple[str, ...] = ()
+def devices() -> tuple[DeviceInfo, ...]:
+    """Return what is plugged in; nothing without a sound library."""
+    try:
+        return list_devices(load_library())
+    except AudioUnavailable as error:
+        logger.info("no devices to list: %s", error)
+        return ()
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechModelInfo:
-    """A model as the chooser shows it.
-
-    Attributes:
-        name: what stands in the settings.
-        megabytes: of its files; 0 where that is unknown.
-        reason: why it can, or cannot, be used here; one sentence.
-        is_local: a folder of one's own.
-    """
-
-    name: str
-    title: str
-    megabytes: float
-    licence: str
-    is_ready: bool
-    reason: str
-    is_local: bool = False
+def device_choices(*, is_input: bool) -> tuple[DeviceChoice, ...]:
+    """Return the microphones, or the loudspeakers, that are plugged in."""
+    return tuple(
+        DeviceChoice(d.name, d.is_default_input if is_input else d.is_default_output)
+        for d in devices()
+        if (d.n_inputs if is_input else d.n_outputs)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from threading import Lock
 
 from app.engine.bounded_queue import BoundedQueue, Overflow
@@ -25,6 +26,7 @@ from app.session.commands import (
 )
 from app.session.snapshot import DownloadInfo
 from model.errors import WeightsError
+from model.types import FetchProgress
 
 logger = logging.getLogger(__name__)
 
@@ -104,12 +106,11 @@ class Downloads:
             self._check_wanted(names)
             meter = _Meter(names, self._model_store.missing(names), self._clock.now_s())
 
-            def report(name: str, n_done: int, note: str, n_bytes: int = 0) -> None:
+            def report(progress: FetchProgress) -> None:
                 self._check_wanted(names)
-                if name != meter.info.name:
+                if progress.name != meter.info.name:
                     self.n_changes += 1
-                meter.correct(name, n_bytes)
-                self._show(meter.step(name, n_done, note, self._clock.now_s()))
+                self._show(meter.step(progress, self._clock.now_s()))
 
             self._model_store.fetch(names, report)
         except _Unwanted:
@@ -135,7 +136,7 @@ class Downloads:
 
     def _add(self, folder: str) -> None:
         try:
-            self._model_store.add(folder)
+            self._model_store.add(Path(folder))
         except (WeightsError, OSError) as error:
             reason = one_line(str(error))
             self._complain("folder_not_added", "The folder was not added", reason)
@@ -184,15 +185,12 @@ class _Meter:
         self._done = dict.fromkeys(missing, 0)
         self._seen: deque[tuple[float, int]] = deque([(now_s, 0)])
 
-    def correct(self, name: str, n_bytes: int) -> None:
-        """The true size of ``name``, where it is known now."""
-        if n_bytes and name in self._sizes:
-            self._sizes[name] = n_bytes
-            self.info = replace(self.info, n_bytes=sum(self._sizes.values()))
-
-    def step(self, name: str, n_done: int, note: str, now_s: float) -> DownloadInfo:
-        if name in self._done:
-            self._done[name] = n_done
+    def step(self, progress: FetchProgress, now_s: float) -> DownloadInfo:
+        """Return the order's progress; the true size of a file replaces the expected one."""
+        if progress.name in self._done:
+            self._done[progress.name] = progress.n_done
+            self._sizes[progress.name] = progress.n_bytes or self._sizes[progress.name]
+        n_bytes = sum(self._sizes.values())
         total = sum(self._done.values())
         self._seen.append((now_s, total))
         while len(self._seen) > 2 and now_s - self._seen[1][0] >= _SPEED_OVER_S:
@@ -202,10 +200,11 @@ class _Meter:
         speed = max(0.0, (total - before) / span_s) if span_s >= _LEAST_SPAN_S else 0.0
         self.info = replace(
             self.info,
-            name=name,
+            name=progress.name,
             n_done=total,
+            n_bytes=n_bytes,
             bytes_per_s=speed,
-            left_s=(self.info.n_bytes - total) / speed if speed else None,
-            note=note,
+            left_s=(n_bytes - total) / speed if speed else None,
+            note=progress.note,
         )
         return self.info

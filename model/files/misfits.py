@@ -156,8 +156,9 @@ def _expected(kind: Form, mapping: str) -> str:
     return str(getattr(cast(object, origin), "__name__", "something else"))
 
 
-def _choice(values: Iterable[object]) -> str:
-    return f"one of {', '.join(str(value) for value in values)}"
+def _choice(values: Sequence[object]) -> str:
+    listed = ", ".join(str(value) for value in values)
+    return listed if len(values) == 1 else f"one of {listed}"
 
 
 def _length(metas: Iterable[msgspec.Meta]) -> str:

@@ -9,6 +9,7 @@ writes a file on its own::
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 from collections.abc import Generator
@@ -39,7 +40,7 @@ def replacing(path: Path, *, mode: int = SHARED) -> Generator[Path]:
     """
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.new")
+    partial = target.with_name(f"{_stem(target.name)}{secrets.token_hex(4)}.new")
     os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     try:
         yield partial
@@ -53,6 +54,16 @@ def replacing(path: Path, *, mode: int = SHARED) -> Generator[Path]:
             partial.unlink()
         raise
     _sync_folder(target.parent)
+
+
+def _stem(name: str) -> str:
+    return f".{name[:40]}."
+
+
+def remove_unfinished(folder: Path, name: str = "") -> None:
+    """Delete what killed processes left of ``name``, or of any file, in ``folder``."""
+    for leftover in folder.glob(f"{glob.escape(_stem(name)) if name else '.*.'}*.new"):
+        leftover.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

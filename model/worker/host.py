@@ -1,23 +1,28 @@
 """Runs a speech model step by step: requests in, events out, nothing in between blocks for long.
 
-Synchronous and single-threaded: a process, a thread or a virtual clock may pump it. Knows no queue,
-pipe or clock of its own beyond measuring.
+Synchronous and single-threaded: a process, a thread or a virtual clock may pump it.
 """
 
 from __future__ import annotations
 
+import importlib
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
+import psutil
+
+from audio_io.frames import AudioFrame
 from model.errors import ModelError, described, failure_kind
 from model.events import (
     FailureKind,
     GenerationEnded,
     GenerationFailed,
     GenerationStarted,
-    LoadProgress,
     ModelEvent,
     ModelReady,
     ReplyEvent,
@@ -26,7 +31,6 @@ from model.events import (
     WorkerStats,
 )
 from model.interfaces import SpeechModel
-from model.memory import peak_mb, resident_mb
 from model.requests import (
     BeginTurn,
     Cancel,
@@ -39,9 +43,11 @@ from model.requests import (
     Shutdown,
     UseVoice,
 )
-from model.types import CancelReason, CancelToken, ReplyRequest, TurnKey
+from model.types import CancelReason, CancelToken, TurnKey
 
 log = logging.getLogger(__name__)
+
+_MIB = 1 << 20
 
 EventSink = Callable[[ModelEvent], None]
 
@@ -58,7 +64,7 @@ class _Generation:
 
 
 class ModelHost:
-    """One reply is active, at most one waits behind it; a newer one replaces the waiting one."""
+    """Runs one reply at a time; at most one waits behind it, and a newer one replaces that."""
 
     def __init__(self, model: SpeechModel) -> None:
         self._model = model
@@ -71,23 +77,15 @@ class ModelHost:
         self.is_finished = False
 
     @property
-    def model(self) -> SpeechModel:
-        return self._model
-
-    @property
     def has_work(self) -> bool:
-        """Whether ``step`` would do something."""
+        """Return whether ``step`` would do something."""
         return self._active is not None or self._waiting is not None
 
     def load(self, emit: EventSink) -> bool:
-        """Loads the model and reports; returns whether it is ready. A failure is reported too."""
+        """Load the model and return whether it is ready; a failure is reported like progress."""
         started = time.perf_counter()
-
-        def report(progress: LoadProgress) -> None:
-            emit(progress)
-
         try:
-            self._model.load(report)
+            self._model.load(emit)
             voices = self._model.voices()
         except ModelError as error:
             emit(WorkerFailed(self._model.name, str(error), failure_kind(error)))
@@ -104,7 +102,7 @@ class ModelHost:
         return True
 
     def handle(self, request: ModelRequest) -> list[ModelEvent]:
-        """Does what is asked, or starts it. Errors of the model become events."""
+        """Do what is asked, or start it. Errors of the model become events."""
         started = time.perf_counter()
         try:
             return list(self._handle(request))
@@ -117,7 +115,7 @@ class ModelHost:
             self._busy_s += time.perf_counter() - started
 
     def step(self) -> list[ModelEvent]:
-        """Advances the active reply by one step."""
+        """Advance the active reply by one step."""
         events: list[ModelEvent] = []
         if self._active is None and self._waiting is not None:
             self._active, self._waiting = self._waiting, None
@@ -127,8 +125,9 @@ class ModelHost:
         return events
 
     def close(self) -> list[ModelEvent]:
-        """Ends every generation and frees the model."""
-        events = self._cancel_all(CancelReason.SHUTDOWN)
+        """End every generation and free the model."""
+        alive = [g.id for g in (self._active, self._waiting) if g is not None]
+        events = [event for g in alive for event in self._cancel(g, CancelReason.SHUTDOWN)]
         self._model.close()
         self.is_finished = True
         return events
@@ -136,11 +135,7 @@ class ModelHost:
     def _handle(self, request: ModelRequest) -> Iterable[ModelEvent]:
         match request:
             case Hear(frame):
-                if self._turn is None or frame.end <= self._heard_to:
-                    self.n_stale_frames += 1
-                    return ()
-                self._heard_to = frame.end
-                return self._model.hear(frame)
+                return self._hear(frame)
             case BeginTurn(key, context):
                 if self._turn is None or key.turn != self._turn.turn:
                     self._heard_to = 0
@@ -152,8 +147,14 @@ class ModelHost:
                 if self._is_current(key):
                     self._turn = None
                     self._model.forget_turn(key)
-            case Reply() | Say():
-                return self._enqueue(self._generation_of(request))
+            case Reply(asked):
+                start = partial(self._model.reply, asked)
+                return self._enqueue(_Generation(asked.generation, asked.key, start))
+            case Say(generation, text, voice):
+                say = self._model.say
+                return self._enqueue(
+                    _Generation(generation, None, lambda _: say(text, voice, generation))
+                )
             case UseVoice(voice):
                 self._model.use_voice(voice)
             case Cancel(generation, reason):
@@ -162,12 +163,12 @@ class ModelHost:
                 return self.close()
         return ()
 
-    def _generation_of(self, request: Reply | Say) -> _Generation:
-        if isinstance(request, Reply):
-            return _reply_of(self._model, request.request)
-        generation, text, voice = request.generation, request.text, request.voice
-        say = self._model.say
-        return _Generation(generation, None, lambda _: say(text, voice, generation))
+    def _hear(self, frame: AudioFrame) -> Iterable[ModelEvent]:
+        if self._turn is None or frame.end <= self._heard_to:
+            self.n_stale_frames += 1
+            return ()
+        self._heard_to = frame.end
+        return self._model.hear(frame)
 
     def _is_current(self, key: TurnKey) -> bool:
         return self._turn is not None and self._turn.turn == key.turn
@@ -176,13 +177,14 @@ class ModelHost:
         events: list[ModelEvent] = []
         if self._waiting is not None:
             events += self._cancel(self._waiting.id, CancelReason.STALE)
-        if self._active is not None and _is_older(self._active.key, generation.key):
-            events += self._cancel(self._active.id, CancelReason.STALE)
+        active = self._active
+        if active and active.key and generation.key and active.key < generation.key:
+            events += self._cancel(active.id, CancelReason.STALE)
         self._waiting = generation
         return events
 
     def _cancel(self, generation: int, reason: CancelReason) -> list[ModelEvent]:
-        """Ends a generation here and now; unknown ones are over already."""
+        """End a generation here and now; unknown ones are over already."""
         if self._waiting is not None and self._waiting.id == generation:
             self._waiting = None
             return [GenerationEnded(generation, 0, True, 0.0)]
@@ -193,10 +195,6 @@ class ModelHost:
         self._active = None
         _close(active)
         return [GenerationEnded(generation, active.n_samples, True, active.compute_s)]
-
-    def _cancel_all(self, reason: CancelReason) -> list[ModelEvent]:
-        alive = [g.id for g in (self._active, self._waiting) if g is not None]
-        return [event for g in alive for event in self._cancel(g, reason)]
 
     def _advance(self, active: _Generation) -> list[ModelEvent]:
         started = time.perf_counter()
@@ -227,11 +225,12 @@ class ModelHost:
         return [event] if event.text else []
 
     def _stats(self) -> WorkerStats:
-        return WorkerStats(resident_mb(), peak_mb(), self._busy_s)
+        resident_mb = psutil.Process().memory_info().rss / _MIB
+        return WorkerStats(resident_mb, _peak_mb(), self._busy_s)
 
 
 def serve(host: ModelHost, take: Callable[[bool], ModelRequest | None], emit: EventSink) -> None:
-    """Handles requests between the steps of a reply until ``Shutdown`` or the end of requests.
+    """Handle requests between the steps of a reply until ``Shutdown`` or the end of requests.
 
     Args:
         take: returns the next request; told to block, None means that no more will come.
@@ -248,12 +247,14 @@ def serve(host: ModelHost, take: Callable[[bool], ModelRequest | None], emit: Ev
             emit(event)
 
 
-def _reply_of(model: SpeechModel, request: ReplyRequest) -> _Generation:
-    return _Generation(request.generation, request.key, lambda cancel: model.reply(request, cancel))
-
-
-def _is_older(active: TurnKey | None, new: TurnKey | None) -> bool:
-    return active is not None and new is not None and active < new
+def _peak_mb() -> float:
+    """Return the most that this process ever held, in MiB."""
+    memory: Any = psutil.Process().memory_info()
+    if hasattr(memory, "peak_wset"):  # Windows
+        return memory.peak_wset / _MIB
+    resource: Any = importlib.import_module("resource")  # not on Windows
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / _MIB if sys.platform == "darwin" else peak / 1024  # bytes there, KiB here
 
 
 def _close(generation: _Generation) -> None:

@@ -1,7 +1,4 @@
-"""The far side of ``ProcessWorker``: one process, one model, one pipe.
-
-Ends when the pipe does. Knows nothing of who asks.
-"""
+"""The far side of ``ProcessWorker``: one process, one model, one pipe. Ends when the pipe does."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from pathlib import Path
 
 from model.catalog import Options, build
 from model.errors import ModelError, failure_kind
-from model.events import ModelEvent, WorkerFailed
+from model.events import WorkerFailed
 from model.requests import ModelRequest
 from model.worker.host import ModelHost, serve
 
@@ -21,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def serve_process(pipe: Connection, name: str, weights_dir: str, options: Options) -> None:
-    """Body of the process. Ctrl-C is the parent's affair."""
+    """Run the model named ``name`` until the pipe ends. Ctrl-C is the parent's affair."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # engines bring their own number of threads
 
@@ -30,16 +27,13 @@ def serve_process(pipe: Connection, name: str, weights_dir: str, options: Option
             return None
         return pipe.recv()
 
-    def emit(event: ModelEvent) -> None:
-        pipe.send(event)
-
     host: ModelHost | None = None
     try:
         host = ModelHost(build(name, Path(weights_dir), options))
-        if host.load(emit):
-            serve(host, take, emit)
+        if host.load(pipe.send):
+            serve(host, take, pipe.send)
     except ModelError as error:
-        emit(WorkerFailed(name, str(error), failure_kind(error)))
+        pipe.send(WorkerFailed(name, str(error), failure_kind(error)))
     except (EOFError, OSError) as error:
         log.info("the other end is gone (%s); ending", type(error).__name__)
     finally:

@@ -2,7 +2,6 @@
 
 Policy: audio frames are dropped, oldest first, when more than five seconds of them wait; a
 cancellation overtakes everything but the start of its own generation; nothing else is ever dropped.
-Knows nothing of pipes or processes.
 """
 
 from __future__ import annotations
@@ -16,7 +15,11 @@ MAX_WAITING_S = 5.0
 
 
 class RequestQueue:
-    """A queue of requests. ``put`` never blocks."""
+    """A bounded queue of requests. ``put`` never blocks.
+
+    Attributes:
+        n_dropped: audio frames that were dropped.
+    """
 
     def __init__(self, max_waiting_s: float = MAX_WAITING_S) -> None:
         self._max_waiting_s = max_waiting_s
@@ -27,6 +30,7 @@ class RequestQueue:
         self.n_dropped = 0
 
     def put(self, request: ModelRequest) -> None:
+        """Add a request; any thread may call it. Ignored once closed."""
         with self._changed:
             if self._is_closed:
                 return
@@ -41,7 +45,7 @@ class RequestQueue:
             self._changed.notify()
 
     def take(self, block: bool) -> ModelRequest | None:
-        """Returns the next request; None when there is none, or when blocked and closed."""
+        """Return the next request; None when there is none, or when blocked and closed."""
         with self._changed:
             while block and not self._requests and not self._is_closed:
                 self._changed.wait()
@@ -53,13 +57,14 @@ class RequestQueue:
             return request
 
     def close(self) -> None:
-        """Wakes the reader; what waits can still be taken, nothing more is accepted."""
+        """Wake the reader; what waits can still be taken, nothing more is accepted."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
 
     @property
     def is_closed(self) -> bool:
+        """Return whether ``close`` was called."""
         return self._is_closed
 
     def __len__(self) -> int:

@@ -1,6 +1,6 @@
-"""Where a speech model runs: its own process, a thread, or the caller's own virtual time.
+"""Where a speech model runs: in a process of its own, or in the caller's own virtual time.
 
-All are reached by messages only and answer through one callback. Knows no particular model.
+Both are reached by messages only.
 """
 
 from __future__ import annotations
@@ -17,56 +17,28 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from model.catalog import Options
-from model.errors import FailureKind, failure_kind
+from model.errors import FailureKind
 from model.events import ModelEvent, ModelReady, SpeechChunk, WorkerFailed
 from model.interfaces import SpeechModel
 from model.requests import ModelRequest, Shutdown
-from model.worker.host import EventSink, ModelHost, serve
+from model.worker.host import EventSink, ModelHost
 from model.worker.process import serve_process
 from model.worker.request_queue import RequestQueue
 
 log = logging.getLogger(__name__)
 
-ThreadFactory = Callable[[str, Callable[[], None]], threading.Thread]
-
 _STOP_S = 5.0  # a model that is not out by then is ended
 _STOP_LOADING_S = 0.2  # one that is still loading hears nothing and has nothing to lose
 
 
-def plain_thread(name: str, body: Callable[[], None]) -> threading.Thread:
-    """Makes a thread, not yet started."""
-    return threading.Thread(target=body, name=name, daemon=True)
-
-
-class ModelWorker(Protocol):
-    """Runs a model. Events come on a thread of the worker's, one after the other."""
-
-    def start(self) -> None:
-        """Begins to load; ``ModelReady`` or ``WorkerFailed`` follows."""
-        ...
-
-    def send(self, request: ModelRequest) -> None:
-        """Never blocks; see ``outbox`` for what is dropped. Ignored once stopped."""
-        ...
-
-    def stop(self) -> None:
-        """Ends the model and joins all threads. No event comes after it."""
-        ...
-
-    def restart(self) -> None:
-        """Begins anew after a failure; what was waiting is forgotten."""
-        ...
-
-    def threads(self) -> tuple[threading.Thread, ...]:
-        """Threads that live in this process; empty before ``start`` and after ``stop``."""
-        ...
-
-
 class ProcessWorker:
-    """The model in a process of its own, spawned; two threads here move the messages."""
+    """Runs the model in a spawned process; two threads here move the messages.
+
+    Events come on one of these threads, one after the other.
+    """
 
     def __init__(
         self,
@@ -74,27 +46,26 @@ class ProcessWorker:
         weights_dir: Path,
         on_event: EventSink,
         options: Options | None = None,
-        thread_factory: ThreadFactory = plain_thread,
     ) -> None:
         self._name = name
         self._weights_dir = weights_dir
         self._on_event = on_event
         self._options = dict(options or {})
-        self._thread_factory = thread_factory
-        self._outbox = RequestQueue()
+        self._requests = RequestQueue()
         self._process: SpawnProcess | None = None
         self._has_loaded = False
         self._threads: tuple[threading.Thread, ...] = ()
 
     @property
     def pid(self) -> int | None:
-        """Of the process; None before ``start`` and after ``stop``."""
+        """Return the number of the process; None before ``start`` and after ``stop``."""
         return self._process.pid if self._process is not None else None
 
     def start(self) -> None:
+        """Begin to load the model; ``ModelReady`` or ``WorkerFailed`` follows."""
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
-        outbox = self._outbox = RequestQueue()
+        requests = self._requests = RequestQueue()
         self._has_loaded = False
         process = context.Process(
             target=serve_process,
@@ -106,21 +77,23 @@ class ProcessWorker:
         there.close()
         self._process = process
         self._threads = (
-            self._thread_factory("model-send", lambda: _send_all(outbox, here)),
-            self._thread_factory("model-read", lambda: self._read_all(outbox, here, process)),
+            _thread("model-send", _send_all, requests, here),
+            _thread("model-read", self._read_all, requests, here, process),
         )
         for thread in self._threads:
             thread.start()
 
     def send(self, request: ModelRequest) -> None:
-        self._outbox.put(request)
+        """Queue a request without blocking; see ``RequestQueue``. Ignored once stopped."""
+        self._requests.put(request)
 
     def stop(self) -> None:
+        """End the model and join all threads. No event comes after it."""
         process = self._process
         if process is None:
             return
-        self._outbox.put(Shutdown())
-        self._outbox.close()
+        self._requests.put(Shutdown())
+        self._requests.close()
         has_loaded = self._has_loaded  # it may still be loading now and ready a moment later
         process.join(_STOP_S if has_loaded else _STOP_LOADING_S)
         if process.is_alive():
@@ -135,85 +108,29 @@ class ProcessWorker:
         self._threads = ()
 
     def restart(self) -> None:
+        """Begin anew after a failure; what was waiting is forgotten."""
         self.stop()
         self.start()
 
-    def threads(self) -> tuple[threading.Thread, ...]:
-        return self._threads
-
-    def _read_all(self, outbox: RequestQueue, pipe: Connection, process: SpawnProcess) -> None:
-        """Delivers events until the process closes its end."""
+    def _read_all(self, requests: RequestQueue, pipe: Connection, process: SpawnProcess) -> None:
+        """Deliver events until the process closes its end."""
         try:
             while True:
                 event = _received(pipe.recv())
                 self._has_loaded = self._has_loaded or isinstance(event, ModelReady)
-                if not outbox.is_closed:
+                if not requests.is_closed:
                     self._on_event(event)
         except (EOFError, OSError) as error:
             log.debug("the model's pipe ended: %s", type(error).__name__)
-        if not outbox.is_closed:
-            outbox.close()
+        if not requests.is_closed:
+            requests.close()
             process.join(_STOP_S)
             self._on_event(_ended(self._name, process.exitcode))
         pipe.close()
 
 
-class ThreadWorker:
-    """The model in a thread of this process: for a GPU model that is loaded before audio starts."""
-
-    def __init__(
-        self,
-        build: Callable[[], SpeechModel],
-        on_event: EventSink,
-        thread_factory: ThreadFactory = plain_thread,
-    ) -> None:
-        self._build = build
-        self._on_event = on_event
-        self._thread_factory = thread_factory
-        self._outbox = RequestQueue()
-        self._threads: tuple[threading.Thread, ...] = ()
-
-    def start(self) -> None:
-        outbox = self._outbox = RequestQueue()
-        self._threads = (self._thread_factory("model", lambda: self._run(outbox)),)
-        self._threads[0].start()
-
-    def send(self, request: ModelRequest) -> None:
-        self._outbox.put(request)
-
-    def stop(self) -> None:
-        self._outbox.put(Shutdown())
-        self._outbox.close()
-        for thread in self._threads:
-            thread.join()
-        self._threads = ()
-
-    def restart(self) -> None:
-        self.stop()
-        self.start()
-
-    def threads(self) -> tuple[threading.Thread, ...]:
-        return self._threads
-
-    def _run(self, outbox: RequestQueue) -> None:
-        def emit(event: ModelEvent) -> None:
-            if not outbox.is_closed:
-                self._on_event(event)
-
-        try:
-            host = ModelHost(self._build())
-            if host.load(emit):
-                serve(host, outbox.take, emit)
-            if not host.is_finished:
-                host.close()
-        except BaseException as error:  # a thread's last words: without them it dies unheard
-            emit(WorkerFailed("model", f"{type(error).__name__}: {error}", failure_kind(error)))
-            if not isinstance(error, (Exception, SystemExit)):
-                raise
-
-
 class InlineWorker:
-    """The model in the caller's thread and the caller's time.
+    """Runs the model in the caller's thread and the caller's time.
 
     Every call is charged: the model's declared ``step_cost_s`` where it has one, else the time it
     took. Two calls never overlap, so an event comes when the worker has worked off what was before.
@@ -229,22 +146,20 @@ class InlineWorker:
         self._is_idle = True
 
     @property
-    def busy_until_s(self) -> float:
-        return self._busy_until_s
-
-    @property
     def has_work(self) -> bool:
+        """Return whether ``pump`` would do something."""
         return bool(self._requests or self._loaded) or self._host.has_work
 
     def start(self) -> None:
-        """Loads at once; the events come with the next pump, uncharged."""
+        """Load at once; the events come with the next pump, uncharged."""
         self._host.load(self._loaded.append)
 
     def send(self, request: ModelRequest) -> None:
+        """Queue a request."""
         self._requests.append(request)
 
     def pump(self, now_s: float) -> list[tuple[float, ModelEvent]]:
-        """Works until it is ahead of ``now_s``; returns (time of delivery, event), in order."""
+        """Work until it is ahead of ``now_s``; return (time of delivery in s, event), in order."""
         out: list[tuple[float, ModelEvent]] = [(now_s, event) for event in self._loaded]
         self._loaded.clear()
         if self._is_idle:
@@ -264,32 +179,34 @@ class InlineWorker:
         return out
 
     def stop(self) -> None:
+        """End the model; what was waiting is forgotten."""
         if not self._host.is_finished:
             self._host.close()
         self._requests.clear()
 
-    def threads(self) -> tuple[threading.Thread, ...]:
-        return ()
+
+def _thread(name: str, body: Callable[..., None], *arguments: object) -> threading.Thread:
+    return threading.Thread(target=body, args=arguments, name=name, daemon=True)
 
 
 def _ended(name: str, exit_code: int | None) -> WorkerFailed:
-    """Nobody here killed it; what the system kills without asking has mostly used up its memory."""
+    """Report a death: what the system kills without asking has mostly used up its memory."""
     message = f"the model's process ended (exit code {exit_code})"
     is_killed = sys.platform != "win32" and exit_code == -signal.SIGKILL
     kind = FailureKind.OUT_OF_MEMORY if is_killed else FailureKind.CRASHED
     return WorkerFailed(name, message, kind)
 
 
-def _send_all(outbox: RequestQueue, pipe: Connection) -> None:
+def _send_all(requests: RequestQueue, pipe: Connection) -> None:
     try:
-        while (request := outbox.take(block=True)) is not None:
+        while (request := requests.take(block=True)) is not None:
             pipe.send(request)
     except OSError as error:
         log.debug("the model's pipe ended: %s", type(error).__name__)
 
 
 def _received(message: object) -> ModelEvent:
-    """Arrays that were read-only on the other side are so here too."""
+    """Return the event with its samples read-only, as they were on the other side."""
     event = cast(ModelEvent, message)
     if isinstance(event, SpeechChunk):
         samples = event.samples

@@ -27,13 +27,14 @@ from model.catalog import entry
 from model.events import ModelEvent
 from model.scripted import Script, ScriptedModel
 from model.store.hub import HubStore
-from model.store.manifest import default_hub_manifest, load_hub_manifest
+from model.store.manifest import load_repositories, load_weights
 from model.store.models import LocalModels, ModelStore
-from model.store.packages import WeightStore, default_manifest, load_manifest
-from model.worker.worker import ProcessWorker, ThreadWorker
+from model.store.packages import WeightStore
+from model.worker.worker import ProcessWorker
 from tests.fakes import live as live_session
 from tests.fakes.live import LiveSession, UnpluggableRoom
 from tests.fakes.parts import fake_parts
+from tests.fakes.thread_worker import ThreadWorker
 from tests.fakes.vita_checkpoints.tiny_model import write_tiny_model
 
 ANSWER = "I go on."
@@ -46,8 +47,8 @@ def test_a_folder_is_chosen_talks_is_interrupted_and_is_replaced_when_it_is_kill
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_session, "PATIENCE_S", PATIENCE_S)
-    weights = WeightStore(tmp_path, load_manifest(default_manifest()))
-    hub = HubStore(tmp_path, load_hub_manifest(default_hub_manifest()))
+    weights = WeightStore(tmp_path, load_weights())
+    hub = HubStore(tmp_path, load_repositories())
     model_store = ModelStore(weights, hub, LocalModels(tmp_path / "local.json"))
     choice = model_store.add(write_tiny_model(tmp_path / "mine"), "tiny")
     large: list[ProcessWorker] = []

@@ -15,7 +15,7 @@ from app.dialogue.state import Phase
 from app.engine.factories import Factories
 from app.history.store import HistoryStore
 from app.replay.recorder import Recorder
-from app.session.catalog import DeviceChoice, Report, SessionCatalog, VoiceInfo, WeightInfo
+from app.session.catalog import DeviceChoice, SessionCatalog, VoiceInfo, WeightInfo
 from app.session.commands import Command
 from app.session.session import Session
 from app.session.snapshot import EngineSnapshot
@@ -28,6 +28,7 @@ from audio_io.renderer import OutputRenderer
 from audio_io.ring_buffer import RingBuffer
 from audio_io.virtual_room import VirtualRoom
 from model.scripted import Script
+from model.types import ProgressReport
 from tests.fakes.parts import fake_parts
 
 PATIENCE_S = 20.0  # for what takes a second or two on an idle machine
@@ -85,13 +86,13 @@ class NoModelFiles:
         del names
         return {}
 
-    def fetch(self, names: tuple[str, ...], report: Report) -> None:
+    def fetch(self, names: tuple[str, ...], report: ProgressReport) -> None:
         """Everything is there."""
 
     def remove(self, name: str) -> None:
         """It was not there."""
 
-    def add(self, folder: str) -> None:
+    def add(self, folder: Path) -> None:
         """Nobody asks for it."""
 
 

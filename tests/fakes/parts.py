@@ -18,9 +18,10 @@ from model.duplex.predictor import TrainedDuplexPredictor
 from model.events import ModelEvent
 from model.interfaces import DuplexPredictor
 from model.scripted import Script, ScriptedModel
-from model.worker.worker import InlineWorker, ThreadWorker
+from model.worker.worker import InlineWorker
 from tests.fakes.audio import EnergyVad, speech_like
 from tests.fakes.duplex import CARD, RuleNetwork
+from tests.fakes.thread_worker import ThreadWorker
 
 RATE_HZ = 16_000
 

@@ -5,12 +5,12 @@ Measures nothing.
 
 from __future__ import annotations
 
+import psutil
 import torch
 from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
 from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
 
 from model.errors import ModelError
-from model.memory import free_memory
 from model.vita_audio.language_model.model_config import (
     BACKBONE_05B,
     BACKBONE_7B,
@@ -83,7 +83,11 @@ def require_memory(size: str, device: torch.device, dtype: torch.dtype) -> None:
         model = VitaAudioForCausalLM(make_config(SIZES[size], k=N_MODULES))
     n_weights = sum(parameter.numel() for parameter in model.parameters())
     needed = _SPARE * n_weights * torch.empty(0, dtype=dtype).element_size()
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory().ram
+    free = (
+        torch.cuda.mem_get_info(device)[0]
+        if device.type == "cuda"
+        else psutil.virtual_memory().available
+    )
     if free < needed:
         raise ModelError(
             f"size {size} needs {needed / BYTES_PER_GB:.1f} GB on {device} and "

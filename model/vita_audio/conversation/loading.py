@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import torch
 from torch import nn
 
 from model.errors import ModelError
 from model.events import LoadProgress
-from model.memory import free_memory
 from model.vita_audio.checkpoint.directory import ModelDirectory, resolve
 from model.vita_audio.checkpoint.generation_defaults import (
     GenerationDefaults,
@@ -125,7 +125,9 @@ def load_model(
     device = _device(options.device)
     torch.set_num_threads(options.threads or max(1, (os.cpu_count() or 1) - 1))
     size = ModelSize.from_config(found.config)
-    n_free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory().ram
+    n_free = psutil.virtual_memory().available
+    if device.type == "cuda":
+        n_free = torch.cuda.mem_get_info(device)[0]
     choice = choose_precision(n_free, size, device.type, options.precision)
     logger.info("%s: %s", found.variant, choice.reason)
     report(LoadProgress("language model", 0.0, choice.reason))

@@ -10,13 +10,13 @@ from app import main as composition
 from app.settings.settings import Settings
 from model import catalog
 from model.duplex.predictor import TrainedDuplexPredictor
-from model.store.manifest import load_manifest
-from model.store.packages import WeightStore, default_manifest
+from model.store.manifest import load_weights
+from model.store.packages import WeightStore
 
 
 def store_with(folder: Path, *models: str) -> WeightStore:
     """Files of the right size, and nothing in them."""
-    store = WeightStore(folder, load_manifest(default_manifest()))
+    store = WeightStore(folder, load_weights())
     for name in {weight for model in models for weight in catalog.entry(model).weights}:
         path = store.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import pytest
 from environment import SetupError
 
 from model import catalog
-from model.store.packages import default_manifest, load_manifest
+from model.store.manifest import load_weights
 
 
 def arguments(*words: str, screen: bool = True) -> list[str]:
@@ -31,7 +31,7 @@ def test_the_smallest_set_of_weights_is_demonstrated_with_the_model_it_holds() -
     words = arguments("--quick", screen=False)
     assert words[:3] == ["demo", "--out", "out/"]
     model = catalog.entry(words[words.index("--model") + 1])
-    quick = {weight.name for weight in load_manifest(default_manifest()).in_group("quick")}
+    quick = {weight.name for weight in load_weights().in_group("quick")}
     assert set(model.weights) <= quick
 
 

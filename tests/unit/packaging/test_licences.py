@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from model.store.packages import default_manifest, load_manifest
+from model.store.manifest import load_weights
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -23,7 +23,7 @@ def test_every_locked_package_has_its_version_on_the_page() -> None:
 
 def test_every_weight_is_on_the_page() -> None:
     page = (REPOSITORY / "resources" / "LICENSES.md").read_text(encoding="utf-8")
-    for weight in load_manifest(default_manifest()).weights.values():
+    for weight in load_weights():
         folder = weight.path.partition("/")[0]
         assert folder in page, f"{weight.path} is not on the page"
 

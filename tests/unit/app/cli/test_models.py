@@ -12,9 +12,10 @@ from app.cli import models as cli_models
 from model.catalog import catalog
 from model.store.hub import HubStore
 from model.store.hub_client import HuggingFaceHub
-from model.store.manifest import default_hub_manifest, load_hub_manifest, parse_manifest
+from model.store.manifest import load_repositories, parse_weights
 from model.store.models import LocalModels, ModelStore
-from model.store.packages import FetchProgress, WeightStore
+from model.store.packages import WeightStore
+from model.types import FetchProgress
 from tests.fakes.hub_server import HubRepo, HubServer
 from tests.fakes.vita_layout import write_layout
 
@@ -34,8 +35,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WeightStore:
     }
     entries = [{**entry, "name": "first"}, {**entry, "name": "second", "path": "b.bin"}]
     document = {"format": 1, "groups": {"core": "the core"}, "weight": entries}
-    made = WeightStore(tmp_path, parse_manifest(document, "t"), is_offline=True)
-    hub = HubStore(tmp_path, load_hub_manifest(default_hub_manifest()), is_offline=True)
+    made = WeightStore(tmp_path, parse_weights(document, "t"), is_offline=True)
+    hub = HubStore(tmp_path, load_repositories(), is_offline=True)
     model_store = ModelStore(made, hub, LocalModels(tmp_path / "config" / "local.json"))
     monkeypatch.setattr(cli_models, "default_model_store", lambda _mirror: model_store)
     large = tuple(entry for entry in catalog() if not entry.weights)

@@ -17,7 +17,7 @@ from app.cli.parser import main
 from model import catalog
 from model.interfaces import SpeechModel
 from model.scripted import ScriptedModel
-from model.store.manifest import parse_manifest
+from model.store.manifest import parse_weights
 from model.store.models import ModelStore
 from model.store.packages import WeightStore
 from tests.fakes.audio import tone
@@ -177,7 +177,7 @@ def empty_shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelStore:
         for name in sorted(names)
     ]  # fmt: skip
     document = {"format": 1, "groups": {"core": "the core"}, "weight": weights}
-    store = WeightStore(tmp_path / "weights", parse_manifest(document, "t"), is_offline=True)
+    store = WeightStore(tmp_path / "weights", parse_weights(document, "t"), is_offline=True)
     store.folder.mkdir()
     model_store = cli_tasks.default_model_store()
     made = ModelStore(store, model_store.hub, model_store.local)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
 from app.engine.clock import VirtualClock
 from app.messages.notices import Notice
-from app.session.catalog import Report
 from app.session.commands import AddModelFolder, FetchWeights, RemoveWeights, StopFetching
 from app.session.downloads import Downloads
 from model.errors import WeightsError
+from model.types import FetchProgress, ProgressReport
 
 MB = 1_000_000
 PATIENCE_S = 5.0
@@ -34,21 +35,21 @@ class FakeModelFiles:
     def missing(self, names: tuple[str, ...]) -> Mapping[str, int]:
         return {name: self.sizes[name] for name in names if name not in self.here}
 
-    def fetch(self, names: tuple[str, ...], report: Report) -> None:
+    def fetch(self, names: tuple[str, ...], report: ProgressReport) -> None:
         for name, size in self.missing(names).items():
             for n_done in range(0, size + 1, MB):
                 self._on_step()
-                report(name, n_done, "")
+                report(FetchProgress(name, n_done, size))
                 self.has_begun.set()
                 assert self.gate.wait(PATIENCE_S)
                 if self.problem is not None:
                     raise self.problem
             self.here.add(name)
 
-    def add(self, folder: str) -> None:
+    def add(self, folder: Path) -> None:
         if self.problem is not None:
             raise self.problem
-        self.here.add(folder)
+        self.here.add(str(folder))
 
     def remove(self, name: str) -> None:
         if self.problem is not None:
@@ -200,8 +201,8 @@ def test_a_failure_is_one_line_in_a_notice_and_in_the_list(shop: Shop, problem: 
 def test_a_size_that_turns_out_to_be_another_is_corrected(shop: Shop) -> None:
     seen = []
 
-    def fetch(names: tuple[str, ...], report: Report) -> None:
-        report("a", MB, "", 5 * MB)
+    def fetch(names: tuple[str, ...], report: ProgressReport) -> None:
+        report(FetchProgress("a", MB, 5 * MB))
         seen.extend(shop.desk.downloads)
 
     shop.model_store.fetch = fetch

@@ -43,9 +43,9 @@ from model.errors import OutOfMemory
 from model.events import ModelEvent, ReplyEvent
 from model.scripted import Script, ScriptedModel
 from model.types import CancelToken, ReplyRequest
-from model.worker.worker import ThreadWorker
 from tests.fakes.live import LiveSession, UnpluggableRoom, notice_keys
 from tests.fakes.parts import fake_parts, utterance
+from tests.fakes.thread_worker import ThreadWorker
 
 SHORT = "Yes it is."
 LONG = (

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from model.files.whole_file import SHARED, put_aside, replacing, write_atomically
+from model.files.whole_file import (
+    SHARED,
+    put_aside,
+    remove_unfinished,
+    replacing,
+    write_atomically,
+)
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 
@@ -66,3 +72,13 @@ def test_content_is_private_unless_asked(tmp_path: Path) -> None:
     write_atomically(tmp_path / "ours", b"", mode=SHARED)
     assert (tmp_path / "mine").stat().st_mode & 0o077 == 0
     assert (tmp_path / "ours").stat().st_mode & 0o400
+
+
+def test_what_a_killed_process_left_can_be_removed(tmp_path: Path) -> None:
+    for name in (".a.0123.new", ".b.0123.new", "a", "c.new"):
+        (tmp_path / name).touch()
+    remove_unfinished(tmp_path, "a")
+    assert {path.name for path in tmp_path.iterdir()} == {".b.0123.new", "a", "c.new"}
+    remove_unfinished(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "c.new"}
+    remove_unfinished(tmp_path / "none")

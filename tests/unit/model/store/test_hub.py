@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from msgspec import structs
 
 pytest.importorskip("huggingface_hub", reason="the speech-lm extra is not installed")
 
@@ -19,11 +19,10 @@ from huggingface_hub import constants, file_download
 
 from model.errors import WeightsError
 from model.store import hub as hub_module
-from model.store import hub_client
 from model.store.hub import LOCK, HubStore
 from model.store.hub_client import HuggingFaceHub
-from model.store.manifest import HubManifest, Repository, default_hub_manifest, load_hub_manifest
-from model.store.packages import FetchProgress
+from model.store.manifest import HUB_FILE, Manifest, Repository, load_repositories
+from model.types import FetchProgress
 from tests.fakes.hub_server import HubRepo, HubServer
 
 REPOSITORY = Path(__file__).resolve().parents[4]
@@ -78,7 +77,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
 
 @pytest.fixture
 def store(server: HubServer, tmp_path: Path) -> HubStore:
-    manifest = HubManifest({"boost": BOOST}, {"all": "everything"})
+    manifest = Manifest({"boost": BOOST}, {"all": "everything"})
     return HubStore(tmp_path, manifest, HuggingFaceHub(server.address))
 
 
@@ -185,8 +184,8 @@ def test_a_listed_file_that_is_not_found_is_named(store: HubStore, server: HubSe
 def test_what_the_hub_does_not_have_is_one_line(
     store: HubStore, change: dict[str, str], said: str
 ) -> None:
-    changed = dataclasses.replace(BOOST, **change)
-    store.manifest = HubManifest({"boost": changed}, {})
+    changed = structs.replace(BOOST, **change)
+    store.manifest = Manifest({"boost": changed}, {})
     with pytest.raises(WeightsError, match=said) as caught:
         store.fetch(["boost"], Watcher())
     assert "\n" not in str(caught.value)
@@ -286,7 +285,6 @@ def test_without_the_package_one_line_says_how_to_get_it(
     store: HubStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    assert hub_client.has_library() is False
     with pytest.raises(WeightsError, match=r"run: python3 packaging/launch\.py --speech-lm"):
         store.fetch(["boost"], Watcher())
 
@@ -300,13 +298,13 @@ def test_the_store_is_imported_without_the_package() -> None:
 
 
 def test_the_list_of_models_is_whole() -> None:
-    manifest = load_hub_manifest(default_hub_manifest())
+    manifest = load_repositories()
     for group in manifest.groups:
         repositories = manifest.in_group(group)
         assert "glm-4-voice-decoder" in {found.name for found in repositories}
-    repos = {found.repo for found in manifest.repositories.values()}
+    repos = {found.repo for found in manifest}
     assert "VITA-MLLM/VITA-Audio-Plus-Vanilla" in repos
-    folders = [found.folder for found in manifest.repositories.values()]
+    folders = [found.folder for found in manifest]
     assert len(set(folders)) == len(folders)
 
 
@@ -314,14 +312,18 @@ def test_the_list_of_models_is_whole() -> None:
     ("old", "new", "said"),
     [
         ("format = 1", "format = 2", "format: must be 1"),
-        ('folder = "vita-audio/VITA-Audio-Boost"', 'folder = "../up"', "must stay below"),
+        (
+            'folder = "vita-audio/VITA-Audio-Boost"',
+            'folder = "../up"',
+            "stays below the weights",
+        ),
         ('repo = "VITA-MLLM/VITA-Audio-Boost"', 'repo = "Boost"', "must be owner/name"),
         ('groups = ["vita-audio-boost"]', 'groups = ["none"]', r"not in \[groups\]"),
     ],
 )
 def test_a_mistake_in_the_list_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
-    text = default_hub_manifest().read_text(encoding="utf-8").replace(old, new, 1)
+    text = HUB_FILE.read_text(encoding="utf-8").replace(old, new, 1)
     path = tmp_path / "list.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(WeightsError, match=said):
-        load_hub_manifest(path)
+        load_repositories(path)

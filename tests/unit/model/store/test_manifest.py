@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.errors import WeightsError
-from model.store.manifest import MANIFEST_FORMAT, parse_manifest
-from model.store.packages import default_manifest, load_manifest
+from model.store.manifest import MANIFEST_FORMAT, WEIGHTS_FILE, load_weights, parse_weights
 
 ENTRY = {
     "name": "a",
@@ -31,7 +30,7 @@ def document(**changes: object) -> dict[str, object]:
 
 
 def test_bundled_manifest_has_every_default_weight_with_a_source() -> None:
-    manifest = load_manifest(default_manifest())
+    manifest = load_weights()
     core = {weight.path for weight in manifest.in_group("core")}
     assert {
         "silero_vad_16k_op15.onnx",
@@ -41,11 +40,11 @@ def test_bundled_manifest_has_every_default_weight_with_a_source() -> None:
         "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
         "smollm2-135m-instruct-q4_1.gguf",
     } <= core
-    assert all(weight.sources for weight in manifest.weights.values())
+    assert all(weight.sources for weight in manifest)
 
 
 def test_quick_group_is_core_without_the_large_language_model() -> None:
-    manifest = load_manifest(default_manifest())
+    manifest = load_weights()
     core = {weight.name for weight in manifest.in_group("core")}
     quick = {weight.name for weight in manifest.in_group("quick")}
     assert core - quick == {"qwen2.5-coder-0.5b"}
@@ -53,7 +52,7 @@ def test_quick_group_is_core_without_the_large_language_model() -> None:
 
 
 def test_hd_voices_come_with_mandarin_speakers() -> None:
-    names = {w.name for w in load_manifest(default_manifest()).in_group("hd-voices")}
+    names = {w.name for w in load_weights().in_group("hd-voices")}
     assert sum(name.startswith("kokoro-voice-") for name in names) == 54
     assert {"kokoro-voice-zf_xiaobei", "kokoro-voice-zm_yunxi"} <= names
 
@@ -85,7 +84,7 @@ def test_hd_voices_come_with_mandarin_speakers() -> None:
 )
 def test_bad_entry_is_refused_with_file_and_key(changes: dict[str, object], key: str) -> None:
     with pytest.raises(WeightsError) as caught:
-        parse_manifest(document(**changes), "some.toml")
+        parse_weights(document(**changes), "some.toml")
     message = str(caught.value)
     assert message.startswith("some.toml: ")
     assert f"{key}: " in message
@@ -97,17 +96,17 @@ def test_missing_key_is_named(key: str) -> None:
     entry = {name: value for name, value in ENTRY.items() if name != key}
     broken = {**document(), "weight": [entry]}
     with pytest.raises(WeightsError, match=f"{key}: is missing"):
-        parse_manifest(broken, "some.toml")
+        parse_weights(broken, "some.toml")
 
 
 def test_repeated_name_is_refused() -> None:
     twice = {**document(), "weight": [ENTRY, {**ENTRY, "path": "b.bin"}]}
     with pytest.raises(WeightsError, match="unique"):
-        parse_manifest(twice, "some.toml")
+        parse_weights(twice, "some.toml")
 
 
 def test_unknown_names_list_what_is_known() -> None:
-    manifest = parse_manifest(document(), "some.toml")
+    manifest = parse_weights(document(), "some.toml")
     with pytest.raises(WeightsError, match="known: a"):
         manifest.named("b")
     with pytest.raises(WeightsError, match="known: core"):
@@ -115,8 +114,8 @@ def test_unknown_names_list_what_is_known() -> None:
 
 
 def test_unreadable_file_is_one_error(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"absent\.toml: cannot be read"):
-        load_manifest(tmp_path / "absent.toml")
+    with pytest.raises(WeightsError, match=r"absent\.toml: is missing"):
+        load_weights(tmp_path / "absent.toml")
 
 
 values = st.recursive(
@@ -130,7 +129,7 @@ values = st.recursive(
 def test_any_value_of_any_key_is_read_or_refused_in_one_line(key: str, value: object) -> None:
     refusal = None
     try:
-        parse_manifest(document(**{key: value}), "some.toml")
+        parse_weights(document(**{key: value}), "some.toml")
     except WeightsError as error:
         refusal = str(error)
     assert refusal is None or refusal.startswith("some.toml")
@@ -144,10 +143,8 @@ def test_any_bytes_are_read_or_refused(
     path = tmp_path_factory.mktemp("fuzz") / "weights.toml"
     path.write_bytes(raw)
     with pytest.raises(WeightsError):
-        load_manifest(path)
+        load_weights(path)
 
 
 def test_manifest_file_is_plain_toml() -> None:
-    assert (
-        tomllib.loads(default_manifest().read_text(encoding="utf-8"))["format"] == MANIFEST_FORMAT
-    )
+    assert tomllib.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))["format"] == MANIFEST_FORMAT

@@ -15,8 +15,9 @@ import pytest
 from model.errors import WeightsError
 from model.store import packages as weights_module
 from model.store.archives import ByteReport
-from model.store.manifest import Archive, parse_manifest
-from model.store.packages import FetchProgress, Manifest, WeightStore
+from model.store.manifest import Archive, Weights, parse_weights
+from model.store.packages import WeightStore
+from model.types import FetchProgress
 
 FIRST, SECOND = b"first half, " * 50, b"second half" * 40
 
@@ -78,8 +79,8 @@ def entry(name: str, content: bytes, *sources: dict[str, object]) -> dict[str, o
     }
 
 
-def manifest(*entries: dict[str, object]) -> Manifest:
-    return parse_manifest(
+def manifest(*entries: dict[str, object]) -> Weights:
+    return parse_weights(
         {"format": 1, "groups": {"core": "the core"}, "weight": list(entries)}, "t"
     )
 
@@ -149,7 +150,7 @@ def test_fetching_something_else_keeps_the_parts_of_a_broken_fetch(tmp_path: Pat
     with pytest.raises(WeightsError):
         store.fetch(["joined"], silent)
     (tmp_path / ".partial" / "archive-left-by-a-killed-process").mkdir()
-    (tmp_path / ".partial" / "00.part.half").touch()
+    (tmp_path / ".partial" / ".00.part.a1b2c3d4.new").touch()
     store.fetch(["other"], silent)
     index.archives["two==1"] = BOTH_CARRIERS["two==1"]
     index.asked.clear()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
@@ -19,8 +20,10 @@ from model.events import (
 from model.requests import BeginTurn, Cancel, FinishTurn, Reply
 from model.scripted import Costs, Script, ScriptedModel
 from model.types import CancelReason, ReplyContext, ReplyRequest, TurnKey
-from model.worker.worker import InlineWorker, ModelWorker, ProcessWorker, ThreadWorker
+from model.worker.worker import InlineWorker, ProcessWorker
+from tests.fakes.thread_worker import ThreadWorker
 
+Worker = ProcessWorker | ThreadWorker
 E = TypeVar("E")
 PATIENCE_S = 30.0
 
@@ -41,7 +44,7 @@ def reply(generation: int, text: str = "what is this", turn: int = 1) -> Reply:
 
 
 @pytest.fixture(params=["process", "thread"])
-def worker(request: pytest.FixtureRequest, tmp_path: Path, events: Events) -> ModelWorker:
+def worker(request: pytest.FixtureRequest, tmp_path: Path, events: Events) -> Worker:
     if request.param == "thread":
         return ThreadWorker(ScriptedModel, events.queue.put)
     return ProcessWorker("scripted", tmp_path, events.queue.put)
@@ -52,28 +55,26 @@ def events() -> Events:
     return Events()
 
 
-def test_a_worker_loads_answers_and_leaves_no_thread(worker: ModelWorker, events: Events) -> None:
+def test_a_worker_loads_answers_and_leaves_no_thread(worker: Worker, events: Events) -> None:
     worker.start()
     assert events.until(ModelReady).name == "scripted"
     worker.send(reply(1))
     chunk = events.until(SpeechChunk)
     assert not chunk.samples.flags.writeable
     assert events.until(GenerationEnded).n_samples > 0
-    threads = worker.threads()
-    assert threads
+    assert any(thread.name.startswith("model") for thread in threading.enumerate())
     worker.stop()
-    assert not any(thread.is_alive() for thread in threads)
-    assert worker.threads() == ()
+    assert not any(thread.name.startswith("model") for thread in threading.enumerate())
 
 
-def test_a_worker_can_be_stopped_twice_and_ignores_requests_after(worker: ModelWorker) -> None:
+def test_a_worker_can_be_stopped_twice_and_ignores_requests_after(worker: Worker) -> None:
     worker.start()
     worker.stop()
     worker.send(reply(1))
     worker.stop()
 
 
-def test_a_worker_starts_anew(worker: ModelWorker, events: Events) -> None:
+def test_a_worker_starts_anew(worker: Worker, events: Events) -> None:
     worker.start()
     events.until(ModelReady)
     worker.restart()
@@ -156,7 +157,6 @@ def test_a_busy_inline_worker_takes_a_cancellation_when_it_is_free() -> None:
     worker.pump(0.0)
     worker.send(reply(1))
     worker.pump(0.0)
-    assert worker.busy_until_s == pytest.approx(0.5)
     worker.send(Cancel(1, CancelReason.BARGE_IN))
     assert worker.pump(0.4) == []
     (ended,) = [e for _, e in worker.pump(0.5) if isinstance(e, GenerationEnded)]
