@@ -19,7 +19,7 @@ import psutil
 
 from app.engine.factories import Factories, InlineModelWorker, WatchedBackend, Worker
 from app.engine.rules import Phrases
-from app.evaluation.turn_taking.detector_bench import DuplexMakers
+from app.evaluation.turn_taking.detector_bench import DetectorFactories
 from app.evaluation.turn_taking.predictor_run import CachedTurnClassifier, CachedUtteranceScorer
 from app.history.opening import open_history
 from app.messages.errors import BadInputError
@@ -296,7 +296,7 @@ def _sentences(text: str) -> list[str]:
 # -- benches -----------------------------------------------------------------------------------
 
 
-def bench_makers() -> DuplexMakers:
+def detector_factories() -> DetectorFactories:
     """What the open-loop scorer measures; predictors share what is heavy in them."""
     store = default_store()
     kit = PredictorFactory(store.folder)
@@ -308,7 +308,7 @@ def bench_makers() -> DuplexMakers:
         settings = PredictorSettings(endpointing_mode=mode)
         return kit.predictor(settings, classifier=classifier, reader=reader)
 
-    return DuplexMakers(
+    return DetectorFactories(
         predictors={mode: partial(predictor, mode) for mode in ENDPOINTING_MODES},
         canceller=lambda: WebRtcEchoCanceller(CancellerSettings()),
         detector=lambda: SileroVad(store.require(_VAD_WEIGHTS)),

@@ -24,7 +24,7 @@ from app.evaluation.conversations import (
     run_scenes,
 )
 from app.evaluation.scorecard import Scorecard, publish, this_machine
-from app.evaluation.turn_taking.detector_bench import DuplexMakers, run_duplex
+from app.evaluation.turn_taking.detector_bench import DetectorFactories, run_duplex
 from app.messages.errors import BadInputError, ParleyError
 from app.scenes.run import SceneOptions, SceneResult, run_scene
 from app.scenes.scene_file import Scene
@@ -60,7 +60,7 @@ QUESTIONS = (
 
 def run_bench(
     args: argparse.Namespace,
-    makers: Callable[[], DuplexMakers],
+    factories: Callable[[], DetectorFactories],
     scene_factories: Callable[[str], tuple[Settings, Factories]],
 ) -> int:
     """Print the table and write it where it is asked for; return the exit code.
@@ -70,7 +70,7 @@ def run_bench(
     machine = this_machine()
     match args.bench:
         case "duplex":
-            card = _duplex(args, makers())
+            card = _duplex(args, factories())
         case "scenes":
             card = _scenes(args, scene_factories)
         case "vita-audio":
@@ -81,31 +81,31 @@ def run_bench(
     return 0
 
 
-def _duplex(args: argparse.Namespace, makers: DuplexMakers) -> Scorecard:
-    modes = args.mode or tuple(makers.predictors)
-    unknown = [mode for mode in modes if mode not in makers.predictors]
+def _duplex(args: argparse.Namespace, factories: DetectorFactories) -> Scorecard:
+    modes = args.mode or tuple(factories.predictors)
+    unknown = [mode for mode in modes if mode not in factories.predictors]
     try:
         if unknown:
-            what = f"{unknown[0]} is none of {', '.join(makers.predictors)}"
+            what = f"{unknown[0]} is none of {', '.join(factories.predictors)}"
             raise BadInputError(None, "--mode", what, "name one of them")
         return run_duplex(
             args.dir,
-            replace(makers, predictors={mode: makers.predictors[mode] for mode in modes}),
+            replace(factories, predictors={mode: factories.predictors[mode] for mode in modes}),
             command=args.command_line,
             only_held_out=args.split == "test",
         )
     finally:
-        makers.close()
+        factories.close()
 
 
 def _scenes(
     args: argparse.Namespace, scene_factories: Callable[[str], tuple[Settings, Factories]]
 ) -> Scorecard:
-    settings, parts = scene_factories(args.model)
+    settings, factories = scene_factories(args.model)
     options = SceneOptions(args.virtual_time, args.model, args.seed)
 
     def run(scene: Scene) -> SceneResult:
-        return run_scene(scene, parts, settings, options)
+        return run_scene(scene, factories, settings, options)
 
     clock = "virtual time" if args.virtual_time else "real time"
     return Scorecard(
@@ -120,12 +120,12 @@ def _scenes(
 def _latency(
     args: argparse.Namespace, scene_factories: Callable[[str], tuple[Settings, Factories]]
 ) -> Scorecard:
-    settings, parts = scene_factories(args.model)
+    settings, factories = scene_factories(args.model)
     wavs = _recordings(args.dir) if args.dir is not None else ()
     source = f"{len(wavs)} recordings of {args.dir}" if wavs else "synthesized questions"
 
     def run(scene: Scene) -> SceneResult:
-        return run_scene(scene, parts, settings, SceneOptions(False, args.model))
+        return run_scene(scene, factories, settings, SceneOptions(False, args.model))
 
     rows = run_latency(questions_of(wavs, QUESTIONS), run)
     return Scorecard("latency", args.command_line, rows, notes=(f"questions: {source}",))

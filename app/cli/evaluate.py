@@ -1,7 +1,4 @@
-"""``parley eval``: how well a model hears, speaks and answers, as one table.
-
-Reads the arguments, puts the parts together and prints; the work is in ``app.evaluation``.
-"""
+"""``parley eval``: how well a model hears, speaks and answers, as one table."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ import sys
 import tempfile
 from argparse import _SubParsersAction  # pyright: ignore[reportPrivateUsage]
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -20,7 +17,7 @@ from app.batch.meter import Meter
 from app.batch.work import Workbench
 from app.cli.models import default_model_store
 from app.cli.tasks import Choice, chosen, detector, expected_language, loaded, told
-from app.evaluation.speech_samples import Sample, Subject, read_samples
+from app.evaluation.evaluation_samples import Sample, Subject, read_samples
 from app.messages.errors import BadInputError, ParleyError
 from model.store.packages import WeightStore
 
@@ -53,7 +50,7 @@ run the same command again to go on where it stopped.
 
 
 def add_eval_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command; it runs ``run_eval``."""
+    """Add ``eval``, which runs ``run_eval``."""
     text = "evaluate a model: recognition, synthesis, spoken questions"
     parser = subparsers.add_parser(
         "eval",
@@ -69,12 +66,14 @@ def add_eval_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> N
         "--data", type=Path, metavar="MANIFEST|DIR", help="default: bundled samples"
     )
     parser.add_argument("--language", choices=("auto", "en", "zh"), default="auto")
-    parser.add_argument("--kind", action="append", default=[], help="only samples of this kind")
-    parser.add_argument("--limit", type=_count, default=None, metavar="N", help="the first N")
-    parser.add_argument("--voice", default="", metavar="NAME", help="see parley voices")
+    parser.add_argument("--kind", action="append", default=[], help="use only samples of this kind")
+    parser.add_argument("--limit", type=_count, default=None, metavar="N", help="use the first N")
+    parser.add_argument(
+        "--voice", default="", metavar="NAME", help="one that `parley voices` lists"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="keep sounds and results")
     add_card_options(parser)
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(run=run_eval)
 
 
@@ -95,11 +94,11 @@ def _count(text: str) -> int:
     with contextlib.suppress(ValueError):
         if (value := int(text)) > 0:
             return value
-    raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    raise argparse.ArgumentTypeError(f"must be a whole number above 0, got {text!r}")
 
 
 def run_eval(args: argparse.Namespace) -> int:
-    """Prints the table; returns 1 where samples failed. Raises ParleyError."""
+    """Print the table; return 1 where samples failed. Raises ParleyError."""
     subject = Subject(args.subject)
     samples = _samples(args, subject)
     missing = [name for name in _SCORERS if find_spec(name) is None]
@@ -137,19 +136,19 @@ def _evaluated(
     stack: contextlib.ExitStack,
 ) -> Scorecard:
     from app.evaluation.scorecard import Scorecard
-    from app.evaluation.speech import Bench, Evaluation
+    from app.evaluation.speech_evaluation import Evaluation, EvaluationSetup
 
     model_store = default_model_store()
     store = model_store.weights
     choice, reader = chosen(model_store, args.model), chosen(model_store, "")
-    open_model = _Opener(store, choice, args.language, stack)
+    open_model = _opener(store, choice, args.language, stack)
     is_same = choice.name == reader.name
-    open_reader = open_model if is_same else _Opener(store, reader, args.language, stack)
+    open_reader = open_model if is_same else _opener(store, reader, args.language, stack)
     watch = stack.enter_context(_Watch(is_quiet=args.quiet))
 
     quality = _quality(store) if subject is Subject.TTS else None
-    bench = Bench(choice.name, open_model, reader.name, open_reader, told, watch, quality)
-    evaluation = Evaluation(bench, folder, args.language)
+    setup = EvaluationSetup(choice.name, open_model, reader.name, open_reader, told, watch, quality)
+    evaluation = Evaluation(setup, folder, args.language)
     match subject:
         case Subject.ASR:
             rows = evaluation.asr(samples)
@@ -167,13 +166,13 @@ def _notes(subject: Subject, quality: object) -> tuple[str, ...]:
             return ("English normalised as Whisper's evaluation does; Mandarin by characters",)
         case Subject.TTS:
             guess = "DNSMOS P.835, overall" if quality else "needs: parley models get evaluation"
-            return ("errors of reading back include the recogniser's own", f"opinion: {guess}")
+            return ("errors include the recogniser's own", f"opinion: {guess}")
         case Subject.SQA:
-            return ("an accepted answer, as whole words, in the reply's text and in its sound",)
+            return ("counted: an accepted answer, as whole words, in text or sound of the reply",)
 
 
 class _Watch:
-    """A bar and a line of totals for each step."""
+    """A factory of progress bars that writes a line of totals after each step."""
 
     def __init__(self, *, is_quiet: bool) -> None:
         self._is_quiet = is_quiet
@@ -196,28 +195,21 @@ class _Watch:
             self._meter.tell_totals()
 
 
-class _Opener:
-    """Loads a model when it is first needed and gives the same one from then on."""
+def _opener(
+    store: WeightStore, choice: Choice, language: str, stack: contextlib.ExitStack
+) -> Callable[[], Workbench]:
+    """A function that loads the model when it is first needed."""
 
-    def __init__(
-        self, store: WeightStore, choice: Choice, language: str, stack: contextlib.ExitStack
-    ) -> None:
-        self._store = store
-        self._choice = choice
-        self._language = language
-        self._stack = stack
-        self._workbench: Workbench | None = None
+    @cache
+    def opened() -> Workbench:
+        model = stack.enter_context(loaded(store, choice, language))
+        return Workbench(model, partial(detector, store), expected_language(language))
 
-    def __call__(self) -> Workbench:
-        if self._workbench is None:
-            model = self._stack.enter_context(loaded(self._store, self._choice, self._language))
-            look = partial(detector, self._store)
-            self._workbench = Workbench(model, look, expected_language(self._language))
-        return self._workbench
+    return opened
 
 
 def _quality(store: WeightStore) -> Callable[[Samples], float] | None:
-    """None where its weights were not fetched: nothing else depends on it."""
+    """A guess of the opinion score; None where its weights were not fetched."""
     if not store.is_present(_QUALITY_WEIGHTS):
         return None
     from app.evaluation.dnsmos import SpeechQuality

@@ -1,7 +1,4 @@
-"""``parley replay``: decides a recorded conversation again, explains it, makes it fit to be shown.
-
-Knows predictors by what the composition root hands in.
-"""
+"""``parley replay``: decides a recorded conversation again, explains it, redacts it."""
 
 from __future__ import annotations
 
@@ -38,7 +35,7 @@ holds levels, probabilities and events; its controller is replayed, its predicto
 
 
 def add_replay_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds ``replay``; ``run_replay`` takes the parsed arguments."""
+    """Add ``replay``; ``run_replay`` takes the parsed arguments."""
     parser = subparsers.add_parser(
         "replay",
         help="decide a recorded conversation again, bit for bit",
@@ -50,13 +47,13 @@ def add_replay_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--redact", type=Path, metavar="OUT", help="write one without the words")
 
 
-def run_replay(args: argparse.Namespace, parts: Callable[[], Factories]) -> int:
-    """Returns the exit code. Raises BadInputError."""
+def run_replay(args: argparse.Namespace, factories: Callable[[], Factories]) -> int:
+    """Replay, explain or redact; return the exit code. Raises BadInputError."""
     bundle = read_bundle(args.dir)
     if args.redact is not None:
         sys.stdout.write(redact(bundle, args.redact))
         return EXIT_SAME
-    made = parts()
+    made = factories()
     if bundle.manifest.is_redacted:
         sys.stdout.write(
             "redacted: the controller is replayed with the predictions that were recorded\n"

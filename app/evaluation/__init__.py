@@ -1,4 +1,1 @@
-"""How well a speech model hears, speaks and answers: samples in, one table out.
-
-Works through ``app.tasks``; knows roles of models, not which one it is.
-"""
+"""Measurements: turn-taking, conversations, recognition, synthesis and spoken questions."""

@@ -1,7 +1,7 @@
-"""How good speech sounds, guessed by a network instead of asked of listeners: DNSMOS P.835.
+"""How good speech sounds, as a network guesses it: DNSMOS P.835 (Reddy, Gopal, Cutler 2022).
 
-Reddy, Gopal, Cutler, "DNSMOS P.835" (ICASSP 2022): made for noise suppression, so it hears noise,
-distortion and gaps; whether the words are right or the melody is natural it does not hear.
+It was made for noise suppression, so it hears noise, distortion and gaps; whether the words are
+right or the melody is natural it does not hear.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Quality:
 
 
 class SpeechQuality:
-    """The network on one thread.
+    """The DNSMOS network, on one thread.
 
     Raises:
         WeightsError: the file is missing or is not this network.
@@ -47,7 +47,7 @@ class SpeechQuality:
         self._session = open_session(weights)
 
     def score(self, samples: Samples) -> Quality:
-        """Mean over windows of 9 s, one second apart; shorter speech is repeated.
+        """Return the mean over windows of 9 s, one second apart; shorter speech is repeated.
 
         Args:
             samples: float32 (n,), mono at 16 kHz, n > 0.

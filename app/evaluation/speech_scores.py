@@ -1,6 +1,4 @@
-"""Scored samples as the rows of a table: by language and kind, then each language as a whole.
-
-Scores of texts: errors against a reference, and whether a reply holds an answer.
+"""Scores of speech: errors against a reference, accepted answers, and their rows in a table.
 
 English is normalised as Whisper's evaluation does (numbers, contractions, British spelling) and
 counted in words; Mandarin in characters, its spoken numbers written as digits. Counting is jiwer's.
@@ -18,21 +16,21 @@ import cn2an
 import jiwer
 from whisper_normalizer.english import EnglishTextNormalizer
 
+from app.evaluation.evaluation_samples import Sample
 from app.evaluation.scorecard import Row, share_percent
-from app.evaluation.speech_samples import Sample
 
 _NOT_SPOKEN = re.compile(r"(?<!\d)\W+|\W+(?!\d)")  # a decimal point is spoken
 MANDARIN = "zh"
 
 
 class TextNormalizer:
-    """Writes what sounds the same in the same way."""
+    """A function that writes what sounds the same in the same way."""
 
     def __init__(self) -> None:
         self._english = EnglishTextNormalizer()
 
     def __call__(self, text: str, language: str) -> str:
-        """Words apart by one space; of Mandarin, the characters."""
+        """Return words, of Mandarin characters, with one space between them."""
         if language != MANDARIN:
             return str(self._english(text)).strip()
         written = unicodedata.normalize("NFKC", text).lower()
@@ -54,13 +52,13 @@ class Errors:
 
     @property
     def rate_percent(self) -> float | None:
-        """None without a reference; more than 100 where much was invented."""
+        """Return the error rate; None without a reference, over 100 where much was invented."""
         n_wrong = self.substitutions + self.deletions + self.insertions
         return 100.0 * n_wrong / self.n_reference if self.n_reference else None
 
 
 def total(parts: Iterable[Errors]) -> Errors:
-    """Sums edits, so that long texts weigh more than short ones."""
+    """Return the sum of edits, so that long texts weigh more than short ones."""
     found = list(parts)
     return Errors(
         sum(part.n_reference for part in found),
@@ -71,7 +69,7 @@ def total(parts: Iterable[Errors]) -> Errors:
 
 
 def errors(reference: str, heard: str) -> Errors:
-    """Compares two normalised texts."""
+    """Return the edits between two normalised texts."""
     if not reference:
         return Errors(insertions=len(heard.split()))
     found = jiwer.process_words(reference, heard)
@@ -79,7 +77,7 @@ def errors(reference: str, heard: str) -> Errors:
 
 
 def holds_answer(reply: str, answers: Iterable[str]) -> bool:
-    """Whether one of the normalised answers stands in the normalised reply, as whole words."""
+    """Return whether a normalised answer stands in the normalised reply, as whole words."""
     padded = f" {reply} "
     return any(f" {answer} " in padded for answer in answers if answer)
 
@@ -89,10 +87,10 @@ _ALL = "all"
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What one sample came to; None where it was not measured.
+    """The result of one sample; None stands for what was not measured.
 
     Attributes:
-        compute_s: work, for ``sound_s`` of sound that was heard or made.
+        compute_s: computing time for ``sound_s`` seconds of sound that was heard or made.
         opinion: guessed mean opinion score, 1 to 5.
     """
 
@@ -107,7 +105,7 @@ class Scored:
 
 
 def rows_of(scored: Sequence[Scored]) -> tuple[Row, ...]:
-    """One row a language and kind in order of appearance, each language's sum after its kinds."""
+    """Return one row a language and kind, each language as a whole after its kinds."""
     rows: list[Row] = []
     for language in dict.fromkeys(one.sample.language for one in scored):
         own = [one for one in scored if one.sample.language == language]

@@ -1,7 +1,7 @@
 """``parley bench duplex``: every detector of turns and interruptions on the same recordings.
 
 Open loop: recordings go on whatever is decided. Each is heard once (canceller, voice activity,
-words) and told to all detectors. Knows no implementation: models come in as factories.
+words) and told to all detectors.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ PASS_S = 0.1  # one pass of the recogniser on an idle core; fixed so that runs r
 
 
 @dataclass(frozen=True, slots=True)
-class DuplexMakers:
-    """What is measured.
+class DetectorFactories:
+    """Factories of what is measured.
 
     Attributes:
-        predictors: fresh ones by mode.
+        predictors: make fresh ones, by endpointing mode.
         recognizer: None: no words.
         classifier: the public end-of-turn network; None where its weights are missing.
         n_parameters: of each predictor's own network.
-        close: frees what the makers share.
+        close: frees what the factories share.
     """
 
     predictors: Mapping[str, PredictorFactory]
@@ -74,13 +74,13 @@ class DuplexMakers:
 
 def run_duplex(
     folder: Path,
-    makers: DuplexMakers,
+    factories: DetectorFactories,
     *,
     command: str,
     only_held_out: bool = True,
     is_quiet: bool = False,
 ) -> Scorecard:
-    """Return one row a detector.
+    """Return a card with one row a detector.
 
     Args:
         only_held_out: leave out noises that shipped weights may have been trained on.
@@ -89,14 +89,16 @@ def run_duplex(
         BadInputError: bad labels or recordings, or nothing to score.
     """
     try:
-        table = _table(folder, makers, only_held_out=only_held_out, is_quiet=is_quiet)
+        table = _table(folder, factories, only_held_out=only_held_out, is_quiet=is_quiet)
     except LabelsError as error:
         raise BadInputError(None, "", str(error)) from error
-    notes = (*_NOTES, *table.missed(makers.predictors), table.words())
+    notes = (*_NOTES, *table.missed(factories.predictors), table.words())
     return Scorecard("duplex", command, table.rows(), notes=notes)
 
 
-def _table(folder: Path, makers: DuplexMakers, *, only_held_out: bool, is_quiet: bool) -> _Table:
+def _table(
+    folder: Path, factories: DetectorFactories, *, only_held_out: bool, is_quiet: bool
+) -> _Table:
     turns, scenes, calls = read_turns(folder), read_overlaps(folder), read_calls(folder)
     noises = read_noise(folder, scenes)
     if not (turns or scenes or noises or calls):
@@ -106,8 +108,10 @@ def _table(folder: Path, makers: DuplexMakers, *, only_held_out: bool, is_quiet:
         )
     scenes = tuple(scene for scene in scenes if scene.category != NEAR_ONLY)
     noises = [clip for clip in noises if clip.is_held_out or not only_held_out]
-    table = _Table(_detectors(makers))
-    listener = Listener(makers.detector, makers.canceller, makers.recognizer, pass_s=PASS_S)
+    table = _Table(_detectors(factories))
+    listener = Listener(
+        factories.detector, factories.canceller, factories.recognizer, pass_s=PASS_S
+    )
     for clip in with_progress(turns, "turns", is_quiet=is_quiet):
         listening = listener.hear(read_channels(clip.path, 1)[0])
         table.add_turn(clip.truth(listening.seconds), listening)
@@ -138,20 +142,20 @@ _NOTES = (
 )
 
 
-def _detectors(makers: DuplexMakers) -> tuple[Detector, ...]:
-    n_parameters = makers.n_parameters
+def _detectors(factories: DetectorFactories) -> tuple[Detector, ...]:
+    n_parameters = factories.n_parameters
     found: list[Detector] = [
         PredictorDetector(name, make, n_parameters.get(name))
-        for name, make in makers.predictors.items()
+        for name, make in factories.predictors.items()
     ]
     found += [AnyTimer(), *(SilenceTimer(wait_s) for wait_s in TIMERS_S), VoiceActivityAlone()]
-    if makers.classifier is not None:
-        found.append(PublicNetwork(makers.classifier))
+    if factories.classifier is not None:
+        found.append(PublicNetwork(factories.classifier))
     return tuple(found)
 
 
 class _Table:
-    """All detectors' scores, recording after recording."""
+    """The scores of all detectors, collected recording after recording."""
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self._detectors = detectors
@@ -192,14 +196,14 @@ class _Table:
             **self._turns[detector.name].row(),
             **{f"call_{name}": calls[name] for name in _CALL_COLUMNS},
             **self._overlaps[detector.name].row(),
-            "step_mean_ms": cost.mean_step_ms if cost else None,
-            "step_p99_ms": cost.p99_step_ms if cost else None,
-            "core_percent": cost.core_percent if cost else None,
+            "step_mean_ms": cost.mean_step_ms,
+            "step_p99_ms": cost.p99_step_ms,
+            "core_percent": cost.core_percent,
             "own_parameters": detector.n_parameters,
         }
 
     def missed(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Where to look first."""
+        """Notes on the interruptions that were missed."""
         return tuple(
             f"interruptions that {name} missed: {', '.join(self._overlaps[name].missed)}"
             for name in names

@@ -1,14 +1,9 @@
-"""Everything that can tell whether it is its turn, behind one door: predictors, timers, networks.
-
-Each hears the same listening; a detector without an opinion says None. Knows neither labels nor
-scores.
-"""
+"""Everything that can tell whose turn it is: predictors, silence timers, a public network."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -25,13 +20,12 @@ from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.duplex.offline import Listening
 from model.duplex.scoring import Score, Silence
 from model.duplex.smart_turn import WINDOW_S, TurnClassifier
-from model.types import DuplexPrediction
 
 PredictorFactory = Callable[[], Predictor]
 
 END_OF_TURN_P = 0.5  # a predictor's decision
 # Among a prediction's inputs: calibrated probabilities before any policy.
-END_INPUT, INTERRUPTION_INPUT = "network_end_of_turn", "network_interruption"
+_END_INPUT, _INTERRUPTION_INPUT = "network_end_of_turn", "network_interruption"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +34,7 @@ class TurnTrace:
 
     Attributes:
         ends: seconds at which it took the turn as over, as it is shipped; None: only swept.
-        scores: its probability that the turn is over, for sweeps, and other ways to ask it; nothing
-            of a timer.
+        scores: its probability that the turn is over, for each way to ask it; none of a timer.
     """
 
     ends: tuple[float, ...] | None
@@ -50,47 +43,48 @@ class TurnTrace:
 
 @dataclass(frozen=True, slots=True)
 class OverlapTrace:
-    """What a detector said while the assistant spoke; ``scores``: that it is an interruption."""
+    """What a detector said while the assistant spoke; ``scores``: that it was interrupted."""
 
     stops: tuple[Stop, ...]
     scores: tuple[Score, ...] | None = None
 
 
-class Detector(Protocol):
-    """One column of the table."""
+class Detector:
+    """One column of the table; None stands for what it has nothing to say about.
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def cost(self) -> StepCost | None:
-        """None: next to nothing."""
-        ...
+    Attributes:
+        n_parameters: of its own network; None: not known.
+    """
 
-    @property
-    def n_parameters(self) -> int | None:
-        """None: not known."""
-        ...
+    name: str
+    n_parameters: int | None = 0
 
-    def hear_turn(self, listening: Listening, found: tuple[Silence, ...]) -> TurnTrace | None: ...
-    def hear_overlap(
-        self, listening: Listening, is_speaking: IsSpeaking
-    ) -> OverlapTrace | None: ...
+    def __init__(self) -> None:
+        self.cost = StepCost()
+
+    def hear_turn(self, listening: Listening, found: tuple[Silence, ...]) -> TurnTrace | None:
+        """Return what it says of one user turn with these silences."""
+        del listening, found
+
+    def hear_overlap(self, listening: Listening, is_speaking: IsSpeaking) -> OverlapTrace | None:
+        """Return what it says while the assistant speaks."""
+        del listening, is_speaking
 
 
-class PredictorDetector:
-    """A duplex predictor with the engine's rules around it; ``make`` gives a fresh one each time.
+class PredictorDetector(Detector):
+    """A duplex predictor with the controller's rules around it, a fresh one for each recording.
 
     One that has heard other people would know their pauses and another room's echo.
     """
 
     def __init__(self, name: str, make: PredictorFactory, n_parameters: int | None) -> None:
+        super().__init__()
         self.name = name
-        self.cost = StepCost()
         self.n_parameters = n_parameters
         self._make = make
 
     def hear_turn(self, listening: Listening, found: tuple[Silence, ...]) -> TurnTrace:
-        """Twice: starting over after each decision, as the engine does, and without decisions."""
+        """Hear it twice: starting over after each decision, as the engine does, and for sweeps."""
         del found
         ends: list[float] = []
         run = PredictorRun(self._make(), self.cost)
@@ -100,11 +94,16 @@ class PredictorDetector:
                 ends.append(predicted.available_s)
                 run.reset()
         run = PredictorRun(self._make(), StepCost())
-        said = (run.step(heard) for heard in listening.frames)
-        scores = tuple(Score(p.available_s, _p_end(p.prediction)) for p in said if p is not None)
-        return TurnTrace(tuple(ends), (scores,))
+        scores: list[Score] = []
+        for heard in listening.frames:
+            if (predicted := run.step(heard)) is not None:
+                prediction = predicted.prediction
+                p = dict(prediction.inputs).get(_END_INPUT, prediction.p_end_of_turn)
+                scores.append(Score(predicted.available_s, p))
+        return TurnTrace(tuple(ends), (tuple(scores),))
 
     def hear_overlap(self, listening: Listening, is_speaking: IsSpeaking) -> OverlapTrace:
+        """Return stops by the controller's rules, and the network's own probability."""
         run, rules = PredictorRun(self._make(), self.cost), StopRules()
         stops: list[Stop | None] = []
         scores: list[Score] = []
@@ -113,92 +112,73 @@ class PredictorDetector:
             predicted = run.step(heard, is_agent_speaking=is_speaking(at_s))
             stops.append(rules.take(heard, predicted))
             if predicted is not None:
-                scores.append(Score(predicted.available_s, _p_interruption(predicted.prediction)))
+                prediction = predicted.prediction
+                p = dict(prediction.inputs).get(_INTERRUPTION_INPUT, prediction.p_interruption)
+                scores.append(Score(predicted.available_s, p))
         stops.append(rules.close(listening))
         return OverlapTrace(tuple(stop for stop in stops if stop is not None), tuple(scores))
 
 
-def _p_end(prediction: DuplexPrediction) -> float:
-    return _inputs(prediction).get(END_INPUT, prediction.p_end_of_turn)
-
-
-def _p_interruption(prediction: DuplexPrediction) -> float:
-    return _inputs(prediction).get(INTERRUPTION_INPUT, prediction.p_interruption)
-
-
-def _inputs(prediction: DuplexPrediction) -> Mapping[str, float]:
-    return dict(prediction.inputs)
-
-
-class SilenceTimer:
-    """Takes every silence of ``wait_s`` for the end."""
-
-    cost: StepCost | None = None
-    n_parameters: int | None = 0
+class SilenceTimer(Detector):
+    """A timer that takes every silence of ``wait_s`` for the end."""
 
     def __init__(self, wait_s: float) -> None:
+        super().__init__()
         self.name = f"{wait_s:.1f} s"
         self._wait_s = wait_s
 
     def hear_turn(self, listening: Listening, found: tuple[Silence, ...]) -> TurnTrace:
+        """Return where the timer runs out."""
         return TurnTrace(timer_ends(found, self._wait_s, listening.seconds))
 
-    def hear_overlap(self, listening: Listening, is_speaking: IsSpeaking) -> OverlapTrace | None:
-        del listening, is_speaking
-        return None
 
-
-class AnyTimer:
-    """The family of silence timers: it is only swept."""
+class AnyTimer(Detector):
+    """The family of silence timers, which is only swept."""
 
     name = "any timer"
-    cost: StepCost | None = None
-    n_parameters: int | None = 0
 
     def hear_turn(self, listening: Listening, found: tuple[Silence, ...]) -> TurnTrace:
+        """Return nothing but that it can be swept."""
         del listening, found
         return TurnTrace(None, ((),))
 
-    def hear_overlap(self, listening: Listening, is_speaking: IsSpeaking) -> OverlapTrace | None:
-        del listening, is_speaking
-        return None
 
-
-class VoiceActivityAlone:
-    """The turn is over when the segmenter says so; 192 ms of voice stop the reply."""
+class VoiceActivityAlone(Detector):
+    """Voice activity: the segmenter ends a turn, and 192 ms of voice stop the reply."""
 
     name = "VAD only"
-    cost: StepCost | None = None
-    n_parameters: int | None = 0
 
     def hear_turn(self, listening: Listening, found: tuple[Silence, ...]) -> TurnTrace:
+        """Return where the segmenter heard speech end."""
         del found
         events = [heard.event for heard in listening.frames]
         return TurnTrace(tuple(e.at_s for e in events if isinstance(e, SpeechEnded)))
 
     def hear_overlap(self, listening: Listening, is_speaking: IsSpeaking) -> OverlapTrace:
+        """Return where a voice has lasted long enough."""
         return OverlapTrace(tuple(plain_trigger(listening.frames, is_speaking)))
 
 
-class PublicNetwork:
+class PublicNetwork(Detector):
     """Smart Turn as its authors run it (Pipecat 0.0.9x): asked once, after 0.2 s of silence.
 
-    Above 0.5 the turn is over; below, after 3 s. Swept with that one answer, and with the answers
-    to asking again later in the same silence. It has no opinion on interruptions.
+    Above 0.5 the turn is over; below, after 3 s. It is swept with that one answer, and with the
+    answers to asking again later in the same silence.
     """
 
     name = "Smart Turn"
-    n_parameters: int | None = 8_000_000  # published
+    n_parameters = 8_000_000  # published
     ASK_S = (0.2, 0.5, 1.0)
     TAKE_P = 0.5
     FALLBACK_S = 3.0
     LEAD_S = 0.5  # before the first voice
 
     def __init__(self, classifier: TurnClassifier) -> None:
-        self.cost = StepCost()
+        super().__init__()
         self._classifier = classifier
 
     def hear_turn(self, listening: Listening, found: tuple[Silence, ...]) -> TurnTrace:
+        """Ask in every silence; return its answers and what follows from the first ones."""
         sound = np.concatenate([heard.user.clean.samples for heard in listening.frames])
         first_s = found[0].start_s - found[0].voice_before_s if found else 0.0
         begin_s = max(0.0, first_s - self.LEAD_S)
@@ -211,10 +191,6 @@ class PublicNetwork:
             first.extend(scores[:1])
             ends.extend(self._ends(silence, scores[:1], listening.seconds))
         return TurnTrace(tuple(ends), (tuple(first), tuple(asked)))
-
-    def hear_overlap(self, listening: Listening, is_speaking: IsSpeaking) -> OverlapTrace | None:
-        del listening, is_speaking
-        return None
 
     def _ask(self, sound: Samples, begin_s: float, silence: Silence) -> list[Score]:
         scores: list[Score] = []

@@ -1,4 +1,4 @@
-"""Household noise under a reply that is heard on headphones: clips one after the other.
+"""Household noise while a reply is heard on headphones.
 
 A reply goes on for a while, so clips are joined into streams of a minute; each begins with a few
 seconds of the reply alone, in which the canceller learns that there is no echo.
@@ -26,7 +26,7 @@ _SEED = 11
 
 @dataclass(frozen=True, slots=True)
 class NoiseStream:
-    """``mic``: what the microphone hears, ``far``: what the headphones play; float32 (n,)."""
+    """What the microphone hears and what the headphones play, float32 (n,) each."""
 
     mic: Samples
     far: Samples
@@ -36,7 +36,7 @@ class NoiseStream:
 def noise_streams(
     clips: Sequence[NoiseClip], scenes: Sequence[OverlapScene]
 ) -> Iterator[NoiseStream]:
-    """The reply's sound is what the loudspeaker was given in ``scenes``, over and over.
+    """Yield streams whose reply is what the loudspeaker was given in ``scenes``, repeated.
 
     Raises:
         LabelsError: a recording is broken.

@@ -12,7 +12,7 @@ import soundfile as sf
 
 from app.cli.bench import run_bench
 from app.engine.factories import Factories
-from app.evaluation.turn_taking.detector_bench import DuplexMakers
+from app.evaluation.turn_taking.detector_bench import DetectorFactories
 from app.messages.errors import BadInputError
 from app.settings.settings import Settings
 from audio_io.frames import ENGINE_RATE_HZ, UserFrame
@@ -39,8 +39,8 @@ class Bench:
     def __init__(self) -> None:
         self.is_closed = False
 
-    def makers(self) -> DuplexMakers:
-        return DuplexMakers(
+    def makers(self) -> DetectorFactories:
+        return DetectorFactories(
             predictors={"eager": Silent, "balanced": Silent},
             canceller=SubtractingCanceller,
             detector=LevelVad,

@@ -10,7 +10,7 @@ import pytest
 import soundfile as sf
 
 from app.evaluation.scorecard import Row, render
-from app.evaluation.turn_taking.detector_bench import DuplexMakers, run_duplex
+from app.evaluation.turn_taking.detector_bench import DetectorFactories, run_duplex
 from app.messages.errors import BadInputError
 from audio_io.frames import ENGINE_RATE_HZ as RATE_HZ
 from audio_io.frames import Samples, UserFrame
@@ -94,7 +94,7 @@ def add_noise(folder: Path, *, train_ok: bool) -> None:
 def scores(folder: Path, words: str = "tea and", *, only_held_out: bool = True) -> dict[str, Row]:
     card = run_duplex(
         folder,
-        DuplexMakers(
+        DetectorFactories(
             predictors={"ours": WordPredictor},
             canceller=SubtractingCanceller,
             detector=LevelVad,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.evaluation.speech_samples import Subject, read_samples
+from app.evaluation.evaluation_samples import Subject, read_samples
 from app.messages.errors import BadInputError
 
 
@@ -63,11 +63,11 @@ def test_lines_for_another_use_are_passed_over(folder: Path):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("{", "line 1: is no JSON"),
-        ("[1]", "line 1: is no JSON object"),
-        ('{"text": 5}', "text: is 5, not a text"),
-        ('{"text": "a", "answers": "b"}', "answers: is no list of texts"),
-        ('{"text": "a", "answers": ["b", ""]}', "answers: is no list of texts"),
+        ("{", "m.jsonl:1: cannot be read as JSON"),
+        ("[1]", "m.jsonl:1: must be an object"),
+        ('{"text": 5}', "m.jsonl:1: text: must be a text"),
+        ('{"text": "a", "answers": "b"}', "answers: must be a list"),
+        ('{"text": "a", "answers": ["b", ""]}', "answers[1]: must be a text that is not empty"),
         ('{"audio": "gone.wav", "text": "a"}', "names 'gone.wav', which is not there"),
     ],
 )

@@ -15,8 +15,8 @@ pytest.importorskip("whisper_normalizer", reason="the scorers are not installed"
 from app.batch.recording import open_recording
 from app.batch.work import Workbench
 from app.evaluation.dnsmos import SpeechQuality
-from app.evaluation.speech import Bench, Evaluation
-from app.evaluation.speech_samples import Sample
+from app.evaluation.evaluation_samples import Sample
+from app.evaluation.speech_evaluation import Evaluation, EvaluationSetup
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.interfaces import SpeechModel
 from tests.fakes.audio import EnergyVad, tone
@@ -44,7 +44,7 @@ def evaluation(
         kept.append(Watch())
         return kept[-1]
 
-    bench = Bench(
+    bench = EvaluationSetup(
         "tested", opened(model), "reader", opened(reader or scripted()), repr, watch, quality
     )
     return Evaluation(bench, folder)

@@ -1,7 +1,6 @@
-"""Evaluates a model: recognition, synthesis, spoken questions. Work first, scores after it.
+"""Evaluating a model: recognition, synthesis, spoken questions. Work comes first, scores after it.
 
-Every step keeps its results beside the sound it made, so a run that was cut goes on. Knows neither
-which model it is nor the terminal.
+Every step keeps its results beside the sound it made, so a run that was cut goes on.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from app.batch.entries import Entry, Task, output_names
 from app.batch.recording import open_recording
 from app.batch.result_log import ResultLog
 from app.batch.work import Workbench
-from app.evaluation.speech_samples import Sample
+from app.evaluation.evaluation_samples import Sample
 from app.evaluation.speech_scores import Scored, TextNormalizer, errors, holds_answer, rows_of
 from audio_io.frames import Samples
 
@@ -30,14 +29,14 @@ WatcherFactory = Callable[[str, int], Watcher]
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class EvaluationSetup:
     """What an evaluation works with.
 
     Attributes:
         model: name of the model under test; ``open_model`` loads it when there is work for it.
         reader: name of the model that speaks questions and reads speech back, likewise.
-        told: a line about a failure of a model.
-        quality: mean opinion score, guessed, of float32 (n,) at 16 kHz; None: not scored.
+        told: gives a line about a failure of a model.
+        quality: guesses the mean opinion score of float32 (n,) at 16 kHz; None: not scored.
     """
 
     model: str
@@ -50,22 +49,22 @@ class Bench:
 
 
 class Evaluation:
-    """One model, one folder for what it makes."""
+    """An evaluation of one model, with a folder for what the model makes."""
 
-    def __init__(self, bench: Bench, folder: Path, language: str = "auto") -> None:
-        self._bench = bench
+    def __init__(self, setup: EvaluationSetup, folder: Path, language: str = "auto") -> None:
+        self._setup = setup
         self._folder = folder
         self._language = language
         self._normalized = TextNormalizer()
 
     def asr(self, samples: Sequence[Sample]) -> Rows:
-        """Word (Mandarin: character) errors of recordings; those without sound are spoken first."""
+        """Return word (Mandarin: character) errors; samples without sound are spoken first."""
         sounds = self._sounds(samples)
         heard = self._written(sounds, "hear", of_model=True)
         return rows_of(self._compared(samples, heard))
 
     def tts(self, samples: Sequence[Sample], voice: str = "") -> Rows:
-        """Speaks texts, reads them back with the reader's recogniser, and guesses opinions."""
+        """Return errors of spoken texts, read back by the reader's recogniser, and opinions."""
         texts = {sample.id: sample.text for sample in samples}
         spoken, files = self._spoken(texts, "speak", voice, of_model=True)
         heard = self._written(_made(files, spoken), "read back", of_model=False)
@@ -83,7 +82,7 @@ class Evaluation:
         )
 
     def sqa(self, samples: Sequence[Sample], voice: str = "") -> Rows:
-        """Spoken questions: is an accepted answer in the reply's text, and in its sound?"""
+        """Return how often an accepted answer is in the reply's text, and in its sound."""
         answered, files = self._answered(self._sounds(samples), voice)
         heard = self._written(_made(files, answered), "read back", of_model=False)
         scored: list[Scored] = []
@@ -101,8 +100,6 @@ class Evaluation:
                 )
             )
         return rows_of(scored)
-
-    # -- work ----------------------------------------------------------------------------------
 
     def _sounds(self, samples: Sequence[Sample]) -> dict[str, Path]:
         """Recordings by id; what is only written is spoken by the reader."""
@@ -149,20 +146,18 @@ class Evaluation:
         of_model: bool,
     ) -> dict[str, Mapping[str, Any]]:
         """Results by id; those of an earlier run are taken over where nothing changed."""
-        bench = self._bench
+        setup = self._setup
         name, opened = (
-            (bench.model, bench.open_model) if of_model else (bench.reader, bench.open_reader)
+            (setup.model, setup.open_model) if of_model else (setup.reader, setup.open_reader)
         )
         order = Order(task, name, voice, 1.0, self._language, outputs)
-        kept = _Kept(bench.watcher(step, len(entries)))
+        kept = _Kept(setup.watcher(step, len(entries)))
         log = ResultLog(self._folder / f"{step}.jsonl")
         try:
-            Batch(order, opened, bench.told, log).run(entries, kept)
+            Batch(order, opened, setup.told, log).run(entries, kept)
         finally:
             log.close()
         return kept.rows
-
-    # -- scores --------------------------------------------------------------------------------
 
     def _compared(
         self, samples: Sequence[Sample], heard: Mapping[str, Mapping[str, Any]]
@@ -191,9 +186,9 @@ class Evaluation:
         return holds_answer(self._normalized(row[key] or "", sample.language), accepted)
 
     def _opinion(self, path: Path) -> float | None:
-        if self._bench.quality is None:
+        if self._setup.quality is None:
             return None
-        return self._bench.quality(np.concatenate(list(open_recording(path).blocks())))
+        return self._setup.quality(np.concatenate(list(open_recording(path).blocks())))
 
 
 def _made(files: Mapping[str, Path], rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Path]:
@@ -204,7 +199,7 @@ def _made(files: Mapping[str, Path], rows: Mapping[str, Mapping[str, Any]]) -> d
 
 
 class _Kept:
-    """Keeps what a batch reports, and hands it on."""
+    """A watcher that keeps what a batch reports and hands it on."""
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
