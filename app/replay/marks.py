@@ -3,7 +3,7 @@
     <stamp>-<kind>/sound.flac   16 kHz, two channels: microphone, loudspeaker
     <stamp>-<kind>/label.json   what went wrong and when, in seconds from the clip's start
 
-Knows no thread; the recorder's owns the sound, the dialogue's owns the spans.
+The recorder's thread owns the sound, the dialogue's owns the spans.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -42,14 +43,13 @@ _BLAMED = {
     BadMoment.CUT_ME_OFF: DecisionKind.END_OF_TURN,
     BadMoment.IGNORED_ME: DecisionKind.RESUMED,
 }
-_BY_HAND = {
-    cause.key for cause in (Cause.TYPED, Cause.RELEASED, Cause.OWED)
-}  # nobody has judged a pause there
+# No detector has decided there.
+_BY_HAND = {cause.key for cause in (Cause.TYPED, Cause.RELEASED, Cause.OWED)}
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A complaint; times on the microphone's clock.
+    """A complaint; times are on the microphone's clock.
 
     Attributes:
         decision_s: of the decision complained about; None where there was none.
@@ -71,26 +71,26 @@ class RecentSound:
         self._frames: deque[tuple[float, Samples]] = deque(maxlen=_FRAMES)
 
     def add(self, end_s: float, both: Samples) -> None:
-        """``both`` is float32 (160, 2), ``end_s`` where it ends."""
+        """Add float32 (160, 2) that end at ``end_s``."""
         self._frames.append((end_s, both))
 
     def clear(self) -> None:
+        """Forget everything."""
         self._frames.clear()
 
     def __len__(self) -> int:
         return len(self._frames)
 
     def clip(self) -> tuple[float, Samples]:
-        """Where it begins, and float32 (n, 2). Sound before a gap in the clock is left out."""
-        kept: list[Samples] = []
+        """Return where it begins, and float32 (n, 2); sound before a gap is left out."""
+        kept: deque[Samples] = deque()
         begin_s = 0.0
         for end_s, both in reversed(self._frames):
             seconds = len(both) / ENGINE_RATE_HZ
             if kept and abs(end_s - begin_s) > seconds / 2:
                 break
             begin_s = end_s - seconds
-            kept.append(both)
-        kept.reverse()
+            kept.appendleft(both)
         return begin_s, np.concatenate(kept) if kept else np.empty((0, 2), dtype=np.float32)
 
 
@@ -103,45 +103,38 @@ class MomentLog:
         self._decisions: deque[tuple[str, float]] = deque(maxlen=_SPANS)
 
     def on_entry(self, entry: Entry) -> None:
-        """Takes the next record; see ``Timeline.listen``."""
-        what, t_s = str(entry["event"]), entry["t_s"]
+        """Take the next record; see ``Timeline.listen``."""
+        what, t_s, since_s = str(entry["event"]), entry["t_s"], self._audible_since_s
         if not isinstance(t_s, int | float):
             return
-        match what:
-            case "assistant_speech_started" | DecisionKind.RESUMED:
-                self._audible_since_s = (
-                    t_s if self._audible_since_s is None else (self._audible_since_s)
-                )
-            case DecisionKind.HELD | "assistant_speech_ended":
-                self._fell_silent(t_s)
-            case _:
-                pass
+        if what in ("assistant_speech_started", DecisionKind.RESUMED) and since_s is None:
+            self._audible_since_s = t_s
+        elif what in (DecisionKind.HELD, "assistant_speech_ended"):
+            if since_s is not None and t_s > since_s:
+                self._spans.append((since_s, t_s))
+            self._audible_since_s = None
         if "why" in entry and entry.get("cause") not in _BY_HAND:
             self._decisions.append((what, t_s))
 
     def mark(self, kind: BadMoment, stamp: str, now_s: float, language: str) -> Mark:
-        """Everything about ``now_s`` that will go into the label."""
+        """Return everything about ``now_s`` that goes into the label."""
         since_s = self._audible_since_s
         spans = (*self._spans, *(() if since_s is None else ((since_s, now_s),)))
         recent = [t_s for what, t_s in self._decisions if what == _BLAMED[kind]]
         blamed_s = recent[-1] if recent and recent[-1] > now_s - CLIP_S else None
         return Mark(kind, stamp, now_s, blamed_s, language, spans)
 
-    def _fell_silent(self, t_s: float) -> None:
-        if self._audible_since_s is not None and t_s > self._audible_since_s:
-            self._spans.append((self._audible_since_s, t_s))
-        self._audible_since_s = None
-
 
 def write_clip(folder: Path, mark: Mark, sound: RecentSound) -> Path:
-    """Writes the clip below ``folder``, whole or not at all. Raises OSError."""
+    """Write the clip below ``folder``, whole or not at all, and return it. Raises OSError."""
     begin_s, samples = sound.clip()
-    target = _unused(folder / f"{mark.stamp}-{mark.kind}")
+    names = (f"{mark.stamp}-{mark.kind}{f'-{n}' if n > 1 else ''}" for n in count(1))
+    target = next(folder / name for name in names if not (folder / name).exists())
     partial = target.with_name(f"{target.name}{_PARTIAL}")
     partial.mkdir(parents=True)
     try:
         soundfile.write(partial / SOUND, samples, ENGINE_RATE_HZ, subtype="PCM_16")
-        label = json.dumps(label_of(mark, begin_s, len(samples) / ENGINE_RATE_HZ), indent=2)
+        label = json.dumps(_label(mark, begin_s, len(samples) / ENGINE_RATE_HZ), indent=2)
         (partial / LABEL).write_text(label + "\n", encoding="utf-8")
         partial.rename(target)
     except (OSError, soundfile.SoundFileError) as error:
@@ -150,7 +143,7 @@ def write_clip(folder: Path, mark: Mark, sound: RecentSound) -> Path:
     return target
 
 
-def label_of(mark: Mark, begin_s: float, seconds: float) -> dict[str, object]:
+def _label(mark: Mark, begin_s: float, seconds: float) -> dict[str, object]:
     """The content of label.json; times from the clip's start, in its bounds."""
 
     def inside(t_s: float) -> float:
@@ -167,12 +160,3 @@ def label_of(mark: Mark, begin_s: float, seconds: float) -> dict[str, object]:
         "language": mark.language,
         "agent": [[start_s, end_s] for start_s, end_s in spans if end_s > start_s],
     }
-
-
-def _unused(path: Path) -> Path:
-    n = 1
-    candidate = path
-    while candidate.exists():
-        n += 1
-        candidate = path.with_name(f"{path.name}-{n}")
-    return candidate

@@ -1,8 +1,7 @@
-"""Keeps the sound of a conversation, only where the user switched that on.
+"""Recording a conversation, only where the user has switched that on.
 
-Two channels at 16 kHz, microphone and loudspeaker, one FLAC file each time it is switched on;
-beside it a replay bundle of what was decided, and clips of moments that the user marks. Writes on a
-thread of its own; others only hand over what they have. Switched off it holds nothing.
+Two channels at 16 kHz, microphone and loudspeaker, go into one FLAC file each time it is switched
+on; beside it go a replay bundle of what was decided, and clips of moments that the user marks.
 """
 
 from __future__ import annotations
@@ -31,8 +30,11 @@ class _Sound:
     both: Samples  # (160, 2)
 
 
+_Job = _Sound | Moment | Callable[[], None]
+
+
 class Recorder:
-    """Microphone and loudspeaker to disk while it is switched on.
+    """Writes on a thread of its own what others hand over; switched off it holds nothing.
 
     Args:
         weights: what the predictor is made of; asked once for each bundle, on the writing thread.
@@ -44,9 +46,7 @@ class Recorder:
         self._folder = folder
         self._name = name
         self._weights = weights
-        self._jobs: BoundedQueue[_Sound | Moment | Callable[[], None]] = BoundedQueue(
-            "recorder", _ITEMS, Overflow.DROP_OLDEST
-        )
+        self._jobs = BoundedQueue[_Job]("recorder", _ITEMS, Overflow.DROP_OLDEST)
         self._is_on = False
         self._may_write = False  # on the writing thread, where what was on its way comes too late
         self._n_files = 0
@@ -57,7 +57,7 @@ class Recorder:
 
     @property
     def is_on(self) -> bool:
-        """Setting it to False ends the files at once; True begins others."""
+        """Return whether it records; set to False it ends the files, to True it begins others."""
         return self._is_on
 
     @is_on.setter
@@ -67,53 +67,51 @@ class Recorder:
             self._jobs.put(self._begin if is_on else self._end)
 
     def tap(self, microphone: Samples, far: Samples, end_s: float) -> None:
-        """Takes 10 ms that end at ``end_s`` on the microphone's clock; keeps copies."""
+        """Take 10 ms that end at ``end_s`` on the microphone's clock; keep copies."""
         if self._is_on:
             self._jobs.put(_Sound(end_s, np.stack([microphone, far], axis=1)))
 
     def note(self, moment: Moment) -> None:
-        """Takes what a replay needs; what comes before a predictor begins is of no use to it."""
+        """Take what a replay needs; what comes before a predictor begins is of no use to it."""
         if self._is_on:
             self._jobs.put(moment)
 
     def mark(self, mark: Mark, report: Callable[[Path | None, str], None]) -> None:
-        """Saves the last seconds; ``report`` gets the folder, or None and why not, over there."""
+        """Save the last seconds; ``report`` gets the folder, or None and why not, over there."""
         self._jobs.put(lambda: self._save(mark, report))
 
     def delete_all(self, report: Callable[[str], None]) -> None:
-        """Deletes everything that recorders have written; ``report`` gets why not, or ""."""
+        """Delete everything that recorders have written; ``report`` gets why not, or ""."""
         self._jobs.put(lambda: self._delete(report))
 
     def run(self) -> None:
-        """Thread body: opens a file with the first frame."""
+        """Write what comes until it is closed; the thread's body."""
         try:
-            while not self._jobs.is_closed:
-                self._work()
-            self._work()  # what came before it was closed
+            is_closed = False
+            while not is_closed:
+                is_closed = self._jobs.is_closed  # what came before that is still written
+                for job in self._jobs.take_all():
+                    self._do(job)
         finally:
-            self._close_files()
+            self._end()
 
     def close(self) -> None:
-        """Lets ``run`` write what is left and return."""
+        """Let ``run`` write what is left and return."""
         self._jobs.close()
 
-    # -- on the writing thread -----------------------------------------------------------------
-
-    def _work(self) -> None:
-        for job in self._jobs.take_all():
-            self._do(job)
-
-    def _do(self, job: _Sound | Moment | Callable[[], None]) -> None:
+    def _do(self, job: _Job) -> None:
         if callable(job):
             job()
-        elif not self._may_write:
-            return
-        elif isinstance(job, _Sound):
+        elif self._may_write and isinstance(job, _Sound):
             self._recent.add(job.end_s, job.both)
             if self._file is None:
-                self._file = self._next_file()
+                self._folder.mkdir(parents=True, exist_ok=True)
+                path = self._folder / f"{self._current_name()}.flac"
+                self._file = soundfile.SoundFile(
+                    path, "w", ENGINE_RATE_HZ, channels=2, subtype="PCM_16"
+                )
             self._file.write(job.both)
-        else:
+        elif self._may_write and not isinstance(job, _Sound):
             self._note(job)
 
     def _note(self, moment: Moment) -> None:
@@ -125,11 +123,6 @@ class Recorder:
             self._lost_before = self._jobs.stats().n_lost
         self._bundle.n_lost = self._jobs.stats().n_lost - self._lost_before
         self._bundle.take(moment)
-
-    def _next_file(self) -> soundfile.SoundFile:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{self._current_name()}.flac"
-        return soundfile.SoundFile(path, "w", ENGINE_RATE_HZ, channels=2, subtype="PCM_16")
 
     def _current_name(self) -> str:
         """Of the files that are open, or that will be."""
