@@ -12,112 +12,114 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import partial
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
-
-from tqdm import tqdm
 
 from audio_io.errors import AudioUnavailable
 from model.errors import ModelError
 from model.store.packages import default_folder
-from model.training.duplex.data.data_report import report
-from model.training.duplex.data.dataset import CLIPS_A_SHARD, write_lists
-from model.training.duplex.data.heard_clips import ClipInfo, read_info
+from model.training.duplex.cache import Cache
+from model.training.duplex.data.dataset import CACHE, CLIPS_A_SHARD, write_lists
+from model.training.duplex.data.heard_clips import ClipInfo
 from model.training.duplex.data.labelled_clips import read_marked, read_tests
-from model.training.duplex.data.pipeline import (
-    TEXTS,
-    DataPipeline,
-    make_marked,
-    make_scenes,
-    make_shard,
-    make_tests,
-)
+from model.training.duplex.data.pipeline import TEXTS, Clip, DataPipeline
 from model.training.duplex.data.plan import VALIDATION_SHARE, plan_scenes
-from model.training.duplex.data.records import DataError
-from model.training.duplex.text_head.sources import fetch
+from model.training.duplex.data.speakers import TEST
+from model.training.duplex.errors import DataError
+from model.training.duplex.progress import Progress
+from model.training.duplex.text_head.published_texts import fetch
 
 MINUTES = 180.0
 TINY_MINUTES, TINY_VALIDATION_SHARE = 2.0, 0.4
 MOST_WORKERS = 2
-_SCENES_A_BATCH = 30
-
-T = TypeVar("T")
-
-
-class _Bar(tqdm):  # pyright: ignore[reportMissingTypeArgument]
-    """Without tqdm's watching thread."""
-
-    monitor_interval = 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 2 after one line on standard error where something given is wrong."""
+    """Run the command; return 2 after one line on standard error where an argument is wrong."""
     args = _parser().parse_args(argv)
     try:
-        workshop = DataPipeline(args.out, args.weights, args.real, is_tiny=args.tiny)
-        infos = make(args, workshop)
-        text = report(infos, workshop.sound_licences())
+        pipeline = DataPipeline(args.out, args.weights, args.real, is_tiny=args.tiny)
+        text = report(make(args, pipeline), pipeline.sound_licences())
     except (ModelError, AudioUnavailable) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    kept = Cache(args.out / CACHE).trim()
+    text += "".join(f"cache: {n} {kind}, {size / 1e6:.0f} MB\n" for kind, (n, size) in kept.items())
     sys.stdout.write(text)
     return 0
 
 
-def make(args: argparse.Namespace, workshop: DataPipeline) -> list[ClipInfo]:
-    """Returns what the set consists of. Raises ModelError, AudioUnavailable."""
+def make(args: argparse.Namespace, pipeline: DataPipeline) -> list[ClipInfo]:
+    """Make the set and return what it consists of. Raises ModelError, AudioUnavailable."""
     minutes = TINY_MINUTES if args.tiny else args.minutes
     if minutes <= 0.0:
         raise DataError(f"--minutes {minutes}: must be more than 0")
     if not 1 <= args.workers <= MOST_WORKERS:
         raise DataError(f"--workers {args.workers}: must be 1 to {MOST_WORKERS}")
-    out = workshop.out
-    out.mkdir(parents=True, exist_ok=True)
-    spread = partial(_spread, n_workers=args.workers)
+    pipeline.out.mkdir(parents=True, exist_ok=True)
     if not args.tiny:
-        fetch(out / TEXTS)
+        fetch(pipeline.out / TEXTS)
     share = TINY_VALIDATION_SHARE if args.tiny else VALIDATION_SHARE
-    orders = plan_scenes(minutes, args.seed, has_mandarin=not args.tiny, validation_share=share)
-    spread("scenes", partial(make_scenes, workshop), _batches(orders, _SCENES_A_BATCH))
-    tests = tuple(read_tests(args.real)) if args.real else ()
-    spread("tests", partial(make_tests, workshop), _batches(tests, _SCENES_A_BATCH))
-    marked = tuple(read_marked(args.marked)) if args.marked else ()
-    spread("marked moments", partial(make_marked, workshop), _batches(marked, _SCENES_A_BATCH))
-    groups = [[clip.id for clip in group] for group in (tests, orders, marked)]
-    batches = [batch for group in groups for batch in _batches(group, CLIPS_A_SHARD)]
-    shards = list(enumerate(batches))
-    spread("features", partial(_make_numbered_shard, workshop), shards)
-    infos = [read_info(workshop.heard, name) for batch in batches for name in batch]
-    write_lists(out, infos, len(shards), workshop.judges())
+    groups: tuple[tuple[Clip, ...], ...] = (
+        tuple(read_tests(args.real)) if args.real else (),
+        plan_scenes(minutes, args.seed, has_mandarin=not args.tiny, validation_share=share),
+        tuple(read_marked(args.marked)) if args.marked else (),
+    )
+    shards = [
+        group[i : i + CLIPS_A_SHARD]
+        for group in groups
+        for i in range(0, len(group), CLIPS_A_SHARD)
+    ]
+    infos: list[ClipInfo] = []
+    with Progress(len(shards), "shards of clips") as progress:
+        for made in _made(pipeline, list(enumerate(shards)), args.workers):
+            infos += made
+            progress.update()
+    write_lists(pipeline.out, infos, len(shards), pipeline.detectors())
     return infos
 
 
-def _make_numbered_shard(workshop: DataPipeline, numbered: tuple[int, Sequence[str]]) -> None:
-    make_shard(workshop, *numbered)
-
-
-def _batches(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    return [items[i : i + size] for i in range(0, len(items), size)]
-
-
-def _spread(what: str, work: Callable[[T], None], batches: Sequence[T], *, n_workers: int) -> None:
-    """Does ``work`` for every batch, in so many processes."""
-    with _Bar(total=len(batches), desc=what, leave=False) as bar:
-        for _ in _done(work, batches, n_workers):
-            bar.update()
-
-
-def _done(work: Callable[[T], None], batches: Sequence[T], n_workers: int) -> Iterable[None]:
+def _made(
+    pipeline: DataPipeline, shards: Sequence[tuple[int, Sequence[Clip]]], n_workers: int
+) -> Iterable[list[ClipInfo]]:
     if n_workers == 1:
-        yield from map(work, batches)
+        yield from map(pipeline.make_shard, shards)
         return
     with ProcessPoolExecutor(n_workers, get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(work, batch) for batch in batches]):
-            yield future.result()
+        yield from pool.map(pipeline.make_shard, shards)
+
+
+def report(infos: Sequence[ClipInfo], sound_licences: Sequence[str]) -> str:
+    """Return what a set consists of: minutes by kind, speakers, licences of speech and sounds."""
+    lines = [f"{len(infos)} clips, {_minutes(infos):.1f} min"]
+    lines += _table("split", infos, lambda info: info.split)
+    lines += _table("language", infos, lambda info: info.language)
+    lines += _table("kind", infos, lambda info: info.kind)
+    for split in sorted({info.split for info in infos}):
+        speakers = {s for i in infos if i.split == split for s in i.speaker.split(",") if s}
+        lines.append(f"speakers in {split}: {len(speakers)}")
+    learnt = [info for info in infos if info.split != TEST]
+    licences = {name for info in learnt for name in info.licence.split("; ") if name}
+    lines.append("speech to learn from: " + ("; ".join(sorted(licences)) or "none"))
+    lines.append("noises and rooms: " + ("; ".join(sound_licences) or "made"))
+    return "\n".join(lines) + "\n"
+
+
+def _table(title: str, infos: Iterable[ClipInfo], key: Callable[[ClipInfo], str]) -> list[str]:
+    groups: defaultdict[str, list[ClipInfo]] = defaultdict(list)
+    for info in infos:
+        groups[key(info)].append(info)
+    return [
+        f"  {title} {name}: {len(group)} clips, {_minutes(group):.1f} min"
+        for name, group in sorted(groups.items())
+    ]
+
+
+def _minutes(infos: Iterable[ClipInfo]) -> float:
+    return sum(info.seconds for info in infos) / 60.0
 
 
 def _parser() -> argparse.ArgumentParser:

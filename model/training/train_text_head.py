@@ -13,17 +13,20 @@ from __future__ import annotations
 import argparse
 import sys
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from tqdm import tqdm
 
 from model.duplex.lexicon import read_lexicons
 from model.duplex.text_evidence import GrammarScorer
 from model.duplex.text_turn_detector import LanguageModelEncoder, TextHead
 from model.store.packages import default_store
+from model.training.duplex.cache import Cache
+from model.training.duplex.progress import Progress
 from model.training.duplex.text_head.corpus import (
     SHARES,
     UNUSED,
@@ -36,60 +39,56 @@ from model.training.duplex.text_head.fit import (
     Array,
     FitOptions,
     LabelledStates,
+    LabelledText,
     fit,
     kept_by_kind,
     labelled_texts,
     score,
     stacked,
 )
-from model.training.duplex.text_head.sources import fetch
-from model.training.duplex.text_head.states import StateCache, WordReader
+from model.training.duplex.text_head.published_texts import fetch
+from model.training.duplex.text_head.word_states import WordReader
 
 HEAD_NAME = "text_head.safetensors"
-READER = "smollm2-135m"
-N_UTTERANCES = 9000
+ENCODER = "smollm2-135m"
+N_TURNS = 9000
 N_EXAMPLES = 3100  # of them, in their mixed order; more are read at 0.1 s each
 SEED = 7
 _VALIDATION_PART = 6  # one family in six
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = _parser().parse_args(arguments)
+    """Run the command."""
+    args = _parser().parse_args(arguments)
     torch.set_num_threads(1)
-    texts = options.work / "texts"
-    fetch(texts)
+    fetch(args.work / "texts")
     lexicons = read_lexicons()
-    utterances = corpus(texts, options.utterances, options.seed)
-    found = examples(utterances, lexicons["en"], options.seed, is_augmented=True)
-    found = found[: options.examples]
-    cache = StateCache(options.work / "states")
-    reader = LanguageModelEncoder(default_store().path(READER))
-    try:
-        read = WordReader(reader)
-        with tqdm(desc="reading", unit="text") as bar:
-            cache.fill(
-                (example.words for example in found), lambda w: bar.update() or read.states(w)
-            )
-        training = [example for example in found if not _is_held_out(example)]
-        validation = [example for example in found if _is_held_out(example)]
-        held_out = _states(validation, cache, reader)
+    turns = corpus(args.work / "texts", args.turns, args.seed)
+    found = examples(turns, lexicons["en"], args.seed, is_augmented=True)[: args.examples]
+    training = [example for example in found if not _is_held_out(example)]
+    validation = [example for example in found if _is_held_out(example)]
+    with closing(LanguageModelEncoder(default_store().path(ENCODER))) as encoder:
+        reader = WordReader(encoder, Cache(args.work / "cache"))
+        with Progress(len(found), "reading") as progress:
+            for example in found:
+                reader.states(example.words)
+                progress.update()
+        held_out = _labelled(validation, reader, encoder)
         head = fit(
-            _states(training, cache, reader),
+            _labelled(training, reader, encoder),
             held_out,
             FitOptions(),
-            options.seed,
-            lambda epoch, loss: tqdm.write(f"epoch {epoch:2d}: validation loss {loss:.4f}"),
+            args.seed,
+            lambda epoch, loss: _print(f"epoch {epoch:2d}", f"validation loss {loss:.4f}"),
         )
-        options.out.mkdir(parents=True, exist_ok=True)
-        head.save(options.out / HEAD_NAME)
-        fitted = TextHead(options.out / HEAD_NAME)
-        judge = GrammarScorer(lexicons)
-        sys.stdout.write(f"{len(found)} texts, {len(validation)} of them held out\n")
-        weights = _report_held_out(validation, held_out, fitted, judge)
-        if options.dev is not None:
-            _report_turns(options.dev / "turns" / "labels.jsonl", reader, fitted, judge, weights)
-    finally:
-        reader.close()
+        head.save(args.out / HEAD_NAME)
+        fitted = TextHead(args.out / HEAD_NAME)
+        grammar = GrammarScorer(lexicons)
+        _print("texts", f"{len(found)}, {len(validation)} of them held out")
+        weights = _report_held_out(validation, held_out, fitted, grammar)
+        if args.dev is not None:
+            path = args.dev / "turns" / "labels.jsonl"
+            _report_turns(labelled_texts(path), encoder, fitted, grammar, weights)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,8 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--work", type=Path, required=True, help="texts and states are kept here")
     parser.add_argument("--out", type=Path, required=True, help="where the weights go")
     parser.add_argument("--dev", type=Path, help="folder with turns/labels.jsonl to measure on")
-    parser.add_argument("--utterances", type=int, default=N_UTTERANCES)
-    parser.add_argument("--examples", type=int, default=N_EXAMPLES)
+    parser.add_argument("--turns", type=int, default=N_TURNS, help="to choose from")
+    parser.add_argument("--examples", type=int, default=N_EXAMPLES, help="to read")
     parser.add_argument("--seed", type=int, default=SEED)
     return parser
 
@@ -107,82 +106,74 @@ def _is_held_out(example: Example) -> bool:
     return zlib.crc32(example.family.encode()) % _VALIDATION_PART == 0
 
 
-def _states(
-    found: Sequence[Example], cache: StateCache, reader: LanguageModelEncoder
+def _labelled(
+    found: Sequence[Example], reader: WordReader, encoder: LanguageModelEncoder
 ) -> LabelledStates:
     used = [example.labels != UNUSED for example in found]
-    weights = balanced(found, SHARES)
-    hidden = [cache[e.words][u].astype(np.float32) for e, u in zip(found, used, strict=True)]
-    labels = [e.labels[u] for e, u in zip(found, used, strict=True)]
-    parts = [w[u] for w, u in zip(weights, used, strict=True)]
+    states = [
+        encoder.whole_states(reader.states(example.words)[is_used].astype(np.float32))
+        for example, is_used in zip(found, used, strict=True)
+    ]
+    labels = [example.labels[is_used] for example, is_used in zip(found, used, strict=True)]
+    weights = [w[is_used] for w, is_used in zip(balanced(found, SHARES), used, strict=True)]
     return LabelledStates(
-        np.concatenate([reader.whole_states(states) for states in hidden]),
+        np.concatenate(states),
         np.concatenate(labels).astype(np.float32),
-        np.concatenate(parts).astype(np.float32),
+        np.concatenate(weights).astype(np.float32),
     )
 
 
-def _judged(judge: GrammarScorer, text: str) -> float:
-    p = judge.judge(text).score
+def _log_odds(grammar: GrammarScorer, text: str) -> float:
+    p = grammar.judge(text).score
     return float(np.log(p / (1.0 - p)))
 
 
 def _report_held_out(
-    found: Sequence[Example], data: LabelledStates, head: TextHead, judge: GrammarScorer
+    found: Sequence[Example], data: LabelledStates, head: TextHead, grammar: GrammarScorer
 ) -> Array:
-    """Prints the scores on held-out families; returns the weights of head and rules together."""
+    """Print the scores on held-out families; return the weights of head and grammar together."""
+    places = [(e, i) for e in found for i in np.flatnonzero(e.labels != UNUSED)]
     by_head = head.logits(data.states)
-    by_rules = np.array(
-        [
-            _judged(judge, " ".join(example.words[: i + 1]))
-            for example in found
-            for i in np.flatnonzero(example.labels != UNUSED)
-        ]
-    )
-    sources = np.repeat(
-        [example.source for example in found],
-        [int((example.labels != UNUSED).sum()) for example in found],
-    )
-    columns = np.column_stack([by_head, by_rules])
-    is_first = np.repeat(
-        [zlib.crc32(f"half {example.family}".encode()) % 2 == 0 for example in found],
-        [int((example.labels != UNUSED).sum()) for example in found],
-    )
+    by_grammar = np.array([_log_odds(grammar, " ".join(e.words[: i + 1])) for e, i in places])
+    columns = np.column_stack([by_head, by_grammar])
+    is_first = np.array([zlib.crc32(f"half {e.family}".encode()) % 2 == 0 for e, _ in places])
     weights = stacked(columns[is_first], data.labels[is_first], data.weights[is_first])
     both = columns @ weights[:2] + weights[2]
-    _line("head", score(by_head, data.labels, data.weights).line)
-    _line("rules", score(by_rules, data.labels, data.weights).line)
-    rest = ~is_first
-    _line("head, other half", score(by_head[rest], data.labels[rest], data.weights[rest]).line)
-    _line("both, other half", score(both[rest], data.labels[rest], data.weights[rest]).line)
+
+    def report(name: str, logits: Array, chosen: npt.NDArray[np.bool_]) -> None:
+        found = score(logits[chosen], data.labels[chosen], data.weights[chosen])
+        _print(name, found.line)
+
+    every = np.ones(len(places), np.bool_)
+    report("head", by_head, every)
+    report("rules", by_grammar, every)
+    report("head, other half", by_head, ~is_first)
+    report("both, other half", both, ~is_first)
     for source in SHARES:
-        of = sources == source
-        _line(f"head on {source}", score(by_head[of], data.labels[of], data.weights[of]).line)
-    _line("stacked", ", ".join(f"{weight:.2f}" for weight in weights))
+        report(f"head on {source}", by_head, np.array([e.source == source for e, _ in places]))
+    _print("stacked", ", ".join(f"{weight:.2f}" for weight in weights))
     return weights
 
 
 def _report_turns(
-    path: Path, reader: LanguageModelEncoder, head: TextHead, judge: GrammarScorer, weights: Array
+    texts: Sequence[LabelledText],
+    encoder: LanguageModelEncoder,
+    head: TextHead,
+    grammar: GrammarScorer,
+    weights: Array,
 ) -> None:
-    texts = labelled_texts(path)
-    by_head: list[float] = []
-    for text in texts:
-        state = reader.state(text.text)
-        by_head.append(0.0 if state is None else head.logit(state))
-    by_rules = [_judged(judge, text.text) for text in texts]
-    both = np.column_stack([by_head, by_rules]) @ weights[:2] + weights[2]
-    is_end = np.array([text.is_end for text in texts])
-    columns: Mapping[str, Array] = {
-        "head": np.array(by_head), "rules": np.array(by_rules), "both": both
-    }  # fmt: skip
-    for name, values in columns.items():
-        _line(f"turns, {name}", score(values, is_end.astype(np.float32)).line)
-        kept = kept_by_kind(texts, values)
-        _line("", ", ".join(f"{kind} {n} of {all_}" for kind, (n, all_) in kept.items()))
+    states = [encoder.state(text.text) for text in texts]
+    by_head = np.array([0.0 if state is None else head.logit(state) for state in states])
+    by_grammar = np.array([_log_odds(grammar, text.text) for text in texts])
+    both = np.column_stack([by_head, by_grammar]) @ weights[:2] + weights[2]
+    is_end = np.array([text.is_end for text in texts], np.float32)
+    for name, logits in (("head", by_head), ("rules", by_grammar), ("both", both)):
+        _print(f"turns, {name}", score(logits, is_end).line)
+        kept = kept_by_kind(texts, logits)
+        _print("", ", ".join(f"{kind} {n} of {all_}" for kind, (n, all_) in kept.items()))
 
 
-def _line(name: str, text: str) -> None:
+def _print(name: str, text: str) -> None:
     sys.stdout.write(f"{name:18s} {text}\n")
 
 

@@ -7,6 +7,7 @@ whether it is a backchannel, and without a voice there is nothing.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import safetensors.numpy
 from model.duplex.frame_features import N_FEATURES, feature_slices, table_hash
 from model.duplex.outcomes import NOT_SCORED, Outcome
 from model.training.duplex.data.dataset import CLIPS, TABLE
+from model.training.duplex.data.heard_clips import ClipInfo
 
 _SLICES = feature_slices()
 _N_VOICE, _N_PAUSE = 10, 15  # steps of 80 ms
@@ -36,8 +38,8 @@ def write_clips(folder: Path, seed: int = 0, *, is_marked: bool = False) -> Path
             clip = _pause(rng, index // 2) if index % 2 == 0 else _overlap(rng, index // 2)
             tensors |= {f"{name}.{key}": value for key, value in clip.items()}
             source = "marked" if is_marked and index == 0 else "made"
-            line = {"id": name, "split": split, "kind": "toy", "language": "en", "source": source}
-            lines.append(json.dumps(line))
+            info = ClipInfo(name, split, "toy", "en", source, "nobody", "CC0", 2.0, seed)
+            lines.append(json.dumps(asdict(info)))
     (folder / CLIPS).write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / TABLE).write_text(json.dumps({"hash": table_hash()}), encoding="utf-8")
     (folder / "shard-000.safetensors").write_bytes(safetensors.numpy.save(tensors))

@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 
 class Progress(tqdm):  # pyright: ignore[reportMissingTypeArgument]
-    """Without tqdm's watching thread."""
+    """A bar of ``total`` steps without the thread with which tqdm watches its bars."""
 
     monitor_interval = 0
 

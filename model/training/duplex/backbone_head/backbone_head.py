@@ -1,14 +1,8 @@
-"""What a VITA-Audio backbone has made of a turn by each of its pauses, with the truth about it.
+"""Trains the head of a VITA-Audio directory that tells ends of turns from the backbone's states.
 
 A pause is asked about where the application asks: when the voice detector says that speech has
 ended, with the codes of the sound up to there. Later sound never reaches an example: inside a
-block of the speech tokenizer codes see the future. Knows no head.
-
-Fits the head that tells ends of turns from states of a backbone, which it does not know.
-
-Trains the head of one VITA-Audio directory on labelled clips and puts it there.
-
-Better weights are kept. Knows no command line.
+block of the speech tokenizer codes see the future.
 """
 
 from __future__ import annotations
@@ -25,12 +19,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from audio_io.frames import Samples
+from model.duplex.offline import FRAME
 from model.duplex.outcomes import USER_FLOOR, Outcome
 from model.duplex.scoring import calibration_error
 from model.errors import WeightsError
-from model.training.duplex.data.dataset import clip_names
-from model.training.duplex.data.heard_clips import Heard, recall
-from model.training.duplex.data.records import DataError
+from model.training.duplex.cache import Cache
+from model.training.duplex.data.dataset import CACHE, read_infos
+from model.training.duplex.data.heard_clips import STEP_FRAMES, Heard, heard_in
+from model.training.duplex.errors import DataError
 from model.training.duplex.network.operating_points import (
     fit_temperature,
     negative_log_likelihood,
@@ -54,15 +50,19 @@ from model.vita_audio.language_model.modeling import load_language_model
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 from model.vita_audio.speech_tokenizer.tokenizer import SpeechTokenizer
 
-_FRAME = 160
-_STEP_FRAMES = 8
 _LEAD_FRAMES = 35  # the detector is 0.1 s late, and a turn is heard from 0.25 s before its onset
 _MOST_CODES = 400  # half a minute; of longer turns the end is kept
+_BATCH = 16
+_RATE = 1e-3
+_WEIGHT_DECAY = 0.05
+_DROPOUT = 0.2
+_FLOOR = [int(outcome) for outcome in USER_FLOOR]
+_END = USER_FLOOR.index(Outcome.END_OF_TURN)
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One pause.
+    """A pause.
 
     Attributes:
         states: float16 (n, width), of the turn's codes up to the pause.
@@ -75,7 +75,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Frames of a clip: a turn from ``begin`` on pauses at ``end``."""
+    """Frames of a clip: a turn from ``begin`` on pauses at ``end``; ``outcome`` as above."""
 
     begin: int
     end: int
@@ -86,6 +86,7 @@ class BackboneListener:
     """Hears turns through the speech tokenizer and the frozen backbone."""
 
     def __init__(self, found: ModelDirectory, device: torch.device) -> None:
+        """Load the backbone. Raises DataError where it hears no audio codes."""
         if found.speech_tokenizer is None:
             raise DataError(
                 f"{found.language_model}: is a Plus variant, which hears turns as a whole; choose "
@@ -98,17 +99,22 @@ class BackboneListener:
         self._memory = PromptCache(state, tokenizer.table)
         self._prompt = speech_turn(tokenizer)
         codes = SpeechTokenizer.from_directory(found.speech_tokenizer, device)
-        self._ear = CodeListener(codes.open_stream)
+        self._user_audio = CodeListener(codes.open_stream)
 
     def states_at(self, sound: Samples, ends: Sequence[int]) -> Iterator[Tensor | None]:
-        """``ends``: samples after which ``sound`` pauses, ascending. None: nothing to hear."""
-        self._ear.begin()
+        """Yield the states at every pause; None where there is nothing to hear.
+
+        Args:
+            sound: float32 (n,), from the beginning of the turn.
+            ends: samples after which it pauses, ascending.
+        """
+        self._user_audio.begin()
         at = 0
         for end in ends:
-            self._ear.hear(sound[at:end])
-            self._ear.pause()
+            self._user_audio.hear(sound[at:end])
+            self._user_audio.pause()
             at = end
-            audio = self._ear.audio
+            audio = self._user_audio.audio
             if audio is None:
                 yield None
                 continue
@@ -119,7 +125,7 @@ class BackboneListener:
 
 
 def pauses_of(heard: Heard) -> list[Pause]:
-    """Where speech ended while the assistant was silent, as far as the truth is known there."""
+    """Return where speech ended while the assistant was silent, where the truth is known."""
     found: list[Pause] = []
     begin: int | None = None
     was_speech = False
@@ -131,52 +137,25 @@ def pauses_of(heard: Heard) -> list[Pause]:
         if is_speech and begin is None:
             begin = max(0, frame - _LEAD_FRAMES)
         elif was_speech and not is_speech and begin is not None:
-            step = min(frame // _STEP_FRAMES, len(heard.truth.outcomes) - 1)
+            step = min(frame // STEP_FRAMES, len(heard.truth.outcomes) - 1)
             outcome = int(heard.truth.outcomes[step])
-            if outcome in USER_FLOOR and not heard.truth.is_overlap[step]:
-                row = [int(o) for o in USER_FLOOR].index(outcome)
-                found.append(Pause(begin, frame, row))
+            if outcome in _FLOOR and not heard.truth.is_overlap[step]:
+                found.append(Pause(begin, frame, _FLOOR.index(outcome)))
         was_speech = is_speech
     return found
 
 
-def examples_of(
-    listener: BackboneListener, clips: Iterator[Heard], tick: Callable[[], None]
-) -> list[Example]:
-    """``tick`` is called after every clip."""
-    found: list[Example] = []
-    for heard in clips:
-        found += _of_clip(listener, heard)
-        tick()
-    return found
-
-
-def _of_clip(listener: BackboneListener, heard: Heard) -> Iterator[Example]:
+def _examples_of(listener: BackboneListener, heard: Heard) -> Iterator[Example]:
     turns: dict[int, list[Pause]] = {}
     for pause in pauses_of(heard):
         turns.setdefault(pause.begin, []).append(pause)
     for begin, pauses in turns.items():
-        sound = heard.clean[begin * _FRAME :]
-        ends = [(pause.end - begin) * _FRAME for pause in pauses]
+        sound = heard.clean[begin * FRAME :]
+        ends = [(pause.end - begin) * FRAME for pause in pauses]
         for pause, states in zip(pauses, listener.states_at(sound, ends), strict=True):
             if states is not None and len(states):
                 yield Example(states, pause.outcome)
 
-
-def require_heard(folder: Path) -> None:
-    """Raises DataError: the sound of the clips was not kept."""
-    if not folder.is_dir():
-        raise DataError(
-            f"{folder} is missing: the sound of the clips; make the data again with "
-            "python -m model.training.make_duplex_data"
-        )
-
-
-_BATCH = 16
-_RATE = 1e-3
-_WEIGHT_DECAY = 0.05
-_DROPOUT = 0.2
-_END = USER_FLOOR.index(Outcome.END_OF_TURN)
 
 Logits = npt.NDArray[np.float32]
 Truth = npt.NDArray[np.int64]
@@ -184,12 +163,13 @@ Truth = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class FittedHead:
-    """What came out; losses and errors are those of the validation speakers.
+    """A head with its losses and errors on the validation speakers.
 
     Attributes:
         temperature: fitted on them.
         loss: at that temperature, in nats; ``prior_loss``: of always saying the shares.
         right: share of pauses whose likeliest outcome was true.
+        ece_raw, ece: calibration error of the end of a turn without and with the temperature.
     """
 
     head: DuplexHead
@@ -199,27 +179,37 @@ class FittedHead:
     right: float
     ece_raw: float
     ece: float
-    n_epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSettings:
+    """How a head is trained; ``is_forced``: it replaces a better one."""
+
+    epochs: int = 30
+    patience: int = 6
+    seed: int = 0
+    is_forced: bool = False
 
 
 def fit_head(
     train: Sequence[Example],
     val: Sequence[Example],
-    *,
-    epochs: int,
-    patience: int,
-    seed: int,
+    settings: HeadSettings,
     tell: Callable[[int, float, float], None],
 ) -> FittedHead:
-    """``tell``: number, training loss and validation loss of every epoch."""
-    torch.manual_seed(seed)
+    """Fit a head and keep its best epoch.
+
+    Args:
+        tell: called with number, training loss and validation loss of every epoch.
+    """
+    torch.manual_seed(settings.seed)
     head = DuplexHead(HeadShape(train[0].states.shape[1]), _DROPOUT)
     optimizer = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=_WEIGHT_DECAY)
     best: tuple[float, int, dict[str, Tensor]] = (float("inf"), 0, {})
     number = 0
-    while number < epochs and number - best[1] < patience:
+    while number < settings.epochs and number - best[1] < settings.patience:
         number += 1
-        order = np.random.default_rng([seed, number]).permutation(len(train))
+        order = np.random.default_rng([settings.seed, number]).permutation(len(train))
         loss = _epoch(head, [train[i] for i in order], optimizer)
         val_loss = loss_of(head, val)
         if val_loss < best[0]:
@@ -227,12 +217,10 @@ def fit_head(
             best = (val_loss, number, state)
         tell(number, loss, val_loss)
     head.load_state_dict(best[2])
-    return _judged(head, train, val, number)
+    return _measured(head, train, val)
 
 
-def _judged(
-    head: DuplexHead, train: Sequence[Example], val: Sequence[Example], n_epochs: int
-) -> FittedHead:
+def _measured(head: DuplexHead, train: Sequence[Example], val: Sequence[Example]) -> FittedHead:
     logits, truth = floor_logits(head, val)
     temperature = fit_temperature(logits, truth)
     shares = np.bincount([example.outcome for example in train], minlength=len(USER_FLOOR)) + 1.0
@@ -245,25 +233,26 @@ def _judged(
         right=float(np.mean(logits.argmax(axis=1) == truth)),
         ece_raw=_error(logits, truth, 1.0),
         ece=_error(logits, truth, temperature),
-        n_epochs=n_epochs,
     )
 
 
 def loss_of(head: DuplexHead, examples: Sequence[Example], temperature: float = 1.0) -> float:
-    """Mean, in nats."""
+    """Return the mean loss in nats."""
     return negative_log_likelihood(*floor_logits(head, examples), temperature)
 
 
 def floor_logits(head: DuplexHead, examples: Sequence[Example]) -> tuple[Logits, Truth]:
-    """(n, 3) of the pauses and (n,) their truth."""
+    """Return logits (n, 3) of the pauses and (n,) their truth."""
     head.eval()
     with torch.no_grad():
-        rows = [
-            _last_logits(head, examples[begin : begin + _BATCH])
-            for begin in range(0, len(examples), _BATCH)
-        ]
+        rows = [_last_logits(head, batch) for batch in _batches(examples)]
     truth = np.array([example.outcome for example in examples], np.int64)
     return torch.cat(rows).numpy(), truth
+
+
+def _batches(examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
+    for begin in range(0, len(examples), _BATCH):
+        yield examples[begin : begin + _BATCH]
 
 
 def _epoch(
@@ -271,8 +260,7 @@ def _epoch(
 ) -> float:
     head.train()
     total = 0.0
-    for begin in range(0, len(examples), _BATCH):
-        batch = examples[begin : begin + _BATCH]
+    for batch in _batches(examples):
         truth = torch.tensor([example.outcome for example in batch])
         loss = functional.cross_entropy(_last_logits(head, batch), truth)
         optimizer.zero_grad()
@@ -283,13 +271,12 @@ def _epoch(
 
 
 def _last_logits(head: DuplexHead, batch: Sequence[Example]) -> Tensor:
-    """(b, 3); the layer is causal, so padding behind a turn changes nothing before it."""
+    """Return (b, 3); the layer is causal, so padding behind a turn changes nothing before it."""
     lengths = torch.tensor([len(example.states) for example in batch])
     padded = torch.nn.utils.rnn.pad_sequence(
         [example.states.float() for example in batch], batch_first=True
     )
-    logits = head(padded)[torch.arange(len(batch)), lengths - 1]
-    return logits[:, list(USER_FLOOR)]
+    return head(padded)[torch.arange(len(batch)), lengths - 1][:, _FLOOR]
 
 
 def _error(logits: Logits, truth: Truth, temperature: float) -> float:
@@ -298,34 +285,22 @@ def _error(logits: Logits, truth: Truth, temperature: float) -> float:
     return calibration_error(p, truth == _END) or 0.0
 
 
-HEARD = "heard"
-
-
-@dataclass(frozen=True, slots=True)
-class HeadSettings:
-    """How a head is trained."""
-
-    epochs: int = 30
-    patience: int = 6
-    seed: int = 0
-    is_forced: bool = False
-
-
 def train_head(data: Path, backbone: Path, settings: HeadSettings, device: torch.device) -> bool:
-    """Returns whether the head was written.
+    """Train a head on the clips in ``data``; return whether it was written into ``backbone``.
 
     Raises:
         DataError: the clips cannot be used.
         WeightsError: the model's directory cannot.
     """
-    require_heard(data / HEARD)
+    if not (data / CACHE).is_dir():
+        raise DataError(
+            f"{data / CACHE} is missing: the sound of the clips; make the data again with "
+            "python -m model.training.make_duplex_data"
+        )
     found = resolve(backbone)
     listener = BackboneListener(found, device)
     train, val = (_examples(listener, data, split) for split in ("train", "val"))
-    fitted = fit_head(
-        train, val, epochs=settings.epochs, patience=settings.patience, seed=settings.seed,
-        tell=_tell,
-    )  # fmt: skip
+    fitted = fit_head(train, val, settings, _tell)
     path = found.language_model / FILE
     old = _old_loss(path, listener.width, val)
     is_written = old is None or fitted.loss < old or settings.is_forced
@@ -336,21 +311,27 @@ def train_head(data: Path, backbone: Path, settings: HeadSettings, device: torch
 
 
 def _examples(listener: BackboneListener, data: Path, split: str) -> list[Example]:
-    names = clip_names(data, split)
-    clips = (recall(data / HEARD, name) for name in names)
-    with Progress(len(names), f"{split} pauses") as progress:
-        examples = examples_of(listener, clips, progress.update)
-    if not examples:
+    infos = [info for info in read_infos(data) if info.split == split]
+    cache = Cache(data / CACHE)
+    found: list[Example] = []
+    with Progress(len(infos), f"{split} pauses") as progress:
+        for info in infos:
+            entry = cache.read(info.heard)
+            if entry is None:
+                raise DataError(f"{data}: the sound of {info.id} is missing; make the data again")
+            found += _examples_of(listener, heard_in(entry))
+            progress.update()
+    if not found:
         raise DataError(f"{data}: no {split} clip has a pause; make more data")
-    return examples
+    return found
 
 
 def _old_loss(path: Path, width: int, val: Sequence[Example]) -> float | None:
     try:
-        judge = read_head(path, width)
+        old = read_head(path, width)
     except WeightsError:
         return None
-    return loss_of(judge.head, val, judge.temperature)
+    return loss_of(old.head, val, old.temperature)
 
 
 def _tell(number: int, loss: float, val_loss: float) -> None:

@@ -1,7 +1,4 @@
-"""What rooms, loudspeakers, microphones and lines do to sound.
-
-Pure functions of samples at 16 kHz; chance comes in as a generator. Knows no speech.
-"""
+"""What rooms, loudspeakers, microphones and lines do to sound: pure functions of 16 kHz samples."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from audio_io.room_acoustics import level_of_active_speech
 
 _TELEPHONE_HZ = (300.0, 3400.0)
 _EDGE_OCTAVES = 0.3  # width of a filter's edge
-_MU = 255.0  # ITU-T G.711
+_MU = 255.0
 _PREDELAY_S = 0.002
 _SPEED_OF_ECHOES = 1.0 / 3.0  # reflections later in the tail grow denser; shapes the early ones
 _N_EARLY = 8
@@ -21,17 +18,18 @@ _DEAF_DBFS = -119.0
 
 
 def gain(db: float) -> np.float32:
+    """Return the factor of a gain in decibels."""
     return np.float32(10.0 ** (db / 20.0))
 
 
 def at_level(samples: Samples, dbfs: float) -> Samples:
-    """Scaled so that the parts that are not pauses have this level; silence stays silence."""
+    """Scale so that the parts that are not pauses have this level; silence stays silence."""
     level = level_of_active_speech(samples)
     return samples if level < _DEAF_DBFS else samples * gain(dbfs - level)
 
 
 def convolved(samples: Samples, response: Samples) -> Samples:
-    """As long as ``samples``; the response is scaled to unit energy."""
+    """Convolve with a response scaled to unit energy; the result is as long as ``samples``."""
     if not len(samples):
         return samples
     energy = float(np.sqrt(np.sum(np.square(response, dtype=np.float64)))) or 1.0
@@ -42,7 +40,7 @@ def convolved(samples: Samples, response: Samples) -> Samples:
 
 
 def simulated_room(rng: np.random.Generator, rt60_s: float, direct_db: float) -> Samples:
-    """Direct sound, a few early reflections, an exponential tail; ``direct_db`` over the rest."""
+    """Return a response: direct sound ``direct_db`` over reflections and an exponential tail."""
     n = round((_PREDELAY_S + 1.2 * rt60_s) * ENGINE_RATE_HZ)
     at_s = np.arange(n) / ENGINE_RATE_HZ
     tail = rng.standard_normal(n) * 10.0 ** (-3.0 * at_s / rt60_s)
@@ -60,7 +58,7 @@ def simulated_room(rng: np.random.Generator, rt60_s: float, direct_db: float) ->
 
 
 def band_limited(samples: Samples, low_hz: float, high_hz: float) -> Samples:
-    """Falls off to nothing within a third of an octave beyond both edges."""
+    """Keep a band, falling off to nothing within a third of an octave beyond both edges."""
     spectrum = np.fft.rfft(samples)
     hz = np.maximum(np.fft.rfftfreq(len(samples), 1.0 / ENGINE_RATE_HZ), 1.0)
     above = np.clip(np.log2(hz / low_hz) / _EDGE_OCTAVES + 1.0, 0.0, 1.0) if low_hz > 0.0 else 1.0
@@ -69,7 +67,7 @@ def band_limited(samples: Samples, low_hz: float, high_hz: float) -> Samples:
 
 
 def shelved(samples: Samples, from_hz: float, db: float) -> Samples:
-    """High model_store: ``db`` above ``from_hz``, an octave wide."""
+    """Apply a high shelf: ``db`` above ``from_hz``, with an edge an octave wide."""
     spectrum = np.fft.rfft(samples)
     hz = np.maximum(np.fft.rfftfreq(len(samples), 1.0 / ENGINE_RATE_HZ), 1.0)
     share = np.clip(np.log2(hz / from_hz) + 0.5, 0.0, 1.0)
@@ -77,13 +75,12 @@ def shelved(samples: Samples, from_hz: float, db: float) -> Samples:
 
 
 def telephone(samples: Samples) -> Samples:
-    """300-3400 Hz at 8 kHz through mu-law."""
-    narrow = band_limited(samples, *_TELEPHONE_HZ)
-    return mu_law(narrow)
+    """Send 300 to 3400 Hz over an 8 kHz line through mu-law."""
+    return mu_law(band_limited(samples, *_TELEPHONE_HZ))
 
 
 def mu_law(samples: Samples) -> Samples:
-    """An 8-bit codec on an 8 kHz line."""
+    """Send through the 8-bit codec of an 8 kHz line (ITU-T G.711)."""
     narrow: Samples = soxr.resample(samples, ENGINE_RATE_HZ, ENGINE_RATE_HZ // 2, "HQ")
     line = np.clip(narrow, -1.0, 1.0)
     code = np.rint(np.sign(line) * np.log1p(_MU * np.abs(line)) / np.log1p(_MU) * 127.0) / 127.0
@@ -93,13 +90,13 @@ def mu_law(samples: Samples) -> Samples:
 
 
 def soft_clipped(samples: Samples, drive_db: float) -> Samples:
-    """A small loudspeaker driven ``drive_db`` beyond where it is linear; the level stays."""
+    """Drive a small loudspeaker ``drive_db`` beyond where it is linear; the level stays."""
     drive = gain(drive_db)
     return (np.tanh(samples * drive) / drive).astype(np.float32)
 
 
 def drifted(samples: Samples, ppm: float) -> Samples:
-    """As a clock that is ``ppm`` faster plays it."""
+    """Play with a clock that is ``ppm`` too fast."""
     if not ppm:
         return samples
     rate_hz = float(ENGINE_RATE_HZ)
@@ -108,18 +105,18 @@ def drifted(samples: Samples, ppm: float) -> Samples:
 
 
 def delayed(samples: Samples, seconds: float) -> Samples:
-    """As long as before."""
+    """Delay; the result is as long as before."""
     n = round(seconds * ENGINE_RATE_HZ)
     return np.pad(samples, (n, 0))[: len(samples)]
 
 
 def looped(samples: Samples, n: int, rng: np.random.Generator) -> Samples:
-    """``n`` samples from a random place on, over and over."""
+    """Return ``n`` samples, repeated as needed, from a random place on."""
     return np.take(samples, (int(rng.integers(len(samples))) + np.arange(n)) % len(samples))
 
 
 def coloured_noise(rng: np.random.Generator, n: int, slope_db: float) -> Samples:
-    """Noise of unit power that falls by ``slope_db`` per octave: 0 white, 3 pink, 6 brown."""
+    """Return noise of unit power that falls by ``slope_db`` per octave: 0 is white, 3 pink."""
     spectrum = np.fft.rfft(rng.standard_normal(n))
     octaves = np.log2(np.maximum(np.fft.rfftfreq(n, 1.0 / ENGINE_RATE_HZ), 40.0) / 40.0)
     noise = np.fft.irfft(spectrum * 10.0 ** (-slope_db * octaves / 20.0), n)

@@ -39,8 +39,9 @@ from model.training.duplex.data.conversation_scenes import (
 )
 from model.training.duplex.data.dataset import MARKED
 from model.training.duplex.data.heard_clips import Heard
-from model.training.duplex.data.records import DataError
 from model.training.duplex.data.scene import STEP_S, Label, Scene, Span, Truth
+from model.training.duplex.data.utterance import runs
+from model.training.duplex.errors import DataError
 
 _ECHO_TAIL_S = 0.3  # the far end is heard this much longer than it plays
 _WHOLE_SCENE_S = 1e6
@@ -52,7 +53,7 @@ _OVERLAP_EVENTS = {
 
 @dataclass(frozen=True, slots=True)
 class LabelledTest:
-    """One recording of the tests."""
+    """A recording of the tests; ``id`` is the clip's."""
 
     id: str
     clip: TurnClip | OverlapScene
@@ -142,7 +143,7 @@ _VOICE_P = 0.5
 
 @dataclass(frozen=True, slots=True)
 class MarkedClip:
-    """One marked moment; times in seconds from the clip's start.
+    """A marked moment; times in seconds from the clip's start.
 
     Attributes:
         decision_s: when the assistant did what was complained about; None: it did nothing.
@@ -266,12 +267,10 @@ def _harmless(heard: Heard, span: Span, lexicons: Mapping[str, Lexicon]) -> int:
 
 def _last_speech(heard: Heard, before_s: float) -> Span | None:
     """The last run of speech that began before ``before_s``, cut off there."""
-    limit = min(heard.n_frames, round(before_s * _FRAMES_A_SECOND))
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], heard.is_speech[:limit].astype(np.int8)))))
-    if not len(edges):
+    speech = runs(heard.is_speech[: round(before_s * _FRAMES_A_SECOND)])
+    if not speech:
         return None
-    runs = [*edges, limit] if len(edges) % 2 else [*edges]
-    return Span(runs[-2] / _FRAMES_A_SECOND, runs[-1] / _FRAMES_A_SECOND)
+    return Span(speech[-1].start / _FRAMES_A_SECOND, speech[-1].stop / _FRAMES_A_SECOND)
 
 
 def _steps(span: Span, outcomes: npt.NDArray[np.int8], tail_s: float = 0.0) -> slice:

@@ -1,156 +1,57 @@
-"""Opens the models and makes clips with them, a batch at a time; what is there already is kept.
+"""From a plan to shards of labelled vectors: makes clips, hears them, and keeps what is slow.
 
-Runs in one process or in several; each call opens its own models. Knows no command line.
-
-Scenes and recordings through the real canceller, detector and recogniser.
-
-Knows no labels beyond those a scene carries, and no features.
-
-Events over the assistant that nobody can hear after the canceller: nothing is asked about them.
-
-A label comes from how a scene was built; an event below the echo and the noise is there all the
-same, but to learn that silence is an interruption helps nobody. Knows no features.
+Runs in one process or in several; each shard opens the models it needs.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from audio_io.aec import WebRtcEchoCanceller
-from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
-from audio_io.interfaces import VoiceActivityDetector
-from audio_io.vad import SileroVad
-from model.cascade.cascade import open_recognizer
+from audio_io.frames import ENGINE_RATE_HZ
 from model.cascade.synthesizer import Synthesizer
-from model.duplex.frame_features import FeatureStream
+from model.duplex.frame_features import FeatureStream, table_hash
+from model.duplex.labels import MANIFEST
 from model.duplex.lexicon import Phrases, read_lexicons
-from model.duplex.offline import FRAME, HeardFrame, Listener, WordFollower
-from model.duplex.outcomes import NOT_SCORED, Outcome
 from model.duplex.smart_turn import WEIGHTS_NAME as SMART_TURN
-from model.duplex.smart_turn import SmartTurn
 from model.duplex.text_turn_detector import DEFAULT_WEIGHTS as TEXT_HEAD
-from model.duplex.text_turn_detector import WEIGHTS_NAME as TEXT_READER
-from model.duplex.text_turn_detector import LanguageModelEncoder, TextHead, TextTurnDetector
-from model.training.duplex.data.casting import BankEntry, SpeakerPool, Speech, bank
-from model.training.duplex.data.conversation_scenes import SceneContext
-from model.training.duplex.data.dataset import is_made, shard_key, shard_path, write_shard
-from model.training.duplex.data.features import RememberedClassifier, RememberedReader, vectors
-from model.training.duplex.data.heard_clips import (
-    ClipInfo,
-    Heard,
-    TextChange,
-    is_kept,
-    keep,
-    recall,
-)
+from model.duplex.text_turn_detector import WEIGHTS_NAME as TEXT_ENCODER
+from model.training.duplex.cache import Cache, address, file_hash
+from model.training.duplex.data.chance import between
+from model.training.duplex.data.clip_vectors import EndOfTurnDetectors, vectors
+from model.training.duplex.data.conversation_scenes import SceneContext, make_scene
+from model.training.duplex.data.dataset import CACHE, infos_of, shard_path, write_shard
+from model.training.duplex.data.front_end import OfflineFrontEnd
+from model.training.duplex.data.heard_clips import ClipInfo, Heard, heard_in
 from model.training.duplex.data.labelled_clips import LabelledTest, MarkedClip, with_marked_truth
 from model.training.duplex.data.performance import Performer
 from model.training.duplex.data.plan import SceneOrder
-from model.training.duplex.data.recordings import CROWD, NOISE, ROOM, Recordings, read_recordings
+from model.training.duplex.data.recordings import (
+    CROWD,
+    NOISE,
+    ROOM,
+    Recordings,
+    read_recordings,
+)
 from model.training.duplex.data.rooms import SoundStock
-from model.training.duplex.data.scene import Scene, truth_of
+from model.training.duplex.data.scene import Scene
+from model.training.duplex.data.speaker_pool import SpeakerPool, Speech, phrase_bank
 from model.training.duplex.data.speakers import TEST, TRAIN, VALIDATION, slow_speakers
-from model.training.duplex.data.speech import LoudnessDetector, SpeechCache, ToneSpeech
+from model.training.duplex.data.speech import LoudnessDetector, SynthesizedSpeech, ToneSpeech
 from model.training.duplex.text_head.corpus import corpus
 
-STEP_FRAMES = 8
-_FULL_SCALE_24 = 2.0**23  # what is kept is what features are made of, so it is rounded first
-
-OpenRecognizer = Callable[[str], WordFollower]
-
-
-@dataclass(frozen=True, slots=True)
-class OfflineFrontEnd:
-    """One set of models for many scenes; a scene is heard the same every time.
-
-    Attributes:
-        recognizer_of: opens the recogniser of a language; None: no words.
-    """
-
-    detector: VoiceActivityDetector
-    recognizer_of: OpenRecognizer | None
-
-    def hear(self, scene: Scene, info: ClipInfo, pass_s: float) -> Heard:
-        """``pass_s``: how late the recogniser's words are."""
-        recognizer_of, language = self.recognizer_of, scene.recognizer
-        make = None if recognizer_of is None else lambda: recognizer_of(language)
-        listener = Listener(lambda: self.detector, WebRtcEchoCanceller, make, pass_s=pass_s)
-        listening = listener.hear(scene.microphone, scene.loudspeaker, one_turn=scene.one_turn)
-        n = len(listening.frames) // STEP_FRAMES * STEP_FRAMES
-        frames = listening.frames[:n]
-        clean = np.concatenate([heard.user.clean.samples for heard in frames])
-        at_s = [heard.user.clean.start_s for heard in frames]
-        return Heard(
-            info=info,
-            clean=frozen(_rounded(clean)),
-            far=frozen(_rounded(scene.loudspeaker[: n * FRAME])),
-            p_speech=np.array([heard.user.p_speech for heard in frames], np.float32),
-            is_speech=np.array([heard.user.is_speech for heard in frames]),
-            has_converged=np.array([heard.user.aec_has_converged for heard in frames]),
-            is_agent_speaking=np.array([scene.is_agent_speaking(t) for t in at_s]),
-            words=_words(frames),
-            agent_text=_changes([scene.agent_text(t) for t in at_s]),
-            truth=truth_of(scene, n // STEP_FRAMES),
-        )
-
-
-def _rounded(samples: Samples) -> Samples:
-    limit = 1.0 - 1.0 / _FULL_SCALE_24
-    return np.round(np.clip(samples, -1.0, limit) * _FULL_SCALE_24) / np.float32(_FULL_SCALE_24)
-
-
-def _words(frames: Sequence[HeardFrame]) -> tuple[TextChange, ...]:
-    changes: list[TextChange] = []
-    last = ("", 0.0)
-    for i, heard in enumerate(frames):
-        now = (heard.user.partial_text, heard.user.partial_at_s)
-        if now != last:
-            changes.append(TextChange(i, *now))
-            last = now
-    return tuple(changes)
-
-
-def _changes(texts: Sequence[str]) -> tuple[TextChange, ...]:
-    changes: list[TextChange] = []
-    for i, text in enumerate(texts):
-        if text != (changes[-1].text if changes else ""):
-            changes.append(TextChange(i, text, i * FRAME / ENGINE_RATE_HZ))
-    return tuple(changes)
-
-
-_VOICE_P = 0.5
-_STEP_FRAMES = 8
-_EVENTS = (Outcome.INTERRUPTION, Outcome.BACKCHANNEL)
-
-
-def audible_outcomes(heard: Heard) -> npt.NDArray[np.int8]:
-    """int8 (t,): the truth without events over the assistant in which no window held a voice."""
-    outcomes = heard.truth.outcomes.copy()
-    n_steps = len(outcomes)
-    p_speech = heard.p_speech[: n_steps * _STEP_FRAMES].reshape(n_steps, _STEP_FRAMES)
-    is_voice = p_speech.max(axis=1) >= _VOICE_P
-    is_event = np.isin(outcomes, _EVENTS)
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], is_event, [False])).astype(np.int8)))
-    for first, last in edges.reshape(-1, 2):
-        if not is_voice[first:last].any():
-            outcomes[first:last] = NOT_SCORED
-    return outcomes
-
-
-DETECTOR = "silero_vad_16k_op15.onnx"
-SPEECH, TEXTS, HEARD = "speech", "texts", "heard"
-STATES_SUFFIX = ".states"
+TEXTS = "texts"
 # Words are late by 0.05 s (a word) to 0.36 s (6 s of speech) on one 2.5 GHz core.
-PASS_S = (0.05, 0.36)
-_USUAL_PASS_S = 0.15
+_PASS_S, _USUAL_PASS_S = (0.05, 0.36), 0.15
+_FORMAT = 1  # to be raised when the same plan makes other scenes
 
 _N_TEXTS = 30_000
 _TEXT_SEED = 7
@@ -158,6 +59,8 @@ _HELD_OUT_PART = 6  # families of text that the text head has not seen: its view
 _VALIDATION_PART = 8
 _SPACE_BEFORE_MARK = re.compile(r"\s+([.,!?])")
 _SHORTEST_TEXT, _LONGEST_TEXT = 3, 26  # words
+
+Clip = SceneOrder | LabelledTest | MarkedClip
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,122 +77,124 @@ class DataPipeline:
     real: Path | None
     is_tiny: bool = False
 
-    @property
-    def heard(self) -> Path:
-        return self.out / HEARD
+    def make_shard(self, numbered: tuple[int, Sequence[Clip]]) -> list[ClipInfo]:
+        """Make the shard of a number and its clips, unless it is there.
 
-    def entries(self) -> tuple[BankEntry, ...]:
-        """What the slow voices say; nothing where it is tiny."""
-        return () if self.is_tiny else bank(slow_speakers())
+        Raises:
+            AudioUnavailable, ModelError: weights or recordings are missing or damaged.
+        """
+        index, clips = numbered
+        path = shard_path(self.out, index)
+        with closing(_ClipMaker(self)) as maker:
+            addresses = [maker.address(clip) for clip in clips]
+            key = "\n".join((table_hash(), self.detectors(), *addresses))
+            kept = infos_of(path, key)
+            if kept is not None and all(maker.cache.holds(where) for where in addresses):
+                return kept
+            infos: list[ClipInfo] = []
+            tensors: dict[str, npt.NDArray[np.generic]] = {}
+            for clip, where in zip(clips, addresses, strict=True):
+                heard = maker.heard(clip, where)
+                name = heard.info.id
+                infos.append(replace(heard.info, heard=where))
+                tensors[f"{name}.features"] = maker.vectors(heard, where)
+                tensors[f"{name}.outcomes"] = heard.audible_outcomes()
+                tensors[f"{name}.is_overlap"] = heard.truth.is_overlap.astype(np.uint8)
+        write_shard(path, key, infos, tensors)
+        return infos
 
-    def companies(self) -> dict[str, SceneContext]:
-        """By split. Raises DataError, ModelError."""
-        recordings = read_recordings(self.real) if self.real else Recordings(())
-        speech = self._speech()
-        entries = self.entries()
-        lexicon = read_lexicons()["en"]
-        companies: dict[str, SceneContext] = {}
-        for split in (TRAIN, VALIDATION):
-            sentences = () if self.is_tiny else _sentences(self.out / TEXTS, split)
-            cast = SpeakerPool(speech, recordings, split, entries, sentences)
-            stock = SoundStock(recordings, split)
-            companies[split] = SceneContext(cast, Performer(cast, lexicon), stock)
-        return companies
-
-    def ear(self) -> OfflineFrontEnd:
-        """Raises AudioUnavailable, ModelError."""
-        if self.is_tiny:
-            return OfflineFrontEnd(LoudnessDetector(), None)
-        recognizers: dict[str, WordFollower] = {}
-
-        def recognizer_of(language: str) -> WordFollower:
-            if language not in recognizers:
-                recognizers[language] = open_recognizer(self.weights, language)
-            return recognizers[language]
-
-        return OfflineFrontEnd(SileroVad(self.weights / DETECTOR), recognizer_of)
-
-    def sound_licences(self) -> tuple[str, ...]:
-        """Of recorded noises and rooms, which any scene may hold. Raises DataError."""
-        recordings = read_recordings(self.real) if self.real else Recordings(())
-        rows = recordings.of_kind(NOISE, ROOM, CROWD)
-        return tuple(sorted({row.licence for row in rows}))
-
-    def _speech(self) -> Speech:
-        if self.is_tiny:
-            return ToneSpeech()
-        return SpeechCache(Synthesizer(self.weights), self.out / SPEECH)
-
-    def judges(self) -> str:
-        """Names who judges pauses: with another one the vectors are made again."""
+    def detectors(self) -> str:
+        """Name the end-of-turn detectors: with others the vectors are made again."""
         if self.is_tiny:
             return "none"
         head = zlib.crc32(TEXT_HEAD.read_bytes()) if TEXT_HEAD.is_file() else 0
-        return f"{SMART_TURN}, {TEXT_READER}, text head {head:08x}"
+        return f"{SMART_TURN}, {TEXT_ENCODER}, text head {head:08x}"
+
+    def recordings(self) -> Recordings:
+        """Read the recordings to learn from. Raises DataError."""
+        return read_recordings(self.real) if self.real else Recordings(())
+
+    def sound_licences(self) -> tuple[str, ...]:
+        """Return those of recorded noises and rooms, which any scene may hold. Raises DataError."""
+        rows = self.recordings().of_kind(NOISE, ROOM, CROWD)
+        return tuple(sorted({row.licence for row in rows}))
 
 
-def _sentences(folder: Path, split: str) -> tuple[str, ...]:
-    """Texts the text head was not trained on; families of validation are another part of them."""
-    lexicon = read_lexicons()["en"]
-    questions = lexicon.question_words | lexicon.question_openers
-    chosen: list[str] = []
-    for utterance in corpus(folder, _N_TEXTS, _TEXT_SEED):
-        family = utterance.family
-        is_validation = zlib.crc32(f"voice {family}".encode()) % _VALIDATION_PART == 0
-        n_words = len(utterance.text.split())
-        if (
-            zlib.crc32(family.encode()) % _HELD_OUT_PART == 0
-            and is_validation == (split == VALIDATION)
-            and _SHORTEST_TEXT <= n_words <= _LONGEST_TEXT
-            and utterance.text.isascii()
-        ):
-            chosen.append(_as_written(utterance.text, questions))
-    return tuple(chosen)
+class _ClipMaker:
+    """Makes, hears and measures clips; opens every model when it is first needed."""
 
+    def __init__(self, pipeline: DataPipeline) -> None:
+        self._pipeline = pipeline
+        self.cache = Cache(pipeline.out / CACHE)
+        self._manifest = file_hash(pipeline.real / MANIFEST) if pipeline.real else ""
 
-def _as_written(text: str, questions: Phrases) -> str:
-    """With the punctuation that the synthesizer's intonation needs."""
-    tight = _SPACE_BEFORE_MARK.sub(r"\1", text.strip())
-    if tight[-1] not in ".!?":
-        tight += "?" if tight.split()[0].lower() in questions else "."
-    return tight[0].upper() + tight[1:]
+    def address(self, clip: Clip) -> str:
+        """Return where the cache keeps the heard clip."""
+        if isinstance(clip, SceneOrder):
+            made_of = [repr(clip), self._manifest]
+        else:
+            sound = clip.sound if isinstance(clip, MarkedClip) else clip.clip.path
+            made_of = [repr(clip).replace(str(sound.parent), ""), file_hash(sound)]
+        return address("heard", _FORMAT, self._pipeline.is_tiny, *made_of)
 
+    def heard(self, clip: Clip, where: str) -> Heard:
+        """Return the clip as the engine hears it; ``where``: its address."""
+        return heard_in(self.cache.made(where, lambda: self._hear(clip).entry()))
 
-def make_scenes(workshop: DataPipeline, orders: Sequence[SceneOrder]) -> None:
-    """Makes, hears and keeps those that are not kept yet."""
-    missing = [order for order in orders if not is_kept(workshop.heard, order.id)]
-    if not missing:
-        return
-    companies, ear = workshop.companies(), workshop.ear()
-    for order in missing:
-        scene = order.make(companies[order.split])
-        pass_s = float(np.random.default_rng([order.seed, order.number, 2]).uniform(*PASS_S))
-        keep(
-            workshop.heard, ear.hear(scene, _info(order.id, order.split, scene, order.seed), pass_s)
-        )
+    def vectors(self, heard: Heard, where: str) -> npt.NDArray[np.float16]:
+        """Return float16 (t, N_FEATURES)."""
+        if self._detectors is None:
+            return vectors(heard, FeatureStream(read_lexicons()))
+        return self._detectors.vectors(heard, where)
 
+    def close(self) -> None:
+        """Free the weights that hold native memory."""
+        if detectors := self.__dict__.get("_detectors"):
+            detectors.close()
 
-def make_tests(workshop: DataPipeline, tests: Sequence[LabelledTest]) -> None:
-    """Hears and keeps the labelled tests that are not kept yet."""
-    missing = [test for test in tests if not is_kept(workshop.heard, test.id)]
-    if not missing:
-        return
-    ear = workshop.ear()
-    for test in missing:
-        scene = test.scene()
-        keep(workshop.heard, ear.hear(scene, _info(test.id, TEST, scene), _USUAL_PASS_S))
+    def _hear(self, clip: Clip) -> Heard:
+        match clip:
+            case SceneOrder():
+                rng = np.random.default_rng([clip.seed, clip.number])
+                scene = make_scene(clip.kind, self._contexts[clip.split], clip.language, rng)
+                info = _info(clip.id, clip.split, scene, clip.seed)
+                pass_s = between(np.random.default_rng([clip.seed, clip.number, 2]), _PASS_S)
+                return self._front_end.hear(scene, info, pass_s)
+            case LabelledTest():
+                scene = clip.scene()
+                return self._front_end.hear(scene, _info(clip.id, TEST, scene), _USUAL_PASS_S)
+            case MarkedClip():
+                scene = clip.scene()
+                heard = self._front_end.hear(scene, _info(clip.id, TRAIN, scene), _USUAL_PASS_S)
+                return with_marked_truth(clip, heard, read_lexicons())
 
+    @cached_property
+    def _detectors(self) -> EndOfTurnDetectors | None:
+        if self._pipeline.is_tiny:
+            return None
+        return EndOfTurnDetectors(self._pipeline.weights, self.cache)
 
-def make_marked(workshop: DataPipeline, clips: Sequence[MarkedClip]) -> None:
-    """Hears, labels and keeps marked moments that are not kept yet."""
-    missing = [clip for clip in clips if not is_kept(workshop.heard, clip.id)]
-    if not missing:
-        return
-    ear, lexicons = workshop.ear(), read_lexicons()
-    for clip in missing:
-        scene = clip.scene()
-        heard = ear.hear(scene, _info(clip.id, TRAIN, scene), _USUAL_PASS_S)
-        keep(workshop.heard, with_marked_truth(clip, heard, lexicons))
+    @cached_property
+    def _front_end(self) -> OfflineFrontEnd:
+        if self._pipeline.is_tiny:
+            return OfflineFrontEnd(LoudnessDetector(), None)
+        return OfflineFrontEnd.opened(self._pipeline.weights)
+
+    @cached_property
+    def _contexts(self) -> dict[str, SceneContext]:
+        pipeline = self._pipeline
+        recordings, lexicon = pipeline.recordings(), read_lexicons()["en"]
+        speech: Speech = ToneSpeech()
+        if not pipeline.is_tiny:
+            speech = SynthesizedSpeech(Synthesizer(pipeline.weights), self.cache)
+        contexts: dict[str, SceneContext] = {}
+        for split in (TRAIN, VALIDATION):
+            phrases = () if pipeline.is_tiny else phrase_bank(slow_speakers())
+            sentences = () if pipeline.is_tiny else _sentences(pipeline.out / TEXTS, split)
+            pool = SpeakerPool(speech, recordings, split, phrases, sentences)
+            stock = SoundStock(recordings, split)
+            contexts[split] = SceneContext(pool, Performer(pool, lexicon), stock)
+        return contexts
 
 
 def _info(name: str, split: str, scene: Scene, seed: int = 0) -> ClipInfo:
@@ -306,54 +211,24 @@ def _info(name: str, split: str, scene: Scene, seed: int = 0) -> ClipInfo:
     )
 
 
-def make_shard(workshop: DataPipeline, index: int, names: Sequence[str]) -> None:
-    """Vectors of the clips ``names``, unless they are there."""
-    path, key = shard_path(workshop.out, index), shard_key(names, workshop.judges())
-    if is_made(path, key):
-        return
-    judges = None if workshop.is_tiny else _Judges.opened(workshop.weights)
-    try:
-        tensors: dict[str, npt.NDArray[np.generic]] = {}
-        for heard in map(partial(recall, workshop.heard), names):
-            tensors |= _tensors(heard, workshop.heard, judges)
-    finally:
-        if judges is not None:
-            judges.reader.close()
-    write_shard(path, tensors, key)
+def _sentences(folder: Path, split: str) -> tuple[str, ...]:
+    """Return texts that the text head was not trained on; each split has other families."""
+    lexicon = read_lexicons()["en"]
+    questions = lexicon.question_words | lexicon.question_openers
+    return tuple(
+        _as_written(turn.text, questions)
+        for turn in corpus(folder, _N_TEXTS, _TEXT_SEED)
+        if zlib.crc32(turn.family.encode()) % _HELD_OUT_PART == 0
+        and (zlib.crc32(f"voice {turn.family}".encode()) % _VALIDATION_PART == 0)
+        == (split == VALIDATION)
+        and _SHORTEST_TEXT <= len(turn.text.split()) <= _LONGEST_TEXT
+        and turn.text.isascii()
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Judges:
-    """The slow ones, asked once about everything."""
-
-    classifier: RememberedClassifier
-    reader: RememberedReader
-    head: TextHead
-
-    @staticmethod
-    def opened(weights: Path) -> _Judges:
-        return _Judges(
-            RememberedClassifier(SmartTurn(weights / SMART_TURN)),
-            RememberedReader(LanguageModelEncoder(weights / TEXT_READER)),
-            TextHead(),
-        )
-
-
-def _tensors(
-    heard: Heard, folder: Path, judges: _Judges | None
-) -> dict[str, npt.NDArray[np.generic]]:
-    name = heard.info.id
-    if judges is None:
-        features = vectors(heard, FeatureStream(read_lexicons()))
-    else:
-        judges.classifier.open(folder / f"{name}.opinions.json")
-        judges.reader.open(folder / f"{name}{STATES_SUFFIX}")
-        reader = TextTurnDetector(judges.reader, judges.head)
-        features = vectors(heard, FeatureStream(read_lexicons(), judges.classifier, reader))
-        judges.classifier.save()
-        judges.reader.save()
-    return {
-        f"{name}.features": features,
-        f"{name}.outcomes": audible_outcomes(heard),
-        f"{name}.is_overlap": heard.truth.is_overlap.astype(np.uint8),
-    }
+def _as_written(text: str, questions: Phrases) -> str:
+    """Add the punctuation that the synthesizer's intonation needs."""
+    tight = _SPACE_BEFORE_MARK.sub(r"\1", text.strip())
+    if tight[-1] not in ".!?":
+        tight += "?" if tight.split()[0].lower() in questions else "."
+    return tight[0].upper() + tight[1:]

@@ -1,13 +1,9 @@
-"""Where a scene takes place: its echo, its noise, its microphone; drawn by chance.
-
-Does not know what is said in it.
-"""
+"""Where a scene takes place: its echo, its noise, its microphone; drawn by chance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
@@ -25,10 +21,10 @@ from model.training.duplex.data.acoustics import (
     soft_clipped,
     telephone,
 )
-from model.training.duplex.data.recordings import CROWD, EFFECTS, NOISE, ROOM, Recordings
+from model.training.duplex.data.chance import between, pick
+from model.training.duplex.data.recordings import CROWD, NOISE, ROOM, Recordings
+from model.training.duplex.data.sound_effects import EFFECTS
 from model.training.duplex.data.utterance import tilted
-
-_T = TypeVar("_T")
 
 # What goes on for long; the rest of the recorded noises are events.
 STEADY = (
@@ -56,15 +52,17 @@ _EVENT_S = 4.0  # longer recorded events are cut
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Room:
-    """One place.
+    """A place with its levels and devices.
 
     Attributes:
-        near: user to microphone; None: close to the mouth.
+        near: response from the user to the microphone; None: close to the mouth.
+        far_away, loudspeaker: responses from people far away, and from the loudspeaker.
         echo_db: None: headphones, no echo at all.
         drive_db: how far the loudspeaker is driven beyond where it is linear; 0: it is.
         jump_s: by how much the echo's delay grows in the middle of the scene.
         noise: of unit level, as long as needed by looping; None: only the microphone's own.
         line: what the microphone's signal goes through: "", "telephone", "mu_law", "narrow".
+        tilt_db: colour of the microphone.
     """
 
     near: Samples | None
@@ -84,7 +82,7 @@ class Room:
 
 
 class SoundStock:
-    """Rooms and noises of one split, recorded where there are some, else made."""
+    """Rooms and noises of one split, recorded ones where there are some."""
 
     def __init__(self, recordings: Recordings, split: str) -> None:
         rows = recordings.of_kind(NOISE, split=split)
@@ -94,14 +92,14 @@ class SoundStock:
         self._rooms = recordings.of_kind(ROOM)  # walls are nobody's voice: both splits
 
     def room(self, rng: np.random.Generator, *, is_echo: bool) -> Room:
-        """``is_echo``: levels are drawn so that the user is heard against an echo."""
-        far_dbfs = float(rng.uniform(*_FAR_DBFS))
-        echo_db = float(rng.uniform(*_ECHO_DB)) if is_echo and rng.random() < 0.92 else None
-        near_dbfs = float(rng.uniform(*_NEAR_DBFS))
+        """Draw a room; ``is_echo``: with levels at which the user is heard against an echo."""
+        far_dbfs = between(rng, _FAR_DBFS)
+        echo_db = between(rng, _ECHO_DB) if is_echo and rng.random() < 0.92 else None
+        near_dbfs = between(rng, _NEAR_DBFS)
         if echo_db is not None:
-            near_dbfs = far_dbfs + echo_db + float(rng.uniform(*_SIGNAL_TO_ECHO_DB))
+            near_dbfs = far_dbfs + echo_db + between(rng, _SIGNAL_TO_ECHO_DB)
             near_dbfs = min(max(near_dbfs, _SOFTEST_NEAR_DBFS), _LOUDEST_NEAR_DBFS)
-        noise_dbfs = min(near_dbfs - float(rng.uniform(*_NOISE_DB)), _LOUDEST_NOISE_DBFS)
+        noise_dbfs = min(near_dbfs - between(rng, _NOISE_DB), _LOUDEST_NOISE_DBFS)
         lines = ("", "", "", "", "narrow") if is_echo else ("", "", "", "", "narrow", "telephone")
         return Room(
             near=self._response(rng) if rng.random() < 0.8 else None,
@@ -110,37 +108,37 @@ class SoundStock:
             near_dbfs=near_dbfs,
             far_dbfs=far_dbfs,
             echo_db=echo_db,
-            delay_s=float(rng.uniform(*_DELAY_S)),
+            delay_s=between(rng, _DELAY_S),
             drift_ppm=float(rng.choice(_DRIFTS_PPM)),
-            drive_db=float(rng.uniform(*_DRIVE_DB)) if rng.random() < _P_DISTORTS else 0.0,
-            jump_s=float(rng.uniform(*_JUMP_S)) if rng.random() < _P_JUMPS else 0.0,
+            drive_db=between(rng, _DRIVE_DB) if rng.random() < _P_DISTORTS else 0.0,
+            jump_s=between(rng, _JUMP_S) if rng.random() < _P_JUMPS else 0.0,
             noise=self._bed(rng),
             noise_dbfs=noise_dbfs,
             line="mu_law" if rng.random() < 0.04 else str(rng.choice(lines)),
-            tilt_db=float(rng.uniform(-5.0, 5.0)),
+            tilt_db=between(rng, (-5.0, 5.0)),
         )
 
     def event(self, rng: np.random.Generator, *, is_breath: bool = False) -> tuple[str, Samples]:
-        """A sound that is no speech, with its name; ``is_breath``: one that people make."""
+        """Return name and sound of no speech; ``is_breath``: of those that people make."""
         made = [name for name in EFFECTS if not is_breath or name in _BREATHS]
         found = [row for row in self._events if not is_breath or row.category in _BREATHS]
         if found and rng.random() < 0.5:
-            row = _pick(rng, found)
+            row = pick(rng, found)
             samples = row.samples()
             return row.category, samples[: round(_EVENT_S * ENGINE_RATE_HZ)]
-        name = _pick(rng, made)
+        name = pick(rng, made)
         return name, EFFECTS[name](rng)
 
     def crowd(self, rng: np.random.Generator, seconds: float) -> Samples | None:
-        """People in a room who talk to each other; None where there is no recording."""
+        """Return people who talk to each other; None where there is no recording."""
         if not self._crowd:
             return None
-        row = _pick(rng, self._crowd)
+        row = pick(rng, self._crowd)
         return looped(row.samples(), round(seconds * ENGINE_RATE_HZ), rng)
 
     def _response(self, rng: np.random.Generator) -> Samples:
         if self._rooms and rng.random() < 0.3:
-            return _pick(rng, self._rooms).samples()
+            return pick(rng, self._rooms).samples()
         return simulated_room(rng, rng.uniform(*_RT60_S), rng.uniform(*_DIRECT_DB))
 
     def _bed(self, rng: np.random.Generator) -> Samples | None:
@@ -148,16 +146,12 @@ class SoundStock:
         if chance < 0.25:
             return None
         if self._steady and chance < 0.65:
-            return _pick(rng, self._steady).samples()
+            return pick(rng, self._steady).samples()
         return coloured_noise(rng, 4 * ENGINE_RATE_HZ, rng.uniform(0.0, 7.0))
 
 
-def _pick(rng: np.random.Generator, items: Sequence[_T]) -> _T:
-    return items[int(rng.integers(len(items)))]
-
-
 def with_noise(samples: Samples, room: Room, rng: np.random.Generator) -> Samples:
-    """The room's noise and the microphone's own."""
+    """Add the room's noise and the microphone's own."""
     hiss = coloured_noise(rng, len(samples), 0.0) * gain(_FLOOR_DBFS)
     mixed = (samples + hiss).astype(np.float32)
     if room.noise is None or not len(room.noise):
@@ -168,7 +162,7 @@ def with_noise(samples: Samples, room: Room, rng: np.random.Generator) -> Sample
 
 
 def through_line(samples: Samples, room: Room) -> Samples:
-    """The microphone's colour and what its signal goes through; clips at full scale."""
+    """Apply the microphone's colour and its line; clip at full scale."""
     coloured = tilted(samples, room.tilt_db)
     if room.line == "telephone":
         coloured = telephone(coloured)
@@ -180,24 +174,24 @@ def through_line(samples: Samples, room: Room) -> Samples:
 
 
 def at_loudspeaker(samples: Samples, room: Room) -> Samples:
-    """What the loudspeaker makes of its signal; a small one clips softly."""
+    """Return what the loudspeaker makes of its signal; a small one clips softly."""
     return soft_clipped(samples, room.drive_db) if room.drive_db else samples
 
 
 def near_sound(samples: Samples, room: Room, dbfs: float) -> Samples:
-    """Somebody in front of the microphone."""
+    """Place somebody in front of the microphone."""
     heard = samples if room.near is None else convolved(samples, room.near)
     return at_level(heard, dbfs)
 
 
 def distant_sound(samples: Samples, room: Room, dbfs: float) -> Samples:
-    """People in the background: dull, with a late echo (Full-Duplex-Bench v1.5)."""
+    """Place people in the background: dull, with a late echo (Full-Duplex-Bench v1.5)."""
     dull = band_limited(samples, 0.0, 3000.0)
     return at_level(convolved(_reflected(dull, ((0.1, -10.0),)), room.far_away), dbfs)
 
 
 def averted_sound(samples: Samples, room: Room, dbfs: float) -> Samples:
-    """The user turned away, talking to somebody else (Full-Duplex-Bench v1.5)."""
+    """Turn the user away, to talk to somebody else (Full-Duplex-Bench v1.5)."""
     reflected = _reflected(samples, ((0.045, -6.0), (0.12, -12.0)))
     return near_sound(shelved(reflected, 4000.0, -5.0), room, dbfs)
 

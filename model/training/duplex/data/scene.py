@@ -1,6 +1,6 @@
-"""One made-up conversation and what is going on in every moment of it.
+"""A conversation of one user and the assistant, and what is going on in every moment of it.
 
-Labels come from how the scene was built, never from listening to it. Knows no features.
+The labels of a made-up scene come from how it was built, never from listening to it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from model.duplex.outcomes import NOT_SCORED, OVERLAP, USER_FLOOR
 from model.training.duplex.data.utterance import Word
 
 STEP_S = 0.08
-"""Between two vectors; a vector at t has seen the sound up to t."""
+"""Time between two vectors; a vector at t has seen the sound up to t."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,13 @@ class Span:
     end_s: float
 
     def holds(self, at_s: float) -> bool:
+        """Whether ``at_s`` is in the span."""
         return self.start_s <= at_s < self.end_s
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What is right in a span."""
+    """The outcome that is right in a span."""
 
     span: Span
     outcome: int
@@ -39,13 +40,13 @@ class Label:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """A microphone and a loudspeaker, with the truth.
+    """What a microphone and a loudspeaker hear and play, with the truth about it.
 
     Attributes:
         loudspeaker: what it was given, sample by sample with the microphone.
         agent: when the assistant is speaking.
         agent_words: its words by the time they have been heard; empty where nobody knows them.
-        labels: later ones replace earlier ones, those of one regime do not touch the other's; where
+        labels: a later one replaces earlier ones of its regime, user's floor or overlap; where
             there is none nothing is asked.
         one_turn: whether the transcript goes on through the whole scene.
         recognizer: language of the recogniser that listens: "en", "zh" or "auto".
@@ -65,10 +66,11 @@ class Scene:
     licences: tuple[str, ...]
 
     def is_agent_speaking(self, at_s: float) -> bool:
+        """Whether the assistant is speaking at ``at_s``."""
         return any(span.holds(at_s) for span in self.agent)
 
     def agent_text(self, at_s: float) -> str:
-        """What has been heard of the reply that is or was last spoken."""
+        """Return what has been heard of the reply that is or was last spoken."""
         begun_s = max((s.start_s for s in self.agent if s.start_s <= at_s), default=0.0)
         heard = [w.text for w in self.agent_words if begun_s <= w.start_s and w.end_s <= at_s]
         return ("" if self.language == "zh" else " ").join(heard)
@@ -76,14 +78,14 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """Per step: int8 outcome (t,), bool overlap (t,)."""
+    """What is right at every step: int8 outcomes (t,), bool overlaps (t,)."""
 
     outcomes: npt.NDArray[np.int8]
     is_overlap: npt.NDArray[np.bool_]
 
 
 def truth_of(scene: Scene, n_steps: int) -> Truth:
-    """The last label that holds and that can occur while the assistant speaks, or is silent."""
+    """Return the last label of every step that can occur while the assistant speaks, or not."""
     outcomes = np.full(n_steps, NOT_SCORED, np.int8)
     is_overlap = np.zeros(n_steps, np.bool_)
     for step in range(n_steps):

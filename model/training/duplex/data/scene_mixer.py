@@ -1,7 +1,4 @@
-"""Puts sounds into a room at their times and keeps account of what is true meanwhile.
-
-Knows no kinds of scenes.
-"""
+"""Puts sounds into a room at their times and keeps account of what is true meanwhile."""
 
 from __future__ import annotations
 
@@ -21,14 +18,14 @@ from model.training.duplex.data.rooms import (
     with_noise,
 )
 from model.training.duplex.data.scene import Label, Scene, Span
-from model.training.duplex.data.utterance import Utterance, Word, sounding_span
+from model.training.duplex.data.utterance import Utterance, Word, at_sample, sounding_span
 
 _TAIL_S = 0.5
 _FRAME_S = 0.01
 
 
-class Stage:
-    """One scene in the making; times are seconds from its start."""
+class SceneMixer:
+    """A scene in the making; times are seconds from its start."""
 
     def __init__(self, room: Room, language: str, rng: np.random.Generator) -> None:
         self.room = room
@@ -41,67 +38,49 @@ class Stage:
         self._agent_words: list[Word] = []
         self._people: dict[str, tuple[str, str]] = {}  # speaker: source, licence
 
-    # -- sound ---------------------------------------------------------------------------------
-
     def say(self, utterance: Utterance, at_s: float, level_db: float = 0.0) -> Span:
-        """The user says it, ``level_db`` above the usual; returns from first to last sound."""
+        """Let the user say it, ``level_db`` above the usual; return from first to last sound."""
         samples = near_sound(_ringing(utterance), self.room, self.room.near_dbfs + level_db)
         return self._put_near(samples, utterance, at_s)
 
     def others_say(
         self, utterance: Utterance, at_s: float, level_db: float, *, is_averted: bool
     ) -> Span:
-        """Not meant for the assistant: people far away, or the user turned away."""
+        """Let people far away say it, or the user turned away; return from first to last sound."""
         place = averted_sound if is_averted else distant_sound
         samples = place(_ringing(utterance), self.room, self.room.near_dbfs + level_db)
         return self._put_near(samples, utterance, at_s)
 
     def noise(self, samples: Samples, at_s: float, level_db: float) -> Span:
-        """A sound near the microphone, relative to the user's voice."""
+        """Place a sound near the microphone, at a level relative to the user's voice."""
         heard = near_sound(samples, self.room, self.room.near_dbfs + level_db)
-        self._near.append((_sample(at_s), heard))
-        start_s, end_s = sounding_span(heard)
-        return Span(at_s + start_s, at_s + end_s)
+        return self._put_near(heard, None, at_s)
 
-    def agent_says(self, utterance: Utterance, at_s: float, until_s: float | None = None) -> Span:
-        """The loudspeaker plays it; cut off at ``until_s``. Returns when it is audible."""
+    def agent_says(self, utterance: Utterance, at_s: float, until_s: float) -> Span:
+        """Play it, cut off at ``until_s``; return when it is audible."""
         samples = at_level(utterance.samples, self.room.far_dbfs)
-        if until_s is not None:
-            samples = samples[: max(0, _sample(until_s - at_s))]
-        self._far.append((_sample(at_s), samples))
+        samples = samples[: max(0, at_sample(until_s - at_s))]
+        self._far.append((max(0, at_sample(at_s)), samples))
         self._agent_words.extend(
             Word(w.text, at_s + w.start_s, at_s + w.end_s) for w in utterance.words
         )
-        self._remember(utterance)
+        self._people[utterance.speaker] = (utterance.source, utterance.licence)
         return Span(at_s, at_s + len(samples) / ENGINE_RATE_HZ)
 
-    def _put_near(self, samples: Samples, utterance: Utterance, at_s: float) -> Span:
-        self._near.append((_sample(at_s), samples))
-        self._remember(utterance)
-        start_s, end_s = sounding_span(utterance.samples)
-        return Span(at_s + start_s, at_s + end_s)
-
-    def _remember(self, utterance: Utterance) -> None:
-        self._people[utterance.speaker] = (utterance.source, utterance.licence)
-
-    # -- truth ---------------------------------------------------------------------------------
-
     def agent_speaks(self, span: Span) -> None:
-        """The assistant is speaking, audible or in a pause of its reply; noise unless labelled."""
+        """Note that the assistant is speaking, or pausing in its reply; noise unless labelled."""
         self._agent.append(span)
         self._labels.append(Label(span, Outcome.NOISE))
 
     def label(self, start_s: float, end_s: float, outcome: int) -> None:
-        """Replaces what was said before about this span."""
+        """Replace what was said before about this span."""
         if end_s > start_s:
             self._labels.append(Label(Span(start_s, end_s), outcome))
-
-    # -- end -----------------------------------------------------------------------------------
 
     def finish(
         self, kind: str, seconds: float, *, one_turn: bool = True, knows_agent_text: bool = True
     ) -> Scene:
-        """Mixes everything; ``seconds`` is how long the scene lasts."""
+        """Mix a scene of so many seconds."""
         n = round(seconds / _FRAME_S) * round(_FRAME_S * ENGINE_RATE_HZ)
         far = _mixed(self._far, n)
         near = _mixed(self._near, n) + self._echo(far)
@@ -123,6 +102,13 @@ class Stage:
             licences=tuple(dict.fromkeys(licence for _, (_, licence) in people)),
         )
 
+    def _put_near(self, samples: Samples, utterance: Utterance | None, at_s: float) -> Span:
+        self._near.append((max(0, at_sample(at_s)), samples))
+        start_s, end_s = sounding_span(samples if utterance is None else utterance.samples)
+        if utterance is not None:
+            self._people[utterance.speaker] = (utterance.source, utterance.licence)
+        return Span(at_s + start_s, at_s + end_s)
+
     def _echo(self, far: Samples) -> Samples:
         room = self.room
         level = level_of_active_speech(far)
@@ -138,16 +124,12 @@ class Stage:
 
 
 def _ringing(utterance: Utterance) -> Samples:
-    """With silence for the reverberation to fade in."""
-    return np.pad(utterance.samples, (0, round(_TAIL_S * ENGINE_RATE_HZ)))
-
-
-def _sample(at_s: float) -> int:
-    return max(0, round(at_s * ENGINE_RATE_HZ))
+    """Append silence for the reverberation to fade in."""
+    return np.pad(utterance.samples, (0, at_sample(_TAIL_S)))
 
 
 def _mixed(sounds: list[tuple[int, Samples]], n: int) -> Samples:
-    """Reverberation after a scene's end is lost."""
+    """Mix ``n`` samples; reverberation after the end is lost."""
     out = np.zeros(n, np.float32)
     for start, samples in sounds:
         heard = samples[: max(0, n - start)]

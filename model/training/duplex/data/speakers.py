@@ -1,7 +1,4 @@
-"""Who speaks in synthesized scenes: one fast voice in many guises, and many slow ones.
-
-Knows no text and makes no sound.
-"""
+"""Who speaks in synthesized scenes: one fast voice in many variants, and many slow ones."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.cascade.voices import Voice
+from model.training.duplex.data.chance import between
 from model.types import VoicePreset
 
 TRAIN, VALIDATION, TEST = "train", "val", "test"
@@ -23,23 +21,21 @@ _AMERICAN = (
 _BRITISH = "bf_alice bf_emma bf_isabella bf_lily bm_daniel bm_fable bm_george bm_lewis"
 _ACCENTED = "ff_siwis hf_alpha im_nicola"
 _MANDARIN = "zf_xiaobei zf_xiaoni zf_xiaoxiao zf_xiaoyi zm_yunjian zm_yunxi zm_yunxia zm_yunyang"
-_VALIDATION_STYLES = frozenset(
-    ("af_kore", "am_puck", "bf_lily", "bm_daniel", "hf_alpha", "zf_xiaoyi", "zm_yunxia")
-)
-_N_GUISES, _N_VALIDATION_GUISES = 28, 4
+_FOR_VALIDATION = "af_kore am_puck bf_lily bm_daniel hf_alpha zf_xiaoyi zm_yunxia"
+_N_VARIANTS, _N_VALIDATION_VARIANTS = 28, 4
 _LOWEST_PITCH, _HIGHEST_PITCH = 0.74, 1.18  # of a female voice: from a man's to a girl's
 _TILT_DB = 5.0
-_SLOWEST, _FASTEST = 0.85, 1.2
+_TEMPO = (0.85, 1.2)
 
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """One synthetic person.
+    """A synthetic person.
 
     Attributes:
         split: the data this speaker occurs in, and no other.
         style: a Kokoro style; "" for the fast bundled voice.
-        pitch, tempo, tilt_db: the guise; see ``voice_warp.warped``.
+        pitch, tempo, tilt_db: what makes a variant of the voice; see ``utterance.warped``.
     """
 
     id: str
@@ -54,21 +50,23 @@ class Speaker:
 
     @property
     def is_fast(self) -> bool:
+        """Whether it is a variant of the bundled voice, fifty times faster than real time."""
         return not self.style
 
     @property
     def voice(self) -> Voice:
+        """The voice as the synthesizer knows it."""
         engine = "kokoro" if self.style else "hibari"
         preset = VoicePreset(self.id, self.id, self.language, "", "", engine, "")
         styles = ((self.style, 1.0),) if self.style else ()
         return Voice(preset, styles, self.phonemizer, 0.0)
 
 
-def _guise(index: int) -> Speaker:
-    """Spread evenly over pitch, so that the few for validation lie between those for training."""
+def _variant(index: int) -> Speaker:
+    """Spread pitch evenly, so that variants for validation lie between those for training."""
     rng = np.random.default_rng(index)
     place = (index * 0.618034) % 1.0
-    is_validation = index >= _N_GUISES - _N_VALIDATION_GUISES
+    is_validation = index >= _N_VARIANTS - _N_VALIDATION_VARIANTS
     return Speaker(
         id=f"hibari-{index:02d}",
         split=VALIDATION if is_validation else TRAIN,
@@ -77,23 +75,23 @@ def _guise(index: int) -> Speaker:
         phonemizer="us",
         licence=_HIBARI_LICENCE,
         pitch=_LOWEST_PITCH + place * (_HIGHEST_PITCH - _LOWEST_PITCH),
-        tempo=float(rng.uniform(_SLOWEST, _FASTEST)),
-        tilt_db=float(rng.uniform(-_TILT_DB, _TILT_DB)),
+        tempo=between(rng, _TEMPO),
+        tilt_db=between(rng, (-_TILT_DB, _TILT_DB)),
     )
 
 
 def _styled(style: str, language: str, phonemizer: str) -> Speaker:
-    split = VALIDATION if style in _VALIDATION_STYLES else TRAIN
+    split = VALIDATION if style in _FOR_VALIDATION.split() else TRAIN
     return Speaker(f"kokoro-{style}", split, language, style, phonemizer, _KOKORO_LICENCE)
 
 
 def fast_speakers() -> tuple[Speaker, ...]:
-    """Guises of the bundled English voice: fifty times faster than real time."""
-    return tuple(_guise(index) for index in range(_N_GUISES))
+    """Return the variants of the bundled English voice."""
+    return tuple(_variant(index) for index in range(_N_VARIANTS))
 
 
 def slow_speakers() -> tuple[Speaker, ...]:
-    """Kokoro's voices: English with two standards and other accents, and Mandarin."""
+    """Return Kokoro's voices: English with two standards and other accents, and Mandarin."""
     return (
         *(_styled(style, "en", "us") for style in _AMERICAN.split()),
         *(_styled(style, "en", "gb") for style in _BRITISH.split()),

@@ -1,10 +1,7 @@
-"""Something said, with the time of its words where they are known.
+"""Something said, with the times of its words where they are known: cut, joined, and warped.
 
-Does not know who asked for it nor what it will be mixed with.
-
-Another voice and another tempo out of the same speech: resampling, overlap-add, spectral tilt.
-
-Does not know words; times scale with the sound.
+Warping makes another voice and another tempo out of the same speech: resampling, overlap-add,
+spectral tilt.
 """
 
 from __future__ import annotations
@@ -13,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import soxr
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
@@ -28,7 +26,7 @@ _GAP_SEARCH_S = 0.04  # a cut may move this far to a quieter place
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of an utterance; seconds from the utterance's start."""
+    """A word of an utterance; seconds from the utterance's start."""
 
     text: str
     start_s: float
@@ -41,7 +39,7 @@ class Utterance:
 
     Attributes:
         words: empty where nobody knows when they sound.
-        source: recording or synthesizer it comes from.
+        source: the recording or synthesizer that it comes from.
     """
 
     samples: Samples
@@ -54,15 +52,17 @@ class Utterance:
 
     @property
     def seconds(self) -> float:
+        """The duration."""
         return len(self.samples) / ENGINE_RATE_HZ
 
 
 def at_sample(seconds: float) -> int:
+    """Return the number of the sample at this time."""
     return round(seconds * ENGINE_RATE_HZ)
 
 
 def sounding_span(samples: Samples) -> tuple[float, float]:
-    """Seconds of the first and last sound that is not 35 dB below the loudest."""
+    """Return when the first and last sound is that is not 35 dB below the loudest, in seconds."""
     n = len(samples) // _LEVEL_HOP
     if not n:
         return 0.0, len(samples) / ENGINE_RATE_HZ
@@ -72,13 +72,13 @@ def sounding_span(samples: Samples) -> tuple[float, float]:
 
 
 def trimmed(utterance: Utterance) -> Utterance:
-    """Without the silence at both ends."""
+    """Cut off the silence at both ends."""
     start_s, end_s = sounding_span(utterance.samples)
     return part(utterance, start_s, end_s)
 
 
 def part(utterance: Utterance, start_s: float, end_s: float) -> Utterance:
-    """What sounds in [start_s, end_s); words that are mostly outside are left out."""
+    """Return what sounds in [start_s, end_s), without words that are mostly outside."""
     samples = faded(utterance.samples[at_sample(start_s) : at_sample(end_s)])
     words = tuple(
         Word(word.text, max(0.0, word.start_s - start_s), min(end_s, word.end_s) - start_s)
@@ -90,7 +90,7 @@ def part(utterance: Utterance, start_s: float, end_s: float) -> Utterance:
 
 
 def faded(samples: Samples) -> Samples:
-    """With 8 ms of fading at both ends."""
+    """Fade 8 ms at both ends."""
     n = min(_FADE, len(samples) // 2)
     ramp = np.linspace(0.0, 1.0, n, dtype=np.float32)
     body = np.array(samples, np.float32)
@@ -100,7 +100,7 @@ def faded(samples: Samples) -> Samples:
 
 
 def joined(parts: Sequence[Utterance], gaps_s: Sequence[float]) -> Utterance:
-    """``parts`` one after the other with silence between them; ``gaps_s`` is one shorter."""
+    """Join ``parts`` with silence between them; ``gaps_s`` is one shorter."""
     samples: list[Samples] = []
     words: list[Word] = []
     at_s = 0.0
@@ -116,7 +116,7 @@ def joined(parts: Sequence[Utterance], gaps_s: Sequence[float]) -> Utterance:
 
 
 def quiet_cut_s(utterance: Utterance, at_s: float) -> float:
-    """The quietest place within 40 ms of ``at_s``."""
+    """Return the quietest place within 40 ms of ``at_s``, in seconds."""
     hop = _LEVEL_HOP // 2
     first = max(0, at_sample(at_s - _GAP_SEARCH_S) // hop)
     last = min(len(utterance.samples) // hop, at_sample(at_s + _GAP_SEARCH_S) // hop)
@@ -127,19 +127,24 @@ def quiet_cut_s(utterance: Utterance, at_s: float) -> float:
 
 
 def quiet_places(utterance: Utterance) -> tuple[float, ...]:
-    """Middles of the speaker's own breaths, 0.6 s or more from both ends."""
+    """Return the middles of the speaker's breaths, in seconds, 0.6 s or more from both ends."""
     hop = 2 * _LEVEL_HOP
     n = len(utterance.samples) // hop
     frames = utterance.samples[: n * hop].reshape(n, hop)
     power = np.square(frames, dtype=np.float64).mean(1) + 1e-12
     is_quiet = power < np.percentile(power, 90) * 10.0 ** (-_BREATH_DB / 10.0)
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], is_quiet, [False])).astype(np.int8)))
     places = [
-        (first + last) / 2.0 * hop / ENGINE_RATE_HZ
-        for first, last in edges.reshape(-1, 2)
-        if (last - first) * hop / ENGINE_RATE_HZ >= _BREATH_S
+        (run.start + run.stop) / 2.0 * hop / ENGINE_RATE_HZ
+        for run in runs(is_quiet)
+        if (run.stop - run.start) * hop / ENGINE_RATE_HZ >= _BREATH_S
     ]
     return tuple(at for at in places if _EDGE_S <= at <= utterance.seconds - _EDGE_S)
+
+
+def runs(flags: npt.NDArray[np.bool_]) -> list[slice]:
+    """Return the stretches in which ``flags`` are set."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
+    return [slice(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
 
 
 _WINDOW = ENGINE_RATE_HZ // 25  # samples, 40 ms
@@ -150,7 +155,7 @@ _NEARLY_ONE = 0.01
 
 
 def stretched(samples: Samples, factor: float) -> Samples:
-    """``factor`` times as long at the same pitch (WSOLA, Verhelst and Roelands 1993)."""
+    """Make it ``factor`` times as long at the same pitch (WSOLA, Verhelst and Roelands 1993)."""
     if abs(factor - 1.0) < _NEARLY_ONE or len(samples) < 3 * _WINDOW:
         return samples
     n_out = round(len(samples) * factor)
@@ -172,7 +177,7 @@ def stretched(samples: Samples, factor: float) -> Samples:
 
 
 def tilted(samples: Samples, db: float) -> Samples:
-    """Raises 6 kHz by ``db`` against 300 Hz, linear in octaves."""
+    """Raise 6 kHz by ``db`` against 300 Hz, linear in octaves."""
     if abs(db) < _NEARLY_ONE or not len(samples):
         return samples
     spectrum = np.fft.rfft(samples)
@@ -183,7 +188,7 @@ def tilted(samples: Samples, db: float) -> Samples:
 
 
 def warped(utterance: Utterance, pitch: float, tempo: float, tilt_db: float) -> Utterance:
-    """Said with ``pitch`` times the pitch (and formants), ``tempo`` times as fast."""
+    """Say it with ``pitch`` times the pitch (and formants), ``tempo`` times as fast."""
     samples = utterance.samples
     if abs(pitch - 1.0) >= _NEARLY_ONE and len(samples):
         samples = soxr.resample(samples, ENGINE_RATE_HZ * pitch, ENGINE_RATE_HZ, "HQ")

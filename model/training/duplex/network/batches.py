@@ -102,12 +102,6 @@ def ages(flags: Bools) -> npt.NDArray[np.int64]:
     return np.where(flags, steps - latest_unset, 0)
 
 
-def runs(flags: Bools) -> list[slice]:
-    """Stretches in which ``flags`` are set."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
-
-
 _SLICES = feature_slices()
 # What an installation may lack, and how often a clip is heard without it.
 _ABSENT = (

@@ -28,7 +28,8 @@ from model.duplex.scoring import (
     TurnTruth,
 )
 from model.training.duplex.data.dataset import Clip
-from model.training.duplex.network.batches import STEP_MS, Floats, is_followed, runs, silence_ms
+from model.training.duplex.data.utterance import runs
+from model.training.duplex.network.batches import STEP_MS, Floats, is_followed, silence_ms
 
 _TEMPERATURES = np.geomspace(0.25, 8.0, 241)  # steps of 1.5 %
 _ABOUT_AS_QUICK = 1.03

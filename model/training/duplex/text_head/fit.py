@@ -1,17 +1,15 @@
-"""Fits the small network over the states of the frozen language model.
+"""Fits the small network over the states of the frozen language model, and scores it.
 
-Knows arrays only: no texts, no files but the weights it writes.
-
-How well a score tells ends from places inside a turn. Pure numpy; knows no model.
+Scores say how well ends of turns are told from places inside them.
 """
 
 from __future__ import annotations
 
 import copy
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +19,9 @@ from torch import nn
 
 from model.duplex.scoring import calibration_error
 from model.duplex.text_turn_detector import HIDDEN_SIZE, N_EXPECTATIONS
+from model.files.records import read_jsonl
+from model.files.whole_file import SHARED, write_atomically
+from model.training.duplex.errors import DataError
 
 _NEWTON_STEPS = 25
 _RIDGE = 1e-3
@@ -30,7 +31,7 @@ Array = npt.NDArray[np.floating]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Weighted. ``kept`` is the share of holds kept while 90 % of the ends are found."""
+    """Weighted scores; ``kept`` is the share of holds kept while 90 % of the ends are found."""
 
     auc: float
     kept: float
@@ -39,6 +40,7 @@ class Scores:
 
     @property
     def line(self) -> str:
+        """All of them in words."""
         return (
             f"AUC {self.auc:.3f}, holds kept at 90 % of ends {self.kept:.3f}, "
             f"log loss {self.log_loss:.3f}, calibration error {self.calibration_error:.3f}"
@@ -46,6 +48,7 @@ class Scores:
 
 
 def score(logits: Array, labels: Array, weights: Array | None = None) -> Scores:
+    """Score log-odds (n,) against labels (n,) of 0 and 1; ``weights`` (n,) are equal by default."""
     weights = np.ones(len(labels)) if weights is None else weights / weights.mean()
     is_end = labels == 1
     order = np.argsort(logits, kind="stable")
@@ -68,7 +71,7 @@ def score(logits: Array, labels: Array, weights: Array | None = None) -> Scores:
 
 
 def stacked(columns: Array, labels: Array, weights: Array) -> npt.NDArray[np.float64]:
-    """Coefficients of a logistic regression, (n_columns + 1,), the last one the bias."""
+    """Return coefficients of a logistic regression, (n_columns + 1,), the last one the bias."""
     x = np.column_stack([columns, np.ones(len(columns))])
     weights = weights / weights.mean()
     w = np.zeros(x.shape[1])
@@ -82,7 +85,7 @@ def stacked(columns: Array, labels: Array, weights: Array) -> npt.NDArray[np.flo
 
 @dataclass(frozen=True, slots=True)
 class LabelledText:
-    """Words at a moment of a recorded turn. ``kind`` is that of the recording."""
+    """Words at a moment of a recorded turn; ``kind`` is that of the recording."""
 
     kind: str
     text: str
@@ -90,10 +93,9 @@ class LabelledText:
 
 
 def labelled_texts(path: Path) -> list[LabelledText]:
-    """Pauses, broken-off ends and true ends of English turns (``labels.jsonl``)."""
+    """Read pauses, broken-off ends and true ends of English turns. Raises DataError."""
     found: list[LabelledText] = []
-    for line in path.read_text("utf-8").splitlines():
-        row = json.loads(line)
+    for _, row in read_jsonl(path, dict[str, Any], DataError):
         if row["lang"] != "en":
             continue
         for event in row["events"]:
@@ -105,14 +107,13 @@ def labelled_texts(path: Path) -> list[LabelledText]:
 
 
 def kept_by_kind(
-    texts: Sequence[LabelledText], logits: Iterable[float], p_found: float = 0.9
+    texts: Sequence[LabelledText], logits: Array, p_found: float = 0.9
 ) -> dict[str, tuple[int, int]]:
-    """Holds below the threshold that finds ``p_found`` of the ends: kind to (kept, all)."""
-    values = np.array(list(logits))
+    """Count holds below the threshold that finds ``p_found`` of the ends: kind to (kept, all)."""
     is_end = np.array([text.is_end for text in texts])
-    threshold = np.quantile(values[is_end], 1.0 - p_found, method="lower")
+    threshold = np.quantile(logits[is_end], 1.0 - p_found, method="lower")
     result: dict[str, tuple[int, int]] = {}
-    for text, value in zip(texts, values, strict=True):
+    for text, value in zip(texts, logits, strict=True):
         if not text.is_end:
             kept, n = result.get(text.kind, (0, 0))
             result[text.kind] = (kept + int(value < threshold), n + 1)
@@ -124,7 +125,7 @@ SCALE_FLOOR = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """How to fit; found by the validation loss.
+    """How to fit; chosen by the validation loss.
 
     Expectations carry over to new texts by themselves; hidden states are read through heavy dropout
     and decay, because a few thousand turns can be learned by heart from them.
@@ -143,7 +144,7 @@ class FitOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledStates:
-    """states (n, STATE_SIZE), labels (n,) of 0 and 1, weights (n,)."""
+    """States (n, STATE_SIZE) with labels (n,) of 0 and 1 and weights (n,)."""
 
     states: npt.NDArray[np.float32]
     labels: npt.NDArray[np.float32]
@@ -175,18 +176,14 @@ class _Head(nn.Module):
         return (self.of_states(hidden) + self.of_expectations(expected))[:, 0]  # (n,)
 
     def tensors(self) -> dict[str, npt.NDArray[np.float32]]:
-        """Both as one network of two layers."""
+        """Return both as one network of two layers."""
         first = torch.block_diag(self.of_states[1].weight, self.of_expectations[1].weight)
         first_bias = torch.cat([self.of_states[1].bias, self.of_expectations[1].bias])
         second = torch.cat([self.of_states[4].weight[0], self.of_expectations[4].weight[0]])
         second_bias = self.of_states[4].bias + self.of_expectations[4].bias
-        named = {
-            "hidden.weight": first,
-            "hidden.bias": first_bias,
-            "output.weight": second,
-            "output.bias": second_bias,
-        }
-        return {name: value.detach().numpy().copy() for name, value in named.items()}
+        tensors = (first, first_bias, second, second_bias)
+        names = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
+        return {name: t.detach().numpy().copy() for name, t in zip(names, tensors, strict=True)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,9 +194,8 @@ class FittedHead:
     validation_loss: float
 
     def save(self, path: Path) -> None:
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(safetensors.numpy.save(self.tensors))
-        partial.replace(path)
+        """Replace the weights at ``path``."""
+        write_atomically(path, safetensors.numpy.save(self.tensors), mode=SHARED)
 
 
 def fit(
@@ -209,7 +205,7 @@ def fit(
     seed: int,
     report: Callable[[int, float], None],
 ) -> FittedHead:
-    """Keeps the epoch with the lowest validation loss, then scales its log-odds to be calibrated.
+    """Keep the epoch with the lowest validation loss, and scale its log-odds to be calibrated.
 
     Args:
         report: called with the epoch and its validation loss.
@@ -220,13 +216,11 @@ def fit(
     inputs, labels, weights = _tensors(training, mean, scale)
     held_inputs, held_labels, held_weights = _tensors(validation, mean, scale)
     head = _Head(options)
-    groups = [
-        {"params": head.of_states.parameters(), "weight_decay": options.decay_of_states},
-        {
-            "params": head.of_expectations.parameters(),
-            "weight_decay": options.decay_of_expectations,
-        },
-    ]
+    parts = (
+        (head.of_states, options.decay_of_states),
+        (head.of_expectations, options.decay_of_expectations),
+    )
+    groups = [{"params": part.parameters(), "weight_decay": decay} for part, decay in parts]
     optimizer = torch.optim.AdamW(groups, options.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.n_epochs)
     best, best_loss = copy.deepcopy(head.state_dict()), float("inf")
@@ -275,6 +269,6 @@ _GAINS = np.geomspace(0.3, 3.0, 60)
 def _calibrated_gain(
     logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor
 ) -> np.float32:
-    """One over the temperature."""
+    """Return one over the temperature."""
     losses = [float(_loss(logits * float(gain), labels, weights)) for gain in _GAINS]
     return np.float32(_GAINS[int(np.argmin(losses))])

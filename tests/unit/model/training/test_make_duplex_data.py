@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import safetensors.numpy
 
-from model.training.duplex.data.dataset import read_clips
+from model.training.duplex.data.dataset import read_clips, read_infos
 from model.training.make_duplex_data import main
 
 
@@ -25,7 +25,7 @@ def test_a_tiny_set_is_what_the_trainer_reads(made: Path) -> None:
         assert any(clip.is_overlap.any() for clip in steps)
         assert any((~clip.is_overlap).any() for clip in steps)
     rows = [json.loads(line) for line in (made / "clips.jsonl").read_text().splitlines()]
-    keys = "id split kind language source speaker licence seconds seed"
+    keys = "id split kind language source speaker licence seconds seed heard"
     assert set(rows[0]) == set(keys.split())
 
 
@@ -36,15 +36,27 @@ def test_a_second_run_makes_nothing_again(made: Path) -> None:
 
 
 def test_a_clip_that_is_gone_comes_back_the_same(made: Path) -> None:
-    name = read_clips(made)[0].id
+    heard = made / "cache" / f"{next(read_infos(made)).heard}.safetensors"
     shard = made / "shard-000.safetensors"
     before = safetensors.numpy.load(shard.read_bytes())
-    for path in (*(made / "heard").glob(f"{name}.*"), shard):
-        path.unlink()
+    heard.unlink()
+    shard.unlink()
     assert main([str(made), "--tiny"]) == 0
     after = safetensors.numpy.load(shard.read_bytes())
     assert before.keys() == after.keys()
     assert all((before[key] == after[key]).all() for key in before)
+    assert heard.is_file()
+
+
+def test_a_damaged_clip_is_made_again(made: Path) -> None:
+    heard = made / "cache" / f"{next(read_infos(made)).heard}.safetensors"
+    shard = made / "shard-000.safetensors"
+    before = shard.read_bytes()
+    heard.write_bytes(heard.read_bytes()[:1000])
+    shard.write_bytes(before[:1000])
+    assert main([str(made), "--tiny"]) == 0
+    assert shard.read_bytes() == before
+    assert heard.stat().st_size > 1000
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from model.duplex.outcomes import Outcome
 from model.duplex.predictor_card import read_card
 from model.training import train_duplex
 from model.training.duplex.data.dataset import read_clips
-from model.training.duplex.network.network import TorchDuplexNetwork
-from model.training.duplex.network.trainer import Trainer, TrainingSettings
+from model.training.duplex.network.network_trainer import Trainer, TrainingSettings
+from model.training.duplex.network.torch_network import TorchDuplexNetwork
 from tests.fakes.duplex_clips import write_clips
 
 SMALL = ["--hidden", "8", "--sound-width", "6", "--evidence-width", "8", "--head-width", "6"]

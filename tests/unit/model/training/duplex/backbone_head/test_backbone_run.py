@@ -15,8 +15,9 @@ from audio_io.frames import frozen
 from model.duplex.outcomes import NOT_SCORED, Outcome
 from model.training import train_duplex
 from model.training.duplex.backbone_head.backbone_head import BackboneListener, pauses_of
-from model.training.duplex.data.dataset import CLIPS
-from model.training.duplex.data.heard_clips import ClipInfo, Heard, keep
+from model.training.duplex.cache import Cache, address
+from model.training.duplex.data.dataset import CACHE, CLIPS
+from model.training.duplex.data.heard_clips import ClipInfo, Heard
 from model.training.duplex.data.scene import Truth
 from model.vita_audio.checkpoint.directory import resolve
 from model.vita_audio.language_model.duplex_head import FILE, read_head
@@ -61,10 +62,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clips")
     clips = [clip(f"t{i}", "train", i) for i in range(4)]
     clips += [clip(f"v{i}", "val", 10 + i) for i in range(2)]
+    lines: list[str] = []
     for heard in clips:
-        keep(folder / "heard", heard)
-    lines = "".join(json.dumps(asdict(heard.info)) + "\n" for heard in clips)
-    (folder / CLIPS).write_text(lines, encoding="utf-8")
+        where = address("heard", heard.info.id)
+        Cache(folder / CACHE).write(where, heard.entry())
+        lines.append(json.dumps({**asdict(heard.info), "heard": where}) + "\n")
+    (folder / CLIPS).write_text("".join(lines), encoding="utf-8")
     return folder
 
 

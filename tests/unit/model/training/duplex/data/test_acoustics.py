@@ -5,7 +5,7 @@ import pytest
 
 from audio_io.room_acoustics import level_of_active_speech
 from model.training.duplex.data import acoustics
-from model.training.duplex.data.recordings import EFFECTS
+from model.training.duplex.data.sound_effects import EFFECTS
 
 RATE = 16_000
 RNG = np.random.default_rng(4)

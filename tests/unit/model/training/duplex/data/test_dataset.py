@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from model.training.duplex.data.dataset import CLIPS, TABLE, clip_names, read_clips
-from model.training.duplex.data.records import DataError
+from model.training.duplex.data.dataset import CLIPS, TABLE, read_clips, read_infos
+from model.training.duplex.errors import DataError
 from tests.fakes.duplex_clips import write_clips
 
 SHARD = "shard-000.safetensors"
@@ -18,7 +18,8 @@ def test_clips_come_by_split_in_the_order_of_their_list(tmp_path: Path) -> None:
     folder = write_clips(tmp_path)
     val = read_clips(folder, ("val",))
     assert [clip.id for clip in val] == [f"val-{i:03d}" for i in range(24)]
-    assert clip_names(folder, "val") == [clip.id for clip in val]
+    infos = [info for info in read_infos(folder) if info.split == "val"]
+    assert [info.id for info in infos] == [clip.id for clip in val]
     assert {clip.split for clip in read_clips(folder)} == {"train", "val"}
     assert all(clip.features.shape == (clip.n_steps, 437) for clip in val)
     assert all((clip.weights == 1.0).all() for clip in val)
@@ -62,12 +63,12 @@ def test_damaged_clips_are_refused(
     ("line", "message"),
     [
         ("{", r"clips\.jsonl:73: "),
-        ('{"id": "x"}', "split: must be a text"),
+        ('{"id": "x"}', "split: is missing; make"),
         (
             '{"id": "x", "split": "dev", "kind": "", "language": "en", "source": ""}',
             "split: must be one of train, val, test",
         ),
-        ("[]", "id: must be a text"),
+        ("[]", "must be an object"),
     ],
 )
 def test_a_broken_list_names_line_and_key(tmp_path: Path, line: str, message: str) -> None:
@@ -86,7 +87,7 @@ def test_a_folder_without_clips_of_a_split_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "is missing"), ("{", "cannot be read"), ("[]", "of table None")],
+    [(None, "is missing"), ("{", "cannot be read"), ("[]", "must be an object")],
 )
 def test_without_its_table_of_features_a_folder_is_refused(
     tmp_path: Path, content: str | None, message: str

@@ -9,13 +9,14 @@ import pytest
 from model.duplex.frame_features import FeatureStream
 from model.duplex.lexicon import read_lexicons
 from model.duplex.outcomes import Outcome
-from model.training.duplex.data.features import RememberedClassifier, vectors
-from model.training.duplex.data.heard_clips import ClipInfo, Heard, is_kept, keep, read_info, recall
-from model.training.duplex.data.pipeline import OfflineFrontEnd, audible_outcomes
-from model.training.duplex.data.plan import SHARES
-from model.training.duplex.data.records import DataError
+from model.training.duplex.cache import Cache, address
+from model.training.duplex.data.clip_vectors import RememberedAnswers, vectors
+from model.training.duplex.data.conversation_scenes import make_scene
+from model.training.duplex.data.front_end import OfflineFrontEnd
+from model.training.duplex.data.heard_clips import ClipInfo, Heard, heard_in
 from model.training.duplex.data.speech import LoudnessDetector
-from tests.fakes.duplex_scenes import tone_company
+from tests.fakes.duplex_scenes import tone_context
+from tests.fakes.text_reader import FakeTextReader
 
 INFO = ClipInfo("clip", "train", "yielded", "en", "tones", "x", "none", 3.0, 1)
 
@@ -38,7 +39,7 @@ class Listening:
         return self.partial_text + "."
 
 
-class Judge:
+class Classifier:
     last_inference_s = 0.0
     n_asked = 0
 
@@ -49,21 +50,22 @@ class Judge:
 
 @pytest.fixture(scope="module")
 def heard() -> Heard:
-    scene = SHARES["yielded"][1](tone_company(), "en", np.random.default_rng(2))
+    scene = make_scene("yielded", tone_context(), "en", np.random.default_rng(2))
     return OfflineFrontEnd(LoudnessDetector(), lambda _: Listening()).hear(scene, INFO, 0.1)
 
 
 def test_what_was_heard_comes_back_bit_for_bit(tmp_path: Path, heard: Heard) -> None:
-    keep(tmp_path, heard)
-    again = recall(tmp_path, "clip")
+    cache, where = Cache(tmp_path), address("heard", "clip")
+    cache.write(where, heard.entry())
+    entry = cache.read(where)
+    assert entry is not None
+    again = heard_in(entry)
     for name in ("clean", "far", "p_speech", "is_speech", "has_converged", "is_agent_speaking"):
         assert np.array_equal(getattr(again, name), getattr(heard, name)), name
     assert again.words == heard.words
     assert again.agent_text == heard.agent_text
     assert np.array_equal(again.truth.outcomes, heard.truth.outcomes)
-    assert read_info(tmp_path, "clip") == INFO
-    assert is_kept(tmp_path, "clip")
-    assert not list(tmp_path.glob("*.partial"))
+    assert again.info == INFO
 
 
 def test_words_arrive_late_and_the_reply_is_known_word_by_word(heard: Heard) -> None:
@@ -71,37 +73,38 @@ def test_words_arrive_late_and_the_reply_is_known_word_by_word(heard: Heard) -> 
     assert all(change.until_s < (change.frame + 1) / 100 for change in heard.words)
     lengths = [len(change.text) for change in heard.agent_text]
     assert lengths == sorted(lengths)
+    texts = list(heard.texts())
+    assert len(texts) == heard.n_frames
+    for change in heard.words:
+        assert texts[change.frame][:2] == (change.text, change.until_s)
+    for change in heard.agent_text:
+        assert texts[change.frame][2] == change.text
 
 
 def test_nothing_is_asked_about_an_event_that_nobody_could_hear(heard: Heard) -> None:
     outcomes = heard.truth.outcomes
     assert Outcome.INTERRUPTION in outcomes
-    assert np.array_equal(audible_outcomes(heard), outcomes)
-    deaf = replace(heard, p_speech=np.zeros_like(heard.p_speech))
-    silent = audible_outcomes(deaf)
+    assert np.array_equal(heard.audible_outcomes(), outcomes)
+    silent = replace(heard, p_speech=np.zeros_like(heard.p_speech)).audible_outcomes()
     assert Outcome.INTERRUPTION not in silent
     kept = outcomes != Outcome.INTERRUPTION
     assert np.array_equal(silent[kept], outcomes[kept])
 
 
-def test_damaged_files_are_named_with_what_to_do(tmp_path: Path, heard: Heard) -> None:
-    keep(tmp_path, heard)
-    (tmp_path / "clip.safetensors").write_bytes(b"nonsense")
-    with pytest.raises(DataError, match="remove it and run again"):
-        recall(tmp_path, "clip")
-
-
-def test_every_step_has_a_vector_and_the_sound_is_judged_once(tmp_path: Path, heard: Heard) -> None:
-    judge = Judge()
-    rows = []
+def test_every_step_has_a_vector_and_the_detectors_are_asked_once(
+    tmp_path: Path, heard: Heard
+) -> None:
+    classifier, encoder, rows = Classifier(), FakeTextReader(), []
     for _ in range(2):
-        classifier = RememberedClassifier(judge)
-        classifier.open(tmp_path / "clip.opinions.json")
-        rows.append(vectors(heard, FeatureStream(read_lexicons(), classifier, None)))
-        classifier.save()
+        answers = RememberedAnswers(Cache(tmp_path), "heard/clip", classifier, encoder)
+        rows.append(vectors(heard, FeatureStream(read_lexicons(), answers, None)))
+        states = [answers.state("Turn it off"), answers.state("turn it off.")]
+        answers.save()
         if len(rows) == 1:
-            n_asked = judge.n_asked
+            n_asked = classifier.n_asked
     assert len(rows[0]) == len(heard.truth.outcomes)
     assert np.array_equal(rows[0], rows[1])
+    assert np.array_equal(*states)
     assert n_asked > 0
-    assert judge.n_asked == n_asked
+    assert classifier.n_asked == n_asked
+    assert encoder.read == ["Turn it off"]

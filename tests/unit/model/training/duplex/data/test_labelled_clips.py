@@ -9,11 +9,11 @@ import soundfile as sf
 
 from model.duplex.lexicon import read_lexicons
 from model.duplex.outcomes import NOT_SCORED, Outcome
+from model.training.duplex.data.front_end import OfflineFrontEnd
 from model.training.duplex.data.heard_clips import ClipInfo, Heard
 from model.training.duplex.data.labelled_clips import MarkedClip, read_marked, with_marked_truth
-from model.training.duplex.data.pipeline import OfflineFrontEnd
-from model.training.duplex.data.records import DataError
 from model.training.duplex.data.speech import LoudnessDetector
+from model.training.duplex.errors import DataError
 
 INFO = ClipInfo("clip", "train", "x", "en", "marked", "user", "own", 8.0, 0)
 VOICED = ((1.0, 2.0), (3.0, 3.4))
@@ -58,8 +58,8 @@ class Saying:
 
 
 def heard_of(clip: MarkedClip, text: str) -> Heard:
-    ear = OfflineFrontEnd(LoudnessDetector(), (lambda _: Saying(text)) if text else None)
-    return with_marked_truth(clip, ear.hear(clip.scene(), INFO, 0.05), read_lexicons())
+    front_end = OfflineFrontEnd(LoudnessDetector(), (lambda _: Saying(text)) if text else None)
+    return with_marked_truth(clip, front_end.hear(clip.scene(), INFO, 0.05), read_lexicons())
 
 
 def outcome_at(heard: Heard, at_s: float) -> int:

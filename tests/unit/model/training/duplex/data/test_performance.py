@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from model.duplex.lexicon import read_lexicons
-from model.training.duplex.data.casting import SpeakerPool
 from model.training.duplex.data.performance import Performer, pause_s
+from model.training.duplex.data.speaker_pool import SpeakerPool
 from model.training.duplex.data.speakers import fast_speakers
 from model.training.duplex.data.speech import ToneSpeech
 from model.training.duplex.data.turn_texts import TurnText, turn_text
 from model.training.duplex.data.utterance import Utterance
-from tests.fakes.duplex_scenes import tone_cast
+from tests.fakes.duplex_scenes import tone_pool
 
 LEXICON = read_lexicons()["en"]
 SPEAKER = fast_speakers()[0]
@@ -39,7 +39,7 @@ def test_pauses_are_between_a_fifth_of_a_second_and_two_and_a_bit() -> None:
 
 
 def test_pauses_are_silent_and_where_they_are_said_to_be() -> None:
-    performer = Performer(tone_cast(), LEXICON)
+    performer = Performer(tone_pool(), LEXICON)
     for seed in range(12):
         performance = performer.paused("numbers", "en", np.random.default_rng(seed))
         assert performance.pauses

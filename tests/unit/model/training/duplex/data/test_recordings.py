@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from model.training.duplex.data.recordings import read_channels, read_recordings
-from model.training.duplex.data.records import DataError
+from model.training.duplex.data.recordings import read_recordings
+from model.training.duplex.errors import DataError
 
 
 def row(name: str, speaker: str, **more: object) -> dict[str, object]:
@@ -66,9 +66,9 @@ def test_a_folder_without_a_manifest_is_one_clear_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("{", "not JSON"),
+        ("{", "cannot be read as JSON"),
         ("[]", "must be an object"),
-        (json.dumps({"kind": "command", "train_ok": True}), 'key "path" must be a text'),
+        (json.dumps({"id": "a", "kind": "command", "train_ok": True}), "path: is missing"),
         (json.dumps(row("gone", "x")), "gone.flac is missing"),
     ],
 )
@@ -80,6 +80,7 @@ def test_a_bad_row_is_named(tmp_path: Path, line: str, complaint: str) -> None:
 
 
 def test_sound_of_another_rate_is_refused(tmp_path: Path) -> None:
-    sf.write(tmp_path / "a.wav", np.zeros(800, np.float32), 8000)
+    (recording,) = read_recordings(folder_with(tmp_path, [row("a", "x")])).rows
+    sf.write(recording.path, np.zeros(800, np.float32), 8000)
     with pytest.raises(DataError, match="resample it to 16000 Hz"):
-        read_channels(tmp_path / "a.wav", 1)
+        recording.samples()

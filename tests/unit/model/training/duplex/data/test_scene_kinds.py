@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 
 from model.duplex.outcomes import NOT_SCORED, OVERLAP, USER_FLOOR, Outcome
-from model.training.duplex.data import conversation_scenes as floor_scenes
-from model.training.duplex.data import conversation_scenes as overlap_scenes
-from model.training.duplex.data.plan import SHARES
+from model.training.duplex.data.conversation_scenes import LISTENING_S, SCENE_KINDS, make_scene
 from model.training.duplex.data.scene import Scene, Truth, truth_of
-from tests.fakes.duplex_scenes import tone_company
+from tests.fakes.duplex_scenes import tone_context
 
-COMPANY = tone_company()
+CONTEXT = tone_context()
 
 
 def truth(scene: Scene) -> Truth:
@@ -18,10 +16,10 @@ def truth(scene: Scene) -> Truth:
 
 
 def made(kind: str, seed: int = 1) -> Scene:
-    return SHARES[kind][1](COMPANY, "en", np.random.default_rng(seed))
+    return make_scene(kind, CONTEXT, "en", np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("kind", SHARES)
+@pytest.mark.parametrize("kind", SCENE_KINDS)
 def test_every_kind_gives_sound_and_outcomes_of_its_regime(kind: str) -> None:
     scene = made(kind)
     told = truth(scene)
@@ -35,7 +33,7 @@ def test_every_kind_gives_sound_and_outcomes_of_its_regime(kind: str) -> None:
     assert float(np.abs(scene.microphone).max()) > 0.0
 
 
-@pytest.mark.parametrize("kind", SHARES)
+@pytest.mark.parametrize("kind", SCENE_KINDS)
 def test_the_same_chance_gives_the_same_scene(kind: str) -> None:
     first, second = made(kind, 7), made(kind, 7)
     assert np.array_equal(first.microphone, second.microphone)
@@ -45,7 +43,7 @@ def test_the_same_chance_gives_the_same_scene(kind: str) -> None:
 
 def test_a_finished_turn_is_over_and_a_broken_one_is_not() -> None:
     assert Outcome.END_OF_TURN in truth(made("paused_turn")).outcomes
-    told = truth(floor_scenes.truncated_turn(COMPANY, "en", np.random.default_rng(3)))
+    told = truth(made("truncated_turn", 3))
     assert Outcome.END_OF_TURN not in told.outcomes
     assert Outcome.HOLD in told.outcomes
 
@@ -57,7 +55,7 @@ def test_the_pauses_of_a_turn_belong_to_it() -> None:
     assert np.array_equal(steps, np.arange(steps[0], steps[-1] + 1))
     end = np.flatnonzero(told.outcomes == Outcome.END_OF_TURN)
     assert end[0] == steps[-1] + 1
-    assert len(end) == pytest.approx(floor_scenes.LISTENING_S / 0.08, abs=1.0)
+    assert len(end) == pytest.approx(LISTENING_S / 0.08, abs=1.0)
 
 
 def test_echo_alone_is_never_anything_but_noise() -> None:
@@ -71,7 +69,7 @@ def test_a_backchannel_is_no_interruption() -> None:
 
 
 def test_yes_but_turns_into_an_interruption() -> None:
-    told = truth(overlap_scenes.acknowledged_demand(COMPANY, "en", np.random.default_rng(2)))
+    told = truth(made("acknowledged_demand", 2))
     acknowledged = np.flatnonzero(told.outcomes == Outcome.BACKCHANNEL)
     demanded = np.flatnonzero(told.outcomes == Outcome.INTERRUPTION)
     assert len(acknowledged)

@@ -10,7 +10,7 @@ from model.duplex.frame_features import feature_slices
 from model.duplex.outcomes import OVERLAP, USER_FLOOR
 from model.training.duplex.data.dataset import Clip, read_clips
 from model.training.duplex.network.batches import disturb, in_order, pack, shuffled
-from model.training.duplex.network.network import masked
+from model.training.duplex.network.torch_network import masked
 from tests.fakes.duplex_clips import write_clips
 
 SLICES = feature_slices()
@@ -39,7 +39,7 @@ def test_marked_moments_weigh_more(clips: list[Clip]) -> None:
     assert torch.equal(marked.weights[1], plain.weights[1])
 
 
-def test_disturbing_leaves_time_alone_and_drops_whole_judges(clips: list[Clip]) -> None:
+def test_disturbing_leaves_time_alone_and_drops_whole_detectors(clips: list[Clip]) -> None:
     features = pack(clips * 4).features
     features[..., SLICES["text_head"]] = 1.0
     before = features.clone()

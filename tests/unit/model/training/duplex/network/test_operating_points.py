@@ -8,7 +8,8 @@ from model.duplex.outcomes import NOT_SCORED, Outcome
 from model.duplex.overlap_policy import SHORT_MS
 from model.duplex.scoring import Hold, Score, ScoredClip, Silence, Sweep, TurnTruth
 from model.training.duplex.data.dataset import Clip
-from model.training.duplex.network.batches import ages, episodes_of, importance, runs, silence_ms
+from model.training.duplex.data.utterance import runs
+from model.training.duplex.network.batches import ages, episodes_of, importance, silence_ms
 from model.training.duplex.network.operating_points import (
     STEP_MS,
     Overlap,

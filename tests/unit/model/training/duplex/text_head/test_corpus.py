@@ -5,7 +5,7 @@ import pytest
 
 from model.duplex.lexicon import Lexicon
 from model.training.duplex.text_head.corpus import UNUSED, balanced, examples
-from model.training.duplex.text_head.sources import Utterance
+from model.training.duplex.text_head.published_texts import WrittenTurn
 
 LEXICON = Lexicon(
     "en",
@@ -15,38 +15,38 @@ LEXICON = Lexicon(
 )
 
 
-def utterances(n: int = 1) -> list[Utterance]:
+def turns(n: int = 1) -> list[WrittenTurn]:
     return [
-        Utterance("made", f"family {i}", f"Thanks. Turn the lamp number{i} on, and go in there.")
+        WrittenTurn("made", f"family {i}", f"Thanks. Turn the lamp number{i} on, and go in there.")
         for i in range(n)
     ]
 
 
 def test_only_the_last_word_of_a_turn_is_its_end() -> None:
-    (example,) = examples(utterances(), LEXICON, 1, is_augmented=False)
+    (example,) = examples(turns(), LEXICON, 1, is_augmented=False)
     assert example.words[0] == "thanks"
     assert example.labels.tolist() == [0] * (len(example.words) - 1) + [1]
 
 
 def test_places_where_people_pause_weigh_more() -> None:
-    (example,) = examples(utterances(), LEXICON, 1, is_augmented=False)
+    (example,) = examples(turns(), LEXICON, 1, is_augmented=False)
     weight = dict(zip(example.words, example.weights.tolist(), strict=True))
     assert weight["thanks"] > weight["on"] > weight["go"] > weight["turn"]
     assert weight["the"] > weight["turn"]
 
 
 def test_the_same_words_are_learned_once() -> None:
-    twice = [*utterances(), Utterance("talk", "other", utterances()[0].text.upper())]
+    twice = [*turns(), WrittenTurn("talk", "other", turns()[0].text.upper())]
     assert len(examples(twice, LEXICON, 1, is_augmented=False)) == 1
 
 
 def test_turns_without_words_are_left_out() -> None:
-    assert examples([Utterance("talk", "a", "...")], LEXICON, 1, is_augmented=False) == []
+    assert examples([WrittenTurn("talk", "a", "...")], LEXICON, 1, is_augmented=False) == []
 
 
 def test_copies_are_misheard_or_cut_off_inside_a_word() -> None:
-    plain = examples(utterances(200), LEXICON, 1, is_augmented=False)
-    augmented = examples(utterances(200), LEXICON, 1, is_augmented=True)
+    plain = examples(turns(200), LEXICON, 1, is_augmented=False)
+    augmented = examples(turns(200), LEXICON, 1, is_augmented=True)
     texts = {example.words for example in plain}
     copies = [example for example in augmented if example.words not in texts]
     cut_off = [example for example in copies if example.labels[-1] == 0]
@@ -62,13 +62,13 @@ def test_copies_are_misheard_or_cut_off_inside_a_word() -> None:
 
 
 def test_the_same_seed_gives_the_same_copies() -> None:
-    first, second = (examples(utterances(50), LEXICON, 5, is_augmented=True) for _ in range(2))
+    first, second = (examples(turns(50), LEXICON, 5, is_augmented=True) for _ in range(2))
     assert [example.words for example in first] == [example.words for example in second]
 
 
 def test_each_source_has_its_share_and_half_of_it_on_ends() -> None:
-    talk = [Utterance("talk", f"t{i}", f"how are you {i} today") for i in range(3)]
-    found = examples([*utterances(9), *talk], LEXICON, 1, is_augmented=False)
+    talk = [WrittenTurn("talk", f"t{i}", f"how are you {i} today") for i in range(3)]
+    found = examples([*turns(9), *talk], LEXICON, 1, is_augmented=False)
     weights = balanced(found, {"made": 0.6, "talk": 0.4})
     for source, share in (("made", 0.6), ("talk", 0.4)):
         for label in (0, 1):

@@ -58,6 +58,6 @@ def test_recorded_turns_give_holds_and_ends_by_kind(tmp_path: Path) -> None:
     assert [(text.text, text.is_end) for text in texts] == [
         ("turn", False), ("turn it on", True), ("i want", False),
     ]  # fmt: skip
-    assert kept_by_kind(texts, [-1.0, 1.0, 2.0]) == {
+    assert kept_by_kind(texts, np.array([-1.0, 1.0, 2.0])) == {
         "pause_inserted": (1, 1), "truncated": (0, 1),
     }  # fmt: skip

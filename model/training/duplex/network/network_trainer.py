@@ -1,7 +1,7 @@
 """Training of the duplex network: epochs, validation, early stop, a state that resumes exactly.
 
 Every epoch draws its own randomness from the seed and its number, so that a run that was stopped
-goes on as if it had not been. Knows neither thresholds nor where weights are shipped.
+goes on as if it had not been.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import safetensors
@@ -26,10 +24,11 @@ from model.duplex.duplex_network import Array
 from model.duplex.frame_features import N_FEATURES, N_FRAMES, feature_slices
 from model.duplex.log_mel import N_MELS
 from model.duplex.outcomes import NOT_SCORED
+from model.files.whole_file import SHARED, write_atomically
 from model.training.duplex.data.dataset import Clip
-from model.training.duplex.data.records import DataError
+from model.training.duplex.errors import DataError
 from model.training.duplex.network.batches import Batch, disturb, in_order, pack, shuffled
-from model.training.duplex.network.network import TorchDuplexNetwork, masked
+from model.training.duplex.network.torch_network import TorchDuplexNetwork, masked
 
 _LEAST_STD = 0.1  # a flag that is hardly ever set must not be blown up
 _WARM_UP_STEPS = 100  # or a tenth of a short run
@@ -46,7 +45,7 @@ class TrainingSettings:
     Attributes:
         rate: highest learning rate of AdamW.
         patience: epochs without a better validation loss after which it stops.
-        marked_weight: of moments that a person complained about.
+        marked_weight: weight of moments that a person complained about.
     """
 
     epochs: int = 36
@@ -61,7 +60,7 @@ class TrainingSettings:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One line of the learning curve; losses are weighted means in nats."""
+    """A line of the learning curve; losses are weighted means in nats."""
 
     number: int
     train_loss: float
@@ -96,24 +95,29 @@ class Trainer:
         self._train = list(train)
         self._val = [pack(clips) for clips in in_order(val, settings.batch_clips)]
         self._device = device
-        self._steps_per_epoch = math.ceil(len(self._train) / settings.batch_clips)
         self._optimizer = torch.optim.AdamW(
             network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay
         )
 
     @property
     def is_over(self) -> bool:
-        """All epochs are done, or patience is."""
+        """Whether all epochs are done, or patience is."""
         if len(self.curve) >= self.settings.epochs:
             return True
         waited = 0 if self.best is None else len(self.curve) - self.best.number
         return waited >= self.settings.patience
 
+    @property
+    def n_steps(self) -> int:
+        """The number of the optimizer's steps in an epoch."""
+        return math.ceil(len(self._train) / self.settings.batch_clips)
+
     def best_weights(self) -> dict[str, Array]:
+        """Return the weights of the best epoch."""
         return dict(self._best_weights)
 
     def run_epoch(self, tick: Callable[[], None]) -> Epoch:
-        """``tick`` is called after every step of the optimizer."""
+        """Train an epoch; ``tick`` is called after every step of the optimizer."""
         number = len(self.curve) + 1
         rng = np.random.default_rng([self.settings.seed, number])
         torch.manual_seed(int(rng.integers(2**31)))
@@ -123,9 +127,10 @@ class Trainer:
         for index, clips in enumerate(batches):
             batch = pack(clips, self.settings.marked_weight)
             disturb(batch.features, rng)
-            self._set_rate((number - 1) * self._steps_per_epoch + index)
+            step = (number - 1) * self.n_steps + index
+            self._set_rate(step)
             loss, n = self._step(batch.to(self._device))
-            self._average_in((number - 1) * self._steps_per_epoch + index)
+            self._average_in(step)
             total += loss * n
             weight += n
             tick()
@@ -136,12 +141,8 @@ class Trainer:
             self._best_weights = self.average.weights()
         return epoch
 
-    @property
-    def n_steps(self) -> int:
-        """Of the optimizer in an epoch."""
-        return self._steps_per_epoch
-
     def val_loss(self) -> float:
+        """Return the loss of the running mean on the validation clips."""
         total = weight = 0.0
         with torch.no_grad():
             for stored in self._val:
@@ -152,7 +153,7 @@ class Trainer:
         return total / max(weight, 1e-9)
 
     def _set_rate(self, step: int) -> None:
-        whole = max(self.settings.epochs * self._steps_per_epoch, 1)
+        whole = max(self.settings.epochs * self.n_steps, 1)
         cosine = 0.5 * (1.0 + math.cos(math.pi * step / whole))
         warm = min(1.0, (step + 1) / min(_WARM_UP_STEPS, max(whole // 10, 1)))
         rate = self.settings.rate * warm * (_LAST_RATE + (1.0 - _LAST_RATE) * cosine)
@@ -173,27 +174,24 @@ class Trainer:
         for mean, weight in zip(self.average.parameters(), self.network.parameters(), strict=True):
             mean.lerp_(weight, share)
 
-    def save(self, path: Path, data_name: str) -> None:
-        """Everything that ``resume`` needs, in one file that is replaced at once."""
+    def save(self, path: Path, data_hash: str) -> None:
+        """Write everything that ``resume`` needs; the file is replaced at once."""
         tensors = {_BEST + name: torch.from_numpy(w) for name, w in self._best_weights.items()}
-        state = self.network.state_dict()
-        tensors |= {_NOW + name: tensor.contiguous() for name, tensor in state.items()}
-        average = self.average.state_dict()
-        tensors |= {_AVERAGE + name: tensor.contiguous() for name, tensor in average.items()}
+        for prefix, module in ((_NOW, self.network), (_AVERAGE, self.average)):
+            state = module.state_dict()
+            tensors |= {prefix + name: tensor.contiguous() for name, tensor in state.items()}
         for index, moments in self._optimizer.state_dict()["state"].items():
             for name, tensor in moments.items():
                 tensors[f"{_MOMENT}{index}.{name}"] = tensor.contiguous()
         notes = {
             "settings": json.dumps(asdict(self.settings)),
-            "data": data_name,
+            "data": data_hash,
             "curve": json.dumps([asdict(epoch) for epoch in self.curve]),
         }
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(safetensors.torch.save(tensors, notes))
-        os.replace(partial, path)
+        write_atomically(path, safetensors.torch.save(tensors, notes), mode=SHARED)
 
-    def resume(self, path: Path, data_name: str) -> None:
-        """Goes on from ``save``.
+    def resume(self, path: Path, data_hash: str) -> None:
+        """Go on from what ``save`` wrote.
 
         Raises:
             DataError: the state is damaged, or of other data or settings.
@@ -205,7 +203,7 @@ class Trainer:
                 tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118  a handle, no mapping
         except (OSError, safetensors.SafetensorError) as error:
             raise DataError(f"{path} cannot be read ({error}); {remedy}") from error
-        for key, now in (("settings", json.dumps(asdict(self.settings))), ("data", data_name)):
+        for key, now in (("settings", json.dumps(asdict(self.settings))), ("data", data_hash)):
             if notes.get(key) != now:
                 raise DataError(f"{path}: {key}: the run was begun with others; {remedy}")
         self._restore(tensors, notes["curve"])
@@ -223,12 +221,12 @@ class Trainer:
             moments.setdefault(int(index), {})[name] = tensor
         state = self._optimizer.state_dict()
         self._optimizer.load_state_dict({**state, "state": moments})
-        self.curve = [Epoch(**cast("dict[str, float]", row)) for row in json.loads(curve)]
+        self.curve = [Epoch(**row) for row in json.loads(curve)]
         self.best = min(self.curve, key=lambda epoch: (epoch.val_loss, epoch.number))
 
 
 def weighted_loss(logits: Tensor, batch: Batch) -> tuple[Tensor, float]:
-    """Cross entropy over the outcomes that compete, and the sum of the steps' weights."""
+    """Return cross entropy over the outcomes that compete, and the sum of the steps' weights."""
     competing = masked(logits, batch.is_overlap).flatten(0, 1)
     outcomes = batch.outcomes.flatten()
     losses = functional.cross_entropy(
@@ -240,7 +238,7 @@ def weighted_loss(logits: Tensor, batch: Batch) -> tuple[Tensor, float]:
 
 
 def normalisation(clips: Sequence[Clip]) -> tuple[Array, Array]:
-    """Mean and standard deviation of every feature; a mel band has one for all its frames."""
+    """Return mean and deviation, (N_FEATURES,); a mel band has one of each for all its frames."""
     n = sum(clip.n_steps for clip in clips)
     sums, squares = np.zeros(N_FEATURES), np.zeros(N_FEATURES)
     for clip in clips:
@@ -258,7 +256,7 @@ def normalisation(clips: Sequence[Clip]) -> tuple[Array, Array]:
 def logits_of(
     network: TorchDuplexNetwork, clips: Sequence[Clip], device: torch.device
 ) -> dict[str, Array]:
-    """Clip id -> logits, float32 (t, 5)."""
+    """Return clip id -> logits, float32 (t, 5)."""
     network.eval()
     found: dict[str, Array] = {}
     with torch.no_grad():

@@ -1,7 +1,4 @@
-"""The duplex network in torch: the same parameters under the same names, whole batches at a time.
-
-Knows nothing of losses and data.
-"""
+"""The duplex network in torch: the same parameters and names, whole batches at a time."""
 
 from __future__ import annotations
 
@@ -17,11 +14,11 @@ from model.duplex.predictor_card import NetworkShape
 
 _LAYER = "_l0"  # torch numbers the layers of a GRU, there is one
 IMPOSSIBLE = -1e9
-"""Logit of an outcome that does not compete now."""
+"""The logit of an outcome that does not compete now."""
 
 
 class TorchDuplexNetwork(nn.Module):
-    """Twin of ``DuplexNetwork``. ``dropout``: of what the recurrent layer and the head see."""
+    """Twin of ``DuplexNetwork``; ``dropout`` is of what the recurrent layer and the head see."""
 
     def __init__(self, shape: NetworkShape, dropout: float = 0.0) -> None:
         super().__init__()
@@ -40,7 +37,7 @@ class TorchDuplexNetwork(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, features: Tensor) -> Tensor:
-        """``features``: float32 (b, t, n_features). Returns logits (b, t, 5)."""
+        """Return logits (b, t, 5) of features float32 (b, t, n_features)."""
         normal = ((features - self.mean) / self.std).clamp(-FEATURE_LIMIT, FEATURE_LIMIT)
         sound = self.sound(normal[..., self.sound_columns])
         evidence = self.evidence(normal[..., self.evidence_columns])
@@ -50,19 +47,19 @@ class TorchDuplexNetwork(nn.Module):
         return self.output(torch.relu(self.head(seen)))
 
     def normalise_by(self, mean: Array, std: Array) -> None:
-        """Mean and standard deviation of every feature, float32 (n_features,)."""
+        """Set mean and standard deviation of every feature, float32 (n_features,)."""
         self.mean.copy_(torch.from_numpy(mean))
         self.std.copy_(torch.from_numpy(std))
 
     def weights(self) -> dict[str, Array]:
-        """As the numpy network reads them."""
+        """Return the weights as the numpy network reads them."""
         return {
             name.removesuffix(_LAYER): np.array(tensor.detach().cpu().numpy())
             for name, tensor in self.state_dict().items()
         }
 
     def load_weights(self, weights: Mapping[str, Array]) -> None:
-        """The inverse of ``weights``."""
+        """Take what ``weights`` gave."""
         assert set(weights) == set(weight_shapes(self.shape))
         state = {
             name + _LAYER if name.startswith("recurrent.") else name: torch.from_numpy(weight)
@@ -72,7 +69,7 @@ class TorchDuplexNetwork(nn.Module):
 
 
 def masked(logits: Tensor, is_overlap: Tensor) -> Tensor:
-    """``logits`` (..., 5) with the outcomes that do not compete made impossible.
+    """Make the outcomes of ``logits`` (..., 5) that do not compete impossible.
 
     ``is_overlap``: bool (...).
     """

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from model.training.duplex.text_head import sources as text_sources
 from model.training.duplex.text_head.corpus import SHARES, corpus
-from model.training.duplex.text_head.sources import Utterance, published_utterances
+from model.training.duplex.text_head.published_texts import (
+    FILES,
+    WrittenTurn,
+    published_turns,
+)
 
 TALK = """categories:
 - talk
@@ -33,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
         "I do n't care , thanks !",
     ]}}  # fmt: skip
     (tmp_path / "requests.json").write_text(json.dumps(turns), "utf-8")
-    for file in text_sources.FILES:
+    for file in FILES:
         if file.name.startswith("talk-"):
             (tmp_path / file.name).write_text(TALK, "utf-8")
         elif file.name.endswith(".txt"):
@@ -41,39 +44,39 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def of_source(folder: Path, source: str) -> list[Utterance]:
-    return [found for found in published_utterances(folder, 7) if found.source == source]
+def of_source(folder: Path, source: str) -> list[WrittenTurn]:
+    return [found for found in published_turns(folder, 7) if found.source == source]
 
 
 def test_requests_are_joined_and_filled_and_each_comes_once(folder: Path) -> None:
-    texts = [utterance.text for utterance in of_source(folder, "requests")]
+    texts = [turn.text for turn in of_source(folder, "requests")]
     assert len(texts) == 2
     assert "I don't care , thanks !" in texts
     assert not any("#" in text or "I ' m" in text for text in texts)
 
 
 def test_talk_is_read_line_by_line_with_continuations(folder: Path) -> None:
-    texts = {utterance.text for utterance in of_source(folder, "talk")}
+    texts = {turn.text for turn in of_source(folder, "talk")}
     assert {"Good morning, how are you?", "I am doing well, how about you?", "1963"} <= texts
 
 
 def test_prose_is_cut_into_sentences_without_its_small_print(folder: Path) -> None:
     prose = of_source(folder, "prose")
-    text = " ".join(utterance.text for utterance in prose)
+    text = " ".join(turn.text for turn in prose)
     assert "small print" not in text
     assert "Title" not in text
-    assert not any(utterance.text.endswith("Mr.") for utterance in prose)
-    assert len({utterance.family for utterance in prose}) > 3
+    assert not any(turn.text.endswith("Mr.") for turn in prose)
+    assert len({turn.family for turn in prose}) > 3
 
 
 def test_a_corpus_mixes_its_sources_the_same_way_every_time(folder: Path) -> None:
     first = corpus(folder, 60, 3)
     assert first == corpus(folder, 60, 3)
-    assert {utterance.source for utterance in first} == set(SHARES)
+    assert {turn.source for turn in first} == set(SHARES)
 
 
 def test_every_file_names_its_licence_and_its_hash() -> None:
-    for file in text_sources.FILES:
+    for file in FILES:
         assert len(file.sha256) == 64
         assert file.licence
-    assert len({file.name for file in text_sources.FILES}) == len(text_sources.FILES)
+    assert len({file.name for file in FILES}) == len(FILES)

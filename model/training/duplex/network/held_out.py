@@ -215,8 +215,8 @@ _UNKNOWN_ENDS = {
 """Where no pause was labelled: cautious thresholds, and the latencies of their timeouts."""
 
 
-def lines(found: HeldOut) -> list[str]:
-    """A table for people."""
+def table(found: HeldOut) -> list[str]:
+    """Return the lines of a table for people."""
     rows = [
         "end of turn       p >=   after ms   latest ms   latency ms   cut-offs %   timer ms",
     ]

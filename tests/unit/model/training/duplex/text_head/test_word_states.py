@@ -7,13 +7,8 @@ import numpy as np
 import pytest
 
 from model.duplex.text_turn_detector import HIDDEN_SIZE, LanguageModelEncoder
-from model.training.duplex.text_head.states import (
-    SHARD_TEXTS,
-    StateCache,
-    States,
-    WordReader,
-    windows,
-)
+from model.training.duplex.cache import Cache
+from model.training.duplex.text_head.word_states import WordReader, windows
 
 
 @pytest.mark.parametrize("n_words", [1, 11, 12, 13, 18, 19, 40])
@@ -23,12 +18,12 @@ def test_every_word_is_read_once_in_the_window_the_running_reader_uses(n_words: 
 
 
 def test_states_of_a_turn_are_those_the_running_reader_sees(
-    weights: Callable[[str], Path],
+    weights: Callable[[str], Path], tmp_path: Path
 ) -> None:
     reader = LanguageModelEncoder(weights("smollm2-135m"))
     text = "could you book me a table for 7 people at o'neill's near kings cross please"
     words = tuple(text.split())
-    states = WordReader(reader).states(words)
+    states = WordReader(reader, Cache(tmp_path)).states(words)
     for n in (1, 12, len(words)):
         running = reader.state(" ".join(words[:n]))
         assert running is not None
@@ -37,29 +32,26 @@ def test_states_of_a_turn_are_those_the_running_reader_sees(
     reader.close()
 
 
-class CountingReader:
-    def __init__(self) -> None:
-        self.n_read = 0
+class CountingEncoder:
+    """A token for the prompt and one for every word; its states are the words' lengths."""
 
-    def __call__(self, words: tuple[str, ...]) -> States:
+    n_read = 0
+
+    def tokens(self, text: str) -> list[int]:
+        return [0]
+
+    def token_states(self, words: tuple[str, ...]) -> np.ndarray:
         self.n_read += 1
-        values = [[len(word), *([0.0] * (HIDDEN_SIZE - 1))] for word in words]
-        return np.array(values, np.float16)
+        lengths = [0, *(len(word) for word in words)]
+        return np.outer(lengths, np.ones(HIDDEN_SIZE)).astype(np.float32)
 
 
 def test_states_are_read_once_and_kept(tmp_path: Path) -> None:
-    read = CountingReader()
+    encoder = CountingEncoder()
     texts = [("hello", "you"), ("good", "night", "all"), ("hello", "you")]
-    StateCache(tmp_path).fill(texts, read)
-    again = StateCache(tmp_path)
-    again.fill(texts, read)
-    assert read.n_read == 2
-    assert again[("good", "night", "all")][:, 0].tolist() == [4, 5, 3]
-
-
-def test_many_texts_go_into_several_shards(tmp_path: Path) -> None:
-    read = CountingReader()
-    texts = [(f"word{i}",) for i in range(SHARD_TEXTS + 3)]
-    StateCache(tmp_path).fill(texts, read)
-    assert len(list(tmp_path.glob("*.safetensors"))) == 2
-    assert StateCache(tmp_path)[("word252",)].shape == (1, HIDDEN_SIZE)
+    for _ in range(2):
+        reader = WordReader(encoder, Cache(tmp_path))
+        states = [reader.states(words) for words in texts]
+    assert encoder.n_read == 2
+    assert states[1][:, 0].tolist() == [4, 5, 3]
+    assert states[1].dtype == np.float16
