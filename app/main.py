@@ -206,6 +206,8 @@ def _model_options(settings: Settings) -> dict[str, str | int | float | bool]:
         "llm_threads": settings.model.threads or spare,
         "language": settings.conversation.language,
         "prepares": settings.conversation.speculative,
+        "persona": settings.conversation.persona,
+        "voice": settings.voice.preset,
     }
     if settings.model.name != catalog.DEFAULT_MODEL:
         options["precision"] = settings.model.precision

@@ -5,7 +5,6 @@ Pumped by whoever owns the capture thread (or by a virtual clock); knows no thre
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -33,13 +32,11 @@ class CaptureSettings:
 
     Attributes:
         segmenter: when a voice counts as speech.
-        preroll_s: clean audio kept from before the present.
         echo_gate: what is echo although it sounds like speech.
         dead_after_s: exact zeros for this long mean a muted or broken microphone.
     """
 
     segmenter: SegmenterSettings = field(default_factory=SegmenterSettings)
-    preroll_s: float = 1.0
     echo_gate: EchoGateSettings = field(default_factory=EchoGateSettings)
     dead_after_s: float = 2.0
 
@@ -77,7 +74,6 @@ class CapturePipeline:
         self._n_zero_frames = 0
         self._window = SampleQueue()
         self._gate = EchoGate(self.settings.echo_gate)
-        self._preroll: deque[AudioFrame] = deque(maxlen=round(self.settings.preroll_s * 100))
         self.attach(backend)
 
     def attach(self, backend: AudioBackend, gap_s: float = 0.0) -> None:
@@ -98,10 +94,6 @@ class CapturePipeline:
     def is_microphone_dead(self) -> bool:
         """Nothing but exact zeros for two seconds: muted in hardware, or not connected."""
         return self._n_zero_frames * FRAME >= self.settings.dead_after_s * ENGINE_RATE_HZ
-
-    def preroll(self) -> tuple[AudioFrame, ...]:
-        """The last second of clean audio, oldest first."""
-        return tuple(self._preroll)
 
     def process_available(self) -> list[CaptureOutput]:
         """Works through all whole frames in the ring; outputs are in order of time.
@@ -127,7 +119,6 @@ class CapturePipeline:
             near = clean = np.zeros(FRAME, dtype=np.float32)
         frame = AudioFrame(frozen(clean), self._n_frames * FRAME)
         self._n_frames += 1
-        self._preroll.append(frame)
         event = self._detect(frame)
         if event is not None:
             outputs.append(event)

@@ -75,11 +75,13 @@ class ReplyContext:
         messages: whole history, oldest first; the model trims it by whole turns.
         user_text: the turn to answer; None where the model heard it as audio only.
         language: "en", "zh"; the language the user spoke.
+        persona: how the assistant should talk; one sentence for the system prompt, "" for none.
     """
 
     messages: tuple[Message, ...] = ()
     user_text: str | None = None
     language: str = "en"
+    persona: str = ""
 
 
 @dataclass(frozen=True, slots=True)

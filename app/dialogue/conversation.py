@@ -52,6 +52,9 @@ class Conversation:
     The dialogue's turn numbers go on over all conversations of a session; each is given a place in
     the conversation it first appeared in, and keeps it. A history that fails costs the keeping, not
     the talk: it is reported once.
+
+    Attributes:
+        persona: see ``ReplyContext``.
     """
 
     def __init__(self, store: HistoryStore, report: Callable[[Notice], None]) -> None:
@@ -61,6 +64,7 @@ class Conversation:
         self._previous = _Table(None, [])
         self._captions: tuple[CaptionLine, ...] | None = None
         self._has_reported = False
+        self.persona = ""
 
     @property
     def id(self) -> int | None:
@@ -123,7 +127,7 @@ class Conversation:
                 messages.append(Message("user", exchange.user))
             if exchange.heard:
                 messages.append(Message("assistant", exchange.heard, exchange.was_cut))
-        return ReplyContext(tuple(messages), user_text, language)
+        return ReplyContext(tuple(messages), user_text, language, self.persona)
 
     def captions(self) -> tuple[CaptionLine, ...]:
         """Everything that is final; the words after a cut follow ``heard_chars``."""

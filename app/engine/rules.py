@@ -60,7 +60,6 @@ def capture_settings(settings: Settings) -> CaptureSettings:
             enter_ms=vad.enter_ms,
             exit_ms=vad.exit_ms,
         ),
-        preroll_s=vad.preroll_ms / 1000.0,
     )
 
 

@@ -140,6 +140,7 @@ class Session:
             playback_rules(settings),
         )
         self.dialogue.voice = voice_choice(settings)
+        self.dialogue.conversation.persona = settings.conversation.persona
         self.dialogue.set_hands_free(settings.conversation.mode == "hands-free")
         self.engine = RealtimeEngine(
             self._backend,
@@ -309,6 +310,7 @@ class Session:
         before = self._settings
         self._keep(settings)
         self.dialogue.rules = dialogue_rules(settings, self._parts.phrases)
+        self.dialogue.conversation.persona = settings.conversation.persona
         self.dialogue.playback_rules = playback_rules(settings)
         if settings.voice != before.voice:
             self.dialogue.choose_voice(voice_choice(settings))

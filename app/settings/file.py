@@ -35,7 +35,13 @@ def _rename_patience(tables: Tables) -> None:
         items["endpointing_mode"] = items.pop("patience")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_rename_patience,)
+def _drop_preroll(tables: Tables) -> None:
+    vad = tables.get("vad")
+    if isinstance(vad, MutableMapping):
+        cast("Tables", vad).pop("preroll_ms", None)  # no code ever read it
+
+
+MIGRATIONS: tuple[Migration, ...] = (_rename_patience, _drop_preroll)
 """Step ``i`` turns the tables of version ``i + 1`` into those of ``i + 2``, in place."""
 
 _VERSION_KEY = "schema_version"

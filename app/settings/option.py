@@ -23,6 +23,7 @@ class Option:
         minimum: smallest number allowed, inclusive; None: no limit.
         maximum: largest number allowed, inclusive; None: no limit.
         choices: the only texts allowed; empty: any.
+        longest: most characters of a text, which then is one line; None: no limit.
         needs_restart: the engine is opened anew when it changes.
     """
 
@@ -32,6 +33,7 @@ class Option:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    longest: int | None = None
     needs_restart: bool = False
 
 
@@ -65,6 +67,8 @@ def problem_with(info: OptionInfo, value: object) -> str | None:
         return "must be a text in quotes"
     if option.choices and value not in option.choices:
         return "must be one of " + ", ".join(f'"{choice}"' for choice in option.choices)
+    if option.longest is not None and "".join(value.splitlines())[: option.longest] != value:
+        return f"must be one line of at most {option.longest} characters"
     return None
 
 

@@ -91,10 +91,6 @@ class VadSettings:
     exit_ms: int = _setting(
         128, Option("Stop after", "Quiet must last this long to count.", "ms", 32, 2000)
     )
-    preroll_ms: int = _setting(
-        1000,
-        Option("Pre-roll", "Sound kept from before speech was noticed.", "ms", 100, 3000),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +136,12 @@ class ConversationSettings:
         Option("Prepare early", "Begins an answer at a short pause; drops it if you go on."),
     )
     persona: str = _setting(
-        "", Option("How it should talk", "Added to the instructions of the language model.")
+        "",
+        Option(
+            "How it should talk",
+            "One sentence for the instructions of every speech model, such as “answer in rhymes”.",
+            longest=200,
+        ),
     )
 
 

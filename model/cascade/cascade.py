@@ -51,6 +51,8 @@ class CascadeOptions:
         llm_threads: more than one only pays where other cores are idle.
         language: "en", "zh", or "auto": Mandarin too, where its recogniser is installed.
         prepares: a reply is begun while the final words are still being written.
+        voice: preset that will most likely speak; it is made ready before the first reply.
+        persona: see ``ReplyContext``; the one that the first reply will most likely ask for.
     """
 
     language_model: str = "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"
@@ -58,6 +60,8 @@ class CascadeOptions:
     name: str = "cascade"
     language: str = "auto"
     prepares: bool = True
+    voice: str = VoiceChoice().preset
+    persona: str = ""
 
 
 class CascadeModel:
@@ -87,27 +91,26 @@ class CascadeModel:
         return RATE_HZ
 
     def load(self, report: Callable[[LoadProgress], None]) -> None:
-        """Reads the language model and the recogniser side by side."""
+        """Open the engines side by side, run each once, and compute how every prompt begins."""
         report(LoadProgress("language model", 0.0))
-        llm_future = self._pool.submit(self._load_language_model)
+        language = self._speakable(self._options.language)
+        llm_future = self._pool.submit(self._open_language_model, language)
+        voice_future = self._pool.submit(
+            self._synthesizer.warm, VoiceChoice(self._options.voice), language
+        )
         try:
             recognizer = open_recognizer(self._weights_dir, self._options.language)
             report(LoadProgress("recogniser", 0.5))
-            self._synthesizer.warm(VoiceChoice())
+            voice_future.result()
             report(LoadProgress("voice", 0.7))
-            recognizer_is_warm = recognizer.finish() == ""
-            log.debug("recogniser answers silence with nothing: %s", recognizer_is_warm)
         finally:
-            llm = llm_future.result()
-        prompts = {
-            language: ChatPrompt(read_persona(language), llm.count_tokens, _HISTORY_TOKENS)
-            for language in ("en", "zh")
-        }
-        limits = {language: read_limits(language) for language in ("en", "zh")}
+            llm, prompts = llm_future.result()
+        limits = {language: read_limits(language) for language in prompts}
         ahead = ReplyAhead(lambda prompt: llm.complete(prompt, _REPLY_TOKENS))
         self._parts = _Parts(recognizer, llm, prompts, limits, ahead)
+        if self._warming is not None:
+            self._warming.is_done.wait()
         report(LoadProgress("prompt", 1.0))
-        self._open(self._speakable(self._options.language))  # goes on meanwhile
 
     def voices(self) -> tuple[VoicePreset, ...]:
         return self._synthesizer.voices()
@@ -120,6 +123,7 @@ class CascadeModel:
         self._take_back_guess()
         self._turn = key
         self._context = context
+        self._talk_as(context.persona)
         self._warm(self._speakable(context.language), context)
 
     def hear(self, frame: AudioFrame) -> Iterable[TranscriptPartial]:
@@ -154,6 +158,7 @@ class CascadeModel:
         user_text = (context.user_text or "").strip()
         if not user_text:
             return
+        self._talk_as(context.persona)
         prompt = self._prompt(context, user_text)
         completion = parts.ahead.take(prompt.before, user_text)
         if completion is None:
@@ -195,9 +200,25 @@ class CascadeModel:
             raise ModelError(f"{self.name}: used before it was loaded")
         return self._parts
 
-    def _load_language_model(self) -> LanguageModel:
+    def _open_language_model(self, language: str) -> tuple[LanguageModel, dict[str, ChatPrompt]]:
+        """Load the weights and begin to compute the opening of the prompt of ``language``."""
         options = self._options
-        return LanguageModel(self._weights_dir / options.language_model, options.llm_threads)
+        llm = LanguageModel(self._weights_dir / options.language_model, options.llm_threads)
+        prompts = {
+            name: ChatPrompt(read_persona(name), llm.count_tokens, _HISTORY_TOKENS)
+            for name in ("en", "zh")
+        }
+        for prompt in prompts.values():
+            prompt.talk_as(options.persona)
+        self._warming = llm.warm_opening(prompts[language].before_user(()))
+        self._opened = language
+        return llm, prompts
+
+    def _talk_as(self, wish: str) -> None:
+        """Use other instructions from the next prompt on."""
+        changes = [prompt.talk_as(wish) for prompt in self._loaded().prompts.values()]
+        if any(changes):
+            self._opened = None
 
     def _speakable(self, language: str) -> str:
         """Returns ``language`` where there is a voice for it, else English."""

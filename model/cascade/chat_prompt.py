@@ -65,10 +65,20 @@ class ChatPrompt:
     def __init__(
         self, persona: Persona, count_tokens: Callable[[str], int], budget_tokens: int
     ) -> None:
-        self._interruption = persona.interruption
-        self._opening = (Message("system", persona.system), *persona.examples)
+        self._persona = persona
+        self._wish = ""
         self._count_tokens = count_tokens
         self._budget_tokens = budget_tokens
+
+    def talk_as(self, wish: str) -> bool:
+        """Add a sentence of the user's to the instructions; return whether that changes them."""
+        has_changed, self._wish = wish != self._wish, wish
+        return has_changed
+
+    @property
+    def _opening(self) -> tuple[Message, ...]:
+        system = f"{self._persona.system}\n{self._wish}" if self._wish else self._persona.system
+        return (Message("system", system), *self._persona.examples)
 
     def before_user(self, messages: tuple[Message, ...]) -> str:
         """Everything up to where the user's words begin."""
@@ -78,7 +88,7 @@ class ChatPrompt:
         for message in lines:
             words = (note if message.role == "user" else "") + _plain(message.text)
             parts.append(f"<|im_start|>{message.role}\n{words}<|im_end|>\n")
-            note = self._interruption if message.was_cut else ""
+            note = self._persona.interruption if message.was_cut else ""
         return "".join(parts) + "<|im_start|>user\n" + note
 
     def for_reply(self, messages: tuple[Message, ...], user_text: str) -> str:

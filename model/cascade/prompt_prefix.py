@@ -20,6 +20,7 @@ Ask = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 _FOLDER = "prefixes"
 _SUFFIX = ".kv"
+_N_KEPT = 12  # files of 3 MB: languages and models, and a few wishes how to talk
 
 
 class PrefixStore:
@@ -49,6 +50,9 @@ class PrefixStore:
         try:
             ask("/slots/0?action=save", {"filename": partial.name})
             partial.replace(path)
+            files = sorted(self.folder.glob(f"*{_SUFFIX}"), key=lambda found: found.stat().st_mtime)
+            for old in files[:-_N_KEPT]:
+                old.unlink(missing_ok=True)
         except (ModelError, OSError) as error:
             log.info("the computed prompt was not kept: %s", error)
             partial.unlink(missing_ok=True)

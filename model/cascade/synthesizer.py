@@ -95,9 +95,10 @@ class Synthesizer:
         raw = engine.synthesize(phonemes.symbols, self._style(voice), rate)
         return joined(raw, phonemes, _pause_ms(text) / rate, voice.gain_db)
 
-    def warm(self, choice: VoiceChoice) -> None:
-        """Loads what ``choice`` needs and runs it once."""
-        self.speak("Hello.", self.resolve(choice, "en"), choice.rate)
+    def warm(self, choice: VoiceChoice, language: str) -> None:
+        """Load what ``choice`` needs and run it once: first runs take longest."""
+        greeting = "你好。" if language == "zh" else "Hello."
+        self.speak(greeting, self.resolve(choice, language), choice.rate)
 
     def stop(self) -> None:
         """Gives up a synthesis that is running on another thread."""

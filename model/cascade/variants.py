@@ -23,9 +23,14 @@ def build_better(weights_dir: Path, options: Options) -> CascadeModel:
 
 
 def _build(weights_dir: Path, options: Options, name: str, file_name: str) -> CascadeModel:
-    """Options: ``llm_threads``, ``language``, "auto", "en" or "zh", and ``prepares``."""
-    n_threads = int(options.get("llm_threads", 1))
-    language = str(options.get("language", "auto"))
-    prepares = bool(options.get("prepares", True))
-    chosen = CascadeOptions(file_name, n_threads, name, language, prepares)
+    default = CascadeOptions()
+    chosen = CascadeOptions(
+        language_model=file_name,
+        llm_threads=int(options.get("llm_threads", default.llm_threads)),
+        name=name,
+        language=str(options.get("language", default.language)),
+        prepares=bool(options.get("prepares", default.prepares)),
+        voice=str(options.get("voice", default.voice)),
+        persona=str(options.get("persona", default.persona)),
+    )
     return CascadeModel(weights_dir, chosen)

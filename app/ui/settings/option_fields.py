@@ -112,6 +112,8 @@ class OptionRow(QWidget):
         if isinstance(default, float):
             return self._double_spin()
         line = QLineEdit()
+        if option.longest is not None:
+            line.setMaxLength(option.longest)
         line.editingFinished.connect(self._report)
         return line
 

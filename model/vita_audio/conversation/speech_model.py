@@ -254,7 +254,8 @@ class VitaAudioModel:
         tokenizer = self._model.tokenizer
         history = prompts.trimmed_history(tokenizer, context.messages)
         tags = self._tags() if self._model.notes_mood else None
-        return prompts.speech_turn(tokenizer, history, message=tags.note() if tags else "")
+        note = tags.note() if tags else ""
+        return prompts.speech_turn(tokenizer, history, _system(context), note)
 
     def _prompt_for(self, request: ReplyRequest) -> Prompt | None:
         """The turn that was heard; else the text that was typed; None: there is neither."""
@@ -267,7 +268,7 @@ class VitaAudioModel:
         if not text:
             return None
         history = prompts.trimmed_history(model.tokenizer, request.context.messages)
-        return prompts.text_chat(model.tokenizer, text, history, prompts.LUKE)
+        return prompts.text_chat(model.tokenizer, text, history, _system(request.context))
 
     def _spoken_reply(self, generation: int, voice: VoiceChoice) -> SpokenReply:
         model = self._model
@@ -280,3 +281,7 @@ class VitaAudioModel:
         )
         self._spoken.speak_at(voice.rate)
         return self._spoken
+
+
+def _system(context: ReplyContext) -> str:
+    return f"{prompts.LUKE}\n{context.persona}" if context.persona else prompts.LUKE

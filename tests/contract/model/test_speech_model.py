@@ -172,7 +172,7 @@ def test_a_closed_reply_leaves_the_model_usable(model: SpeechModel) -> None:
 
 def test_silence_is_transcribed_as_nothing(model: SpeechModel) -> None:
     key = TurnKey(40)
-    model.begin_turn(key, ReplyContext())
+    model.begin_turn(key, ReplyContext(persona="Answer in one word."))
     for frame in frames(np.zeros(ENGINE_RATE_HZ, np.float32)):
         assert list(model.hear(frame)) == []
     *_, transcribed = model.finish_turn(key)

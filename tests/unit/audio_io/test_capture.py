@@ -76,16 +76,6 @@ def test_in_pieces_of_any_size_the_outcome_is_the_same() -> None:
     assert events == [o for o in bit_by_bit if not isinstance(o, UserFrame)]
 
 
-def test_the_preroll_is_the_last_second() -> None:
-    rings = Rings()
-    capture = _capture(rings)
-    _hear(capture, rings, tone(1.7))
-    preroll = capture.preroll()
-    assert len(preroll) == 100
-    assert preroll[-1].end_s == pytest.approx(1.7)
-    assert preroll[0].start_s == pytest.approx(0.7)
-
-
 def test_a_closed_microphone_hears_nothing_and_ends_speech() -> None:
     rings = Rings()
     capture = _capture(rings)

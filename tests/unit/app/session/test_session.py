@@ -234,11 +234,14 @@ def test_settings_are_saved_and_obeyed() -> None:
         live.wait_for_phase(Phase.LISTENING)
         changed = Settings().with_value("conversation", "mode", "push-to-talk")
         changed = changed.with_value("vad", "exit_ms", 400)
+        changed = changed.with_value("conversation", "persona", "Answer in rhymes.")
         changed = changed.with_value("overlap", "decide_ms", 700)
         live.send(ApplySettings(changed))
         live.wait_for("mode", lambda p: not p.is_hands_free)
         assert live.session.engine.capture.segmenter.settings.exit_ms == 400
         assert live.session.dialogue.rules.decide_ms == 700
+        context = live.session.dialogue.conversation.context(1, "Hello?", "en")
+        assert context.persona == "Answer in rhymes."
     assert live.saved == [changed]
 
 

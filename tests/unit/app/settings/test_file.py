@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.messages.errors import BadInputError
 from app.messages.notices import NoticeKind
-from app.settings.file import LoadedSettings, Tables, load_settings, save_settings
+from app.settings.file import MIGRATIONS, LoadedSettings, Tables, load_settings, save_settings
 from app.settings.option import OptionInfo, Value
 from app.settings.settings import Settings, options, section_names
 
@@ -23,6 +23,9 @@ NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 
 def noon() -> datetime:
     return NOON
+
+
+NEWEST = len(MIGRATIONS) + 1
 
 
 @pytest.fixture
@@ -42,7 +45,7 @@ def test_what_was_saved_is_read_back(path: Path) -> None:
         Settings()
         .with_value("voice", "preset", "heart+bella:0.3")
         .with_value("conversation", "extra_stop_words", ("halt", "停下"))
-        .with_value("conversation", "persona", 'Says "hello"\nand\tmore \\ 你好')
+        .with_value("conversation", "persona", 'Says "hello"\tand more \\ 你好')
         .with_value("audio", "output_volume_db", -6.5)
     )
     save_settings(path, settings)
@@ -53,7 +56,7 @@ def test_what_was_saved_is_read_back(path: Path) -> None:
 
 def test_defaults_are_not_written_so_that_better_ones_can_reach_the_user(path: Path) -> None:
     save_settings(path, Settings().with_value("voice", "rate", 1.2))
-    assert tomllib.loads(path.read_text()) == {"schema_version": 2, "voice": {"rate": 1.2}}
+    assert tomllib.loads(path.read_text()) == {"schema_version": NEWEST, "voice": {"rate": 1.2}}
 
 
 def test_saving_keeps_comments_order_and_unknown_keys(path: Path) -> None:
@@ -218,7 +221,7 @@ def test_any_layout_can_be_edited(path: Path, text: str) -> None:
     settings = load_settings(path).settings.with_value("audio", "latency_ms", 90)
     save_settings(path, settings)
     assert load_settings(path).settings == settings
-    assert tomllib.loads(path.read_text("utf-8-sig"))["schema_version"] == 2
+    assert tomllib.loads(path.read_text("utf-8-sig"))["schema_version"] == NEWEST
 
 
 TEXTS = st.text(max_size=20)

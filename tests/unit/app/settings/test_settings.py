@@ -62,6 +62,9 @@ def test_a_changed_copy_leaves_the_original_alone() -> None:
         ("conversation.mode", "shouting", '"hands-free", "push-to-talk"'),
         ("conversation.persona", 3, "a text"),
         ("conversation.persona", "\ud800", "a text"),
+        ("conversation.persona", "Answer\nin rhymes.", "one line of at most 200 characters"),
+        ("conversation.persona", "Answer in rhymes.\n", "one line of at most 200 characters"),
+        ("conversation.persona", "a" * 201, "one line of at most 200 characters"),
         ("conversation.extra_stop_words", "halt", "a list of texts"),
         ("conversation.extra_stop_words", ["halt", 3], "a list of texts"),
     ],
@@ -72,7 +75,12 @@ def test_a_value_that_does_not_fit_is_told_what_would(name: str, value: object, 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("voice.rate", 1), ("overlap.duck_gain_db", -60), ("conversation.extra_stop_words", ["停"])],
+    [
+        ("voice.rate", 1),
+        ("conversation.persona", "用\u3000" * 100),
+        ("overlap.duck_gain_db", -60),
+        ("conversation.extra_stop_words", ["停"]),
+    ],
 )
 def test_whole_numbers_limits_and_lists_are_accepted(name: str, value: object) -> None:
     assert problem_with(option(name), value) is None

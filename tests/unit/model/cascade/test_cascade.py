@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, frozen
+from model.cascade import cascade as cascade_module
 from model.cascade.cascade import CascadeModel, CascadeOptions, _Parts
 from model.cascade.chat_prompt import ChatPrompt, Persona
 from model.cascade.language_model import Completion, Piece
 from model.cascade.moonshine import Transcription
 from model.cascade.recognizer import StreamingRecognizer
 from model.cascade.reply_ahead import ReplyAhead
-from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey
+from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey, VoiceChoice
 
 KEY = TurnKey(1)
 CONTEXT = ReplyContext()
@@ -110,6 +111,24 @@ def test_the_reply_to_a_guess_that_comes_true_is_under_way(
     assert writer.replies == [begun]
 
 
+def test_how_to_talk_stays_in_every_prompt_and_is_warmed_once(
+    made: list[CascadeModel], tmp_path: Path
+) -> None:
+    model, writer = cascade(made, tmp_path, "what time is it", "What time is it?")
+    rhymes = ReplyContext(persona="Answer in rhymes.")
+    model.begin_turn(KEY, rhymes)
+    opening, *_ = writer.warmed
+    assert "Be kind.\nAnswer in rhymes.<|im_end|>" in opening
+    speak(model)
+    list(model.finish_turn(KEY))
+    assert all(prompt.startswith(opening) for prompt in writer.warmed)
+    assert writer.replies[0].prompt.startswith(opening)
+    model.begin_turn(TurnKey(2), rhymes)
+    assert all(prompt.startswith(opening) for prompt in writer.warmed)
+    model.begin_turn(TurnKey(3), ReplyContext(persona=""))
+    assert "rhymes" not in writer.warmed[-1]
+
+
 def test_a_guess_that_was_wrong_is_given_up(made: list[CascadeModel], tmp_path: Path) -> None:
     model, writer = cascade(made, tmp_path, "what crime is it", "What time is it?")
     model.begin_turn(KEY, CONTEXT)
@@ -163,3 +182,50 @@ def test_who_wants_no_preparation_gets_none(made: list[CascadeModel], tmp_path: 
     speak(model)
     list(model.finish_turn(KEY))
     assert writer.replies == []
+
+
+class Opening(Completion):
+    """The start of a prompt whose computing takes as long as somebody waits for it."""
+
+    class is_done:  # noqa: N801 - stands for an event of that name
+        """An event that remembers whether it was waited for."""
+
+        was_awaited = False
+
+        @classmethod
+        def wait(cls) -> None:
+            cls.was_awaited = True
+
+
+def test_a_model_that_says_it_is_ready_has_computed_how_prompts_begin(
+    made: list[CascadeModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Loaded(Writer):
+        def __init__(self, path: Path, n_threads: int) -> None:
+            super().__init__()
+            del path, n_threads
+
+        def warm_opening(self, prompt: str) -> Completion:
+            self.warmed.append(prompt)
+            opening = Opening(prompt, 0)
+            opening.is_done = Opening.is_done  # pyright: ignore[reportAttributeAccessIssue]
+            return opening
+
+        def count_tokens(self, text: str) -> int:
+            return len(text.split())
+
+    warmed: list[VoiceChoice] = []
+    monkeypatch.setattr(cascade_module, "LanguageModel", Loaded)
+    recognizer = StreamingRecognizer(Writes(""), Writes(""))
+    monkeypatch.setattr(cascade_module, "open_recognizer", lambda *_: recognizer)
+    model = CascadeModel(tmp_path, CascadeOptions(voice="bella", persona="Answer in rhymes."))
+    monkeypatch.setattr(model._synthesizer, "warm", lambda choice, _: warmed.append(choice))
+    made.append(model)
+    model.load(lambda _: None)
+    writer = model._loaded().llm
+    assert isinstance(writer, Loaded)
+    assert Opening.is_done.was_awaited
+    assert [choice.preset for choice in warmed] == ["bella"]
+    model.begin_turn(KEY, ReplyContext(persona="Answer in rhymes."))
+    assert "Answer in rhymes." in writer.warmed[0]
+    assert all(prompt.startswith(writer.warmed[0]) for prompt in writer.warmed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,13 @@ def test_a_failed_save_leaves_nothing_half_written(weights: Path) -> None:
     runtime.is_refusing = True
     store.save(runtime.ask, "you are Parley")
     assert list(store.folder.iterdir()) == []
+
+
+def test_old_prompts_make_room_for_new_ones(weights: Path) -> None:
+    store, runtime = store_of(weights)
+    for number in range(20):
+        store.save(runtime.ask, f"answer in style {number}")
+        os.utime(store._path(f"answer in style {number}"), (number, number))
+    assert len(list(store.folder.iterdir())) == 12
+    assert store.restore(runtime.ask, "answer in style 19")
+    assert not store.restore(runtime.ask, "answer in style 0")

@@ -111,6 +111,19 @@ def test_the_same_turn_gets_the_same_answer_again(model: VitaAudioModel) -> None
     assert np.array_equal(first[1], second[1])
 
 
+def test_how_to_talk_is_part_of_the_instructions_spoken_and_typed(model: VitaAudioModel) -> None:
+    say_to(model, TurnKey(19))
+    wish = model._model.tokenizer.encode("\nAnswer in rhymes.")
+    for key, text in ((TurnKey(19), None), (TurnKey(20), "Hello?")):
+        for persona, is_there in (("Answer in rhymes.", True), ("", False)):
+            context = ReplyContext(HISTORY, text, persona=persona)
+            prompt = model._prompt_for(ReplyRequest(1, key, context))
+            assert prompt is not None
+            ids = list(prompt.ids)
+            found = any(ids[at : at + len(wish)] == wish for at in range(len(ids)))
+            assert found is is_there
+
+
 def test_a_cancelled_answer_leaves_no_trace(model: VitaAudioModel) -> None:
     say_to(model, TurnKey(3))
     whole = outcome(list(answer(model, TurnKey(3), 1)[0]))
