@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 
 from app.engine.factories import Factories, InlineModelWorker, WatchedBackend, Worker
-from app.engine.rules import Phrases
+from app.engine.rules import Phrases, thresholds
 from app.evaluation.turn_taking.detector_bench import DetectorFactories
 from app.evaluation.turn_taking.predictor_run import CachedTurnClassifier, CachedUtteranceScorer
 from app.history.opening import open_history
@@ -46,8 +46,8 @@ from model.cascade.engines import RATE_HZ as SYNTHESIS_RATE_HZ
 from model.cascade.synthesizer import Synthesizer
 from model.cascade.voices import read_voices, usable
 from model.duplex.lexicon import read_lexicons
+from model.duplex.policy import ENDPOINTING_MODES
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
-from model.duplex.predictor_card import ENDPOINTING_MODES
 from model.duplex.predictor_factory import PredictorFactory
 from model.errors import ModelError
 from model.events import ModelEvent
@@ -150,6 +150,7 @@ class _Predictors:
         return self.kit.predictor(
             PredictorSettings(
                 endpointing_mode=conversation.endpointing_mode,
+                thresholds=thresholds(settings),
                 longest_wait_ms=conversation.endpoint_max_wait_ms,
                 extra_stop_words={"en": conversation.extra_stop_words},
             )
@@ -302,13 +303,13 @@ def detector_factories() -> DetectorFactories:
     """What the open-loop scorer measures; predictors share what is heavy in them."""
     store = default_store()
     kit = PredictorFactory(store.folder)
-    network, words = kit.classifier(), kit.reader()
+    network, words = kit.classifier(), kit.scorer()
     classifier = None if network is None else CachedTurnClassifier(network)
-    reader = None if words is None else CachedUtteranceScorer(words)
+    scorer = None if words is None else CachedUtteranceScorer(words)
 
     def predictor(mode: str) -> TrainedDuplexPredictor:
         settings = PredictorSettings(endpointing_mode=mode)
-        return kit.predictor(settings, classifier=classifier, reader=reader)
+        return kit.predictor(settings, classifier=classifier, scorer=scorer)
 
     return DetectorFactories(
         predictors={mode: partial(predictor, mode) for mode in ENDPOINTING_MODES},

@@ -55,9 +55,8 @@ from app.dialogue.phrases import is_backchannel, is_stop_phrase, sounds_like_sto
 from app.dialogue.state import DialogueRules, DialogueState, Phase, Reply
 from app.dialogue.transition import Transition
 from audio_io.events import PlayoutReport
+from model.duplex import policy
 from model.types import CancelReason
-
-_SURELY_VOICE_S = 0.2  # a voice has lasted about this long when it may be an interruption
 
 
 def step(
@@ -192,7 +191,7 @@ def _predicted(t: Transition, prediction: events.DuplexPrediction) -> None:
                 t.barge_in(prediction.reason)
             elif wants_floor and (t.is_user_speaking or t.has_echo_converged):
                 if t.turn is None:
-                    t.open_turn(prediction.at_s - _SURELY_VOICE_S)
+                    t.open_turn(prediction.at_s - policy.SURELY_VOICE_MS / 1000.0)
                 t.enter_overlap()
                 t.hold()
                 t.arm(DeadlineKind.OVERLAP, rules.decide_ms)
@@ -248,7 +247,7 @@ def _written_down(t: Transition, event: events.TurnTranscribed) -> None:
 
 def _said_over_reply(t: Transition, text: str | None) -> None:
     """Words of somebody who spoke over the reply and fell silent again."""
-    is_sentence = text is None or len(words(text)) > 1
+    is_sentence = text is None or len(words(text)) >= policy.N_SENTENCE_WORDS
     is_user = t.phase is Phase.OVERLAP or t.has_echo_converged
     if is_sentence and is_user:
         t.barge_in(Cause.WORDS)

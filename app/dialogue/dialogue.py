@@ -58,6 +58,7 @@ from app.dialogue.state import DialogueRules, DialogueState, DialogueStepped, Ph
 from app.dialogue.trace import DialogueTrace
 from app.dialogue.user_audio import TurnAudioFeed
 from audio_io.frames import AudioFrame
+from model.duplex import policy
 from model.requests import Cancel, ModelRequest, Reply, Say, UseVoice
 from model.types import NO_SCORE, ReplyRequest, TurnKey, VoiceChoice
 
@@ -68,10 +69,10 @@ logger = logging.getLogger(__name__)
 class PlaybackRules:
     """How replies are ducked and cut; defaults are those of the settings."""
 
-    duck_gain_db: float = -14.0
-    duck_ramp_ms: float = 20.0
-    fade_ms: float = 20.0
-    resume_ramp_ms: float = 30.0
+    duck_gain_db: float = policy.DUCK_GAIN_DB
+    duck_ramp_ms: float = policy.DUCK_RAMP_MS
+    fade_ms: float = policy.FADE_MS
+    resume_ramp_ms: float = policy.RESUME_RAMP_MS
 
 
 @dataclass(frozen=True, slots=True)

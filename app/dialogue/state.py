@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from app.dialogue.effects import Effect
 from app.dialogue.events import DeadlineKind, DialogueEvent
+from model.duplex import policy
 from model.types import TurnKey
 
 
@@ -129,14 +130,14 @@ class DialogueRules:
         backchannels: a turn of only these words, said over a reply, does not end it.
     """
 
-    end_of_turn_threshold: float = 0.5
-    hold_threshold: float = 0.5
-    interruption_threshold: float = 0.8
-    backchannel_threshold: float = 0.6
-    endpoint_max_wait_ms: float = 3000.0
-    decide_ms: float = 700.0
-    transcript_grace_ms: float = 700.0
-    yield_deadline_ms: float = 400.0
+    end_of_turn_threshold: float = policy.END_P
+    hold_threshold: float = policy.HOLD_P
+    interruption_threshold: float = policy.CUT_P
+    backchannel_threshold: float = policy.RESUME_P
+    endpoint_max_wait_ms: float = policy.LONGEST_WAIT_MS
+    decide_ms: float = policy.DECIDE_MS
+    transcript_grace_ms: float = policy.TRANSCRIPT_GRACE_MS
+    yield_deadline_ms: float = policy.YIELD_DEADLINE_MS
     is_speculative: bool = True
     allows_barge_in: bool = True
     stop_phrases: tuple[str, ...] = ()

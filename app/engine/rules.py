@@ -1,4 +1,4 @@
-"""From settings to the rules of each part. The only place that knows both."""
+"""From settings to the rules of each part."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from app.settings.settings import Settings
 from audio_io.capture import CaptureSettings
 from audio_io.interfaces import StreamRequest
 from audio_io.vad import SegmenterSettings
+from model.duplex.policy import Thresholds
 from model.types import VoiceChoice
 
 
@@ -21,14 +22,25 @@ class Phrases:
     backchannels: tuple[str, ...] = ()
 
 
+def thresholds(settings: Settings) -> Thresholds:
+    """Return how much must speak for an action; predictor and dialogue go by the same."""
+    overlap = settings.overlap
+    return Thresholds(
+        end_p=settings.conversation.end_of_turn_threshold,
+        hold_p=overlap.hold_threshold,
+        cut_p=overlap.interruption_threshold,
+        resume_p=overlap.backchannel_threshold,
+    )
+
+
 def dialogue_rules(settings: Settings, phrases: Phrases) -> DialogueRules:
-    """When to listen, answer and yield."""
-    conversation, overlap = settings.conversation, settings.overlap
+    """Return when to listen, answer and yield."""
+    conversation, overlap, at = settings.conversation, settings.overlap, thresholds(settings)
     return DialogueRules(
-        end_of_turn_threshold=conversation.end_of_turn_threshold,
-        hold_threshold=overlap.hold_threshold,
-        interruption_threshold=overlap.interruption_threshold,
-        backchannel_threshold=overlap.backchannel_threshold,
+        end_of_turn_threshold=at.end_p,
+        hold_threshold=at.hold_p,
+        interruption_threshold=at.cut_p,
+        backchannel_threshold=at.resume_p,
         endpoint_max_wait_ms=conversation.endpoint_max_wait_ms,
         decide_ms=overlap.decide_ms,
         yield_deadline_ms=overlap.yield_deadline_ms,
@@ -40,7 +52,7 @@ def dialogue_rules(settings: Settings, phrases: Phrases) -> DialogueRules:
 
 
 def playback_rules(settings: Settings) -> PlaybackRules:
-    """How to duck and fade."""
+    """Return how to duck and fade."""
     overlap = settings.overlap
     return PlaybackRules(
         duck_gain_db=overlap.duck_gain_db,
@@ -51,7 +63,7 @@ def playback_rules(settings: Settings) -> PlaybackRules:
 
 
 def capture_settings(settings: Settings) -> CaptureSettings:
-    """When a voice counts as speech."""
+    """Return when a voice counts as speech."""
     vad = settings.vad
     return CaptureSettings(
         segmenter=SegmenterSettings(
@@ -64,7 +76,7 @@ def capture_settings(settings: Settings) -> CaptureSettings:
 
 
 def stream_request(settings: Settings) -> StreamRequest:
-    """Which devices, and how."""
+    """Return which devices to open, and how."""
     audio = settings.audio
     return StreamRequest(
         input_name=audio.input_device or None,
@@ -75,4 +87,5 @@ def stream_request(settings: Settings) -> StreamRequest:
 
 
 def voice_choice(settings: Settings) -> VoiceChoice:
+    """Return who speaks and how fast."""
     return VoiceChoice(settings.voice.preset, settings.voice.rate)

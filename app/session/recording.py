@@ -12,6 +12,7 @@ from pathlib import Path
 from app.dialogue.dialogue import Dialogue
 from app.engine.factories import Factories
 from app.engine.realtime import RealtimeEngine
+from app.engine.rules import thresholds
 from app.messages import notices
 from app.messages.notices import Notice
 from app.replay.marks import BadMoment, MomentLog
@@ -101,6 +102,7 @@ def _predicts_with(settings: Settings) -> tuple[object, ...]:
     conversation = settings.conversation
     return (
         conversation.endpointing_mode,
+        thresholds(settings),
         conversation.extra_stop_words,
         conversation.endpoint_max_wait_ms,
         settings.privacy.record_audio,

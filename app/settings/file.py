@@ -22,26 +22,33 @@ from app.messages.errors import BadInputError, one_line
 from app.messages.notices import Notice, NoticeKind
 from app.settings.option import OptionInfo, Value, problem_with
 from app.settings.settings import Settings, options, section_names
+from model.duplex.policy import MOST_P
 from model.files.whole_file import put_aside, write_atomically
 
 Tables = MutableMapping[str, Any]
 Migration = Callable[[Tables], None]
 
 
-def _rename_patience(tables: Tables) -> None:
-    conversation = tables.get("conversation")
-    if isinstance(conversation, MutableMapping) and "patience" in conversation:
-        items = cast("Tables", conversation)
-        items["endpointing_mode"] = items.pop("patience")
+def _of_turn_taking(tables: Tables) -> None:
+    """Rename the patience; thresholds end at 0.99, because certainty never comes."""
+    conversation, overlap = _table(tables, "conversation"), _table(tables, "overlap")
+    if "patience" in conversation:
+        conversation["endpointing_mode"] = conversation.pop("patience")
+    for key in ("hold_threshold", "interruption_threshold", "backchannel_threshold"):
+        if overlap.get(key) == 1.0:
+            overlap[key] = MOST_P
 
 
 def _drop_preroll(tables: Tables) -> None:
-    vad = tables.get("vad")
-    if isinstance(vad, MutableMapping):
-        cast("Tables", vad).pop("preroll_ms", None)  # no code ever read it
+    _table(tables, "vad").pop("preroll_ms", None)  # no code ever read it
 
 
-MIGRATIONS: tuple[Migration, ...] = (_rename_patience, _drop_preroll)
+def _table(tables: Tables, name: str) -> Tables:
+    table = tables.get(name)
+    return cast("Tables", table) if isinstance(table, MutableMapping) else {}
+
+
+MIGRATIONS: tuple[Migration, ...] = (_of_turn_taking, _drop_preroll)
 """Step ``i`` turns the tables of version ``i + 1`` into those of ``i + 2``, in place."""
 
 _VERSION_KEY = "schema_version"

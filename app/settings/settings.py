@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar, cast
 
 from app.settings.option import Option, OptionInfo, Value
+from model.duplex import policy
 
 _OPTION = "option"
 
@@ -17,6 +18,10 @@ _T = TypeVar("_T", bound=Value)
 
 def _setting(default: _T, option: Option) -> _T:
     return field(default=default, metadata={_OPTION: option})
+
+
+def _threshold(label: str, help_text: str) -> Option:
+    return Option(label, help_text, "", policy.LEAST_P, policy.MOST_P)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +111,29 @@ class ConversationSettings:
         ),
     )
     endpointing_mode: str = _setting(
-        "balanced",
+        policy.DEFAULT_MODE,
         Option(
             "Response timing",
             "How long a pause may last before Parley answers.",
-            choices=("eager", "balanced", "patient"),
+            choices=tuple(policy.ENDPOINTING_MODES),
         ),
     )
     end_of_turn_threshold: float = _setting(
-        0.5,
-        Option("End of turn at", "Probability at which your turn counts as over.", "", 0.05, 0.99),
+        policy.END_P,
+        _threshold(
+            "End of turn at",
+            "How sure Parley must be that your turn is over. Higher waits longer.",
+        ),
     )
     endpoint_max_wait_ms: int = _setting(
-        3000,
-        Option("Longest wait", "Silence after which your turn is over anyway.", "ms", 500, 3000),
+        int(policy.LONGEST_WAIT_MS),
+        Option(
+            "Longest wait",
+            "Silence after which your turn is over anyway.",
+            "ms",
+            500,
+            policy.LONGEST_WAIT_MS,
+        ),
     )
     language: str = _setting(
         "auto",
@@ -150,41 +164,51 @@ class OverlapSettings:
     """What happens when both speak at once."""
 
     duck_gain_db: float = _setting(
-        -14.0, Option("Quieter by", "Level of the voice while it is judged.", "dB", -60.0, 0.0)
+        policy.DUCK_GAIN_DB,
+        Option("Quieter by", "Level of the voice while it is judged.", "dB", -60.0, 0.0),
     )
     duck_ramp_ms: int = _setting(
-        20, Option("Quieter within", "Length of the ramp down.", "ms", 5, 500)
+        int(policy.DUCK_RAMP_MS), Option("Quieter within", "Length of the ramp down.", "ms", 5, 500)
     )
     hold_threshold: float = _setting(
-        0.5,
-        Option("Pause at", "Probability of an interruption that pauses the voice.", "", 0.05, 1.0),
+        policy.HOLD_P,
+        _threshold(
+            "Pause at",
+            "How sure Parley must be that you want to speak before it pauses. Above “Stop at” it "
+            "does not pause, it stops.",
+        ),
     )
     interruption_threshold: float = _setting(
-        0.8,
-        Option("Stop at", "Probability of an interruption that stops the voice.", "", 0.05, 1.0),
+        policy.CUT_P,
+        _threshold(
+            "Stop at",
+            "How sure Parley must be that you want to speak before it stops. A stop word always "
+            "stops it.",
+        ),
     )
     backchannel_threshold: float = _setting(
-        0.6,
-        Option(
+        policy.RESUME_P,
+        _threshold(
             "Go on at",
-            "Probability of an acknowledgement (“mm-hm”) or a noise that lets the voice go on.",
-            "",
-            0.05,
-            1.0,
+            "How sure Parley must be that it heard an acknowledgement (“mm-hm”) or a noise before "
+            "it goes on. Where low values let both speak, what is further above its own wins.",
         ),
     )
     decide_ms: int = _setting(
-        700, Option("Decide within", "Time to judge an overlap.", "ms", 100, 3000)
+        int(policy.DECIDE_MS), Option("Decide within", "Time to judge an overlap.", "ms", 100, 3000)
     )
-    fade_ms: int = _setting(20, Option("Fade", "Length of the fade to silence.", "ms", 5, 500))
+    fade_ms: int = _setting(
+        int(policy.FADE_MS), Option("Fade", "Length of the fade to silence.", "ms", 5, 500)
+    )
     yield_deadline_ms: int = _setting(
-        400,
+        int(policy.YIELD_DEADLINE_MS),
         Option(
             "Silence within", "If the fade is not over by then, all is dropped.", "ms", 50, 3000
         ),
     )
     resume_ramp_ms: int = _setting(
-        30, Option("Back within", "Length of the ramp back to full level.", "ms", 5, 500)
+        int(policy.RESUME_RAMP_MS),
+        Option("Back within", "Length of the ramp back to full level.", "ms", 5, 500),
     )
 
 

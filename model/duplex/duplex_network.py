@@ -2,8 +2,7 @@
 
 Two encoders (spectra; single numbers), one gated recurrent layer (Cho et al. 2014, in the variant
 of cuDNN: the reset gate acts after the matrix), a small head that also sees the encoders. All state
-is in an explicit object, a sequence is nothing but steps: streaming equals offline. Knows neither
-what the features mean nor any threshold.
+is in an explicit object, a sequence is nothing but steps: streaming equals offline.
 """
 
 from __future__ import annotations
@@ -18,11 +17,10 @@ import safetensors
 import safetensors.numpy
 
 from model.duplex.outcomes import N_OUTCOMES, OVERLAP, USER_FLOOR, Outcome
-from model.duplex.predictor_card import NetworkShape
+from model.duplex.predictor_card import RESTORE, NetworkShape
 from model.errors import WeightsError
 
 Array = npt.NDArray[np.float32]
-_AGAIN = "restore the file or train again"
 FEATURE_LIMIT = 8.0  # standard deviations; a broken device must not blow up the recurrent state
 
 
@@ -34,7 +32,7 @@ class NetworkState:
 
 
 def weight_shapes(shape: NetworkShape) -> dict[str, tuple[int, ...]]:
-    """Names of the tensors and their sizes, as torch's Linear and GRUCell lay them out."""
+    """Return the shapes of the tensors by name, as torch's Linear and GRUCell lay them out."""
     encoded = shape.sound_width + shape.evidence_width
     n_sound = len(shape.columns(of_sound=True))
     n_evidence = len(shape.columns(of_sound=False))
@@ -58,7 +56,7 @@ def weight_shapes(shape: NetworkShape) -> dict[str, tuple[int, ...]]:
 
 
 class DuplexNetwork:
-    """See the module. ``weights``: as ``weight_shapes`` says, float32."""
+    """The network in numpy; ``weights`` are float32, of the shapes of ``weight_shapes``."""
 
     def __init__(self, shape: NetworkShape, weights: Mapping[str, Array]) -> None:
         self.shape = shape
@@ -71,13 +69,15 @@ class DuplexNetwork:
 
     @property
     def weights(self) -> dict[str, Array]:
+        """Return the tensors by name."""
         return dict(self._weights)
 
     def initial_state(self) -> NetworkState:
+        """Return the state before the first step."""
         return NetworkState(_read_only(np.zeros(self.shape.hidden, np.float32)))
 
     def step(self, features: Array, state: NetworkState) -> tuple[Array, NetworkState]:
-        """``features``: float32 (n_features,). Returns logits, float32 (5,), and the next state."""
+        """Return logits, float32 (5,), and the next state for float32 (n_features,)."""
         encoded = self._encode(features)
         hidden = self._recur(encoded, state.hidden)
         weights = self._weights
@@ -87,7 +87,7 @@ class DuplexNetwork:
         return logits, NetworkState(_read_only(hidden))
 
     def sequence(self, features: Array) -> Array:
-        """``features``: float32 (t, n_features), from the beginning. Returns logits (t, 5)."""
+        """Return logits (t, 5) for float32 (t, n_features) from the beginning."""
         state = self.initial_state()
         rows: list[Array] = []
         for vector in features:
@@ -114,7 +114,7 @@ class DuplexNetwork:
 
 
 def probabilities(logits: Array, temperature: float, *, is_overlap: bool) -> Array:
-    """Softmax over the outcomes that compete now; the others are 0. float32 (5,)."""
+    """Return the softmax over the outcomes that compete now, float32 (5,); the others are 0."""
     rows = list(OVERLAP if is_overlap else USER_FLOOR)
     scaled = logits[rows] / np.float32(temperature)
     powers = np.exp(scaled - scaled.max())
@@ -138,14 +138,14 @@ def _load(data: bytes) -> dict[str, npt.NDArray[np.generic]]:
 
 
 def read_network(path: Path, shape: NetworkShape) -> DuplexNetwork:
-    """Raises WeightsError with one line that names the file, the tensor and the remedy."""
+    """Read the weights. Raises WeightsError, which names file, tensor and remedy in one line."""
     try:
         found = _load(path.read_bytes())
     except FileNotFoundError:
-        raise WeightsError(f"{path} is missing; {_AGAIN}") from None
+        raise WeightsError(f"{path} is missing; {RESTORE}") from None
     except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
         reason = " ".join(str(error).split())
-        raise WeightsError(f"{path} cannot be read ({reason}); {_AGAIN}") from error
+        raise WeightsError(f"{path} cannot be read ({reason}); {RESTORE}") from error
     return DuplexNetwork(shape, _checked(path, shape, found))
 
 
@@ -155,17 +155,17 @@ def _checked(
     wanted = weight_shapes(shape)
     if strange := sorted(set(found) ^ set(wanted)):
         what = "is missing" if strange[0] in wanted else "does not belong here"
-        raise WeightsError(f"{path}: {strange[0]} {what}; {_AGAIN}")
+        raise WeightsError(f"{path}: {strange[0]} {what}; {RESTORE}")
     weights = {name: np.asarray(weight, np.float32) for name, weight in found.items()}
     for name, sizes in wanted.items():
         weight = found[name]
         if weight.shape != sizes or weight.dtype != np.float32:
             raise WeightsError(
                 f"{path}: {name} is {weight.dtype} {weight.shape}, its card asks for float32 "
-                f"{sizes}; {_AGAIN}"
+                f"{sizes}; {RESTORE}"
             )
         if not np.isfinite(weights[name]).all():
-            raise WeightsError(f"{path}: {name} holds a value that is no number; {_AGAIN}")
+            raise WeightsError(f"{path}: {name} holds a value that is no number; {RESTORE}")
     if not (weights["std"] > 0.0).all():
-        raise WeightsError(f"{path}: std: must be above 0 everywhere; {_AGAIN}")
+        raise WeightsError(f"{path}: std: must be above 0 everywhere; {RESTORE}")
     return weights

@@ -1,19 +1,13 @@
-"""The evidence behind a prediction in numbers, for the timeline. Never words.
-
-Knows no threshold and decides nothing.
-
-Why a pause is taken for the end of a turn, or not yet: one line for people.
-
-Names the kind of evidence, never the user's words. Decides nothing.
-"""
+"""Why a prediction says what it says: a line for people, the evidence in numbers, never words."""
 
 from __future__ import annotations
 
 from audio_io.frames import UserFrame
 from model.duplex.duplex_network import Array
-from model.duplex.end_of_turn_detectors import ASK_AFTER_MS, EndOfTurnDetectors
+from model.duplex.end_of_turn_detectors import EndOfTurnDetectors
 from model.duplex.frame_features import FeatureStream
 from model.duplex.outcomes import Outcome
+from model.duplex.policy import ASK_SOUND_AFTER_MS, Wait
 from model.duplex.voice_tracker import Stretch
 from model.duplex.word_evidence import WordEvidence
 from model.types import NO_SCORE
@@ -25,22 +19,21 @@ _LONG_PAUSES_MS = 100.0  # extra delay that a person would notice
 def turn_reason(
     words: WordEvidence,
     detectors: EndOfTurnDetectors,
+    wait: Wait,
     *,
     silence_ms: float,
-    is_likely: bool,
-    is_over: bool,
     extra_ms: float,
 ) -> str:
-    """``is_likely``: the network takes it for the end; ``is_over``: so does the mode."""
+    """Return why a pause is taken for the end of a turn, or not yet."""
     if silence_ms <= 0.0:
         return "still speaking"
-    if is_likely:
-        if not is_over and words.dictation is not None:
+    if wait.is_likely:
+        if not wait.is_over and words.dictation is not None:
             return words.dictation.value
-        if not is_over and extra_ms >= _LONG_PAUSES_MS:
+        if not wait.is_over and extra_ms >= _LONG_PAUSES_MS:
             return "this speaker pauses for long"
         return _of_end(words, detectors)
-    if is_over:
+    if wait.is_over:
         return "silent for too long"
     if words.dictation is not None:
         return words.dictation.value
@@ -48,8 +41,8 @@ def turn_reason(
 
 
 def _of_end(words: WordEvidence, detectors: EndOfTurnDetectors) -> str:
-    reads = detectors.of_text is not None and detectors.of_text > 0.0
-    sound = _mean_of_sound(detectors)
+    reads = detectors.text_logit is not None and detectors.text_logit > 0.0
+    sound = _mean_sound_logit(detectors)
     if reads and sound is not None and sound > 0.0:
         return "words and sound are finished"
     if reads:
@@ -62,14 +55,14 @@ def _of_pause(words: WordEvidence, detectors: EndOfTurnDetectors) -> str:
         return "waits for words"
     if words.covers and words.grammar.score < _ASKS_FOR_MORE:
         return f"words ask for more: {words.grammar.reason}"
-    if detectors.of_text is not None and detectors.of_text < 0.0:
+    if detectors.text_logit is not None and detectors.text_logit < 0.0:
         return "words ask for more"
-    sound = _mean_of_sound(detectors)
+    sound = _mean_sound_logit(detectors)
     return "sounds unfinished" if sound is not None and sound < 0.0 else "a short pause so far"
 
 
-def _mean_of_sound(detectors: EndOfTurnDetectors) -> float | None:
-    asked = [score for score in detectors.of_sound if score is not None]
+def _mean_sound_logit(detectors: EndOfTurnDetectors) -> float | None:
+    asked = [score for score in detectors.sound_logits if score is not None]
     return sum(asked) / len(asked) if asked else None
 
 
@@ -79,7 +72,7 @@ Inputs = tuple[tuple[str, float], ...]
 def turn_inputs(
     turn: Stretch, stream: FeatureStream, model_p_end: float, p: Array, extra_ms: float
 ) -> Inputs:
-    """``p``: calibrated, float32 (5,); ``network_*`` are those before any policy."""
+    """Return the evidence of a turn; ``p``, calibrated float32 (5,), is before any policy."""
     words, detectors = stream.words, stream.detectors
     known: list[tuple[str, float]] = [
         ("network_end_of_turn", float(p[Outcome.END_OF_TURN])),
@@ -94,11 +87,11 @@ def turn_inputs(
     ]
     if model_p_end != NO_SCORE:
         known.append(("model_end_of_turn", model_p_end))
-    if detectors.of_text is not None:
-        known.append(("words_logit", detectors.of_text))
+    if detectors.text_logit is not None:
+        known.append(("words_logit", detectors.text_logit))
     known += [
         (f"sound_logit_{after:.0f}_ms", score)
-        for after, score in zip(ASK_AFTER_MS, detectors.of_sound, strict=True)
+        for after, score in zip(ASK_SOUND_AFTER_MS, detectors.sound_logits, strict=True)
         if score is not None
     ]
     return tuple(known)
@@ -107,7 +100,7 @@ def turn_inputs(
 def overlap_inputs(
     overlap: Stretch, stream: FeatureStream, user: UserFrame, p: Array | None
 ) -> Inputs:
-    """``p`` None: the network has not seen this reply yet."""
+    """Return the evidence of an overlap; ``p`` is None until the network has seen the reply."""
     words, tracker = stream.words, stream.tracker
     known: list[tuple[str, float]] = []
     if p is not None:

@@ -1,7 +1,7 @@
 """What the duplex network sees: one vector every 80 ms, the same in training and in conversation.
 
-Causal and streaming; what is missing (words, slow judges, the loudspeaker's signal) is zero with a
-flag beside it. Knows no network and no threshold.
+Causal and streaming; what is missing (words, slow detectors, the loudspeaker's signal) is zero with
+a flag beside it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_io.frames import Samples, UserFrame
-from model.duplex.end_of_turn_detectors import ASK_AFTER_MS, EndOfTurnDetectors, UtteranceScorer
+from model.duplex.end_of_turn_detectors import EndOfTurnDetectors, UtteranceScorer
 from model.duplex.lexicon import Lexicon
 from model.duplex.log_mel import FRAME, N_MELS, LogMelStream, Mels
+from model.duplex.policy import ASK_SOUND_AFTER_MS, OVERLAP_WORDS_MS
 from model.duplex.smart_turn import TurnClassifier
 from model.duplex.text_evidence import Reason
-from model.duplex.voice_tracker import SILENT_DBFS, Stretch, VoiceSettings, VoiceTracker
+from model.duplex.voice_tracker import SILENT_DBFS, Stretch, VoiceTracker
 from model.duplex.word_evidence import WordEvidence, WordReader
 from model.types import AgentState
 
@@ -42,7 +43,7 @@ Vector = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class FeatureGroup:
-    """``size`` numbers of the vector that belong together."""
+    """A run of ``size`` numbers of the vector that belong together."""
 
     name: str
     size: int
@@ -61,7 +62,7 @@ FEATURES = (
     FeatureGroup("grammar", 1 + len(_REASONS)),
     FeatureGroup("overlap_words", 4),
     FeatureGroup("text_head", 2),
-    FeatureGroup("smart_turn", 2 * len(ASK_AFTER_MS)),
+    FeatureGroup("smart_turn", 2 * len(ASK_SOUND_AFTER_MS)),
 )
 """The vector, group after group."""
 
@@ -69,7 +70,7 @@ N_FEATURES = sum(group.size for group in FEATURES)
 
 
 def feature_slices() -> dict[str, slice]:
-    """Where each group stands in the vector."""
+    """Return where each group stands in the vector."""
     slices: dict[str, slice] = {}
     begin = 0
     for group in FEATURES:
@@ -79,7 +80,7 @@ def feature_slices() -> dict[str, slice]:
 
 
 def table_hash() -> str:
-    """Names the table, so that weights and data made for another one are refused."""
+    """Return the name of the table; weights and data made for another one are refused."""
     table = "\n".join(f"{group.name} {group.size}" for group in FEATURES)
     return hashlib.sha256(f"{_VERSION}\n{table}".encode()).hexdigest()[:16]
 
@@ -119,12 +120,12 @@ class _Block:
 class FeatureStream:
     """Turns 10 ms of user and assistant at a time into vectors.
 
-    ``classifier`` and ``reader`` may be missing. A jump of the microphone's clock (another
+    ``classifier`` and ``scorer`` may be missing. A jump of the microphone's clock (another
     recording, a device that returned) starts everything anew.
 
     Attributes:
         tracker: voice, turn and overlap as of the latest frame.
-        detectors: the slow judges' view of the present pause.
+        detectors: the slow detectors and their scores of the present pause.
         words: evidence of the transcript as of the latest frame.
         has_restarted: the latest frame was the first of a stream.
     """
@@ -133,11 +134,11 @@ class FeatureStream:
         self,
         lexicons: Mapping[str, Lexicon],
         classifier: TurnClassifier | None = None,
-        reader: UtteranceScorer | None = None,
-        voice: VoiceSettings | None = None,
+        scorer: UtteranceScorer | None = None,
+        let_go_ms: float = OVERLAP_WORDS_MS,
     ) -> None:
-        self.tracker = VoiceTracker(voice)
-        self.detectors = EndOfTurnDetectors(classifier, reader)
+        self.tracker = VoiceTracker(let_go_ms)
+        self.detectors = EndOfTurnDetectors(classifier, scorer)
         self._reader = WordReader(lexicons)
         self._near_mel = LogMelStream()
         self._far_mel = LogMelStream()
@@ -146,21 +147,16 @@ class FeatureStream:
         self.has_restarted = False
         self._restart()
 
-    @property
-    def last_inference_s(self) -> float:
-        """Wall seconds the slow judges took inside the latest step."""
-        return self.detectors.last_sound_s + self.detectors.last_text_s
-
     def reset(self) -> None:
-        """The turn was taken or given up: the next voice opens another. The room stays known."""
+        """Let the next voice open another turn; the room stays known."""
         self.tracker.forget()
         self.detectors.forget()
         self.words = self._reader.nothing
 
     def step(self, user: UserFrame, agent: AgentState) -> Vector | None:
-        """Takes 10 ms (160 samples); every eighth time returns float32 (N_FEATURES,).
+        """Take 10 ms (160 samples) and return float32 (N_FEATURES,) every eighth time.
 
-        May run the slow judges; see ``last_inference_s``.
+        May run a slow detector, which says how long it took.
         """
         self.has_restarted = user.clean.start != self._next
         if self.has_restarted:
@@ -181,7 +177,7 @@ class FeatureStream:
         self._next = -1
 
     def _ask(self, user: UserFrame, agent: AgentState) -> None:
-        """The slow judges, in a pause of the user's turn."""
+        """Ask the slow detectors in a pause of the user's turn."""
         tracker, turn = self.tracker, self.tracker.turn
         self.words = self._reader.read(user, turn, tracker.overlap)
         self.detectors.hear(user.clean, tracker.sound, is_voice=tracker.is_voice)
@@ -215,7 +211,7 @@ class FeatureStream:
             *_punctuation(self.words),
             *_grammar(self.words),
             *_overlap_words(self.words),
-            *self._judges(),
+            *self._detector_scores(),
         )
         near = _padded(self._near_mel.push(np.concatenate(block.near)))
         far = _padded(self._far_mel.push(np.concatenate(block.far)))
@@ -238,11 +234,10 @@ class FeatureStream:
             float(user.aec_has_converged),
         )
 
-    def _judges(self) -> tuple[float, ...]:
-        of_text, of_sound = self.detectors.of_text, self.detectors.of_sound
-        text = (0.0, 0.0) if of_text is None else (of_text / _LOGIT_SPREAD, 1.0)
-        sounds = [(0.0, 0.0) if of is None else (of / _LOGIT_SPREAD, 1.0) for of in of_sound]
-        return (*text, *(number for pair in sounds for number in pair))
+    def _detector_scores(self) -> tuple[float, ...]:
+        logits = (self.detectors.text_logit, *self.detectors.sound_logits)
+        pairs = [(0.0, 0.0) if it is None else (it / _LOGIT_SPREAD, 1.0) for it in logits]
+        return tuple(number for pair in pairs for number in pair)
 
 
 def _padded(mels: Mels) -> Mels:

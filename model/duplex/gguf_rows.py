@@ -1,7 +1,4 @@
-"""Reads rows of one 8-bit table out of a GGUF file: its header, then the bytes that are wanted.
-
-Follows the GGUF specification, version 3. Knows no model.
-"""
+"""Reading rows of one 8-bit table of a GGUF file (GGUF specification, version 3)."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ _BLOCK = np.dtype([("scale", "<f2"), ("values", "i1", (_BLOCK_VALUES,))])
 
 
 def read_rows(path: Path, tensor: str, n_rows: int) -> npt.NDArray[np.float32]:
-    """Returns the first ``n_rows`` rows of ``tensor``: float32 (n_rows, n_columns).
+    """Return the first ``n_rows`` rows of ``tensor``: float32 (n_rows, n_columns).
 
     Raises:
         WeightsError: the file is no GGUF file or holds no such 8-bit table.

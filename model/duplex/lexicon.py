@@ -1,18 +1,18 @@
-"""Words that carry turn-taking: backchannels, stop words, words that ask for more. Read from TOML.
-
-Knows neither probabilities nor time.
-"""
+"""Words that carry turn-taking: backchannels, stop words, words that ask for more."""
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from itertools import takewhile
 from pathlib import Path
-from typing import cast
+from typing import Annotated
+
+import msgspec
+from msgspec.structs import replace
 
 from model.errors import ModelError
+from model.files.records import read_toml
 
 DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / "resources" / "duplex"
 
@@ -24,11 +24,10 @@ EMPTY: Phrases = frozenset()
 
 
 class LexiconError(ModelError):
-    """A word list cannot be read; the message names file, key and remedy."""
+    """A word list that cannot be read; the message names file, key and remedy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lexicon:
+class Lexicon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Word lists of one language; phrases are in the form ``tokens`` gives, joined by one space.
 
     Attributes:
@@ -41,7 +40,7 @@ class Lexicon:
         spelling_openers: announce a word letter by letter.
     """
 
-    language: str
+    language: Annotated[str, msgspec.Meta(min_length=1)]
     backchannels: Phrases = EMPTY
     stop_words: Phrases = EMPTY
     stop_word_negations: Phrases = EMPTY
@@ -65,16 +64,16 @@ class Lexicon:
     spelling_openers: Phrases = EMPTY
 
 
-LIST_KEYS = tuple(f.name for f in fields(Lexicon) if f.name != "language")
+LIST_KEYS = tuple(key for key in Lexicon.__struct_fields__ if key != "language")
 
 
 def is_mandarin(text: str) -> bool:
-    """Any Chinese character."""
+    """Return whether there is any Chinese character."""
     return _CJK.search(text) is not None
 
 
 def tokens(text: str) -> tuple[str, ...]:
-    """Words in lower case without punctuation; one token per character in Mandarin.
+    """Return the words in lower case without punctuation; in Mandarin, each character.
 
     "Mm-hm, I'm" gives ("mm", "hm", "i'm").
     """
@@ -88,36 +87,23 @@ def tokens(text: str) -> tuple[str, ...]:
 
 
 def normal(phrase: str) -> str:
-    """The form in which phrases are kept and looked up."""
+    """Return the form in which phrases are kept and looked up."""
     return " ".join(tokens(phrase))
 
 
 def read_lexicon(path: Path) -> Lexicon:
-    """Raises LexiconError."""
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise LexiconError(
-            f"{path}: cannot read the word list ({error}); restore it or remove it"
-        ) from error
-    language = raw.pop("language", None)
-    if not isinstance(language, str) or not language:
-        raise LexiconError(f'{path}: key "language" must be a text such as "en"')
-    lists: dict[str, Phrases] = {}
-    for key, value in raw.items():
-        if key not in LIST_KEYS:
-            raise LexiconError(
-                f'{path}: unknown key "{key}"; known are language, {", ".join(LIST_KEYS)}'
-            )
-        entries = cast(list[object], value) if isinstance(value, list) else None
-        if entries is None or not all(isinstance(entry, str) for entry in entries):
-            raise LexiconError(f'{path}: key "{key}" must be a list of texts')
-        lists[key] = frozenset(n for n in (normal(str(entry)) for entry in entries) if n)
-    return replace(Lexicon(language), **lists)
+    """Read one word list. Raises LexiconError, which names file and key."""
+    raw = read_toml(path, Lexicon, LexiconError, remedy="restore the file or remove it")
+    lists: dict[str, Phrases] = {key: getattr(raw, key) for key in LIST_KEYS}
+    return replace(raw, **{key: _normal(phrases) for key, phrases in lists.items()})
+
+
+def _normal(phrases: Iterable[str]) -> Phrases:
+    return frozenset(phrase for phrase in map(normal, phrases) if phrase)
 
 
 def read_lexicons(folder: Path = DEFAULT_FOLDER) -> dict[str, Lexicon]:
-    """All ``*.toml`` of ``folder`` by language. Raises LexiconError, also where there is none."""
+    """Read all ``*.toml`` of ``folder`` by language. Raises LexiconError, also for none."""
     lexicons = [read_lexicon(path) for path in sorted(folder.glob("*.toml"))]
     if not lexicons:
         raise LexiconError(f"{folder}: no word list (*.toml) here; reinstall the application")
@@ -127,16 +113,16 @@ def read_lexicons(folder: Path = DEFAULT_FOLDER) -> dict[str, Lexicon]:
 def extended(
     lexicon: Lexicon, *, backchannels: Iterable[str] = (), stop_words: Iterable[str] = ()
 ) -> Lexicon:
-    """``lexicon`` with a user's own words added."""
+    """Return ``lexicon`` with a user's own words added."""
     return replace(
         lexicon,
-        backchannels=lexicon.backchannels | {normal(word) for word in backchannels},
-        stop_words=lexicon.stop_words | {normal(word) for word in stop_words},
+        backchannels=lexicon.backchannels | _normal(backchannels),
+        stop_words=lexicon.stop_words | _normal(stop_words),
     )
 
 
 def of_text(lexicons: Mapping[str, Lexicon], text: str) -> Lexicon:
-    """The list of the language ``text`` is written in; the empty one where there is none."""
+    """Return the list of the language that ``text`` is written in; an empty one for none."""
     language = "zh" if is_mandarin(text) else "en"
     return lexicons.get(language, Lexicon(language))
 
@@ -153,7 +139,7 @@ def _n_longest(phrases: Phrases) -> int:
 
 
 def n_backchannel_words(lexicon: Lexicon, words: tuple[str, ...]) -> int:
-    """How many words from the start are covered by backchannels."""
+    """Return how many words from the start are covered by backchannels."""
     at, longest = 0, _n_longest(lexicon.backchannels)
     while at < len(words) and (n := _longest(words, at, lexicon.backchannels, longest)):
         at += n
@@ -161,7 +147,7 @@ def n_backchannel_words(lexicon: Lexicon, words: tuple[str, ...]) -> int:
 
 
 def n_words_after(words: tuple[str, ...], phrases: Phrases) -> int | None:
-    """How many words follow the last of ``phrases``; None where none of them occurs."""
+    """Return how many words follow the last of ``phrases``; None where none of them occurs."""
     longest = _n_longest(phrases)
     for at in range(len(words) - 1, -1, -1):
         if n := _longest(words, at, phrases, longest):
@@ -169,14 +155,24 @@ def n_words_after(words: tuple[str, ...], phrases: Phrases) -> int | None:
     return None
 
 
+def n_digits(word: str, lexicon: Lexicon) -> int:
+    """Return how many digits ``word`` stands for; 1 for a number word, 0 for any other."""
+    return len(word) if word.isdigit() else int(word in lexicon.number_words)
+
+
+def digits_at_end(words: tuple[str, ...], lexicon: Lexicon) -> tuple[int, ...]:
+    """Return the digits of each of the numbers at the end, the last one first."""
+    return tuple(takewhile(bool, (n_digits(word, lexicon) for word in reversed(words))))
+
+
 def is_backchannel(lexicon: Lexicon, text: str) -> bool:
-    """Nothing but backchannels, and at least one."""
+    """Return whether ``text`` is nothing but backchannels, and at least one."""
     words = tokens(text)
     return bool(words) and n_backchannel_words(lexicon, words) == len(words)
 
 
 def has_stop_word(lexicon: Lexicon, text: str) -> bool:
-    """A stop word that is not negated, anywhere."""
+    """Return whether a stop word that is not negated stands anywhere in ``text``."""
     words, longest = tokens(text), _n_longest(lexicon.stop_words)
     for at in range(len(words)):
         if _longest(words, at, lexicon.stop_words, longest):

@@ -1,7 +1,4 @@
-"""Log-mel spectra, causal: every 10 ms frame sees itself and the 15 ms before it.
-
-Knows no voice and no network; the filters also serve others that want Slaney's scale.
-"""
+"""Causal log-mel spectra: every 10 ms frame sees itself and the 15 ms before it."""
 
 from __future__ import annotations
 
@@ -40,7 +37,7 @@ def _mel_to_hz(mels: _FloatArray) -> _FloatArray:
 
 
 def mel_filters(n_mels: int, n_fft: int) -> Mels:
-    """Triangular filters of equal area, (n_mels, n_fft // 2 + 1), over 0-8 kHz."""
+    """Return triangular filters of equal area over 0-8 kHz, float32 (n_mels, n_fft // 2 + 1)."""
     top_mel = _hz_to_mel(ENGINE_RATE_HZ / 2)
     edges_hz = _mel_to_hz(np.linspace(0.0, top_mel, n_mels + 2))
     bins_hz = np.linspace(0.0, ENGINE_RATE_HZ / 2, n_fft // 2 + 1)
@@ -54,12 +51,12 @@ def mel_filters(n_mels: int, n_fft: int) -> Mels:
 
 
 def hann(n: int) -> npt.NDArray[np.float32]:
-    """Periodic."""
+    """Return a periodic Hann window, float32 (n,)."""
     return np.hanning(n + 1)[:-1].astype(np.float32)
 
 
 class LogMelStream:
-    """40 bands of every 10 ms frame, in log10 of power, shifted and scaled to about one."""
+    """Makes 40 bands of every 10 ms frame: log10 of power, shifted and scaled to about one."""
 
     def __init__(self) -> None:
         self._filters = mel_filters(N_MELS, _N_FFT).T.copy()  # (257, 40)
@@ -67,11 +64,11 @@ class LogMelStream:
         self._lead = np.zeros(_N_LEAD, np.float32)
 
     def reset(self) -> None:
-        """What comes next follows silence."""
+        """Start over: what comes next follows silence."""
         self._lead = np.zeros(_N_LEAD, np.float32)
 
     def push(self, samples: Samples) -> Mels:
-        """``samples``: float32 (n x 160,), any n. Returns float32 (n, 40)."""
+        """Return float32 (n, 40) for float32 (n x 160,), any n."""
         block = np.concatenate([self._lead, samples])
         self._lead = block[-_N_LEAD:]
         windows = np.lib.stride_tricks.sliding_window_view(block, _N_WINDOW)[::FRAME]

@@ -1,7 +1,4 @@
-"""The five things a step of the conversation can be, and which of them compete when.
-
-Knows no sound, no network, no threshold.
-"""
+"""The five things a step of the conversation can be, and which of them compete when."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ class Outcome(IntEnum):
 N_OUTCOMES = len(Outcome)
 
 USER_FLOOR = (Outcome.HOLD, Outcome.END_OF_TURN, Outcome.NOISE)
-"""Compete while the assistant is silent."""
+"""What competes while the assistant is silent."""
 
 OVERLAP = (Outcome.INTERRUPTION, Outcome.BACKCHANNEL, Outcome.NOISE)
-"""Compete while the assistant speaks."""
+"""What competes while the assistant speaks."""

@@ -1,7 +1,4 @@
-"""Everything predictors are made of, read once: the network, word lists and slow judges.
-
-Knows files; decides nothing.
-"""
+"""Everything predictors are made of, read once: the network, word lists and slow detectors."""
 
 from __future__ import annotations
 
@@ -12,10 +9,10 @@ from model.duplex.end_of_turn_detectors import UtteranceScorer
 from model.duplex.frame_features import FEATURES, table_hash
 from model.duplex.lexicon import DEFAULT_FOLDER, read_lexicons
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
-from model.duplex.predictor_card import PredictorCard, read_card
+from model.duplex.predictor_card import RESTORE, PredictorCard, read_card
 from model.duplex.smart_turn import WEIGHTS_NAME as SMART_TURN_NAME
 from model.duplex.smart_turn import SmartTurn, TurnClassifier
-from model.duplex.text_turn_detector import WEIGHTS_NAME as TEXT_READER_NAME
+from model.duplex.text_turn_detector import WEIGHTS_NAME as LANGUAGE_MODEL_NAME
 from model.duplex.text_turn_detector import LanguageModelEncoder, TextHead, TextTurnDetector
 from model.errors import WeightsError
 
@@ -27,15 +24,15 @@ HEAD_NAME = "text_head.safetensors"
 class PredictorFactory:
     """Makes predictors that share the weights; one of them may be in use at a time.
 
-    The slow judges' weights may be missing: the network was trained to do without them.
+    The slow detectors' weights may be missing: the network was trained to do without them.
     """
 
     def __init__(self, weights_dir: Path, folder: Path = DEFAULT_FOLDER) -> None:
-        """``folder`` holds the network, its card, the text head and the word lists.
+        """Read the network, its card and the word lists in ``folder``, with the text head.
 
         Raises:
             LexiconError: a word list is broken.
-            WeightsError: the network, its card or a judge's file cannot be used.
+            WeightsError: the network or its card cannot be used.
         """
         self._weights_dir = weights_dir
         self._folder = folder
@@ -50,28 +47,28 @@ class PredictorFactory:
         settings: PredictorSettings | None = None,
         *,
         classifier: TurnClassifier | None = None,
-        reader: UtteranceScorer | None = None,
+        scorer: UtteranceScorer | None = None,
     ) -> TrainedDuplexPredictor:
-        """Opens judges whose weights have arrived meanwhile; given ones are asked instead."""
+        """Make a predictor; opens detectors whose weights have arrived, where none are given."""
         return TrainedDuplexPredictor(
             self.network,
             self.card,
             self._lexicons,
             settings,
             classifier=classifier or self.classifier(),
-            reader=reader or self.reader(),
+            scorer=scorer or self.scorer(),
         )
 
     def classifier(self) -> SmartTurn | None:
-        """Judges the sound of a pause; None where its weights are missing."""
+        """Return the detector of sound; None where its weights are missing."""
         path = self._weights_dir / SMART_TURN_NAME
         if self._classifier is None and path.is_file():
             self._classifier = SmartTurn(path)
         return self._classifier
 
-    def reader(self) -> UtteranceScorer | None:
-        """Judges the words of a pause; None where the language model is missing."""
-        path = self._weights_dir / TEXT_READER_NAME
+    def scorer(self) -> UtteranceScorer | None:
+        """Return the detector of words; None where the language model is missing."""
+        path = self._weights_dir / LANGUAGE_MODEL_NAME
         if self._language_model is None and path.is_file():
             self._language_model = LanguageModelEncoder(path)
         if self._language_model is None:
@@ -79,7 +76,7 @@ class PredictorFactory:
         return TextTurnDetector(self._language_model, TextHead(self._folder / HEAD_NAME))
 
     def close(self) -> None:
-        """Frees the language model; predictors made before must not be used any more."""
+        """Free the language model; predictors made before must not be used any more."""
         if self._language_model is not None:
             self._language_model.close()
             self._language_model = None
@@ -91,6 +88,6 @@ def _checked_card(path: Path) -> PredictorCard:
     if card.features_hash != table_hash() or card.shape.features != known:
         raise WeightsError(
             f"{path}: features_hash: the weights were trained for other features "
-            f"({card.features_hash}, not {table_hash()}); restore the file or train again"
+            f"({card.features_hash}, not {table_hash()}); {RESTORE}"
         )
     return card

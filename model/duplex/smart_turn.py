@@ -1,7 +1,4 @@
-"""Smart Turn v3.2: from the sound of the last 8 s, has the speaker finished?
-
-Knows neither the words nor how long the pause will be; it is asked once or twice per pause.
-"""
+"""Smart Turn v3.2: from the sound of the last 8 s, has the speaker finished?"""
 
 from __future__ import annotations
 
@@ -36,23 +33,27 @@ class TurnClassifier(Protocol):
 
     @property
     def last_inference_s(self) -> float:
-        """Wall seconds of the latest call of ``p_complete``."""
+        """Return the wall seconds of the latest call of ``p_complete``."""
         ...
 
     def p_complete(self, samples: Samples) -> float:
-        """``samples``: float32 (n,) at 16 kHz, the turn up to now; only its last 8 s matter."""
+        """Return the probability that the turn is complete.
+
+        Args:
+            samples: float32 (n,) at 16 kHz, the turn up to now; only its last 8 s matter.
+        """
         ...
 
 
 class WhisperLogMel:
-    """Log-mel features of an 8 s window, as the network was trained on."""
+    """Makes the log-mel features of an 8 s window that the network was trained on."""
 
     def __init__(self) -> None:
         self._filters = mel_filters(N_MELS, N_FFT)  # (80, 201)
         self._hann = hann(N_FFT)
 
     def __call__(self, samples: Samples) -> npt.NDArray[np.float32]:
-        """Returns float32 (80, 800). Short audio is padded in front, long loses its beginning."""
+        """Return float32 (80, 800). Short audio is padded in front, long loses its beginning."""
         window = np.zeros(N_WINDOW, np.float32)
         tail = np.asarray(samples[-N_WINDOW:], np.float32)
         if len(tail):
@@ -68,7 +69,7 @@ class WhisperLogMel:
 
 
 class SmartTurn:
-    """The network on onnxruntime, one thread.
+    """The network on one thread of onnxruntime.
 
     Raises:
         WeightsError: the file is missing or is not this network.
@@ -83,15 +84,12 @@ class SmartTurn:
         self._session = session
         self._input_name: str = session.get_inputs()[0].name
         self._features = WhisperLogMel()
-        self._last_inference_s = 0.0
-
-    @property
-    def last_inference_s(self) -> float:
-        return self._last_inference_s
+        self.last_inference_s = 0.0
 
     def p_complete(self, samples: Samples) -> float:
+        """Return the probability that the turn is complete; see ``TurnClassifier``."""
         begun = time.perf_counter()
         features = self._features(samples)[None]  # [1, 80, 800]
         outputs = self._session.run(None, {self._input_name: features})
-        self._last_inference_s = time.perf_counter() - begun
+        self.last_inference_s = time.perf_counter() - begun
         return float(np.ravel(outputs[0])[0])

@@ -1,19 +1,8 @@
-"""What a small frozen language model makes of the user's words so far: one state per text.
+"""The end-of-turn detector of words: is the user's utterance complete at this word?
 
-Knows no sound, no time and no labels; ``text_head`` learns what a state says about turns.
-
-What the language model expects to come next, out of its state: marks, its end, common words.
-
-A state says this only through the whole vocabulary, which a small network cannot learn from a few
-thousand turns. Knows no runtime and no labels.
-
-From a state of the language model to the log-odds that the user's utterance is complete.
-
-Knows neither the words nor the sound: a small network over one state, in numpy.
-
-A text reader and its head as one score: is the user's utterance complete at this word?
-
-Knows no sound and no time.
+A small frozen language model turns the words so far into one state; a small network, trained for
+it, turns the state into log-odds. What the model expects next is part of the state: it takes the
+whole vocabulary, which the small network could not learn from a few thousand turns.
 """
 
 from __future__ import annotations
@@ -53,18 +42,17 @@ Array = npt.NDArray[np.float32]
 
 
 class ExpectedWords:
-    """Reads expectations off states with the model's own table of tokens."""
+    """Reads what a state expects next, with the model's own table of tokens."""
 
     def __init__(self, table: Array, token_ids: Sequence[int]) -> None:
-        """``table``: (N_COMMON_TOKENS, state size); ``token_ids``: those of ``EXPECTED``."""
+        """Take the ``table``, (N_COMMON_TOKENS, state size), and the ids of ``EXPECTED``."""
         self._table = table
         self._ids = list(token_ids)
 
     def of(self, states: Array) -> Array:
-        """Log-probabilities of ``EXPECTED``, entropy in nats, the highest log-probability.
+        """Return log-probabilities of ``EXPECTED``, entropy in nats, the highest log-probability.
 
-        Args:
-            states: float32 (n, state size). Returns float32 (n, N_EXPECTATIONS).
+        float32 (n, N_EXPECTATIONS) for float32 (n, state size).
         """
         # vecdot stays on this thread; a matrix product wakes the others and waits for them
         logits = np.vecdot(states[:, None, :], self._table)
@@ -103,22 +91,24 @@ class TextEncoder(Protocol):
 
     @property
     def last_inference_s(self) -> float:
-        """Wall seconds of the latest reading; a text read before costs nothing."""
+        """Return the wall seconds of the latest reading."""
         ...
 
     def state(self, text: str) -> State | None:
-        """Returns float32 (STATE_SIZE,), None where ``text`` has no words this model can read.
+        """Return float32 (STATE_SIZE,), or None where ``text`` has no words this model can read.
 
         Raises:
             ModelError: the runtime failed.
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Free the weights."""
+        ...
 
 
 def spoken_words(text: str) -> tuple[str, ...]:
-    """Words in lower case without punctuation; none for Mandarin.
+    """Return the words in lower case without punctuation; none for Mandarin.
 
     A recogniser puts a full stop behind any pause, so marks would only repeat that there is one.
     """
@@ -129,16 +119,16 @@ def spoken_words(text: str) -> tuple[str, ...]:
 
 
 def window_start(n_words: int) -> int:
-    """Index of the first of ``n_words`` words that is read."""
+    """Return the index of the first of ``n_words`` words that is read."""
     n_over = n_words - LONGEST_WINDOW
     return 0 if n_over <= 0 else -(-n_over // WINDOW_STEP) * WINDOW_STEP
 
 
 class LanguageModelEncoder:
-    """Reads with SmolLM2-135M on one native thread; the caller waits."""
+    """SmolLM2-135M on one native thread; the caller waits. A text read before costs nothing."""
 
     def __init__(self, weights: Path) -> None:
-        """Loads the weights.
+        """Load the weights.
 
         Raises:
             WeightsError: the file is missing or is not a model.
@@ -152,13 +142,10 @@ class LanguageModelEncoder:
             raise
         self._last_words: tuple[str, ...] = ()
         self._last_state: State | None = None
-        self._last_inference_s = 0.0
-
-    @property
-    def last_inference_s(self) -> float:
-        return self._last_inference_s
+        self.last_inference_s = 0.0
 
     def state(self, text: str) -> State | None:
+        """Return the state after ``text``; see ``TextEncoder``."""
         words = spoken_words(text)
         words = words[window_start(len(words)) :]
         if words != self._last_words or (words and self._last_state is None):
@@ -167,31 +154,31 @@ class LanguageModelEncoder:
                 self.whole_states(self.token_states(words)[-1:])[0] if words else None
             )
             self._last_words = words
-            self._last_inference_s = time.perf_counter() - begun
+            self.last_inference_s = time.perf_counter() - begun
         return self._last_state
 
     def token_states(self, words: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Hidden state after every token of the prompt and ``words``: float32 (n_tokens, 576)."""
+        """Return the state after each token of prompt and ``words``, float32 (n_tokens, 576)."""
         body = {"content": PROMPT + " ".join(words)}
         answer = cast("list[dict[str, Any]]", self._server.ask("/embedding", body))
         states = np.asarray(answer[0]["embedding"], np.float32)
         if states.ndim != 2 or states.shape[1] != HIDDEN_SIZE:
             raise ModelError(
-                f"the text reader gave states of {states.shape}, not (n, {STATE_SIZE})"
+                f"the language model gave states of {states.shape}, not (n, {STATE_SIZE})"
             )
         return states
 
     def whole_states(self, hidden: npt.NDArray[np.float32]) -> States:
-        """Hidden states (n, 576) with what they expect next: (n, STATE_SIZE)."""
+        """Return hidden states (n, 576) with what they expect next, (n, STATE_SIZE)."""
         return np.concatenate((hidden, self._expected.of(hidden)), axis=1)
 
     def tokens(self, text: str) -> list[int]:
-        """Ids of the tokens that ``text`` is by itself."""
+        """Return the ids of the tokens that ``text`` is by itself."""
         body = {"content": text, "add_special": False}
         return cast("list[int]", self._server.ask("/tokenize", body)["tokens"])
 
     def close(self) -> None:
-        """Frees the weights."""
+        """Free the weights."""
         self._server.close()
 
     def _read_table(self, weights: Path) -> ExpectedWords:
@@ -215,14 +202,14 @@ DEFAULT_WEIGHTS = Path(__file__).resolve().parents[2] / "resources/duplex/text_h
 
 
 class TextHead:
-    """Normalises a state of s = ``STATE_SIZE`` values, then two layers.
+    """Two layers over a normalised state of s = ``STATE_SIZE`` values.
 
     Tensors: ``mean`` and ``scale`` (s,), ``hidden.weight`` (h, s), ``hidden.bias`` (h,),
     ``output.weight`` (h,), ``output.bias`` (1,).
     """
 
     def __init__(self, weights: Path = DEFAULT_WEIGHTS) -> None:
-        """Reads the weights.
+        """Read the weights.
 
         Raises:
             WeightsError: one line naming the file, the tensor and the remedy.
@@ -257,11 +244,11 @@ class TextHead:
         self._output_bias = float(tensors["output.bias"][0])
 
     def logit(self, state: State) -> float:
-        """Log-odds of "complete", for a word that is the last one as often as not."""
+        """Return the log-odds of "complete", for a word that is the last one as often as not."""
         return float(self.logits(state[None])[0])
 
     def logits(self, states: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The same for many states: float32 (n, s) to (n,)."""
+        """Return the same for many states: float32 (n, s) to (n,)."""
         normal = (states - self._mean) * self._scale
         # vecdot stays on this thread; a matrix product wakes the others and waits for them
         sums = np.vecdot(normal[:, None, :], self._hidden) + self._hidden_bias  # (n, h)
@@ -270,19 +257,15 @@ class TextHead:
 
 
 class TextTurnDetector:
-    """See UtteranceScorer."""
+    """An encoder of words and its head as one ``UtteranceScorer``."""
 
-    def __init__(self, reader: TextEncoder, head: TextHead) -> None:
-        self._reader = reader
+    def __init__(self, encoder: TextEncoder, head: TextHead) -> None:
+        self._encoder = encoder
         self._head = head
-        self._last_inference_s = 0.0
-
-    @property
-    def last_inference_s(self) -> float:
-        return self._last_inference_s
+        self.last_inference_s = 0.0
 
     def logit(self, text: str) -> float | None:
-        """None for words the reader does not know. Raises ModelError when its runtime fails."""
-        state = self._reader.state(text)
-        self._last_inference_s = self._reader.last_inference_s
+        """Return the log-odds, None for words it does not know. Raises ModelError."""
+        state = self._encoder.state(text)
+        self.last_inference_s = self._encoder.last_inference_s
         return None if state is None else self._head.logit(state)

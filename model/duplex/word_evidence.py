@@ -1,31 +1,37 @@
-"""What the words so far say: do they cover the last voice, do they ask for more, do they say stop?
+"""What the words so far say: do they cover the last voice, do they ask for more, is it dictation?
 
-Reads partial transcripts with word lists and grammar; knows no sound and no network.
+Reads partial transcripts with word lists and grammar.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from audio_io.frames import UserFrame
-from model.duplex.endpointing import Dictation, dictated
+from model.duplex import policy
 from model.duplex.lexicon import (
     Lexicon,
+    digits_at_end,
     has_stop_word,
     is_backchannel,
     is_mandarin,
+    n_digits,
+    n_words_after,
     of_text,
     tokens,
 )
 from model.duplex.text_evidence import GrammarScorer, TextEvidence
 from model.duplex.voice_tracker import MS, Stretch
 
-LAG_MS = 200.0
-"""A transcript that ends this much before the last voice still covers it."""
 
-_WORD_MS = 250.0  # a stop word is trusted from this much audio on; less gives guesses
-_BACKCHANNEL_WORD_MS = 96.0  # the same for backchannels, which only buy time
+class Dictation(StrEnum):
+    """What is being dictated; the value is the reason that people are shown."""
+
+    NUMBERS = "numbers are dictated"
+    ADDRESS = "an address is dictated"
+    SPELLING = "letters are spelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class WordEvidence:
         covers: they reach up to the last voice.
         n_words: of the whole transcript.
         dictation: what is being dictated, if anything.
-        is_acknowledgement: said over the assistant, nothing but backchannels.
+        is_acknowledgement: said over the reply, nothing but backchannels.
         is_sentence: said over it, several words and something else.
         is_stop: said over it, with a stop word that is not negated.
     """
@@ -54,7 +60,7 @@ class WordEvidence:
 
     @property
     def is_late(self) -> bool:
-        """There are words, those of the last voice are still to come."""
+        """Return whether there are words, but those of the last voice are still to come."""
         return bool(self.text) and not self.covers
 
 
@@ -72,7 +78,7 @@ class _Reading:
 
 
 class WordReader:
-    """Judges the partial transcript of every frame; a text is read once.
+    """Reads the partial transcript of every frame; each text is read once.
 
     Attributes:
         nothing: evidence of no words at all.
@@ -80,21 +86,23 @@ class WordReader:
 
     def __init__(self, lexicons: Mapping[str, Lexicon]) -> None:
         self._lexicons = dict(lexicons)
-        self._judge = GrammarScorer(self._lexicons)
+        self._grammar = GrammarScorer(self._lexicons)
         self._empty = self._reading = self._read("")
         self.nothing = WordEvidence("", False, 0, "en", self._empty.grammar)
 
     def read(self, user: UserFrame, turn: Stretch | None, overlap: Stretch | None) -> WordEvidence:
-        """``turn``: None while nobody has said anything that is owed an answer."""
+        """Return the evidence; ``turn`` is None while nobody is owed an answer."""
         is_own = turn is not None and user.partial_at_s > turn.onset_s
         text = user.partial_text if is_own else ""
         if text != self._reading.text:
             self._reading = self._read(text) if text else self._empty
         reading = self._reading
-        covers = is_own and user.partial_at_s >= turn.last_voice_s - LAG_MS / MS if turn else False
+        lag_s = policy.WORDS_LAG_MS / MS
+        covers = is_own and user.partial_at_s >= turn.last_voice_s - lag_s if turn else False
         heard_ms = 0.0 if overlap is None else MS * (user.partial_at_s - overlap.onset_s)
-        is_heard = bool(text) and heard_ms >= _BACKCHANNEL_WORD_MS
+        is_heard = bool(text) and heard_ms >= policy.BACKCHANNEL_WORD_MS
         acknowledges = is_heard and reading.is_acknowledgement
+        is_long = reading.n_words >= policy.N_SENTENCE_WORDS
         return WordEvidence(
             text=text,
             covers=bool(text) and covers,
@@ -103,8 +111,8 @@ class WordReader:
             grammar=reading.grammar,
             dictation=reading.dictation,
             is_acknowledgement=acknowledges,
-            is_sentence=is_heard and not acknowledges and reading.n_words > 1,
-            is_stop=is_heard and heard_ms >= _WORD_MS and reading.has_stop,
+            is_sentence=is_heard and not acknowledges and is_long,
+            is_stop=is_heard and heard_ms >= policy.STOP_WORD_MS and reading.has_stop,
         )
 
     def _read(self, text: str) -> _Reading:
@@ -113,8 +121,45 @@ class WordReader:
             text=text,
             n_words=len(tokens(text)),
             language="zh" if is_mandarin(text) else "en",
-            grammar=self._judge.judge(text),
+            grammar=self._grammar.score(text),
             dictation=dictated(self._lexicons, text),
             is_acknowledgement=is_backchannel(lexicon, text),
             has_stop=has_stop_word(lexicon, text),
         )
+
+
+def dictated(lexicons: Mapping[str, Lexicon], text: str) -> Dictation | None:
+    """Return what ``text`` dictates in pieces; None for ordinary speech or once it is whole.
+
+    Such pieces end like sentences and are not: people look the next one up.
+    """
+    words = tokens(text)
+    if not words:
+        return None
+    lexicon = of_text(lexicons, text)
+    if words[0] in lexicon.question_words or words[0] in lexicon.question_openers:
+        return None  # "what is the address"
+    n_letters = _n_letters(words, lexicon.language)
+    spelled = n_words_after(words, lexicon.spelling_openers)
+    if n_letters >= policy.N_RUN or (spelled is not None and spelled <= policy.N_WHOLE_SPELLING):
+        return Dictation.SPELLING if n_letters <= policy.N_WHOLE_SPELLING else None
+    run = digits_at_end(words, lexicon)
+    if sum(run) < policy.N_WHOLE_DIGITS:
+        announced = n_words_after(words, lexicon.number_openers)
+        if len(run) >= policy.N_RUN or (announced is not None and announced <= len(run)):
+            return Dictation.NUMBERS
+    addressed = n_words_after(words, lexicon.address_openers)
+    if addressed is None or addressed > policy.N_WHOLE_ADDRESS:
+        return None
+    has_number = any(n_digits(word, lexicon) for word in words)
+    return Dictation.ADDRESS if addressed == 0 or has_number else None
+
+
+def _n_letters(words: tuple[str, ...], language: str) -> int:
+    """Single letters at the end; one alone may be a word."""
+    n = 0
+    for word in reversed(words):
+        if len(word) != 1 or not word.isascii() or not word.isalpha():
+            break
+        n += 1
+    return n if language == "en" or n > 1 else 0

@@ -124,7 +124,7 @@ def _labelled(
 
 
 def _log_odds(grammar: GrammarScorer, text: str) -> float:
-    p = grammar.judge(text).score
+    p = grammar.score(text).score
     return float(np.log(p / (1.0 - p)))
 
 

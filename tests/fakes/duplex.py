@@ -11,7 +11,8 @@ from audio_io.frames import AudioFrame, Samples, UserFrame, frozen, level_dbfs
 from model.duplex.duplex_network import Array, NetworkState
 from model.duplex.frame_features import FEATURES, feature_slices, table_hash
 from model.duplex.outcomes import N_OUTCOMES, Outcome
-from model.duplex.predictor_card import EndpointingPoint, NetworkShape, OverlapPoint, PredictorCard
+from model.duplex.policy import EndpointingPoint, OverlapPoint
+from model.duplex.predictor_card import NetworkShape, PredictorCard
 from model.interfaces import DuplexPredictor
 from model.types import AgentState, DuplexPrediction
 

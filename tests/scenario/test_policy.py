@@ -26,8 +26,7 @@ from model.cascade.mandarin import FOLDER as MANDARIN_FOLDER
 from model.cascade.mandarin import MandarinRecognizer
 from model.cascade.recognizer import StreamingRecognizer
 from model.cascade.synthesizer import Synthesizer
-from model.duplex.endpointing import LONGEST_WAIT_MS, AdaptiveEndpointingSettings
-from model.duplex.predictor_card import ENDPOINTING_MODES
+from model.duplex.policy import ENDPOINTING_MODES, LONGEST_WAIT_MS, MOST_EXTRA_MS
 from model.store.packages import WeightStore, default_store
 from model.types import ReplyRequest, VoiceChoice
 from model.worker.worker import InlineWorker
@@ -183,7 +182,7 @@ def test_a_halting_speaker_is_not_answered_in_pauses_and_gets_more_time(play: Pl
     assert not any(turn.cut_off for turn in halting.result.score.turns)
     assert len(halting.requests) >= 1
     extra_ms = halting.inputs()["in.adaptive_extra_ms"]
-    assert 50.0 < extra_ms <= AdaptiveEndpointingSettings().most_extra_ms
+    assert 50.0 < extra_ms <= MOST_EXTRA_MS
 
 
 def test_a_number_in_pieces_is_not_answered_in_the_middle(play: Play) -> None:

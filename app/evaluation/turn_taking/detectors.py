@@ -18,12 +18,12 @@ from app.evaluation.turn_taking.silences import (
 from audio_io.events import SpeechEnded
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.duplex.offline import Listening
+from model.duplex.policy import END_P
 from model.duplex.scoring import Score, Silence
 from model.duplex.smart_turn import WINDOW_S, TurnClassifier
 
 PredictorFactory = Callable[[], Predictor]
 
-END_OF_TURN_P = 0.5  # a predictor's decision
 # Among a prediction's inputs: calibrated probabilities before any policy.
 _END_INPUT, _INTERRUPTION_INPUT = "network_end_of_turn", "network_interruption"
 
@@ -90,7 +90,7 @@ class PredictorDetector(Detector):
         run = PredictorRun(self._make(), self.cost)
         for heard in listening.frames:
             predicted = run.step(heard)
-            if predicted is not None and predicted.prediction.p_end_of_turn >= END_OF_TURN_P:
+            if predicted is not None and predicted.prediction.p_end_of_turn >= END_P:
                 ends.append(predicted.available_s)
                 run.reset()
         run = PredictorRun(self._make(), StepCost())

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from app.evaluation.turn_taking.predictor_run import Predicted
+from model.duplex import policy
 from model.duplex.offline import HeardFrame, Listening
 from model.duplex.scoring import Silence
 
-MIN_VOICE_S = 0.096  # less voice opens no turn
-VOICE_P, FADE_P = 0.5, 0.35  # as the segmenter's defaults
-MIN_LEVEL_DBFS = -60.0
+MIN_VOICE_S = policy.MIN_VOICE_MS / 1000.0
 _EPS_S = 1e-6
 
 
@@ -27,8 +26,8 @@ def silences(frames: Iterable[HeardFrame]) -> tuple[Silence, ...]:
     for heard in frames:
         user = heard.user
         was_voice = is_voice
-        p = user.p_speech if user.clean_dbfs >= MIN_LEVEL_DBFS else 0.0
-        is_voice = (was_voice and user.p_speech >= FADE_P) or p >= VOICE_P
+        p = user.p_speech if user.clean_dbfs >= policy.VOICE_DBFS else 0.0
+        is_voice = (was_voice and user.p_speech >= policy.FADE_P) or p >= policy.VOICE_P
         now_s = user.clean.end_s
         if is_voice:
             if not was_voice and voice_s > 0.0:
@@ -58,12 +57,11 @@ def timer_ends(
     return tuple(ends)
 
 
-HOLD_P = 0.5  # p_interruption from which the reply is held...
-CUT_P = 0.8  # ...and from which it is cut
-RESUME_P = 0.6  # p_backchannel or p_noise from which a held reply goes on
-TRIGGER_P, TRIGGER_S = 0.5, 0.192  # the plain trigger: this voice probability for this long
-TRIGGER_DBFS = -60.0
-QUIET_S = 0.32  # after so much quiet a trigger is armed again
+TRIGGER_P, TRIGGER_S = (
+    policy.VOICE_P,
+    0.192,
+)  # the plain trigger: voice for this long
+QUIET_S = policy.OVERLAP_END_MS / 1000.0  # after so much quiet a trigger is armed again
 
 IsSpeaking = Callable[[float], bool]  # is the assistant audible at this second?
 
@@ -88,7 +86,7 @@ def plain_trigger(frames: Iterable[HeardFrame], is_speaking: IsSpeaking) -> Iter
     for heard in frames:
         user = heard.user
         frame_s = user.clean.end_s - user.clean.start_s
-        if user.p_speech >= TRIGGER_P and user.clean_dbfs >= TRIGGER_DBFS:
+        if user.p_speech >= TRIGGER_P and user.clean_dbfs >= policy.VOICE_DBFS:
             voice_s, quiet_s = voice_s + frame_s, 0.0
         elif user.p_speech < TRIGGER_P:
             voice_s, quiet_s = 0.0, quiet_s + frame_s
@@ -114,13 +112,13 @@ class StopRules:
         if predicted is None:
             return None
         now_s, prediction = predicted.available_s, predicted.prediction
-        if prediction.is_stop_word or prediction.p_interruption >= CUT_P:
+        if prediction.is_stop_word or prediction.p_interruption >= policy.CUT_P:
             return self._cut(now_s)
         if self._is_cut:
             self._is_cut = self._quiet_s < QUIET_S
-        elif max(prediction.p_backchannel, prediction.p_noise) >= RESUME_P:
+        elif max(prediction.p_backchannel, prediction.p_noise) >= policy.RESUME_P:
             return self._resume(now_s)
-        elif prediction.p_interruption >= HOLD_P and self._held_s is None:
+        elif prediction.p_interruption >= policy.HOLD_P and self._held_s is None:
             self._held_s = now_s
         return None
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from model.duplex.duplex_network import Array, probabilities
 from model.duplex.outcomes import OVERLAP, USER_FLOOR, Outcome
-from model.duplex.predictor_card import EndpointingPoint, OverlapPoint
+from model.duplex.policy import ENDPOINTING_MODES, EndpointingPoint, OverlapPoint
 from model.duplex.scoring import OperatingPoint, ScoredClip, Sweep, calibration_error
 from model.training.duplex.data.dataset import Clip
 from model.training.duplex.network.batches import Bools, importance, is_followed, silence_ms
@@ -26,15 +26,6 @@ from model.training.duplex.network.operating_points import (
     pauses_of,
     timer_latency_ms,
 )
-
-BUDGETS = {"eager": 0.10, "balanced": 0.05, "patient": 0.02}
-"""Share of the user's own pauses in which each mode may cut in."""
-
-LEAST_WAITS_MS = {"eager": (280.0, 1600.0), "balanced": (440.0, 2500.0), "patient": (680.0, 3000.0)}
-"""Silence that each mode leaves at least: to a likely end, to an unlikely one.
-
-Made pauses are easier than those of people, whose fluent speech has pauses of up to 450 ms.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +83,7 @@ class HeldOut:
     Attributes:
         loss: weighted mean over both regimes at the fitted temperatures; decides which weights
             are better.
-        ends: best operating point for each of ``BUDGETS``.
+        ends: best operating point for each endpointing mode.
         timer_ms: latency of a silence timer within the same budgets.
         scores: numbers for people, by name.
     """
@@ -125,11 +116,13 @@ def held_out(clips: Sequence[Clip], logits: Mapping[str, Array]) -> HeldOut:
     pauses, overlaps = events_of(clips, logits, temperatures)
     points = Sweep(pauses).points()
     ends = {
-        name: best_within([point for point in points if _suits(name, point)], budget)
+        name: best_within([point for point in points if _suits(name, point)], mode.most_cut)
         or _UNKNOWN_ENDS[name]
-        for name, budget in BUDGETS.items()
+        for name, mode in ENDPOINTING_MODES.items()
     }
-    timers = {name: timer_latency_ms(pauses, budget) for name, budget in BUDGETS.items()}
+    timers = {
+        name: timer_latency_ms(pauses, mode.most_cut) for name, mode in ENDPOINTING_MODES.items()
+    }
     point = overlap_point(overlaps)
     scores = {
         "loss": loss,
@@ -148,9 +141,10 @@ def held_out(clips: Sequence[Clip], logits: Mapping[str, Array]) -> HeldOut:
 
 
 def _suits(mode: str, point: OperatingPoint) -> bool:
-    """Whether ``point`` waits as long as people expect of ``mode``, however good the network is."""
-    shortest_ms, longest_ms = LEAST_WAITS_MS[mode]
-    return 1000.0 * point.delay_s >= shortest_ms and 1000.0 * point.timeout_s >= longest_ms
+    """Return whether ``point`` waits as long as ``mode`` promises, however good the network is."""
+    least = ENDPOINTING_MODES[mode]
+    shortest_ms, longest_ms = 1000.0 * point.delay_s, 1000.0 * point.timeout_s
+    return shortest_ms >= least.shortest_ms and longest_ms >= least.longest_ms
 
 
 def events_of(

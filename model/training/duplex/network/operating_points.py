@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.duplex.outcomes import Outcome
-from model.duplex.overlap_policy import SHORT_MS
-from model.duplex.predictor_card import OverlapPoint
+from model.duplex.policy import SHORT_MS, OverlapPoint
 from model.duplex.scoring import (
     THRESHOLDS,
     AnchoredRates,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model.duplex.endpointing import Dictation, dictated
 from model.duplex.lexicon import read_lexicons
+from model.duplex.word_evidence import Dictation, dictated
 
 LEXICONS = read_lexicons()
 

@@ -16,10 +16,9 @@ from model.duplex.duplex_network import (
     weight_shapes,
 )
 from model.duplex.outcomes import OVERLAP, USER_FLOOR, Outcome
+from model.duplex.policy import EndpointingPoint, OverlapPoint
 from model.duplex.predictor_card import (
-    EndpointingPoint,
     NetworkShape,
-    OverlapPoint,
     PredictorCard,
     read_card,
     write_card,
@@ -206,7 +205,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"nowhere\.safetensors is missing"):
         read_network(tmp_path / "nowhere.safetensors", SHAPE)
-    with pytest.raises(WeightsError, match=r"nowhere\.json is missing"):
+    with pytest.raises(WeightsError, match=r"nowhere\.json: is missing"):
         read_card(tmp_path / "nowhere.json")
 
 
@@ -231,7 +230,7 @@ def test_a_card_comes_back_from_its_file(tmp_path: Path) -> None:
             "longest_ms: must be a number of at least 200",
         ),
         (("shape", "hidden"), 0, "hidden: must be a whole number of at least 1"),
-        (("shape", "features"), ["mel"], "shape.features: must hold pairs"),
+        (("shape", "features"), ["mel"], "shape.features[0]: must be a list of 2"),
         (("scores",), [1], "scores: must be an object"),
     ],
 )

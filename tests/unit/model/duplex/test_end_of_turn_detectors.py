@@ -1,4 +1,4 @@
-"""When the slow judges are asked, and what they are shown."""
+"""When the slow detectors are asked, and what they are shown."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 
 from audio_io.frames import AudioFrame, frozen
-from model.duplex.end_of_turn_detectors import (
-    ASK_AFTER_MS,
-    READ_AFTER_MS,
-    EndOfTurnDetectors,
-    TurnAudio,
-    logit,
-)
+from model.duplex.end_of_turn_detectors import EndOfTurnDetectors, TurnAudio, logit
+from model.duplex.policy import ASK_SOUND_AFTER_MS, READ_WORDS_AFTER_MS
 from model.duplex.smart_turn import N_WINDOW
 from model.duplex.voice_tracker import Stretch
 from tests.fakes.duplex import FakeTurnClassifier, FakeUtteranceScorer
@@ -22,13 +17,13 @@ def frame(at: int) -> AudioFrame:
     return AudioFrame(frozen(np.full(160, at / 1e4, np.float32)), 160 * at)
 
 
-def test_the_sound_is_judged_once_at_every_mark() -> None:
+def test_the_sound_is_scored_once_at_every_mark() -> None:
     classifier = FakeTurnClassifier(0.9)
     detectors = EndOfTurnDetectors(classifier, None)
     for silence_ms in range(10, 2000, 10):
         detectors.ask_sound(float(silence_ms))
-    assert len(classifier.heard) == len(ASK_AFTER_MS) == detectors.n_asked
-    assert detectors.of_sound == [pytest.approx(logit(0.9))] * 3
+    assert len(classifier.heard) == len(ASK_SOUND_AFTER_MS) == detectors.n_asked
+    assert detectors.sound_logits == [pytest.approx(logit(0.9))] * 3
 
 
 def test_the_cost_is_that_of_the_frame_in_which_it_was_asked() -> None:
@@ -44,12 +39,12 @@ def test_the_cost_is_that_of_the_frame_in_which_it_was_asked() -> None:
 def test_words_are_read_when_they_changed_and_the_voice_has_paused() -> None:
     reader = FakeUtteranceScorer(1.5)
     detectors = EndOfTurnDetectors(None, reader)
-    detectors.read_text(READ_AFTER_MS - 10.0, "what")
+    detectors.read_text(READ_WORDS_AFTER_MS - 10.0, "what")
     for text in ("what", "what", "what time"):
-        detectors.read_text(READ_AFTER_MS, text)
-    detectors.read_text(READ_AFTER_MS, "")
+        detectors.read_text(READ_WORDS_AFTER_MS, text)
+    detectors.read_text(READ_WORDS_AFTER_MS, "")
     assert reader.read == ["what", "what time"]
-    assert detectors.of_text == 1.5
+    assert detectors.text_logit == 1.5
 
 
 def test_voice_ends_the_pause_and_its_scores() -> None:
@@ -58,8 +53,8 @@ def test_voice_ends_the_pause_and_its_scores() -> None:
     detectors.ask_sound(450.0)
     detectors.read_text(450.0, "what time")
     detectors.hear(frame(0), turn, is_voice=True)
-    assert detectors.of_sound == [None] * 3
-    assert detectors.of_text is None
+    assert detectors.sound_logits == [None] * 3
+    assert detectors.text_logit is None
 
 
 def test_an_overconfident_network_is_clipped() -> None:

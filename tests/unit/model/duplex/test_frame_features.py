@@ -124,7 +124,7 @@ def test_words_of_the_turn_before_are_not_this_turns() -> None:
     assert not vector[AT["transcript"]].any()
 
 
-def test_the_slow_judges_are_asked_in_a_pause_and_forgotten_with_it() -> None:
+def test_the_slow_detectors_are_asked_in_a_pause_and_forgotten_with_it() -> None:
     talk = [voice(800, "what time is it")]
     pause = [*talk, quiet(480, "what time is it")]
     assert last(talk, "smart_turn") == [0.0] * 6

@@ -67,7 +67,7 @@ def test_a_user_adds_words_of_their_own() -> None:
         ("language = 3", "language"),
         ('language = "xx"\nstop_words = "stop"', "stop_words"),
         ('language = "xx"\nstop_wrods = ["stop"]', "stop_wrods"),
-        ('language = "xx', "cannot read"),
+        ('language = "xx', "cannot be read"),
     ],
 )
 def test_a_broken_list_gives_one_line_with_file_and_key(

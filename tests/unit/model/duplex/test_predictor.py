@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from model.duplex.endpointing import END_P, LONGEST_WAIT_MS
 from model.duplex.lexicon import read_lexicons
-from model.duplex.overlap_policy import CUT_P, HOLD_P, RESUME_P
+from model.duplex.policy import CUT_P, END_P, HOLD_P, LONGEST_WAIT_MS, RESUME_P
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
 from model.types import DuplexPrediction
 from tests.fakes.duplex import (
@@ -56,7 +55,7 @@ def predictor(
         LEXICONS,
         settings,
         classifier=FakeTurnClassifier(p_sound),
-        reader=FakeUtteranceScorer(logit),
+        scorer=FakeUtteranceScorer(logit),
     )
 
 
@@ -129,7 +128,7 @@ def test_probabilities_are_probabilities_and_reasons_and_inputs_hold_no_words() 
         assert all(isinstance(value, float) for _, value in p.inputs)
 
 
-def test_the_slow_judges_are_reported_for_the_step_they_were_asked_in() -> None:
+def test_the_slow_detectors_are_reported_for_the_step_they_were_asked_in() -> None:
     one = predictor(logit=1.0)
     spent: list[float] = []
     for user, agent in play([voice(500, "yes please"), quiet(300, "yes please")]):
@@ -139,7 +138,7 @@ def test_the_slow_judges_are_reported_for_the_step_they_were_asked_in() -> None:
     assert one.n_inferences == 2
 
 
-def test_without_slow_judges_the_network_still_decides() -> None:
+def test_without_slow_detectors_the_network_still_decides() -> None:
     bare = TrainedDuplexPredictor(RuleNetwork(), CARD, LEXICONS)
     said = predictions(bare, [voice(800, "Yes."), quiet(1500, "Yes.")])
     assert end_ms(said) is not None

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from model.duplex.endpointing import END_P
 from model.duplex.lexicon import DEFAULT_FOLDER
+from model.duplex.policy import END_P
 from model.duplex.predictor_factory import CARD_NAME, NETWORK_NAME, PredictorFactory
 from model.errors import WeightsError
 from tests.fakes.duplex import predictions, quiet, voice
@@ -20,10 +20,10 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(DEFAULT_FOLDER, tmp_path / "duplex"))
 
 
-def test_without_the_slow_judges_turns_still_end(tmp_path: Path) -> None:
+def test_without_the_slow_detectors_turns_still_end(tmp_path: Path) -> None:
     kit = PredictorFactory(tmp_path)
     assert kit.classifier() is None
-    assert kit.reader() is None
+    assert kit.scorer() is None
     said = predictions(kit.predictor(), [voice(800, "Yes."), quiet(3500, "Yes.")])
     assert any(p.p_end_of_turn >= END_P for p in said)
 
@@ -44,7 +44,7 @@ def test_a_missing_network_is_named(folder: Path) -> None:
         PredictorFactory(folder, folder)
 
 
-def test_a_judge_whose_weights_cannot_be_read_is_named(folder: Path) -> None:
+def test_a_detector_whose_weights_cannot_be_read_is_named(folder: Path) -> None:
     (folder / "smart-turn-v3.2-cpu.onnx").write_bytes(b"not a network")
     with pytest.raises(WeightsError, match="smart-turn"):
         PredictorFactory(folder, folder).classifier()

@@ -10,7 +10,7 @@ from model.duplex.lexicon import read_lexicons
 from model.duplex.text_evidence import GrammarScorer, Reason
 
 LEXICONS = read_lexicons()
-JUDGE = GrammarScorer(LEXICONS)
+SCORER = GrammarScorer(LEXICONS)
 MORE_IS_COMING = 0.3
 FINISHED = 0.6
 words = st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=1, max_size=8)
@@ -34,7 +34,7 @@ words = st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=1, max_s
     ],
 )
 def test_open_phrases_ask_for_more(text: str) -> None:
-    assert JUDGE.judge(text).score < MORE_IS_COMING
+    assert SCORER.score(text).score < MORE_IS_COMING
 
 
 @pytest.mark.parametrize(
@@ -52,53 +52,53 @@ def test_open_phrases_ask_for_more(text: str) -> None:
     ],
 )
 def test_whole_phrases_read_finished(text: str) -> None:
-    assert JUDGE.judge(text).score > FINISHED
+    assert SCORER.score(text).score > FINISHED
 
 
 def test_a_preposition_may_end_a_question() -> None:
-    question = JUDGE.judge("Where are you from?")
+    question = SCORER.score("Where are you from?")
     assert question.reason is Reason.STRANDED
-    assert question.score > JUDGE.judge("I come from").score
+    assert question.score > SCORER.score("I come from").score
 
 
 def test_a_long_number_is_more_finished_than_a_short_one() -> None:
-    short = JUDGE.judge("my number is five five five").score
-    assert JUDGE.judge("my number is five five five one two three four").score > short
+    short = SCORER.score("my number is five five five").score
+    assert SCORER.score("my number is five five five one two three four").score > short
 
 
 def test_no_words_say_nothing() -> None:
-    assert JUDGE.judge("").score == JUDGE.judge(" ... ").score == 0.5
+    assert SCORER.score("").score == SCORER.score(" ... ").score == 0.5
 
 
 @given(st.text())
 def test_any_text_gets_a_score_and_a_reason_without_its_words(text: str) -> None:
-    evidence = JUDGE.judge(text)
+    evidence = SCORER.score(text)
     assert 0.0 < evidence.score < 1.0
     assert evidence.reason in set(Reason)
-    assert JUDGE.judge(text) == evidence
+    assert SCORER.score(text) == evidence
 
 
 @given(words, st.sampled_from(sorted(LEXICONS["en"].articles | LEXICONS["en"].conjunctions)))
 def test_a_function_word_at_the_end_never_reads_more_finished(said: list[str], last: str) -> None:
     sentence = " ".join(["the", *said, "table"])
-    assert JUDGE.judge(f"{sentence} {last}").score <= JUDGE.judge(sentence).score
+    assert SCORER.score(f"{sentence} {last}").score <= SCORER.score(sentence).score
 
 
 @given(words)
 def test_a_full_stop_never_reads_less_finished_than_a_comma(said: list[str]) -> None:
     sentence = " ".join(said)
-    assert JUDGE.judge(sentence + ".").score >= JUDGE.judge(sentence + ",").score
+    assert SCORER.score(sentence + ".").score >= SCORER.score(sentence + ",").score
 
 
 def test_only_the_last_sentence_can_want_more() -> None:
-    judge = GrammarScorer(read_lexicons())
-    assert judge.judge("Hello there. What can you help me with?").reason is Reason.STRANDED
-    assert judge.judge("Dr. Smith is here. I would like the").reason is Reason.ARTICLE
-    assert judge.judge("Stop. Tell me about").score < judge.judge("Tell me more. Stop").score
+    scorer = GrammarScorer(read_lexicons())
+    assert scorer.score("Hello there. What can you help me with?").reason is Reason.STRANDED
+    assert scorer.score("Dr. Smith is here. I would like the").reason is Reason.ARTICLE
+    assert scorer.score("Stop. Tell me about").score < scorer.score("Tell me more. Stop").score
 
 
 def test_an_embedded_question_may_end_with_its_verb() -> None:
-    judge = GrammarScorer(read_lexicons())
-    finished = judge.judge("Tell me what the biggest planet is.")
+    scorer = GrammarScorer(read_lexicons())
+    finished = scorer.score("Tell me what the biggest planet is.")
     assert finished.score > 0.6
-    assert judge.judge("I think the biggest planet is").reason is Reason.AUXILIARY
+    assert scorer.score("I think the biggest planet is").reason is Reason.AUXILIARY

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model.duplex.end_of_turn_detectors import EndOfTurnDetectors
-from model.duplex.endpointing import Dictation
 from model.duplex.explanations import turn_reason
 from model.duplex.lexicon import read_lexicons
+from model.duplex.policy import Wait
 from model.duplex.text_evidence import Reason, TextEvidence
-from model.duplex.word_evidence import WordEvidence, WordReader
+from model.duplex.word_evidence import Dictation, WordEvidence, WordReader
 
 NOTHING = WordReader(read_lexicons()).nothing
 WORDS = replace(
@@ -19,8 +19,8 @@ WORDS = replace(
 
 def detectors(text: float | None = None, sound: float | None = None) -> EndOfTurnDetectors:
     found = EndOfTurnDetectors(None, None)
-    found.of_text = text
-    found.of_sound[0] = sound
+    found.text_logit = text
+    found.sound_logits[0] = sound
     return found
 
 
@@ -33,9 +33,8 @@ def reason(
     extra_ms: float = 0.0,
     silence_ms: float = 400.0,
 ) -> str:
-    return turn_reason(
-        words, of, silence_ms=silence_ms, is_likely=likely, is_over=over, extra_ms=extra_ms
-    )
+    wait = Wait(500.0, 0.5, is_likely=likely, is_over=over)
+    return turn_reason(words, of, wait, silence_ms=silence_ms, extra_ms=extra_ms)
 
 
 def test_a_voice_that_goes_on_needs_no_reason() -> None:

@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from model.duplex.voice_tracker import VoiceSettings, VoiceTracker
+from model.duplex.policy import TURN_OVER_MS, UNCONVERGED_DB
+from model.duplex.voice_tracker import VoiceTracker
 from tests.fakes.duplex import Stretch, over_reply, play, quiet, voice
-
-SETTINGS = VoiceSettings()
 
 
 def heard(stretches: Sequence[Stretch], tracker: VoiceTracker | None = None) -> VoiceTracker:
@@ -57,8 +56,8 @@ def test_a_voice_fades_out_below_the_level_at_which_it_began() -> None:
 
 
 def test_long_after_the_last_voice_the_turn_is_over() -> None:
-    assert heard([voice(500), quiet(int(SETTINGS.turn_over_ms) - 500)]).turn is not None
-    assert heard([voice(500), quiet(int(SETTINGS.turn_over_ms) + 500)]).turn is None
+    assert heard([voice(500), quiet(int(TURN_OVER_MS) - 500)]).turn is not None
+    assert heard([voice(500), quiet(int(TURN_OVER_MS) + 500)]).turn is None
 
 
 def test_a_reply_closes_the_turn_it_answers() -> None:
@@ -102,7 +101,7 @@ def test_a_canceller_that_has_not_converged_raises_the_bar() -> None:
         return heard([over_reply(quiet(500)), stretch]).margin_db
 
     gap_db = margin_db(has_converged=True) - margin_db(has_converged=False)
-    assert gap_db == pytest.approx(SETTINGS.unconverged_db)
+    assert gap_db == pytest.approx(UNCONVERGED_DB)
 
 
 def test_it_knows_how_long_the_assistant_has_been_speaking_and_silent() -> None:

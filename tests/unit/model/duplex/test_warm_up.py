@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from model.duplex.overlap_policy import PROTECTED_MS, WarmUp
+from model.duplex.policy import WARM_UP_MS
+from model.duplex.voice_tracker import WarmUp
 
 
 def after(spoken_ms: float, *, has_converged: bool = False) -> WarmUp:
@@ -26,7 +27,7 @@ def test_once_the_canceller_has_converged_every_voice_passes() -> None:
 
 
 def test_three_seconds_of_speech_later_the_protection_is_over() -> None:
-    assert after(PROTECTED_MS + 100.0).lets_through(0.0, has_words=False)
+    assert after(WARM_UP_MS + 100.0).lets_through(0.0, has_words=False)
 
 
 def test_silence_does_not_count() -> None:
@@ -37,6 +38,6 @@ def test_silence_does_not_count() -> None:
 
 
 def test_another_stream_is_protected_again() -> None:
-    warm_up = after(PROTECTED_MS + 100.0)
+    warm_up = after(WARM_UP_MS + 100.0)
     warm_up.restart()
     assert warm_up.is_protected

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from audio_io.frames import AudioFrame, UserFrame, frozen
-from model.duplex.endpointing import Dictation
 from model.duplex.lexicon import read_lexicons
 from model.duplex.voice_tracker import Stretch
-from model.duplex.word_evidence import WordEvidence, WordReader
+from model.duplex.word_evidence import Dictation, WordEvidence, WordReader
 
 LEXICONS = read_lexicons()
 USER = UserFrame(AudioFrame(frozen(np.zeros(160, np.float32)), 32_000), 0.0, False, -70.0)

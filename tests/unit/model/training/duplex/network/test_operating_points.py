@@ -5,7 +5,7 @@ import pytest
 
 from model.duplex.frame_features import N_FEATURES, feature_slices
 from model.duplex.outcomes import NOT_SCORED, Outcome
-from model.duplex.overlap_policy import SHORT_MS
+from model.duplex.policy import SHORT_MS
 from model.duplex.scoring import Hold, Score, ScoredClip, Silence, Sweep, TurnTruth
 from model.training.duplex.data.dataset import Clip
 from model.training.duplex.data.utterance import runs

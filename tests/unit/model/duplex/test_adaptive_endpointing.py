@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.duplex.endpointing import AdaptiveEndpointing, AdaptiveEndpointingSettings
+from model.duplex.adaptive_endpointing import AdaptiveEndpointing
+from model.duplex.policy import LEAST_EXTRA_MS, MOST_EXTRA_MS, TYPICAL_PAUSE_MS
 from model.duplex.voice_tracker import Stretch
 
-SETTINGS = AdaptiveEndpointingSettings()
 Part = tuple[str, int]  # ("voice" or "pause", milliseconds)
 
 
@@ -23,7 +23,7 @@ def heard(parts: list[Part], pauses: AdaptiveEndpointing | None = None) -> Adapt
             start_s, at = at / 100.0, at + 1
             if kind == "voice":
                 turn = turn or Stretch(start_s, start_s)
-                turn.add_voice(start_s, at / 100.0, SETTINGS.pause_ms)
+                turn.add_voice(start_s, at / 100.0)
             pauses.hear(turn, start_s, at / 100.0)
     pauses.hear(None, at / 100.0, at / 100.0)
     return pauses
@@ -68,13 +68,13 @@ def test_a_backchannel_before_a_sentence_teaches_nothing() -> None:
 
 def test_the_silence_after_a_turn_is_no_pause() -> None:
     assert heard([("voice", 2000), ("pause", 2500)]).extra_ms == 0.0
-    assert heard([("voice", 2000), ("pause", 2500)] * 1).mean_ms == SETTINGS.typical_ms
+    assert heard([("voice", 2000), ("pause", 2500)] * 1).mean_ms == TYPICAL_PAUSE_MS
 
 
 def test_one_turn_is_not_the_pause_of_the_next() -> None:
     pauses = heard([("voice", 1000)])
     heard([("voice", 1000)], pauses)
-    assert pauses.mean_ms == SETTINGS.typical_ms
+    assert pauses.mean_ms == TYPICAL_PAUSE_MS
 
 
 def test_a_reply_that_was_spoken_over_at_once_had_cut_into_a_pause() -> None:
@@ -82,7 +82,7 @@ def test_a_reply_that_was_spoken_over_at_once_had_cut_into_a_pause() -> None:
     pauses.went_on(1500.0)
     assert pauses.extra_ms > 50.0
     pauses.went_on(20.0)
-    assert pauses.mean_ms > SETTINGS.typical_ms
+    assert pauses.mean_ms > TYPICAL_PAUSE_MS
 
 
 @given(
@@ -95,4 +95,4 @@ def test_whatever_is_said_it_stays_within_bounds(turns: list[tuple[int, int]]) -
     pauses = AdaptiveEndpointing()
     for voice_ms, pause_ms in turns:
         heard([("voice", voice_ms), ("pause", pause_ms), ("voice", voice_ms)], pauses)
-        assert SETTINGS.least_extra_ms <= pauses.extra_ms <= SETTINGS.most_extra_ms
+        assert LEAST_EXTRA_MS <= pauses.extra_ms <= MOST_EXTRA_MS
