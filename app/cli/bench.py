@@ -33,28 +33,8 @@ from model.errors import ModelError
 from model.files.records import read_jsonl
 
 _SHORTEST_REQUEST_S = 2.0
-
-QUESTIONS = (
-    "What is the capital of France?",
-    "How do I make a cup of tea?",
-    "Can you tell me a fun fact about cats?",
-    "What is the biggest animal in the ocean?",
-    "Why is the sky blue?",
-    "How many days are there in a week?",
-    "What should I cook for dinner tonight?",
-    "Who wrote Romeo and Juliet?",
-    "How can I fall asleep faster?",
-    "What is a good name for a puppy?",
-    "Where does chocolate come from?",
-    "What is the largest planet?",
-    "How do birds find their way?",
-    "Can you recommend a good hobby?",
-    "What does a heart do?",
-    "How far away is the moon?",
-    "What is the opposite of happy?",
-    "Why do leaves turn red?",
-    "What is your favourite season?",
-    "How do I say thank you politely?",
+_QUESTIONS = (
+    Path(__file__).resolve().parents[2] / "resources" / "evaluation" / "latency_questions.txt"
 )
 
 
@@ -127,7 +107,8 @@ def _latency(
     def run(scene: Scene) -> SceneResult:
         return run_scene(scene, factories, settings, SceneOptions(False, args.model))
 
-    rows = run_latency(questions_of(wavs, QUESTIONS), run)
+    texts = tuple(_QUESTIONS.read_text(encoding="utf-8").splitlines())
+    rows = run_latency(questions_of(wavs, texts), run)
     return Scorecard("latency", args.command_line, rows, notes=(f"questions: {source}",))
 
 

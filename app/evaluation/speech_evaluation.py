@@ -24,6 +24,7 @@ from audio_io.frames import Samples
 _ENDING = ".wav"
 
 Rows = tuple[dict[str, str | int | float | None], ...]
+Results = dict[str, Mapping[str, Any]]
 WatcherFactory = Callable[[str, int], Watcher]
 """Called with the name of a step and how many entries it has."""
 
@@ -59,16 +60,14 @@ class Evaluation:
 
     def asr(self, samples: Sequence[Sample]) -> Rows:
         """Return word (Mandarin: character) errors; samples without sound are spoken first."""
-        sounds = self._sounds(samples)
-        heard = self._written(sounds, "hear", of_model=True)
+        heard = self._heard(self._sounds(samples), "hear", of_model=True)
         return rows_of(self._compared(samples, heard))
 
     def tts(self, samples: Sequence[Sample], voice: str = "") -> Rows:
         """Return errors of spoken texts, read back by the reader's recogniser, and opinions."""
-        texts = {sample.id: sample.text for sample in samples}
-        spoken, files = self._spoken(texts, "speak", voice, of_model=True)
-        heard = self._written(_made(files, spoken), "read back", of_model=False)
-        scored = self._compared(samples, heard)
+        texts = [Entry(sample.id, text=sample.text) for sample in samples]
+        spoken, files = self._run(Task.SPEAK, texts, "speak", of_model=True, voice=voice)
+        heard = self._heard(_made(files, spoken), "read back", of_model=False)
         return rows_of(
             [
                 replace(
@@ -77,14 +76,15 @@ class Evaluation:
                     sound_s=float(spoken[one.sample.id]["duration_s"] or 0.0),
                     opinion=self._opinion(files[one.sample.id]) if one.is_done else None,
                 )
-                for one in scored
+                for one in self._compared(samples, heard)
             ]
         )
 
     def sqa(self, samples: Sequence[Sample], voice: str = "") -> Rows:
         """Return how often an accepted answer is in the reply's text, and in its sound."""
-        answered, files = self._answered(self._sounds(samples), voice)
-        heard = self._written(_made(files, answered), "read back", of_model=False)
+        questions = [Entry(name, path) for name, path in self._sounds(samples).items()]
+        answered, files = self._run(Task.ANSWER, questions, "answer", of_model=True, voice=voice)
+        heard = self._heard(_made(files, answered), "read back", of_model=False)
         scored: list[Scored] = []
         for sample in samples:
             row, read = answered[sample.id], heard.get(sample.id)
@@ -103,65 +103,39 @@ class Evaluation:
 
     def _sounds(self, samples: Sequence[Sample]) -> dict[str, Path]:
         """Recordings by id; what is only written is spoken by the reader."""
-        written = {sample.id: sample.text for sample in samples if sample.audio is None}
-        made: dict[str, Path] = {}
-        if written:
-            rows, files = self._spoken(written, "speak questions", "", of_model=False)
-            made = _made(files, rows)
-        given = {sample.id: sample.audio for sample in samples if sample.audio is not None}
-        return {**given, **made}
+        sounds = {sample.id: sample.audio for sample in samples if sample.audio is not None}
+        texts = [Entry(s.id, text=s.text) for s in samples if s.audio is None]
+        if texts:
+            rows, files = self._run(Task.SPEAK, texts, "speak questions", of_model=False)
+            sounds |= _made(files, rows)
+        return sounds
 
-    def _written(
-        self, sounds: Mapping[str, Path], step: str, *, of_model: bool
-    ) -> dict[str, Mapping[str, Any]]:
+    def _heard(self, sounds: Mapping[str, Path], step: str, *, of_model: bool) -> Results:
         entries = [Entry(name, path) for name, path in sounds.items()]
-        return self._run(Task.TRANSCRIBE, entries, step, {}, "", of_model=of_model)
-
-    def _spoken(
-        self, texts: Mapping[str, str], step: str, voice: str, *, of_model: bool
-    ) -> tuple[dict[str, Mapping[str, Any]], dict[str, Path]]:
-        entries = [Entry(name, text=text) for name, text in texts.items()]
-        files = self._files(entries, step)
-        return self._run(Task.SPEAK, entries, step, files, voice, of_model=of_model), files
-
-    def _answered(
-        self, sounds: Mapping[str, Path], voice: str
-    ) -> tuple[dict[str, Mapping[str, Any]], dict[str, Path]]:
-        entries = [Entry(name, path) for name, path in sounds.items()]
-        files = self._files(entries, "answer")
-        return self._run(Task.ANSWER, entries, "answer", files, voice, of_model=True), files
-
-    def _files(self, entries: Sequence[Entry], step: str) -> dict[str, Path]:
-        names = output_names(entries, _ENDING)
-        return {name: self._folder / step / file for name, file in names.items()}
+        return self._run(Task.TRANSCRIBE, entries, step, of_model=of_model)[0]
 
     def _run(
-        self,
-        task: Task,
-        entries: Sequence[Entry],
-        step: str,
-        outputs: Mapping[str, Path],
-        voice: str,
-        *,
-        of_model: bool,
-    ) -> dict[str, Mapping[str, Any]]:
-        """Results by id; those of an earlier run are taken over where nothing changed."""
+        self, task: Task, entries: Sequence[Entry], step: str, *, of_model: bool, voice: str = ""
+    ) -> tuple[Results, dict[str, Path]]:
+        """Results and files by id; those of an earlier run are kept where nothing changed."""
         setup = self._setup
+        files: dict[str, Path] = {}
+        if task is not Task.TRANSCRIBE:
+            names = output_names(entries, _ENDING)
+            files = {name: self._folder / step / file for name, file in names.items()}
         name, opened = (
             (setup.model, setup.open_model) if of_model else (setup.reader, setup.open_reader)
         )
-        order = Order(task, name, voice, 1.0, self._language, outputs)
+        order = Order(task, name, voice, 1.0, self._language, files)
         kept = _Kept(setup.watcher(step, len(entries)))
         log = ResultLog(self._folder / f"{step}.jsonl")
         try:
             Batch(order, opened, setup.told, log).run(entries, kept)
         finally:
             log.close()
-        return kept.rows
+        return kept.rows, files
 
-    def _compared(
-        self, samples: Sequence[Sample], heard: Mapping[str, Mapping[str, Any]]
-    ) -> list[Scored]:
+    def _compared(self, samples: Sequence[Sample], heard: Results) -> list[Scored]:
         return [self._one(sample, heard.get(sample.id)) for sample in samples]
 
     def _one(self, sample: Sample, row: Mapping[str, Any] | None) -> Scored:
@@ -191,7 +165,7 @@ class Evaluation:
         return self._setup.quality(np.concatenate(list(open_recording(path).blocks())))
 
 
-def _made(files: Mapping[str, Path], rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Path]:
+def _made(files: Mapping[str, Path], rows: Results) -> dict[str, Path]:
     """The files that were really made."""
     return {
         name: path for name, path in files.items() if rows[name]["error"] is None and path.is_file()
@@ -203,7 +177,7 @@ class _Kept:
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
-        self.rows: dict[str, Mapping[str, Any]] = {}
+        self.rows: Results = {}
 
     def progress(self, done: float, total: float) -> None:
         self._watcher.progress(done, total)

@@ -5,7 +5,6 @@ Training looks at them and the bench scores on them. A folder may hold only some
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -25,89 +24,117 @@ NOISE_FOLDER = "noise/"
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Seconds = Annotated[float, msgspec.Meta(ge=0.0, description="a time in seconds, 0 or more")]
 
-_EVENT_KEYS = {"kind": "event", "onset_s": "onset", "end_s": "end"}
-ClipT = TypeVar("ClipT")
-LineT = TypeVar("LineT", "_TurnLine", "_OverlapLine")
+ClipT = TypeVar("ClipT", "TurnClip", "OverlapScene")
 
 
 class LabelsError(ModelError):
     """A labels file or a recording cannot be used; one line names file, key and remedy."""
 
 
-@dataclass(frozen=True, slots=True)
-class TurnClip:
+class TurnEvent(msgspec.Struct, frozen=True):
+    """A pause from ``start`` to ``end``; the others happen at ``t``."""
+
+    event: Literal["speech_start", "pause", "end_of_turn", "incomplete_stop"]
+    t: Seconds | None = None
+    start: Seconds = 0.0
+    end: Seconds = 0.0
+    inserted_s: Seconds = 0.0
+
+    def __post_init__(self) -> None:
+        if self.event == "pause":
+            _require_order(self.start, self.end, "start")
+        elif self.t is None:
+            raise Misfit("t", "is missing")
+
+
+class TurnClip(msgspec.Struct, frozen=True):
     """One user turn.
 
     Attributes:
+        path: of the recording; as in all labels below the folder, with it once it is read.
         kind: complete, pause_inserted, pause_natural or truncated.
-        start_s: where the voice begins; 0 where the labels do not say.
-        pauses: all of them, scored or not.
-        end_s: where the turn ends; None where the user stops in mid-phrase.
-        stop_s: where the voice stops for good; equals ``end_s`` if there is one.
     """
 
-    name: str
-    path: Path
-    kind: str
-    language: str
-    start_s: float
-    pauses: tuple[Hold, ...]
-    end_s: float | None
-    stop_s: float
+    id: Text
+    path: Text
+    kind: Text
+    lang: Text
+    events: tuple[TurnEvent, ...]
     speaker: str = ""
-    source: str = ""
+    source_id: str = ""
     licence: str = ""
+
+    def __post_init__(self) -> None:
+        if self.end_s is None and self._at("incomplete_stop") is None:
+            raise Misfit("events", "needs an end_of_turn or incomplete_stop")
+
+    @property
+    def start_s(self) -> float:
+        """Return where the voice begins; 0 where the labels do not say."""
+        return self._at("speech_start") or 0.0
+
+    @property
+    def end_s(self) -> float | None:
+        """Return where the turn ends; None where the user stops in mid-phrase."""
+        return self._at("end_of_turn")
+
+    @property
+    def stop_s(self) -> float:
+        """Return where the voice stops for good; equals ``end_s`` if there is one."""
+        return (self._at("incomplete_stop") or 0.0) if self.end_s is None else self.end_s
 
     def truth(self, clip_s: float) -> TurnTruth:
         """Return what a detector is scored against; ``clip_s`` is the recording's length."""
-        holds = tuple(pause for pause in self.pauses if pause.is_scored)
-        return TurnTruth(self.language, holds, self.end_s, self.stop_s, clip_s)
+        pauses = (
+            Hold(event.start, event.end, is_inserted=event.inserted_s > 0.0)
+            for event in self.events
+            if event.event == "pause"
+        )
+        holds = tuple(pause for pause in pauses if pause.is_scored)
+        return TurnTruth(self.lang, holds, self.end_s, self.stop_s, clip_s)
+
+    def _at(self, what: str) -> float | None:
+        return next((event.t for event in self.events if event.event == what), None)
 
 
-class OverlapEvent(msgspec.Struct, frozen=True, rename=_EVENT_KEYS.get):
+class OverlapEvent(msgspec.Struct, frozen=True):
     """Something heard at the microphone.
 
     Attributes:
-        kind: user_interruption, user_backchannel, user_turn or noise_event.
+        event: user_interruption, user_backchannel, user_turn or noise_event.
         clip: which recording it was made of, if the labels say.
     """
 
-    kind: Text
-    onset_s: Seconds
-    end_s: Seconds
+    event: Text
+    onset: Seconds
+    end: Seconds
     clip: str = ""
 
     def __post_init__(self) -> None:
-        _require_order(self.onset_s, self.end_s, "onset")
+        _require_order(self.onset, self.end, "onset")
 
 
-@dataclass(frozen=True, slots=True)
-class OverlapScene:
-    """Channel 0 is the microphone, channel 1 what the loudspeaker was given.
+class FarEnd(msgspec.Struct, frozen=True):
+    """What the loudspeaker was given: stretches of sound."""
 
-    Attributes:
-        far: from the first to the last sound of the far end; None where it is silent.
-    """
+    segments: tuple[tuple[Seconds, Seconds], ...]
 
-    name: str
-    path: Path
-    category: str
-    language: str
-    far: Span | None
+
+class OverlapScene(msgspec.Struct, frozen=True):
+    """Channel 0 is the microphone, channel 1 what the loudspeaker was given."""
+
+    id: Text
+    path: Text
+    category: Text
+    lang: Text
     events: tuple[OverlapEvent, ...]
+    far: FarEnd | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class NoiseClip:
-    """A recording without anybody who speaks to the assistant.
-
-    Attributes:
-        is_held_out: weights that ship were not trained on it.
-    """
-
-    name: str
-    path: Path
-    is_held_out: bool
+    @property
+    def far_span(self) -> Span | None:
+        """Return from the first to the last sound of the far end; None where it is silent."""
+        times_s = [t for segment in self.far.segments for t in segment] if self.far else []
+        return Span(min(times_s), max(times_s)) if times_s else None
 
 
 class ManifestRow(msgspec.Struct, frozen=True):
@@ -127,48 +154,17 @@ class ManifestRow(msgspec.Struct, frozen=True):
     channel_roles: tuple[str, ...] = ()
 
 
-class _TurnEvent(msgspec.Struct, frozen=True):
-    """A pause from ``start`` to ``end``; the others happen at ``t``."""
+@dataclass(frozen=True, slots=True)
+class NoiseClip:
+    """A recording without anybody who speaks to the assistant.
 
-    event: Literal["speech_start", "pause", "end_of_turn", "incomplete_stop"]
-    t: Seconds | None = None
-    start: Seconds = 0.0
-    end: Seconds = 0.0
-    inserted_s: Seconds = 0.0
+    Attributes:
+        is_held_out: weights that ship were not trained on it.
+    """
 
-    def __post_init__(self) -> None:
-        if self.event == "pause":
-            _require_order(self.start, self.end, "start")
-        elif self.t is None:
-            raise Misfit("t", "is missing")
-
-
-class _TurnLine(msgspec.Struct, frozen=True):
-    id: Text
-    path: Text
-    kind: Text
-    lang: Text
-    events: tuple[_TurnEvent, ...]
-    speaker: str = ""
-    source_id: str = ""
-    licence: str = ""
-
-    def __post_init__(self) -> None:
-        if not {event.event for event in self.events} & {"end_of_turn", "incomplete_stop"}:
-            raise Misfit("events", "needs an end_of_turn or incomplete_stop")
-
-
-class _Far(msgspec.Struct, frozen=True):
-    segments: tuple[tuple[Seconds, Seconds], ...]
-
-
-class _OverlapLine(msgspec.Struct, frozen=True):
-    id: Text
-    path: Text
-    category: Text
-    lang: Text
-    events: tuple[OverlapEvent, ...]
-    far: _Far | None = None
+    name: str
+    path: Path
+    is_held_out: bool
 
 
 def _require_order(start_s: float, end_s: float, start: str) -> None:
@@ -178,12 +174,12 @@ def _require_order(start_s: float, end_s: float, start: str) -> None:
 
 def read_turns(folder: Path) -> tuple[TurnClip, ...]:
     """Return nothing where the folder has no such part. Raises LabelsError."""
-    return _labelled(folder, TURNS, _TurnLine, _turn)
+    return _labelled(folder, TURNS, TurnClip)
 
 
 def read_overlaps(folder: Path) -> tuple[OverlapScene, ...]:
     """Return nothing where the folder has no such part. Raises LabelsError."""
-    return _labelled(folder, OVERLAPS, _OverlapLine, _overlap)
+    return _labelled(folder, OVERLAPS, OverlapScene)
 
 
 def read_manifest(folder: Path) -> tuple[tuple[int, ManifestRow], ...]:
@@ -210,19 +206,17 @@ def read_noise(folder: Path, scenes: tuple[OverlapScene, ...]) -> tuple[NoiseCli
     )
 
 
-def _labelled(
-    folder: Path, name: str, kind: type[LineT], made: Callable[[LineT, Path], ClipT]
-) -> tuple[ClipT, ...]:
+def _labelled(folder: Path, name: str, kind: type[ClipT]) -> tuple[ClipT, ...]:
     labels = folder / name
     if not labels.exists():
         return ()
-    clips = tuple(
-        made(line, _sound(folder, line.path, f"{labels}:{number}"))
-        for number, line in read_jsonl(labels, kind, LabelsError)
-    )
+    clips: list[ClipT] = []
+    for number, clip in read_jsonl(labels, kind, LabelsError):
+        path = _sound(folder, clip.path, f"{labels}:{number}")
+        clips.append(msgspec.structs.replace(clip, path=str(path)))
     if not clips:
         raise LabelsError(f"{labels}: no labels in it")
-    return clips
+    return tuple(clips)
 
 
 def _sound(folder: Path, path: str, where: str) -> Path:
@@ -231,35 +225,7 @@ def _sound(folder: Path, path: str, where: str) -> Path:
     return folder / path
 
 
-def _turn(line: _TurnLine, path: Path) -> TurnClip:
-    at_s = {event.event: event.t for event in line.events if event.t is not None}
-    end_s = at_s.get("end_of_turn")
-    return TurnClip(
-        name=line.id,
-        path=path,
-        kind=line.kind,
-        language=line.lang,
-        start_s=at_s.get("speech_start", 0.0),
-        pauses=tuple(
-            Hold(pause.start, pause.end, is_inserted=pause.inserted_s > 0.0)
-            for pause in line.events
-            if pause.event == "pause"
-        ),
-        end_s=end_s,
-        stop_s=at_s["incomplete_stop"] if end_s is None else end_s,
-        speaker=line.speaker,
-        source=line.source_id,
-        licence=line.licence,
-    )
-
-
-def _overlap(line: _OverlapLine, path: Path) -> OverlapScene:
-    times_s = [t for segment in line.far.segments for t in segment] if line.far else []
-    far = Span(min(times_s), max(times_s)) if times_s else None
-    return OverlapScene(line.id, path, line.category, line.lang, far, line.events)
-
-
-def read_channels(path: Path, n_channels: int) -> Samples:
+def read_channels(path: Path | str, n_channels: int) -> Samples:
     """Return float32 (n_channels, n) at 16 kHz. Raises LabelsError."""
     try:
         samples, rate_hz = sf.read(str(path), dtype="float32", always_2d=True)

@@ -66,9 +66,10 @@ def _reply(scenes: Sequence[OverlapScene]) -> Samples:
     parts: list[Samples] = []
     n = 0
     for scene in scenes:
-        if scene.far is None or n >= STREAM_S * ENGINE_RATE_HZ:
+        far = scene.far_span
+        if far is None or n >= STREAM_S * ENGINE_RATE_HZ:
             continue
-        begin, end = (round(t * ENGINE_RATE_HZ) for t in (scene.far.start_s, scene.far.end_s))
+        begin, end = (round(t * ENGINE_RATE_HZ) for t in (far.start_s, far.end_s))
         parts.append(read_channels(scene.path, 2)[1][begin:end])
         n += len(parts[-1])
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)

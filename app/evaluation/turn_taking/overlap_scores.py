@@ -58,14 +58,14 @@ class OverlapTruth:
 
 def truth_of_scene(scene: OverlapScene, seconds: float) -> OverlapTruth:
     """Return the truth; without a far end as if a reply were being played on headphones."""
-    far = scene.far
+    far = scene.far_span
     speaking = Span(0.0, seconds) if far is None else Span(far.start_s, far.end_s + ECHO_TAIL_S)
     speaking = Span(speaking.start_s, min(speaking.end_s, seconds))
     interruptions = _spans(scene, "user_interruption")
     backchannels = _spans(scene, "user_backchannel")
     noises = _spans(scene, "noise_event")
     return OverlapTruth(
-        name=scene.name,
+        name=scene.id,
         speaking=speaking,
         interruptions=interruptions,
         backchannels=backchannels,
@@ -76,7 +76,7 @@ def truth_of_scene(scene: OverlapScene, seconds: float) -> OverlapTruth:
 
 
 def _spans(scene: OverlapScene, kind: str) -> tuple[Span, ...]:
-    spans = (Span(event.onset_s, event.end_s) for event in scene.events if event.kind == kind)
+    spans = (Span(event.onset, event.end) for event in scene.events if event.event == kind)
     return tuple(sorted(spans, key=lambda span: span.start_s))
 
 

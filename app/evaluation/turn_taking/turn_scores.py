@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from app.evaluation.turn_taking.detectors import TurnTrace
 from model.duplex.scoring import (
     EARLY_S,
     AnchoredRates,
+    Hold,
+    PlacedDecisions,
     Score,
     ScoredClip,
     Silence,
@@ -73,70 +75,36 @@ def f1_at_steps() -> dict[int, F1]:
     return {k: F1(k * STEP_S) for k in (1, 5, 10)}
 
 
-@dataclass(slots=True)
 class _Shipped:
-    """Decisions at the operating point that is shipped, counted over clips."""
+    """Decisions at the operating point that is shipped, counted over clips.
 
-    n_holds: int = 0  # with those that only decisions outside labelled pauses show
-    n_cut: int = 0  # likewise
-    by_kind: dict[bool, list[int]] = field(
-        default_factory=lambda: {True: [0, 0], False: [0, 0]}
-    )  # inserted -> cut, all
-    n_elsewhere: int = 0
-    n_ends: int = 0
-    latencies_s: list[float] = field(default_factory=list[float])
-    waits_s: list[float] = field(default_factory=list[float])
-    n_truncated: int = 0
-
-    def add(self, truth: TurnTruth, ends: Sequence[float]) -> None:
-        found = place_decisions(truth, ends)
-        self.n_holds += len(truth.holds) + found.n_elsewhere
-        self.n_cut += len(found.cut_holds) + found.n_elsewhere
-        self.n_elsewhere += found.n_elsewhere
-        for hold in truth.holds:
-            self.by_kind[hold.is_inserted][0] += hold in found.cut_holds
-            self.by_kind[hold.is_inserted][1] += 1
-        if truth.end_s is None:
-            self.n_truncated += 1
-            self.waits_s.extend(t - truth.stop_s for t in found.after[:1])
-            return
-        self.n_ends += 1
-        self.latencies_s.extend(t - truth.end_s for t in found.after[:1])
-
-
-@dataclass(slots=True)
-class _Takeover:
-    """Full-Duplex-Bench v1: does the assistant start to speak?
-
-    In pauses of 0.4 to 1.0 s it must not; after turns it must. A decision is taken for a reply of
-    more than three words; the benchmark listens for them.
+    ``n_holds`` and ``n_cut`` count pauses, too, that only decisions outside labelled ones show.
     """
 
-    n_pauses: int = 0
-    n_taken_in_pauses: int = 0
-    n_turns: int = 0
-    latencies_s: list[float] = field(default_factory=list[float])
+    def __init__(self, clips: Sequence[tuple[TurnTruth, PlacedDecisions]]) -> None:
+        self._holds = [
+            (hold, hold in placed.cut_holds) for truth, placed in clips for hold in truth.holds
+        ]
+        self.n_elsewhere = sum(placed.n_elsewhere for _, placed in clips)
+        self.n_holds = len(self._holds) + self.n_elsewhere
+        self.n_cut = sum(is_cut for _, is_cut in self._holds) + self.n_elsewhere
+        ended = [(t.end_s, placed.after) for t, placed in clips if t.end_s is not None]
+        broken = [(t.stop_s, placed.after) for t, placed in clips if t.end_s is None]
+        self.n_ends, self.n_truncated = len(ended), len(broken)
+        self.latencies_s = [after[0] - end_s for end_s, after in ended if after]
+        self.waits_s = [after[0] - stop_s for stop_s, after in broken if after]
 
-    def add(self, truth: TurnTruth, ends: Sequence[float]) -> None:
-        shortest_s, longest_s = TAKEOVER_PAUSE_S
-        found = place_decisions(truth, ends)
-        for hold in truth.holds:
-            if shortest_s <= hold.seconds <= longest_s:
-                self.n_pauses += 1
-                self.n_taken_in_pauses += hold in found.cut_holds
-        if truth.end_s is not None:
-            self.n_turns += 1
-            self.latencies_s.extend(max(0.0, t - truth.end_s) for t in found.after[:1])
+    def cuts(self, is_wanted: Callable[[Hold], bool]) -> tuple[int, int]:
+        """How many pauses of a kind were cut, and how many there are."""
+        are_cut = [is_cut for hold, is_cut in self._holds if is_wanted(hold)]
+        return sum(are_cut), len(are_cut)
 
 
 class TurnScores:
     """Collects clip after clip, then gives the turn's part of a row."""
 
     def __init__(self) -> None:
-        self._shipped = _Shipped()
-        self._by_language: dict[str, _Shipped] = {}
-        self._has_shipped = False
-        self._takeover = _Takeover()
+        self._placed: list[tuple[TurnTruth, PlacedDecisions]] = []
         self._f1 = f1_at_steps()
         self._anchored = AnchoredRates()
         self._said: list[float] = []
@@ -153,16 +121,12 @@ class TurnScores:
             self._calibrate(truth, found, trace.scores[-1])
         if trace.ends is None:
             return
-        self._has_shipped = True
-        ends = trace.ends
-        self._shipped.add(truth, ends)
-        self._by_language.setdefault(truth.language, _Shipped()).add(truth, ends)
-        self._takeover.add(truth, ends)
+        self._placed.append((truth, place_decisions(truth, trace.ends)))
         if truth.end_s is not None:
             for f1 in self._f1.values():
-                f1.add([truth.end_s], ends)
+                f1.add([truth.end_s], trace.ends)
             holds = [Span(hold.start_s, hold.end_s) for hold in truth.holds]
-            self._anchored.add([truth.end_s], holds, ends)
+            self._anchored.add([truth.end_s], holds, trace.ends)
 
     def _calibrate(
         self, truth: TurnTruth, found: tuple[Silence, ...], scores: tuple[Score, ...]
@@ -180,9 +144,18 @@ class TurnScores:
 
     def row(self) -> Row:
         """Return the turn's columns; None where nothing was measured."""
-        return {**self._eot_bench(), **self._shipped_row(), **self._event_row()}
+        shipped = _Shipped(self._placed)
+        return {
+            **self._eot_bench(shipped),
+            **self._shipped_row(shipped),
+            **{f"assistant_turn_f1_at_{k}": f1.value for k, f1 in self._f1.items()},
+            **_takeover_row(shipped),
+            "end_recall": self._anchored.recall,
+            "end_false_positives": self._anchored.false_positive_rate,
+            "end_calibration_error": calibration_error(self._said, self._was_true),
+        }
 
-    def _eot_bench(self) -> Row:
+    def _eot_bench(self, shipped: _Shipped) -> Row:
         sweeps = [Sweep(clips) for clips in self._swept]
         row: Row = {}
         for budget in CUT_BUDGETS:
@@ -193,73 +166,69 @@ class TurnScores:
                 default=None,
             )
             if best is None:
-                row |= self._own_latency(at, budget)
+                row |= _own_latency(shipped, at, budget)
                 continue
             point, sweep = best
             interval = sweep.latency_interval_s(budget)
             row |= _latency_row(at, point.mean_latency_s, point.p50_latency_s, interval, str(point))
         for budget_s in LATENCY_BUDGETS_S:
-            row[f"cut_percent_at_{MS * budget_s:.0f}_ms"] = self._fewest_cuts(sweeps, budget_s)
+            points = [point for sweep in sweeps if (point := sweep.fewest_cuts(budget_s))]
+            cut: Value = None
+            if points:
+                cut = 100.0 * min(point.cut_rate for point in points)
+            elif not sweeps and shipped.latencies_s and np.mean(shipped.latencies_s) <= budget_s:
+                cut = share_percent(shipped.n_cut, shipped.n_holds)
+            row[f"cut_percent_at_{MS * budget_s:.0f}_ms"] = cut
         return row
 
-    def _own_latency(self, at: str, budget: float) -> Row:
-        """Of a detector without a knob."""
-        mine = self._shipped
-        is_met = mine.n_holds > 0 and mine.n_cut <= budget * mine.n_holds
-        if not (self._has_shipped and is_met and mine.latencies_s):
-            return _latency_row(at, None, None, None, None)
-        latencies = np.asarray(mine.latencies_s)
-        counts = resample_counts(len(latencies))
-        interval = middle_95(counts @ latencies / len(latencies))
-        mean_s, p50_s = float(latencies.mean()), float(np.median(latencies))
-        return _latency_row(at, mean_s, p50_s, interval, "as shipped")
-
-    def _fewest_cuts(self, sweeps: Sequence[Sweep], budget_s: float) -> Value:
-        points = [point for sweep in sweeps if (point := sweep.fewest_cuts(budget_s))]
-        if points:
-            return 100.0 * min(point.cut_rate for point in points)
-        mine = self._shipped
-        if sweeps or not mine.latencies_s or float(np.mean(mine.latencies_s)) > budget_s:
-            return None
-        return share_percent(mine.n_cut, mine.n_holds)
-
-    def _shipped_row(self) -> Row:
-        mine = self._shipped
-        has = self._has_shipped
+    def _shipped_row(self, shipped: _Shipped) -> Row:
+        latencies_s, waits_s = shipped.latencies_s, shipped.waits_s
         row: Row = {
-            "cut_percent": share_percent(mine.n_cut, mine.n_holds) if has else None,
-            "cut_percent_95": interval_text(mine.n_cut, mine.n_holds) if has else None,
-            "cut_inserted": of_text(*mine.by_kind[True]) if has else None,
-            "cut_natural": of_text(*mine.by_kind[False]) if has else None,
-            "cut_elsewhere": mine.n_elsewhere if has else None,
-            "ends_found": of_text(len(mine.latencies_s), mine.n_ends) if has else None,
-            "end_latency_p50_ms": ms(percentile(mine.latencies_s, 50)),
-            "end_latency_p95_ms": ms(percentile(mine.latencies_s, 95)),
-            "truncated_taken": of_text(len(mine.waits_s), mine.n_truncated) if has else None,
-            "truncated_wait_p50_ms": ms(percentile(mine.waits_s, 50)),
+            "cut_percent": share_percent(shipped.n_cut, shipped.n_holds),
+            "cut_percent_95": interval_text(shipped.n_cut, shipped.n_holds),
+            "cut_inserted": of_text(*shipped.cuts(lambda hold: hold.is_inserted)),
+            "cut_natural": of_text(*shipped.cuts(lambda hold: not hold.is_inserted)),
+            "cut_elsewhere": shipped.n_elsewhere if self._placed else None,
+            "ends_found": of_text(len(latencies_s), shipped.n_ends),
+            "end_latency_p50_ms": ms(percentile(latencies_s, 50)),
+            "end_latency_p95_ms": ms(percentile(latencies_s, 95)),
+            "truncated_taken": of_text(len(waits_s), shipped.n_truncated),
+            "truncated_wait_p50_ms": ms(percentile(waits_s, 50)),
         }
-        for language, theirs in sorted(self._by_language.items()):
-            row[f"cut_{language}"] = of_text(theirs.n_cut, theirs.n_holds)
-            row[f"end_latency_{language}_p50_ms"] = ms(percentile(theirs.latencies_s, 50))
+        for language in sorted({truth.language for truth, _ in self._placed}):
+            own = _Shipped([clip for clip in self._placed if clip[0].language == language])
+            row[f"cut_{language}"] = of_text(own.n_cut, own.n_holds)
+            row[f"end_latency_{language}_p50_ms"] = ms(percentile(own.latencies_s, 50))
         return row
 
-    def _event_row(self) -> Row:
-        takeover, anchored = self._takeover, self._anchored
-        latencies_s = takeover.latencies_s
-        return {
-            **{f"assistant_turn_f1_at_{k}": f1.value for k, f1 in self._f1.items()},
-            "takeover_in_pauses_percent": share_percent(
-                takeover.n_taken_in_pauses, takeover.n_pauses
-            ),
-            "takeover_in_pauses_95": interval_text(takeover.n_taken_in_pauses, takeover.n_pauses),
-            "takeover_after_turns_percent": share_percent(
-                len(takeover.latencies_s), takeover.n_turns
-            ),
-            "takeover_latency_mean_ms": ms(float(np.mean(latencies_s)) if latencies_s else None),
-            "end_recall": anchored.recall,
-            "end_false_positives": anchored.false_positive_rate,
-            "end_calibration_error": calibration_error(self._said, self._was_true),
-        }
+
+def _own_latency(shipped: _Shipped, at: str, budget: float) -> Row:
+    """Of a detector without a knob."""
+    is_met = shipped.n_holds > 0 and shipped.n_cut <= budget * shipped.n_holds
+    if not (is_met and shipped.latencies_s):
+        return _latency_row(at, None, None, None, None)
+    latencies = np.asarray(shipped.latencies_s)
+    counts = resample_counts(len(latencies))
+    interval = middle_95(counts @ latencies / len(latencies))
+    mean_s, p50_s = float(latencies.mean()), float(np.median(latencies))
+    return _latency_row(at, mean_s, p50_s, interval, "as shipped")
+
+
+def _takeover_row(shipped: _Shipped) -> Row:
+    """Full-Duplex-Bench v1: does the assistant start to speak?
+
+    In pauses of 0.4 to 1.0 s it must not; after turns it must. A decision is taken for a reply of
+    more than three words; the benchmark listens for them.
+    """
+    shortest_s, longest_s = TAKEOVER_PAUSE_S
+    n_taken, n_pauses = shipped.cuts(lambda hold: shortest_s <= hold.seconds <= longest_s)
+    latencies_s = [max(0.0, latency_s) for latency_s in shipped.latencies_s]
+    return {
+        "takeover_in_pauses_percent": share_percent(n_taken, n_pauses),
+        "takeover_in_pauses_95": interval_text(n_taken, n_pauses),
+        "takeover_after_turns_percent": share_percent(len(latencies_s), shipped.n_ends),
+        "takeover_latency_mean_ms": ms(float(np.mean(latencies_s)) if latencies_s else None),
+    }
 
 
 def _latency_row(

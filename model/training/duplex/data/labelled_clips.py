@@ -66,7 +66,7 @@ class LabelledTest:
 def read_tests(folder: Path) -> tuple[LabelledTest, ...]:
     """Return those that are there. Raises LabelsError."""
     clips = (*read_turns(folder), *read_overlaps(folder))
-    return tuple(LabelledTest(f"test-{clip.name}", clip) for clip in clips)
+    return tuple(LabelledTest(f"test-{clip.id}", clip) for clip in clips)
 
 
 def _turn(clip: TurnClip) -> Scene:
@@ -79,7 +79,7 @@ def _turn(clip: TurnClip) -> Scene:
     microphone = frozen(read_channels(clip.path, 1)[0])
     return Scene(
         kind=clip.kind,
-        language=clip.language,
+        language=clip.lang,
         microphone=microphone,
         loudspeaker=frozen(np.zeros_like(microphone)),
         agent=(),
@@ -88,7 +88,7 @@ def _turn(clip: TurnClip) -> Scene:
         one_turn=True,
         recognizer="en",
         speakers=(clip.speaker,),
-        sources=(clip.source,),
+        sources=(clip.source_id,),
         licences=(clip.licence,),
     )
 
@@ -97,8 +97,8 @@ def _overlap(clip: OverlapScene) -> Scene:
     """Without a far end a reply is being played on headphones, unless the user takes a turn."""
     microphone, loudspeaker = read_channels(clip.path, 2)
     agent: tuple[Span, ...] = ()
-    if clip.far is not None:
-        agent = (Span(clip.far.start_s, clip.far.end_s + _ECHO_TAIL_S),)
+    if (far := clip.far_span) is not None:
+        agent = (Span(far.start_s, far.end_s + _ECHO_TAIL_S),)
     elif clip.category != "near_only":
         agent = (Span(0.0, _WHOLE_SCENE_S),)
     labels = [Label(span, Outcome.NOISE) for span in agent]
@@ -106,7 +106,7 @@ def _overlap(clip: OverlapScene) -> Scene:
         labels.extend(_event_labels(event))
     return Scene(
         kind=clip.category,
-        language=clip.language,
+        language=clip.lang,
         microphone=frozen(microphone),
         loudspeaker=frozen(loudspeaker),
         agent=agent,
@@ -115,16 +115,16 @@ def _overlap(clip: OverlapScene) -> Scene:
         one_turn=False,
         recognizer="en",
         speakers=("test",),
-        sources=(clip.name,),
+        sources=(clip.id,),
         licences=("of its parts",),
     )
 
 
 def _event_labels(event: OverlapEvent) -> Iterator[Label]:
-    onset_s, end_s = event.onset_s, event.end_s
-    if event.kind in _OVERLAP_EVENTS:
-        yield Label(Span(onset_s, end_s + EVENT_TAIL_S), _OVERLAP_EVENTS[event.kind])
-    elif event.kind == "user_turn":
+    onset_s, end_s = event.onset, event.end
+    if event.event in _OVERLAP_EVENTS:
+        yield Label(Span(onset_s, end_s + EVENT_TAIL_S), _OVERLAP_EVENTS[event.event])
+    elif event.event == "user_turn":
         yield Label(Span(onset_s, end_s), Outcome.HOLD)
         yield Label(Span(end_s, end_s + LISTENING_S), Outcome.END_OF_TURN)
     else:

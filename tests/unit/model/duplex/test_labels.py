@@ -57,7 +57,7 @@ def folder_with(folder: Path, kind: str, record: object) -> Path:
 
 def test_a_turn_has_its_pauses_and_its_end(tmp_path: Path) -> None:
     (clip,) = read_turns(folder_with(tmp_path, "turns", TURN))
-    assert clip.pauses == (Hold(0.5, 0.9, is_inserted=True),)
+    assert clip.truth(2.0).holds == (Hold(0.5, 0.9, is_inserted=True),)
     assert clip.start_s == 0.2
     assert clip.end_s == clip.stop_s == 1.5
 
@@ -71,8 +71,8 @@ def test_a_truncated_turn_stops_without_an_end(tmp_path: Path) -> None:
 
 def test_a_scene_has_its_far_end_and_events(tmp_path: Path) -> None:
     (scene,) = read_overlaps(folder_with(tmp_path, "bargein", SCENE))
-    assert scene.far == Span(0.4, 2.0)
-    assert [event.kind for event in scene.events] == ["user_backchannel"]
+    assert scene.far_span == Span(0.4, 2.0)
+    assert [event.event for event in scene.events] == ["user_backchannel"]
 
 
 @pytest.mark.parametrize(

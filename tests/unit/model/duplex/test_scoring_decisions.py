@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from model.duplex.labels import TurnClip
+from model.duplex.labels import TurnClip, TurnEvent
 from model.duplex.scoring import Hold, TurnTruth, place_decisions
 
 PAUSE = Hold(2.0, 3.0, is_inserted=True)
@@ -36,13 +34,13 @@ def test_nothing_decided_is_nothing_cut() -> None:
 
 def test_pauses_are_scored_from_a_fifth_of_a_second_to_five() -> None:
     clip = TurnClip(
-        name="a",
-        path=Path("a.flac"),
+        id="a",
+        path="a.flac",
         kind="pause_natural",
-        language="en",
-        start_s=0.0,
-        pauses=(Hold(1.0, 1.1), Hold(2.0, 2.4), Hold(3.0, 9.0, is_inserted=True)),
-        end_s=10.0,
-        stop_s=10.0,
+        lang="en",
+        events=(
+            *(TurnEvent("pause", start=a, end=b) for a, b in ((1.0, 1.1), (2.0, 2.4), (3.0, 9.0))),
+            TurnEvent("end_of_turn", 10.0),
+        ),
     )
     assert clip.truth(12.0).holds == (Hold(2.0, 2.4, is_inserted=False),)

@@ -10,8 +10,7 @@ import soundfile as sf
 
 from app.evaluation.turn_taking.noise_streams import ALONE_S, GAP_S, LOUDEST_DBFS, noise_streams
 from audio_io.frames import ENGINE_RATE_HZ, level_dbfs
-from model.duplex.labels import LabelsError, NoiseClip, OverlapScene
-from model.duplex.scoring import Span
+from model.duplex.labels import FarEnd, LabelsError, NoiseClip, OverlapScene
 
 
 def clip(folder: Path, name: str, seconds: float, amplitude: float) -> NoiseClip:
@@ -26,7 +25,9 @@ def scene(folder: Path) -> OverlapScene:
     sound = np.zeros((3 * ENGINE_RATE_HZ, 2), np.float32)
     sound[ENGINE_RATE_HZ : 2 * ENGINE_RATE_HZ, 1] = 0.1
     sf.write(folder / "scene.flac", sound, ENGINE_RATE_HZ)
-    return OverlapScene("s", folder / "scene.flac", "echo_only", "en", Span(1.0, 2.0), ())
+    return OverlapScene(
+        "s", str(folder / "scene.flac"), "echo_only", "en", (), FarEnd(((1.0, 2.0),))
+    )
 
 
 def test_clips_are_joined_into_streams_of_a_minute(tmp_path: Path) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from app.evaluation.turn_taking.overlap_scores import truth_of_scene
-from model.duplex.labels import OverlapEvent, OverlapScene
+from model.duplex.labels import FarEnd, OverlapEvent, OverlapScene
 from model.duplex.scoring import Span
 
-FAR = Span(0.5, 9.0)
+FAR = FarEnd(((0.5, 4.0), (4.5, 9.0)))
 
 
-def scene(*events: tuple[str, float, float], far: Span | None = FAR) -> OverlapScene:
+def scene(*events: tuple[str, float, float], far: FarEnd | None = FAR) -> OverlapScene:
     found = tuple(OverlapEvent(kind, onset, end) for kind, onset, end in events)
-    return OverlapScene("a", Path("a.flac"), "echo_only", "en", far, found)
+    return OverlapScene("a", "a.flac", "echo_only", "en", found, far)
 
 
 def test_its_own_echo_is_the_whole_reply_and_a_tail() -> None:

@@ -105,7 +105,7 @@ def test_who_was_not_answered_had_finished(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
-        ({"format": 2}, "format: must be one of 1"),
+        ({"format": 2}, "format: must be 1, got 2"),
         ({"kind": "annoyed"}, "kind: must be one of"),
         ({"marked_s": "late"}, "marked_s: must be a time"),
         ({"agent": [[1.0]]}, r"agent\[0\]: must be a list"),
