@@ -1,7 +1,4 @@
-"""Many entries one after the other: what is done is skipped, what fails is noted, the rest goes on.
-
-Knows no terminal; whoever runs it may watch.
-"""
+"""Many entries one after the other: what is done is skipped, what fails is noted."""
 
 from __future__ import annotations
 
@@ -24,9 +21,9 @@ class Order:
     """What is to be done with every entry.
 
     Attributes:
-        voice: where the entry does not name its own; "" is chosen by language. Likewise ``rate``.
+        voice: for entries that name none; "" chooses by language. ``rate`` likewise.
         language: what the model listens for, "auto" for what it can tell apart.
-        outputs: where the sound of an entry goes, by id; those that are not in it make none.
+        outputs: file for the sound of an entry, by id; entries that are not listed make none.
         base: folder that the paths in a result are relative to, where they are below it.
     """
 
@@ -40,19 +37,19 @@ class Order:
 
 
 class Watcher(Protocol):
-    """Sees how far the work is."""
+    """Whoever shows how far the work is."""
 
     def progress(self, done: float, total: float) -> None:
-        """Of the entry that is being worked on."""
+        """Take note of the present entry, in seconds heard or characters spoken."""
         ...
 
     def ended(self, entry: Entry, row: Mapping[str, Any], *, was_done: bool) -> None:
-        """``row`` is the result; ``was_done`` says that an earlier run did it."""
+        """Take note of a result; ``was_done``: an earlier run did it."""
         ...
 
 
 class Batch:
-    """Does an order. Every entry begins anew: nothing is carried from one to the next."""
+    """Carries out an order. Every entry begins anew: nothing is carried from one to the next."""
 
     def __init__(
         self,
@@ -61,11 +58,11 @@ class Batch:
         told: Callable[[Exception], str],
         log: ResultLog | None = None,
     ) -> None:
-        """Takes the parts.
+        """Take the order.
 
         Args:
             open_workbench: called once, when there is work for it.
-            told: a line about a failure of the model.
+            told: returns a line about a failure of the model.
         """
         self._told = told
         self._order = order
@@ -74,7 +71,7 @@ class Batch:
         self._log = log
 
     def run(self, entries: Sequence[Entry], watcher: Watcher) -> int:
-        """Works through the entries; returns how many failed.
+        """Work through the entries and return how many failed.
 
         Raises:
             OutputError: results cannot be written; what was written before stays.
@@ -116,7 +113,7 @@ class Batch:
         return self._opened
 
     def do(self, entry: Entry, watcher: Watcher) -> Mapping[str, Any]:
-        """Does one entry whatever the log says. Raises what ``Workbench`` raises."""
+        """Do one entry whatever the log says. Raises what ``Workbench`` raises."""
         return self._row(entry, None, self._done(self._workbench(), entry, watcher))
 
     def _done(self, workbench: Workbench, entry: Entry, watcher: Watcher) -> Outcome:
@@ -146,7 +143,7 @@ class Batch:
     def _row(
         self, entry: Entry, key: str | None, outcome: Outcome | None, error: str | None = None
     ) -> Mapping[str, Any]:
-        """A result as it is written: every key is there, with null where it does not apply."""
+        """Return a result as it is written: every key, with null where it does not apply."""
         order = self._order
         factor = outcome.real_time_factor if outcome else None
         row: dict[str, Any] = {
@@ -174,7 +171,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _shown(path: Path | None, base: Path | None) -> str | None:
-    """Relative to ``base`` where it lies below it, so that both can be moved; else absolute."""
+    """Return a path relative to ``base`` if it lies below, so that both can move; else absolute."""
     if path is None or base is None:
         return None if path is None else str(path)
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as they were written

@@ -1,8 +1,7 @@
 """What is to be done: entries from arguments or from a manifest, with names for what they give.
 
 A manifest has one JSON object a line: ``audio`` (a path, relative to the manifest) or, to be
-spoken, ``text``; if wanted ``id``, ``voice`` and ``rate``. Other keys are left alone. Knows no
-model.
+spoken, ``text``; if wanted ``id``, ``voice`` and ``rate``. Other keys are left alone.
 """
 
 from __future__ import annotations
@@ -15,14 +14,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated
+
+import msgspec
 
 from app.messages.errors import BadInputError
+from model.files.records import RecordError, parse_json, read_lines
 
 MIN_RATE, MAX_RATE = 0.7, 1.5  # see VoiceChoice
 _STEM_CHARACTERS = 50  # at four bytes each; file systems take 255
 _HASH_CHARACTERS = 8
 _BLOCK = 1 << 20
+_REMEDY = "give a JSONL file"
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
 
@@ -39,8 +42,8 @@ class Entry:
     """One file or text.
 
     Attributes:
-        audio: file to hear; None where ``text`` is to be spoken.
-        voice: own voice; None for that of the command. Likewise ``rate``.
+        audio: the file to hear; None where ``text`` is to be spoken.
+        voice: a voice of its own; None for the command's. ``rate`` likewise.
         fault: why it cannot be done at all; "" for a good one.
     """
 
@@ -52,34 +55,39 @@ class Entry:
     fault: str = ""
 
 
+class _Line(msgspec.Struct, frozen=True):
+    id: str | int | None = None
+    audio: str | None = None
+    text: str | None = None
+    voice: str | None = None
+    rate: Annotated[float, msgspec.Meta(ge=MIN_RATE, le=MAX_RATE)] | None = None
+
+
 def of_files(paths: Sequence[str]) -> tuple[Entry, ...]:
-    """One entry a file, called as it was given; the same file twice is done once."""
+    """Return one entry a file, called as it was given; the same file twice is done once."""
     return tuple(Entry(path, Path(path)) for path in dict.fromkeys(paths))
 
 
 def of_texts(texts: Sequence[str]) -> tuple[Entry, ...]:
-    """One entry a text, called by its number."""
+    """Return one entry a text, called by its number."""
     width = len(str(len(texts)))
     return tuple(Entry(f"text-{n:0{width}}", text=text) for n, text in enumerate(texts, 1))
 
 
 def read_manifest(path: Path, task: Task) -> tuple[Entry, ...]:
-    """Reads all entries; one that is no good keeps its place, with the reason.
+    """Read all entries; a bad one keeps its place, with the reason.
 
     Raises:
         BadInputError: the file cannot be read or holds nothing.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        what = getattr(error, "strerror", None) or "is no UTF-8 text"
-        raise BadInputError(path, "", f"cannot be read ({what})", "give a JSONL file") from error
     entries: list[Entry] = []
     seen: dict[str, int] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        entry = _entry(line, f"line-{number}", path.parent, task)
+    for number, line in read_lines(path, BadInputError.of_record, remedy=_REMEDY):
+        try:
+            text = line.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise BadInputError(f"{path}:{number}", "", "is not UTF-8 text", _REMEDY) from error
+        entry = _entry(text, f"line-{number}", path.parent, task)
         if entry.id in seen:
             fault = f"id {entry.id!r} was used in line {seen[entry.id]}"
             entry = Entry(f"{entry.id} (line {number})", fault=fault)
@@ -90,43 +98,26 @@ def read_manifest(path: Path, task: Task) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def _entry(line: str, name: str, folder: Path, task: Task) -> Entry:
-    try:
-        row: object = json.loads(line)
-    except ValueError as error:
-        return Entry(name, fault=f"is no JSON ({error})")
-    if not isinstance(row, dict):
-        return Entry(name, fault="is no JSON object")
-    fields = cast("dict[str, Any]", row)
-    given = fields.get("id")
+def _entry(content: str, name: str, folder: Path, task: Task) -> Entry:
     key = "text" if task is Task.SPEAK else "audio"
-    content = fields.get(key)
-    if isinstance(given, str | int) and not isinstance(given, bool) and str(given):
-        name = str(given)
-    elif key == "audio" and isinstance(content, str) and content:
-        name = content
-    if not isinstance(content, str) or not content.strip():
-        return Entry(name, fault=f'has no "{key}"')
-    voice, rate = fields.get("voice"), fields.get("rate")
-    if voice is not None and not isinstance(voice, str):
-        return Entry(name, fault=f'"voice" is {voice!r}, not the name of a voice')
-    if rate is not None and not is_rate(rate):
-        return Entry(name, fault=f'"rate" is {rate!r}, not a number in {MIN_RATE}-{MAX_RATE}')
-    pace = None if rate is None else float(rate)
+    try:
+        line = parse_json(content, _Line)
+    except RecordError as error:
+        return Entry(name, fault=str(error))
+    given = line.text if task is Task.SPEAK else line.audio
+    if line.id is not None and str(line.id):
+        name = str(line.id)
+    elif task is not Task.SPEAK and given:
+        name = given
+    if given is None or not given.strip():
+        return Entry(name, fault=f"{key}: is missing")
     if task is Task.SPEAK:
-        return Entry(name, None, content, voice, pace)
-    return Entry(name, folder / content, None, voice, pace)
-
-
-def is_rate(value: object) -> bool:
-    """Whether a voice can speak at this rate."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return MIN_RATE <= value <= MAX_RATE
+        return Entry(name, None, given, line.voice, line.rate)
+    return Entry(name, folder / given, None, line.voice, line.rate)
 
 
 def output_names(entries: Iterable[Entry], ending: str) -> Mapping[str, str]:
-    """File names by id: its last part; with a hash of the id where two would get the same one.
+    """Return file names by id: its last part, and a hash where two would get the same name.
 
     The name of an entry does not depend on its place in the list.
     """
@@ -151,7 +142,7 @@ def _hash(name: str) -> str:
 
 
 def content_key(task: Task, entry: Entry, settings: Mapping[str, object]) -> str:
-    """Says whether a result is still that of this entry: what goes in, and what it is done with.
+    """Return a digest of what goes in and what it is done with: the same key, the same result.
 
     Raises:
         BadInputError: the recording cannot be read.

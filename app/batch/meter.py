@@ -1,7 +1,4 @@
-"""How far the work is, on a terminal: a bar, a line for each failure, totals at the end.
-
-Writes to one stream; what was said goes elsewhere. Knows no model.
-"""
+"""How far the work is, on a terminal: a bar, a line for each failure, totals at the end."""
 
 from __future__ import annotations
 
@@ -24,7 +21,11 @@ class _Bar(tqdm):  # pyright: ignore[reportMissingTypeArgument]
 
 
 class Meter:
-    """Watches a batch; a context manager, so that the bar does not outlive the work."""
+    """Watches a batch on one stream; a context manager, so that the bar ends with the work.
+
+    Attributes:
+        n_ended: entries that have a result, of this run or an earlier one.
+    """
 
     def __init__(self, stream: TextIO, *, is_quiet: bool) -> None:
         self._stream = stream
@@ -45,13 +46,13 @@ class Meter:
         self._close()
 
     def begin_one(self, task: Task) -> None:
-        """The bar runs along one recording or text; only where somebody watches it."""
+        """Let the bar run along one recording or text, where the stream is a terminal."""
         self._task = task
 
     def begin_many(
         self, n_entries: int, show: Callable[[Mapping[str, Any]], None], name: str | None = None
     ) -> None:
-        """The bar counts entries; ``show`` gets every result of this run, with the bar away."""
+        """Let the bar count entries; ``show`` gets every result of this run, with the bar away."""
         self._show = show
         if not self._is_quiet:
             self._bar = _bar(self._stream, n_entries, name, "entry", None)
@@ -86,7 +87,7 @@ class Meter:
             self._bar.update(1)
 
     def tell_totals(self) -> None:
-        """One line."""
+        """Write one line of totals."""
         self._close()
         if self._is_quiet:
             return

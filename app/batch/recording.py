@@ -1,7 +1,4 @@
-"""A sound file as the model hears it: mono, 16 kHz, block by block.
-
-Knows nothing of speech; a file of hours takes no more memory than one of seconds.
-"""
+"""A sound file as the model hears it: mono, 16 kHz, block by block; hours fit into memory."""
 
 from __future__ import annotations
 
@@ -27,14 +24,14 @@ class Recording:
     """A file that can be read as audio.
 
     Attributes:
-        duration_s: as its header states it.
+        duration_s: the length that its header states.
     """
 
     path: Path
     duration_s: float
 
     def blocks(self) -> Iterator[Samples]:
-        """Yields all of it: float32 (n,) mono at 16 kHz, about a second at a time.
+        """Yield all of it: float32 (n,) mono at 16 kHz, about a second at a time.
 
         Raises:
             BadInputError: the file ends or breaks in the middle, or holds values that are no sound.
@@ -51,7 +48,7 @@ class Recording:
 
 
 def open_recording(path: Path) -> Recording:
-    """Looks at the header.
+    """Read the header.
 
     Raises:
         BadInputError: missing, unreadable, empty, or no sound file.
@@ -67,7 +64,7 @@ def open_recording(path: Path) -> Recording:
 
 
 def frames(blocks: Iterable[Samples]) -> Iterator[AudioFrame]:
-    """Cuts sound at 16 kHz into the frames a microphone would give, the first at sample 0."""
+    """Cut 16 kHz sound into the 40 ms frames a microphone would give, the first at sample 0."""
     start = 0
     rest: Samples = np.zeros(0, np.float32)
     for block in blocks:
@@ -83,7 +80,7 @@ def frames(blocks: Iterable[Samples]) -> Iterator[AudioFrame]:
 
 @contextmanager
 def _reading(path: Path) -> Generator[None]:
-    """The library says "no such format" and the like in exceptions of several kinds."""
+    """Turn the library's exceptions of several kinds into one."""
     try:
         yield
     except (soundfile.SoundFileError, OSError, TypeError) as error:

@@ -1,20 +1,17 @@
-"""A sound file that grows chunk by chunk and appears under its name only when it is whole.
-
-Knows nothing of who speaks.
-"""
+"""A sound file that grows chunk by chunk and appears under its name only when it is whole."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import soundfile
 
 from app.messages.errors import BadInputError, ParleyError, one_line
 from audio_io.frames import Samples
+from model.files.whole_file import remove_unfinished, replacing
 
 _FORMATS = {
     ".wav": ("WAV", "PCM_16"),
@@ -36,65 +33,53 @@ class OutputError(ParleyError):
 
 
 class SoundFileWriter:
-    """Takes chunks; the first one decides the rate. Made by ``writing``."""
+    """Takes chunks; the first one decides the rate. Made by ``writing``.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._is_wav = path.suffix.lower() == ".wav"
-        self._temporary = path.with_name(f".{path.name}.part")
-        self._file: soundfile.SoundFile | None = None
+    Attributes:
+        n_samples: how many were written.
+    """
+
+    def __init__(self, path: Path, stack: ExitStack) -> None:
         self.n_samples = 0
-        self.rate_hz = 0
-
-    @property
-    def duration_s(self) -> float:
-        return self.n_samples / self.rate_hz if self.rate_hz else 0.0
+        self._path = path
+        self._ending = path.suffix.lower()
+        self._stack = stack  # holds the unfinished file
+        self._partial = path
+        self._file: soundfile.SoundFile | None = None
 
     def write(self, samples: Samples, rate_hz: int) -> None:
-        """Takes float32 (n,) in [-1, 1]; raises OutputError where the disk does not take it."""
-        if self._file is not None and rate_hz != self.rate_hz:
-            raise OutputError(self.path, f"the rate changed from {self.rate_hz} to {rate_hz} Hz")
-        if self._is_wav and (self.n_samples + len(samples)) * _SAMPLE_BYTES > _WAV_BYTES:
-            raise OutputError(self.path, "a WAV file ends at 4 GB; choose a .flac file")
-        with _written(self.path):
-            if self._file is None:
-                kind, subtype = _FORMATS[self.path.suffix.lower()]
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self.rate_hz = rate_hz
-                self._file = soundfile.SoundFile(
-                    self._temporary, "w", rate_hz, 1, subtype, format=kind
-                )
-            self._file.write(samples)
+        """Write float32 (n,) in [-1, 1]. Raises OutputError where the disk does not take it."""
+        file = self._file or self._opened(rate_hz)
+        if rate_hz != file.samplerate:
+            raise OutputError(
+                self._path, f"the rate changed from {file.samplerate} to {rate_hz} Hz"
+            )
+        n_bytes = (self.n_samples + len(samples)) * _SAMPLE_BYTES
+        if self._ending == ".wav" and n_bytes > _WAV_BYTES:
+            raise OutputError(self._path, "a WAV file ends at 4 GB; choose a .flac file")
+        with _translated(self._path):
+            file.write(samples)
         self.n_samples += len(samples)
 
-    def finish(self) -> None:
-        """Puts the file in its place; nothing appears where nothing was written."""
-        file, self._file = self._file, None
-        if file is None:
+    def _opened(self, rate_hz: int) -> soundfile.SoundFile:
+        kind, subtype = _FORMATS[self._ending]
+        with _translated(self._path):
+            self._partial = self._stack.enter_context(replacing(self._path))
+            self._file = soundfile.SoundFile(self._partial, "w", rate_hz, 1, subtype, format=kind)
+        return self._file
+
+    def close(self) -> None:
+        """Close the file; the library keeps quiet about a header that it could not write."""
+        if self._file is None:
             return
-        with _written(self.path):
-            file.close()
-            self._check()
-            with self._temporary.open("rb") as stream:
-                os.fsync(stream.fileno())
-            os.replace(self._temporary, self.path)
-
-    def give_up(self) -> None:
-        """Leaves no trace."""
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
-            self._temporary.unlink(missing_ok=True)
-
-    def _check(self) -> None:
-        """The library keeps quiet about a header it could not write."""
-        n_found = soundfile.info(self._temporary).frames
-        if self.path.suffix.lower() in _EXACT and n_found != self.n_samples:
+        self._file.close()
+        n_found = soundfile.info(self._partial).frames
+        if self._ending in _EXACT and n_found != self.n_samples:
             raise OSError(f"only {n_found} of {self.n_samples} samples arrived")
 
 
 def check_ending(path: Path) -> None:
-    """Raises BadInputError for an ending that names no format."""
+    """Raise BadInputError for an ending that names no format."""
     if path.suffix.lower() not in _FORMATS:
         known = ", ".join(_FORMATS)
         raise BadInputError(path, "", f'unknown ending "{path.suffix}"', f"use one of {known}")
@@ -102,18 +87,20 @@ def check_ending(path: Path) -> None:
 
 @contextmanager
 def writing(path: Path) -> Generator[SoundFileWriter]:
-    """The file is there after the block, or, if that raises, is what it was before."""
-    writer = SoundFileWriter(path)
-    try:
+    """Lend a writer; the file is there after the block, or, if that raises, is what it was before.
+
+    Where nothing is written, no file appears.
+    """
+    remove_unfinished(path.parent, path.name)
+    with ExitStack() as stack:
+        writer = SoundFileWriter(path, stack)
         yield writer
-        writer.finish()
-    except BaseException:
-        writer.give_up()
-        raise
+        with _translated(path), stack.pop_all():
+            writer.close()
 
 
 @contextmanager
-def _written(path: Path) -> Generator[None]:
+def _translated(path: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:

@@ -1,7 +1,7 @@
 """Cuts a long recording into stretches of speech that a model can take in one turn.
 
-Cuts at pauses, and where nobody pauses at the place with the least voice. Streams: block by block
-or all at once, the stretches are the same. Knows nothing of words.
+Cuts at pauses, and where nobody pauses at the place with the least voice. Block by block or all at
+once, the stretches are the same.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class StretchSettings:
         long_enough_s: from here on a pause of ``pause_s`` ends a stretch.
         pause_s: a pause between phrases.
         silence_s: a pause that ends any stretch.
-        margin_s: of quiet kept at both ends.
+        margin_s: quiet that is kept at both ends.
     """
 
     voice_p: float = 0.35
@@ -41,17 +41,19 @@ class StretchSettings:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """``samples`` are float32 (n,) at 16 kHz; the first is number ``start`` of the recording."""
+    """A part of a recording: float32 (n,) at 16 kHz from sample ``start`` on."""
 
     samples: Samples
     start: int
 
     @property
     def start_s(self) -> float:
+        """Return where it begins, in seconds."""
         return self.start / ENGINE_RATE_HZ
 
     @property
     def end_s(self) -> float:
+        """Return where it ends, in seconds."""
         return (self.start + len(self.samples)) / ENGINE_RATE_HZ
 
 
@@ -70,7 +72,7 @@ class StretchCutter:
         detector.reset()
 
     def push(self, samples: Samples) -> Iterator[Stretch]:
-        """Takes 16 kHz audio; yields the stretches that are complete now."""
+        """Take float32 (n,) at 16 kHz; yield the stretches that are complete now."""
         size = self._detector.window
         joined = np.concatenate([self._rest, samples])
         n_whole = len(joined) // size * size
@@ -82,7 +84,7 @@ class StretchCutter:
                 yield from self._leave(n_cut)
 
     def finish(self) -> Iterator[Stretch]:
-        """The recording is over; yields what is left."""
+        """Yield what is left at the end of the recording."""
         if len(self._rest):
             self._take(np.pad(self._rest, (0, self._detector.window - len(self._rest))))
             self._windows[-1] = self._rest
@@ -97,7 +99,7 @@ class StretchCutter:
         return max(1, round(seconds * ENGINE_RATE_HZ / self._detector.window))
 
     def _cut(self) -> int:
-        """Returns how many windows end here; 0: the stretch goes on."""
+        """Return how many windows end here; 0: the stretch goes on."""
         settings, n = self._settings, len(self._p)
         voiced = self._voiced()
         if not voiced:
@@ -109,7 +111,7 @@ class StretchCutter:
         return self._quietest() if n >= self._n(settings.at_most_s) else 0
 
     def _quietest(self) -> int:
-        """The middle of the 256 ms with the least voice, in the second half."""
+        """Return the middle of the 256 ms with the least voice, in the second half."""
         smooth = np.convolve(self._p, np.ones(_SMOOTH) / _SMOOTH, mode="valid")
         first = len(smooth) // 2
         return first + int(np.argmin(smooth[first:])) + _SMOOTH // 2
@@ -118,7 +120,7 @@ class StretchCutter:
         return [i for i, p in enumerate(self._p) if p >= self._settings.voice_p]
 
     def _leave(self, n_windows: int) -> Iterator[Stretch]:
-        """Lets the first windows go: as a stretch without its quiet ends, if there is voice."""
+        """Let the first windows go: as a stretch without its quiet ends, if there is voice."""
         voiced = [i for i in self._voiced() if i < n_windows]
         if len(voiced) >= _VOICED_AT_LEAST:
             margin = self._n(self._settings.margin_s)

@@ -1,7 +1,4 @@
-"""One file or text at a time through a speech model: write down, answer, speak.
-
-Knows the role of a model, not which one it is, and nothing of manifests or the terminal.
-"""
+"""One file or text at a time through a speech model: write down, answer, speak."""
 
 from __future__ import annotations
 
@@ -18,7 +15,6 @@ import numpy as np
 from app.batch.recording import Recording, frames, open_recording
 from app.batch.sound_file import SoundFileWriter, writing
 from app.batch.stretches import Stretch, StretchCutter, StretchSettings
-from app.batch.text_pieces import pieces
 from app.messages.errors import ParleyError
 from audio_io.frames import AudioFrame
 from audio_io.interfaces import VoiceActivityDetector
@@ -26,6 +22,13 @@ from model.events import ReplyEvent, SpeechChunk, TextDelta, TurnTranscribed
 from model.interfaces import SpeechModel
 from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey, VoiceChoice
 
+PIECE_CHARACTERS = 400  # about 25 s of English; a model speaks that much without losing its place
+_BREATHS = (
+    re.compile(r"\n\s*"),
+    re.compile(r"[.!?…][\"'”’)]*\s+|[。！？][”’」』）]*"),
+    re.compile(r"[,;:—]\s+|[，；：、]"),
+    re.compile(r"\s+"),
+)  # best first
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 
 Report = Callable[[float, float], None]  # done, of how much: seconds heard, characters spoken
@@ -37,13 +40,13 @@ class WorkError(ParleyError):
 
 @runtime_checkable
 class WritesDown(Protocol):
-    """What a model that answers by ear may offer besides: its own words for what it heard.
+    """A model that answers by ear and can also transcribe what it heard.
 
-    They go before those of ``finish_turn``, which come from a recogniser beside it, if in time.
+    Its words take precedence over those of ``finish_turn``, which come from a recogniser beside it.
     """
 
     def write_down(self, key: TurnKey) -> TurnTranscribed:
-        """Transcribes the turn that was finished last; takes the time that takes."""
+        """Transcribe the turn that was finished last, however long that takes."""
         ...
 
 
@@ -58,13 +61,13 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one entry came to.
+    """The result of one entry.
 
     Attributes:
         text: what was said, or was to be spoken; None where the model answered without writing.
-        duration_s: of the recording, or of the speech that was made from a text.
-        reply_duration_s: of the answer; None where there is none.
-        compute_s: from the first byte read to the last one written, loading the model aside.
+        duration_s: length of the recording, or of the speech that was made from a text.
+        reply_duration_s: length of the answer; None where there is none.
+        compute_s: time from the first byte read to the last one written, without loading the model.
     """
 
     text: str | None
@@ -78,13 +81,13 @@ class Outcome:
 
     @property
     def real_time_factor(self) -> float | None:
-        """Seconds of work per second of sound, that which went in and that which came out."""
+        """Return seconds of work per second of sound heard and made; None without sound."""
         sound_s = self.duration_s + (self.reply_duration_s or 0.0)
         return self.compute_s / sound_s if sound_s > 0.0 else None
 
 
 class Workbench:
-    """Does the work of one model, loaded; every entry is a conversation of its own."""
+    """A loaded model at work; every entry is a conversation of its own."""
 
     def __init__(
         self,
@@ -93,11 +96,11 @@ class Workbench:
         language: str = "en",
         stretches: StretchSettings | None = None,
     ) -> None:
-        """Takes the parts.
+        """Take a loaded model.
 
         Args:
-            detector: made when a recording is longer than one turn of ``stretches``.
-            language: of a turn whose language the model does not tell.
+            detector: makes a detector when a recording is longer than one turn of ``stretches``.
+            language: assumed for a turn whose language the model does not tell.
         """
         self._model = model
         self._detector = detector
@@ -106,7 +109,7 @@ class Workbench:
         self._n_turns = 0
 
     def transcribe(self, path: Path, report: Report) -> Outcome:
-        """Writes down a recording of any length.
+        """Write down a recording of any length.
 
         Raises:
             BadInputError: it cannot be read.
@@ -133,7 +136,7 @@ class Workbench:
         )
 
     def answer(self, path: Path, out: Path | None, voice: VoiceChoice, report: Report) -> Outcome:
-        """Takes the whole recording as one turn of a user and writes the reply to ``out``.
+        """Take the whole recording as one turn of a user and write the reply to ``out``.
 
         Raises:
             BadInputError: it cannot be read.
@@ -176,7 +179,7 @@ class Workbench:
         )
 
     def speak(self, text: str, out: Path, voice: VoiceChoice, report: Report) -> Outcome:
-        """Speaks a text of any length to ``out``, as it is made.
+        """Speak a text of any length to ``out``, as it is made.
 
         Args:
             voice: without a preset, the first one that speaks the language of ``text``.
@@ -203,7 +206,7 @@ class Workbench:
         return Outcome(text, language, spoken.duration_s, compute_s, reply_audio=out)
 
     def _voice_of(self, language: str) -> str:
-        """The usual voice where it is there and fits: presets of a language come in no order."""
+        """Return the usual voice where it is there and fits, else the first that fits."""
         languages = {preset.id: preset.language for preset in self._model.voices()}
         usual = VoiceChoice().preset
         if not languages or languages.get(usual) == language:
@@ -212,7 +215,7 @@ class Workbench:
         return next(fitting, next(iter(languages)))
 
     def _cut(self, recording: Recording) -> Iterator[Stretch]:
-        """What fits into one turn stays whole: a detector could only lose something of it."""
+        """Yield stretches; what fits into one turn stays whole: a detector would only lose some."""
         if recording.duration_s <= self._stretches.at_most_s:
             yield Stretch(np.concatenate(list(recording.blocks())), 0)
             return
@@ -222,7 +225,7 @@ class Workbench:
         yield from cutter.finish()
 
     def _written(self, stretch: Stretch) -> TurnTranscribed:
-        """The words of one stretch, heard as a turn of its own."""
+        """Return the words of one stretch, heard as a turn of its own."""
         key = self._next_key()
         try:
             turn = self._turn(key, frames([stretch.samples]))
@@ -255,7 +258,7 @@ class Workbench:
 
 
 class _Spoken:
-    """What a model says, on its way to a file: nothing is kept but the text.
+    """A reply on its way to a file; nothing is kept but the text.
 
     Attributes:
         written: the user's words, where the model writes them down while it answers.
@@ -267,7 +270,7 @@ class _Spoken:
         self.written: TurnTranscribed | None = None
 
     def take(self, events: Iterator[ReplyEvent], writer: SoundFileWriter | None) -> None:
-        """Takes all of ``events``."""
+        """Consume all of ``events``."""
         try:
             for event in events:
                 match event:
@@ -290,14 +293,14 @@ def _place(out: Path | None) -> AbstractContextManager[SoundFileWriter | None]:
 
 
 def written_language(text: str) -> str:
-    """Returns "zh" or "en" by the characters; one ideograph says about as much as four letters."""
+    """Return "zh" or "en" by the characters; one ideograph says about as much as four letters."""
     n_ideographs = len(_UNSPACED.findall(text))
     n_letters = sum(map(str.isalpha, text)) - n_ideographs
     return "zh" if 4 * n_ideographs > n_letters else "en"
 
 
 def joined(texts: Iterable[str]) -> str:
-    """Puts stretches together; languages that are written without spaces, with a comma."""
+    """Join the texts of stretches with spaces, in scripts without spaces with commas."""
     text = ""
     for part in texts:
         if text and part:
@@ -305,3 +308,31 @@ def joined(texts: Iterable[str]) -> str:
             text += "，" if has_no_spaces else " "
         text += part
     return text
+
+
+def pieces(text: str, at_most: int = PIECE_CHARACTERS) -> Iterator[str]:
+    """Cut a text where a speaker would breathe: yield all of it but white space at the joints.
+
+    Args:
+        at_most: characters of a piece.
+    """
+    start, end = 0, len(text)
+    while end - start > at_most:
+        cut = _breath(text, start, start + at_most)
+        if piece := text[start:cut].strip():
+            yield piece
+        start = cut
+    if piece := text[start:].strip():
+        yield piece
+
+
+def _breath(text: str, start: int, stop: int) -> int:
+    """Return the last good place in the second half, else the last one at all."""
+    middle = (start + stop) // 2
+    for lowest in (middle, start):
+        for kind in _BREATHS:
+            ends = [match.end() for match in kind.finditer(text, start, stop)]
+            fitting = [end for end in ends if end > lowest]
+            if fitting:
+                return fitting[-1]
+    return stop

@@ -131,10 +131,10 @@ def _add_arguments(parser: argparse.ArgumentParser, task: Task) -> None:
 
 
 def _rate(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if entry_list.is_rate(value := float(text)):
-            return value
     least, most = entry_list.MIN_RATE, entry_list.MAX_RATE
+    with contextlib.suppress(ValueError):
+        if least <= (value := float(text)) <= most:
+            return value
     raise argparse.ArgumentTypeError(f"{text!r} is no number from {least} to {most}")
 
 

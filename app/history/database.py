@@ -1,11 +1,4 @@
-"""Tables of the history file, its versions, and the steps from one version to the next.
-
-Knows nothing of conversations as the rest of the application sees them.
-
-The SQLite file under the history: opening, checking, and its errors in our words.
-
-Knows the schema, not what conversations are for.
-"""
+"""The SQLite file under the history: its tables and versions, opening, checking, and its errors."""
 
 from __future__ import annotations
 
@@ -14,13 +7,10 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.history.search import prepare_search, transaction
 from app.messages.errors import DamagedHistoryError, HistoryError, NewerHistoryError, one_line
 
 Migration = Callable[[sqlite3.Connection], None]
-
-EXPECTED_TABLES = frozenset({"conversations", "turns"})
-
-SEARCH_TABLE = "turns_search"
 
 _VERSION_1 = (
     """
@@ -57,92 +47,29 @@ MIGRATIONS: tuple[Migration, ...] = (_create_tables,)
 """Step ``i`` leads from version ``i`` to ``i + 1``; an empty file has version 0."""
 
 
-def version_of(db: sqlite3.Connection) -> int:
-    return int(db.execute("PRAGMA user_version").fetchone()[0])
-
-
-def migrate(db: sqlite3.Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:
-    """Brings ``db`` to the newest version; a crash leaves one version whole."""
-    for version in range(version_of(db), len(migrations)):
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            # Another process may have been first while this one waited for the lock.
-            if version_of(db) == version:
-                migrations[version](db)
-                db.execute(f"PRAGMA user_version = {version + 1}")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
-
-
-def has_any_table(db: sqlite3.Connection) -> bool:
-    return db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
-
-
-def has_expected_tables(db: sqlite3.Connection) -> bool:
-    rows = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    return {row[0] for row in rows} >= EXPECTED_TABLES
-
-
-def prepare_search(db: sqlite3.Connection) -> bool:
-    """Keeps a full-text index beside ``turns``; False where this SQLite has no FTS5.
-
-    The index is no part of the versioned schema: a file written without it is indexed when it is
-    next opened with it, and triggers keep the two equal within each transaction.
-    """
-    if not has_full_text_search(db):
-        for suffix in ("added", "changed", "removed"):
-            db.execute(f"DROP TRIGGER IF EXISTS {SEARCH_TABLE}_{suffix}")
-        return False
-    known = db.execute(
-        "SELECT count(*) FROM sqlite_master WHERE name IN (?, ?)",
-        (SEARCH_TABLE, f"{SEARCH_TABLE}_added"),
-    ).fetchone()[0]
-    if known == 2:
-        return True
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        for statement in _SEARCH_STATEMENTS:
-            db.execute(statement)
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
-    return True
-
-
-def has_full_text_search(db: sqlite3.Connection) -> bool:
-    rows = db.execute("SELECT 1 FROM pragma_compile_options WHERE compile_options = 'ENABLE_FTS5'")
-    return rows.fetchone() is not None
-
-
-_REMOVE = "INSERT INTO turns_search(turns_search, rowid, text) VALUES ('delete', old.id, old.text);"
-_ADD = "INSERT INTO turns_search(rowid, text) VALUES (new.id, new.text);"
-
-_SEARCH_STATEMENTS = (
-    """
-    CREATE VIRTUAL TABLE IF NOT EXISTS turns_search
-    USING fts5(text, content='turns', content_rowid='id', tokenize='unicode61 remove_diacritics 2')
-    """,
-    f"CREATE TRIGGER IF NOT EXISTS turns_search_added AFTER INSERT ON turns BEGIN {_ADD} END",
-    f"""
-    CREATE TRIGGER IF NOT EXISTS turns_search_changed AFTER UPDATE OF text ON turns
-    BEGIN {_REMOVE} {_ADD} END
-    """,
-    f"CREATE TRIGGER IF NOT EXISTS turns_search_removed AFTER DELETE ON turns BEGIN {_REMOVE} END",
-    "INSERT INTO turns_search(turns_search) VALUES ('rebuild')",
-)
-
-
 _BUSY_TIMEOUT_S = 5.0  # another Parley may be writing; its transactions take milliseconds
 _DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRIMARY_CODE = 0xFF  # extended result codes keep the primary one in their low byte
 
 
+def version_of(db: sqlite3.Connection) -> int:
+    """Return the version of the tables; 0 for an empty file."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(db: sqlite3.Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:
+    """Bring ``db`` to the newest version; a crash leaves one version whole."""
+    for version in range(version_of(db), len(migrations)):
+        with transaction(db):
+            # Another process may have been first while this one waited for the lock.
+            if version_of(db) == version:
+                migrations[version](db)
+                db.execute(f"PRAGMA user_version = {version + 1}")
+
+
 @contextmanager
 def translated(path: Path | None) -> Generator[None]:
-    """SQLite's errors as ours, in one line that names the file."""
+    """Turn SQLite's errors into ours, in one line that names the file."""
     try:
         yield
     except sqlite3.Error as error:
@@ -154,7 +81,7 @@ def translated(path: Path | None) -> Generator[None]:
 
 
 def connect(path: Path | None) -> sqlite3.Connection:
-    """Opens or creates the file. Raises HistoryError."""
+    """Open or create the file. Raises HistoryError."""
     try:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -176,7 +103,7 @@ def _folded(text: object) -> str:
 
 
 def prepare(db: sqlite3.Connection, path: Path | None, migrations: tuple[Migration, ...]) -> bool:
-    """Checks, migrates and indexes; True where full-text search works."""
+    """Check, migrate and index; return whether full-text search works."""
     version = version_of(db)
     if version > len(migrations):
         raise NewerHistoryError(
@@ -185,13 +112,17 @@ def prepare(db: sqlite3.Connection, path: Path | None, migrations: tuple[Migrati
         )
     if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise DamagedHistoryError(f"{path}: the database is damaged")
-    if version == 0 and has_any_table(db):
+    if version == 0 and _tables(db):
         raise DamagedHistoryError(f"{path}: a database, but not a history of conversations")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA secure_delete = ON")
     migrate(db, migrations)
-    if not has_expected_tables(db):
+    if not _tables(db) >= {"conversations", "turns"}:
         raise DamagedHistoryError(f"{path}: a database, but not a history of conversations")
     return prepare_search(db)
+
+
+def _tables(db: sqlite3.Connection) -> set[str]:
+    return {row[0] for row in db.execute("SELECT name FROM sqlite_master")}

@@ -1,14 +1,10 @@
-"""A conversation as a file for other programs: Markdown, JSON, and captions for a recording.
-
-Knows the history's rows, not the store's file nor the window.
-"""
+"""A conversation as a file for other programs: Markdown or JSON."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from app.history.store import ConversationInfo, HistoryStore, Turn
@@ -25,18 +21,8 @@ _CUT_MARK = " …"  # the answer was interrupted here
 _MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
-@dataclass(frozen=True, slots=True)
-class Cue:
-    """A caption on a recording's time axis. ``role`` is "user" or "assistant"."""
-
-    start_s: float
-    end_s: float
-    role: str
-    text: str
-
-
 def export_conversation(store: HistoryStore, conversation_id: int, path: Path) -> None:
-    """Writes it in the format of the ending, ``.md`` or ``.json``.
+    """Write a conversation in the format of the ending, ``.md`` or ``.json``.
 
     Raises:
         BadInputError: another ending, or a place that cannot be written.
@@ -54,7 +40,7 @@ def export_conversation(store: HistoryStore, conversation_id: int, path: Path) -
 
 
 def as_markdown(info: ConversationInfo, turns: Iterable[Turn]) -> str:
-    """One paragraph a turn; what was cut ends in an ellipsis."""
+    """Return one paragraph a turn; what was cut ends in an ellipsis."""
     when = info.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
     lines = [f"# {_escaped(info.title or UNTITLED)}", "", f"*{when}*", ""]
     for turn in turns:
@@ -64,7 +50,7 @@ def as_markdown(info: ConversationInfo, turns: Iterable[Turn]) -> str:
 
 
 def as_json(info: ConversationInfo, turns: Iterable[Turn]) -> str:
-    """Times in ISO 8601, UTC."""
+    """Return the conversation as an object; times are in ISO 8601, UTC."""
     content = {
         "format": JSON_FORMAT,
         "version": JSON_VERSION,
@@ -85,17 +71,6 @@ def as_json(info: ConversationInfo, turns: Iterable[Turn]) -> str:
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
-def as_webvtt(cues: Iterable[Cue]) -> str:
-    """Captions for a recording, by time."""
-    blocks = ["WEBVTT"]
-    for cue in sorted(cues, key=lambda cue: cue.start_s):
-        text = " ".join(cue.text.split())
-        text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        span = f"{_stamp(cue.start_s)} --> {_stamp(max(cue.start_s, cue.end_s))}"
-        blocks.append(f"{span}\n<v {_SPEAKERS[cue.role]}>{text}")
-    return "\n\n".join(blocks) + "\n"
-
-
 _FORMATS: Mapping[str, Callable[[ConversationInfo, Iterable[Turn]], str]] = {
     ".md": as_markdown,
     ".json": as_json,
@@ -104,8 +79,3 @@ _FORMATS: Mapping[str, Callable[[ConversationInfo, Iterable[Turn]], str]] = {
 
 def _escaped(text: str) -> str:
     return _MARKDOWN_SIGNS.sub(r"\\\1", " ".join(text.split()))
-
-
-def _stamp(seconds: float) -> str:
-    ms = max(0, round(seconds * 1000))
-    return f"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}.{ms % 1000:03}"

@@ -31,11 +31,11 @@ class OpenedHistory:
 def open_history(
     path: Path, keep: bool = True, now: Callable[[], datetime] = utc_now
 ) -> OpenedHistory:
-    """Never raises for what is wrong with the file.
+    """Open the history, whatever is wrong with the file.
 
     Args:
-        keep: False: nothing is read or written, the conversations live in memory.
-        now: wall clock, aware.
+        keep: False reads and writes nothing; the conversations live in memory.
+        now: the wall clock, aware.
     """
     if not keep:
         return OpenedHistory(HistoryStore(None, now))

@@ -1,4 +1,4 @@
-"""What a person types into the search box, turned into a condition on text, and the place it hit.
+"""Search in the history: the index, what is typed as a condition on text, and the place it hit.
 
 Any text is a valid query: it holds words to find, never syntax.
 """
@@ -6,6 +6,9 @@ Any text is a valid query: it holds words to find, never syntax.
 from __future__ import annotations
 
 import re
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 _MAX_QUERY_CHARS = 200  # keeps the condition far below SQLite's limit on expression depth
@@ -19,6 +22,65 @@ _UNSPACED = re.compile(
 )
 
 
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Generator[None]:
+    """Run one transaction: committed at the end, undone by any exception."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def prepare_search(db: sqlite3.Connection) -> bool:
+    """Keep a full-text index beside ``turns``; return False where this SQLite has no FTS5.
+
+    The index is no part of the versioned schema: a file written without it is indexed when it is
+    next opened with it, and triggers keep the two equal within each transaction.
+    """
+    if not has_full_text_search(db):
+        for suffix in ("added", "changed", "removed"):
+            db.execute(f"DROP TRIGGER IF EXISTS turns_search_{suffix}")
+        return False
+    known = db.execute(
+        "SELECT count(*) FROM sqlite_master WHERE name IN (?, ?)",
+        ("turns_search", "turns_search_added"),
+    ).fetchone()[0]
+    if known == 2:
+        return True
+    with transaction(db):
+        for statement in _SEARCH_STATEMENTS:
+            db.execute(statement)
+    return True
+
+
+def has_full_text_search(db: sqlite3.Connection) -> bool:
+    """Return whether this build of SQLite has FTS5."""
+    rows = db.execute("SELECT 1 FROM pragma_compile_options WHERE compile_options = 'ENABLE_FTS5'")
+    return rows.fetchone() is not None
+
+
+_REMOVE = "INSERT INTO turns_search(turns_search, rowid, text) VALUES ('delete', old.id, old.text);"
+_ADD = "INSERT INTO turns_search(rowid, text) VALUES (new.id, new.text);"
+
+_SEARCH_STATEMENTS = (
+    """
+    CREATE VIRTUAL TABLE IF NOT EXISTS turns_search
+    USING fts5(text, content='turns', content_rowid='id', tokenize='unicode61 remove_diacritics 2')
+    """,
+    f"CREATE TRIGGER IF NOT EXISTS turns_search_added AFTER INSERT ON turns BEGIN {_ADD} END",
+    f"""
+    CREATE TRIGGER IF NOT EXISTS turns_search_changed AFTER UPDATE OF text ON turns
+    BEGIN {_REMOVE} {_ADD} END
+    """,
+    f"CREATE TRIGGER IF NOT EXISTS turns_search_removed AFTER DELETE ON turns BEGIN {_REMOVE} END",
+    "INSERT INTO turns_search(turns_search) VALUES ('rebuild')",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class SearchTerms:
     """Words that must all occur, case-folded."""
@@ -26,7 +88,7 @@ class SearchTerms:
     words: tuple[str, ...]
 
     def condition(self, id_sql: str, text_sql: str, has_index: bool) -> tuple[str, list[str]]:
-        """SQL that is true where ``text_sql`` holds every word, and its parameters.
+        """Return SQL that is true where ``text_sql`` holds every word, and its parameters.
 
         With the index, a word also matches what begins with it ("rain" finds "raining"); without
         it, what contains it.
@@ -40,12 +102,13 @@ class SearchTerms:
 
 
 def parse_query(query: str) -> SearchTerms:
+    """Return the words of what was typed."""
     words = storable(query)[:_MAX_QUERY_CHARS].casefold().split()
     return SearchTerms(tuple(dict.fromkeys(words)))
 
 
 def snippet_of(text: str, terms: SearchTerms) -> str:
-    """One line of ``text`` around the first word found, else from its beginning."""
+    """Return one line of ``text`` around the first word found, else from its beginning."""
     line = " ".join(text.split())
     folded = line.casefold()
     hits = [at for at in (folded.find(word) for word in terms.words) if at >= 0]
@@ -57,7 +120,7 @@ def snippet_of(text: str, terms: SearchTerms) -> str:
 
 
 def storable(text: str) -> str:
-    """``text`` without what SQLite cannot hold as text: NUL and halves of surrogate pairs."""
+    """Return ``text`` without what SQLite cannot hold: NUL and halves of surrogate pairs."""
     return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
 
 

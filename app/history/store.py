@@ -1,7 +1,4 @@
-"""Conversations on disk: what the user said and what was really heard of the answers.
-
-Does not know the dialogue, the window or the model. Any thread may call a ``HistoryStore``.
-"""
+"""Conversations on disk: what the user said and what was really heard of the answers."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.history.database import MIGRATIONS, Migration, connect, prepare, translated
-from app.history.search import SearchTerms, parse_query, snippet_of, storable
+from app.history.search import SearchTerms, parse_query, snippet_of, storable, transaction
 from app.messages.errors import UnknownConversationError
 
 _TITLE_WORDS = 6
@@ -27,7 +24,7 @@ class ConversationInfo:
     """A line in the list of conversations. Times are UTC and aware.
 
     Attributes:
-        n_turns: what was said by either side, counted.
+        n_turns: how often either side spoke.
         snippet: the place that matched the query, else the newest words.
     """
 
@@ -51,8 +48,6 @@ class Turn:
         at: when it was first written, UTC.
     """
 
-    id: int
-    conversation_id: int
     turn_no: int
     role: str
     text: str
@@ -61,11 +56,12 @@ class Turn:
 
 
 def utc_now() -> datetime:
+    """Return the time of day, aware, in UTC."""
     return datetime.now(UTC)
 
 
 class HistoryStore:
-    """The conversations in one SQLite file, or in memory.
+    """The conversations in one SQLite file, or in memory. Any thread may call it.
 
     One connection to write and one to read, each behind a lock of its own: however long the window
     searches, the session's next turn does not wait for it. A store in memory has but one.
@@ -81,7 +77,7 @@ class HistoryStore:
         now: Callable[[], datetime] = utc_now,
         migrations: tuple[Migration, ...] = MIGRATIONS,
     ) -> None:
-        """Opens ``path``, or a store that is forgotten at ``close`` when None.
+        """Open ``path``, or with None a store that is forgotten at ``close``.
 
         Raises:
             DamagedHistoryError: it is no database, or a broken one; the file is left as it is.
@@ -103,26 +99,18 @@ class HistoryStore:
         self._read_lock = self._lock if path is None else threading.RLock()
 
     @property
-    def path(self) -> Path | None:
-        return self._path
-
-    @property
-    def is_kept(self) -> bool:
-        """False for a store in memory."""
-        return self._path is not None
-
-    @property
     def n_changes(self) -> int:
-        """Grows with every change made through this object."""
+        """Return a number that grows with every change made through this object."""
         return self._n_changes
 
     def close(self) -> None:
+        """Close the file; every later call raises HistoryError."""
         with self._read_lock, self._lock:
             self._reader.close()
             self._db.close()
 
     def create_conversation(self, title: str = "") -> int:
-        """Without a title, the first words of the user become one."""
+        """Begin a conversation and return its id; the user's first words stand in for a title."""
         now = self._now().timestamp()
         title = storable(title).strip()
         with self._change() as db:
@@ -134,7 +122,7 @@ class HistoryStore:
             return int(cursor.lastrowid or 0)
 
     def put_user_turn(self, conversation_id: int, turn_no: int, text: str) -> None:
-        """Writes what the user said; the same turn again replaces it, blank text removes it."""
+        """Write what the user said; the same turn again replaces it, blank text removes it."""
         with self._change() as db:
             self._put(db, conversation_id, turn_no, "user", text, was_cut=False)
             _refresh_title(db, conversation_id)
@@ -142,12 +130,12 @@ class HistoryStore:
     def put_assistant_turn(
         self, conversation_id: int, turn_no: int, heard_text: str, was_cut: bool
     ) -> None:
-        """Writes what was heard of the answer, never what was only planned; blank removes it."""
+        """Write what was heard of the answer, never what was only planned; blank removes it."""
         with self._change() as db:
             self._put(db, conversation_id, turn_no, "assistant", heard_text, was_cut=was_cut)
 
     def rename(self, conversation_id: int, title: str) -> None:
-        """A blank title brings the automatic one back."""
+        """Change the title; a blank one brings the automatic one back."""
         title = storable(title).strip()
         with self._change() as db:
             db.execute(
@@ -157,7 +145,7 @@ class HistoryStore:
             _refresh_title(db, conversation_id)
 
     def delete(self, conversation_id: int) -> None:
-        """Removes it; its words are overwritten in the file."""
+        """Remove a conversation; its words are overwritten in the file."""
         with self._change() as db:
             db.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
             if self._has_index:
@@ -165,7 +153,7 @@ class HistoryStore:
         self._empty_log()
 
     def delete_all(self) -> None:
-        """Removes every conversation and shrinks the file."""
+        """Remove every conversation and shrink the file."""
         with self._change() as db:
             db.execute("DELETE FROM conversations")
             if self._has_index:
@@ -175,18 +163,19 @@ class HistoryStore:
         self._empty_log()
 
     def newest(self) -> ConversationInfo | None:
+        """Return the conversation that was changed last; None where there is none."""
         found = self.list_conversations(limit=1)
         return found[0] if found else None
 
     def conversation(self, conversation_id: int) -> ConversationInfo:
-        """Raises UnknownConversationError."""
+        """Return one conversation. Raises UnknownConversationError."""
         rows = self._read(f"{_SELECT_INFO} WHERE c.id = ?", (conversation_id,))
         if not rows:
             raise UnknownConversationError(f"conversation {conversation_id} no longer exists")
         return _info(rows[0], SearchTerms(()))
 
     def list_conversations(self, limit: int = 200, query: str = "") -> tuple[ConversationInfo, ...]:
-        """Newest first; with a query, those whose title or one of whose turns has all its words."""
+        """Return the newest first; with a query, those with all its words in title or one turn."""
         terms = parse_query(query)
         if not terms.words:
             return tuple(
@@ -207,18 +196,11 @@ class HistoryStore:
         return tuple(_info(row, terms) for row in self._read(sql, values))
 
     def turns(self, conversation_id: int) -> tuple[Turn, ...]:
-        """In the order of the conversation, the user before the answer."""
-        sql = f"{_SELECT_TURN} WHERE t.conversation_id = ? ORDER BY t.turn_no, t.role DESC"
-        return tuple(_turn(row) for row in self._read(sql, (conversation_id,)))
-
-    def search(self, query: str, limit: int = 100) -> tuple[Turn, ...]:
-        """Turns that have all words of the query, newest first."""
-        terms = parse_query(query)
-        if not terms.words:
-            return ()
-        condition, values = terms.condition("t.id", "t.text", self._has_index)
-        sql = f"{_SELECT_TURN} WHERE {condition} ORDER BY t.id DESC LIMIT ?"
-        return tuple(_turn(row) for row in self._read(sql, (*values, limit)))
+        """Return what was said, in order, the user before the answer."""
+        return tuple(
+            Turn(turn_no, role, text, bool(was_cut), datetime.fromtimestamp(at, UTC))
+            for turn_no, role, text, was_cut, at in self._read(_SELECT_TURNS, (conversation_id,))
+        )
 
     def _put(
         self,
@@ -251,20 +233,13 @@ class HistoryStore:
 
     @contextmanager
     def _change(self) -> Generator[sqlite3.Connection]:
-        """One transaction; committed at the end, undone by any exception."""
         with self._lock, translated(self._path):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._db):
                 yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
             self._n_changes += 1
 
     def _empty_log(self) -> None:
-        """Deleted words must not live on in the write-ahead log."""
+        """Empty the write-ahead log: deleted words must not live on there."""
         with self._lock, translated(self._path):
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -281,8 +256,9 @@ _SELECT_INFO = """
 
 _NEWEST_FIRST = " ORDER BY c.updated_at DESC, c.id DESC LIMIT ?"
 
-_SELECT_TURN = """
-    SELECT t.id, t.conversation_id, t.turn_no, t.role, t.text, t.was_cut, t.at FROM turns t"""
+_SELECT_TURNS = """
+    SELECT t.turn_no, t.role, t.text, t.was_cut, t.at FROM turns t
+    WHERE t.conversation_id = ? ORDER BY t.turn_no, t.role DESC"""
 
 _PUT_TURN = """
     INSERT INTO turns (conversation_id, turn_no, role, text, was_cut, at) VALUES (?, ?, ?, ?, ?, ?)
@@ -291,7 +267,7 @@ _PUT_TURN = """
 
 
 def title_from(text: str) -> str:
-    """The first words of what the user said."""
+    """Return the first words of what the user said."""
     words = text.split()
     title = " ".join(words[:_TITLE_WORDS])
     is_whole = len(words) <= _TITLE_WORDS and len(title) <= _TITLE_CHARS
@@ -300,7 +276,7 @@ def title_from(text: str) -> str:
 
 
 def _refresh_title(db: sqlite3.Connection, conversation_id: int) -> None:
-    """The first turn may be revised or removed, and the title with it."""
+    """Renew an automatic title: the first turn may have been revised or removed."""
     row = db.execute(
         "SELECT text FROM turns WHERE conversation_id = ? AND role = 'user'"
         " ORDER BY turn_no LIMIT 1",
@@ -320,17 +296,4 @@ def _info(row: tuple[Any, ...], terms: SearchTerms) -> ConversationInfo:
         updated_at=datetime.fromtimestamp(row[3], UTC),
         n_turns=row[4],
         snippet=snippet_of(row[5], terms),
-    )
-
-
-def _turn(row: tuple[Any, ...]) -> Turn:
-    number, conversation_id, turn_no, role, text, was_cut, at = row
-    return Turn(
-        id=number,
-        conversation_id=conversation_id,
-        turn_no=turn_no,
-        role=role,
-        text=text,
-        was_cut=bool(was_cut),
-        at=datetime.fromtimestamp(at, UTC),
     )

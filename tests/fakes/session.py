@@ -182,7 +182,9 @@ class FakeSession:
 
     def _open(self, conversation_id: int) -> None:
         lines = tuple(
-            CaptionLine(f"turn-{turn.id}", turn.role, turn.text, was_cut=turn.was_cut)
+            CaptionLine(
+                f"turn-{turn.turn_no}-{turn.role}", turn.role, turn.text, was_cut=turn.was_cut
+            )
             for turn in self._history.turns(conversation_id)
         )
         self.picture = replace(self.picture, conversation_id=conversation_id, captions=lines)

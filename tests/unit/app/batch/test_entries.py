@@ -43,15 +43,15 @@ def test_texts_to_speak_may_have_their_own_voice(tmp_path: Path) -> None:
 
 
 BAD_LINES = (
-    ("{", "no JSON"),
-    ("[1]", "no JSON object"),
-    ({"id": "a"}, 'has no "audio"'),
-    ({"audio": 3}, 'has no "audio"'),
-    ({"audio": "  "}, 'has no "audio"'),
-    ({"audio": "a.wav", "voice": 3}, '"voice" is 3'),
-    ({"audio": "a.wav", "rate": 9}, '"rate" is 9'),
-    ({"audio": "a.wav", "rate": "fast"}, "\"rate\" is 'fast'"),
-    ({"audio": "a.wav", "rate": True}, '"rate" is True'),
+    ("{", "cannot be read as JSON"),
+    ("[1]", "must be an object"),
+    ({"id": "a"}, "audio: is missing"),
+    ({"audio": 3}, "audio: must be a text, got 3"),
+    ({"audio": "  "}, "audio: is missing"),
+    ({"audio": "a.wav", "voice": 3}, "voice: must be a text, got 3"),
+    ({"audio": "a.wav", "rate": 9}, "rate: must be a number from 0.7 to 1.5, got 9"),
+    ({"audio": "a.wav", "rate": "fast"}, "rate: must be a number from 0.7 to 1.5, got 'fast'"),
+    ({"audio": "a.wav", "rate": True}, "rate: must be a number from 0.7 to 1.5, got true"),
 )
 
 

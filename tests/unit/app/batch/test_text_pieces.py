@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.batch.text_pieces import pieces
+from app.batch.work import pieces
 
 
 def test_a_short_text_stays_whole() -> None:

@@ -121,7 +121,7 @@ def test_words_that_were_cut_off_are_shown_but_not_kept(
     talk.open(talk.id)
     line = talk.captions()[1]
     assert (line.text, line.heard_chars, line.was_cut) == ("The tower is", HEARD, True)
-    assert store.search("floors") == ()
+    assert store.list_conversations(query="floors") == ()
 
 
 def test_captions_keep_their_ids_when_lines_change(talk: Conversation) -> None:

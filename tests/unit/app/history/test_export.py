@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.history.export import Cue, as_webvtt, export_conversation
+from app.history.export import export_conversation
 from app.history.store import HistoryStore
 from app.messages.errors import BadInputError, UnknownConversationError
 
@@ -68,15 +68,3 @@ def test_a_place_that_cannot_be_written_is_named(store: HistoryStore, tmp_path: 
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInputError, match=r"talk\.md: cannot be written"):
         export_conversation(store, 1, tmp_path / "file" / "talk.md")
-
-
-def test_captions_are_by_time_and_hold_no_markup() -> None:
-    cues = [
-        Cue(3661.5, 3663.0, "assistant", "a < b & c"),
-        Cue(0.0, 1.25, "user", "Hello\nthere"),
-    ]
-    assert as_webvtt(cues) == (
-        "WEBVTT\n\n"
-        "00:00:00.000 --> 00:00:01.250\n<v You>Hello there\n\n"
-        "01:01:01.500 --> 01:01:03.000\n<v Parley>a &lt; b &amp; c\n"
-    )
