@@ -57,10 +57,8 @@ def timer_ends(
     return tuple(ends)
 
 
-TRIGGER_P, TRIGGER_S = (
-    policy.VOICE_P,
-    0.192,
-)  # the plain trigger: voice for this long
+TRIGGER_P = policy.VOICE_P
+TRIGGER_S = 0.192  # the plain trigger: a voice for this long
 QUIET_S = policy.OVERLAP_END_MS / 1000.0  # after so much quiet a trigger is armed again
 
 IsSpeaking = Callable[[float], bool]  # is the assistant audible at this second?

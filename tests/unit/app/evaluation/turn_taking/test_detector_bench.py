@@ -149,7 +149,7 @@ def test_parts_that_are_missing_have_no_scores(tmp_path: Path) -> None:
     assert row["step_mean_ms"] is not None
 
 
-def test_overlaps_are_scored_where_a_detector_has_an_opinion(tmp_path: Path) -> None:
+def test_overlaps_are_scored_where_a_detector_has_something_to_say(tmp_path: Path) -> None:
     add_scene(tmp_path, "cut", "interrupt_speech", "user_interruption", (3.0, 5.0))
     add_scene(tmp_path, "echo", "echo_only", "", (7.9, 8.0))
     rows = scores(tmp_path, "tell me")
