@@ -53,6 +53,7 @@ from model.errors import ModelError
 from model.events import ModelEvent
 from model.interfaces import DuplexPredictor
 from model.store.models import PREFIX, LocalModels, ModelStore, default_model_store
+from model.store.network import NETWORK
 from model.store.packages import WeightStore, default_store
 from model.types import VoiceChoice
 from model.worker.worker import InlineWorker, ProcessWorker
@@ -350,8 +351,13 @@ def session_catalog(model_store: ModelStore) -> SessionCatalog:
         models=model_store.files,
         model_store=model_store,
         speech_models=model_store.speech_models,
-        apply=lambda settings: model_store.use_mirror(settings.model.hub_mirror),
+        apply=partial(_obey_network_settings, model_store),
     )
+
+
+def _obey_network_settings(model_store: ModelStore, settings: Settings) -> None:
+    NETWORK.obey(settings.privacy.network)
+    model_store.use_mirror(settings.model.hub_mirror)
 
 
 # -- the window --------------------------------------------------------------------------------

@@ -136,7 +136,12 @@ ProgressReport = Callable[[FetchProgress], None]
 
 @dataclass(frozen=True, slots=True)
 class WeightInfo:
-    """A model file as a list shows it; ``groups`` are the sets it belongs to."""
+    """A model file as a list shows it.
+
+    Attributes:
+        groups: the sets it belongs to.
+        origin: where it is fetched, e.g. "package index".
+    """
 
     name: str
     title: str
@@ -144,6 +149,7 @@ class WeightInfo:
     licence: str
     is_present: bool
     groups: tuple[str, ...] = ()
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

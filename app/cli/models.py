@@ -18,6 +18,7 @@ from model.catalog import catalog
 from model.errors import ModelError, WeightsError
 from model.store.models import PREFIX, ModelStore
 from model.store.models import default_model_store as model_store_of
+from model.store.network import NETWORK
 from model.store.readiness import free_memory
 from model.types import FetchProgress
 
@@ -35,14 +36,16 @@ _LOG_REFRESH_S = 10.0
 
 
 def default_model_store(mirror: str = "") -> ModelStore:
-    """Return the user's model files.
+    """Return the user's model files, and let them connect where the settings allow it.
 
     Args:
         mirror: address of a hub; "" for what PARLEY_HUB_MIRROR or the settings say.
     """
     paths = app_paths()
     model_store = model_store_of(paths.local_models_file)
-    model_store.use_mirror(load_settings(paths.settings_file).settings.model.hub_mirror, mirror)
+    settings = load_settings(paths.settings_file).settings
+    NETWORK.obey(settings.privacy.network)
+    model_store.use_mirror(settings.model.hub_mirror, mirror)
     return model_store
 
 
@@ -57,7 +60,7 @@ def add_models_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) ->
     get.add_argument("--hub", action="store_true", help="ask the publishers' hub first")
     get.add_argument("--mirror", default="", metavar="URL", help="a mirror of the hub")
     get.add_argument(
-        "--offline", action="store_true", help="ask nobody; fail if something is missing"
+        "--offline", action="store_true", help="connect to nothing; fail if something is missing"
     )
     check = commands.add_parser("check", help="read every file and compare its checksum")
     _add_names(check, nargs="*")
@@ -81,8 +84,8 @@ def run_models(args: argparse.Namespace) -> int:
                 return _list(model_store)
             case "get":
                 model_store.weights.may_use_hub = model_store.weights.may_use_hub or args.hub
-                model_store.weights.is_offline = model_store.weights.is_offline or args.offline
-                model_store.hub.is_offline = model_store.hub.is_offline or args.offline
+                if args.offline:
+                    NETWORK.refusal = "--offline was given"
                 return _get(model_store, args.names or [DEFAULT_GROUP])
             case "check":
                 return _check(model_store, args.names)
@@ -170,6 +173,10 @@ def _write_table(rows: list[tuple[str, ...]]) -> None:
 
 def _get(model_store: ModelStore, names: list[str]) -> int:
     chosen = model_store.expand(names)
+    for info in model_store.files():
+        if NETWORK.is_open and info.name in chosen and not info.is_present:
+            size = f"{info.megabytes:.1f} MB"
+            sys.stderr.write(f"to fetch: {info.name}, {size}, from {info.origin}\n")
     with ProgressBars() as bars:
         model_store.fetch(chosen, bars.show)
     n_bytes = sum(model_store.n_bytes(name) for name in chosen)

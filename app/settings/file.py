@@ -39,8 +39,10 @@ def _of_turn_taking(tables: Tables) -> None:
             overlap[key] = MOST_P
 
 
-def _drop_preroll(tables: Tables) -> None:
-    _table(tables, "vad").pop("preroll_ms", None)  # no code ever read it
+def _drop_dead(tables: Tables) -> None:
+    """Drop what no code ever obeyed; ``privacy.network`` says what "offline" meant to say."""
+    _table(tables, "vad").pop("preroll_ms", None)
+    _table(tables, "privacy").pop("offline", None)
 
 
 def _table(tables: Tables, name: str) -> Tables:
@@ -48,7 +50,7 @@ def _table(tables: Tables, name: str) -> Tables:
     return cast("Tables", table) if isinstance(table, MutableMapping) else {}
 
 
-MIGRATIONS: tuple[Migration, ...] = (_of_turn_taking, _drop_preroll)
+MIGRATIONS: tuple[Migration, ...] = (_of_turn_taking, _drop_dead)
 """Step ``i`` turns the tables of version ``i + 1`` into those of ``i + 2``, in place."""
 
 _VERSION_KEY = "schema_version"

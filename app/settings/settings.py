@@ -288,7 +288,7 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class PrivacySettings:
-    """What is kept."""
+    """What is kept, and who may connect."""
 
     record_audio: bool = _setting(
         False,
@@ -306,7 +306,15 @@ class PrivacySettings:
             needs_restart=True,
         ),
     )
-    offline: bool = _setting(True, Option("Offline", "Opens no network connection."))
+    network: str = _setting(
+        "when I ask",
+        Option(
+            "Network",
+            "When I ask: nothing connects by itself, only a download that you start. Never: "
+            "downloads are refused as well.",
+            choices=("when I ask", "never"),
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

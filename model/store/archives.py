@@ -29,6 +29,7 @@ from typing import IO, Protocol, cast
 from model.errors import WeightsError
 from model.files.whole_file import replacing
 from model.store.manifest import Archive, SourceKind
+from model.store.network import NETWORK
 
 ByteReport = Callable[[int, int], None]
 """Called with the bytes so far and the bytes in all (0: not known yet)."""
@@ -168,6 +169,7 @@ class IndexDownloader:
 
     def download(self, archive: Archive, folder: Path, report: ByteReport) -> Path:
         """See ``Downloader``."""
+        NETWORK.require(archive.package)
         match archive.kind:
             case SourceKind.WHEEL:
                 _run(_pip_command(archive, folder), _pip_progress(report))

@@ -24,13 +24,13 @@ from model.files.whole_file import SHARED, write_atomically
 from model.store.archives import COPY_BYTES
 from model.store.hub_client import HubClient, HuggingFaceHub, RemoteFile
 from model.store.manifest import Repositories, Repository, is_safe, load_repositories
+from model.store.network import NETWORK
 from model.store.packages import default_folder, one_fetcher, require_room
 from model.types import FetchProgress, ProgressReport
 
 log = logging.getLogger(__name__)
 
 LOCK = "parley-lock.json"
-MIRROR_VARIABLE = "PARLEY_HUB_MIRROR"
 SPARE_BYTES = 256 << 20  # left free on the disk
 _PARTIAL = ".partial"
 _CODE = (".py", ".pyc", ".so", ".sh")
@@ -58,7 +58,6 @@ class HubStore:
     """Repositories below the weights folder. One process fetches at a time.
 
     Attributes:
-        is_offline: the hub is not asked; what is missing is an error.
         client: who asks; replaced where another mirror is wanted.
     """
 
@@ -67,13 +66,10 @@ class HubStore:
         folder: Path,
         manifest: Repositories,
         client: HubClient | None = None,
-        *,
-        is_offline: bool = False,
     ) -> None:
         self.folder = folder
         self.manifest = manifest
         self.client = client or HuggingFaceHub()
-        self.is_offline = is_offline
 
     def path(self, name: str) -> Path:
         """Return the repository's folder. Raises WeightsError for an unknown name."""
@@ -134,14 +130,13 @@ class HubStore:
         """Bring what is missing; a second call goes on at the byte where a broken one stopped.
 
         Raises:
-            WeightsError: one line: offline, no room, no such file, or a checksum that differs.
+            WeightsError: one line: no network, no room, no such file, or a checksum that differs.
         """
         wanted = [self.manifest.named(name) for name in names]
         absent = [found for found in wanted if not self.is_present(found.name)]
-        if self.is_offline:
-            if absent:
-                listed = ", ".join(found.name for found in absent)
-                raise WeightsError(f"offline, but missing: {listed}; go online and run it again")
+        if absent:
+            NETWORK.require(", ".join(found.name for found in absent))
+        elif not NETWORK.is_open:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         with one_fetcher(self.folder, report):
@@ -242,13 +237,8 @@ class HubStore:
 
 
 def default_hub_store(mirror: str = "") -> HubStore:
-    """Return the user's repositories. PARLEY_OFFLINE=1 asks nobody."""
-    return HubStore(
-        default_folder(),
-        load_repositories(),
-        HuggingFaceHub(mirror),
-        is_offline=os.environ.get("PARLEY_OFFLINE") == "1",
-    )
+    """Return the user's repositories."""
+    return HubStore(default_folder(), load_repositories(), HuggingFaceHub(mirror))
 
 
 def _is_taken(repository: Repository, path: str) -> bool:

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from model.errors import WeightsError
 from model.files.records import one_line
+from model.store.network import NETWORK
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class HuggingFaceHub:
 
     def tree(self, repo: str, revision: str) -> RemoteTree:
         """See ``HubClient``."""
+        NETWORK.require(repo)
         hub = _library()
         with _explained(f"{repo}@{revision}"):
             api = hub.HfApi(endpoint=self._endpoint, token=False)
@@ -98,6 +100,7 @@ class HuggingFaceHub:
         self, repo: str, commit: str, file: RemoteFile, part: Path, report: PartReport
     ) -> None:
         """See ``HubClient``."""
+        NETWORK.require(f"{repo}: {file.path}")
         hub = _library()
         transfer = importlib.import_module("huggingface_hub.file_download")
         url = hub.hf_hub_url(repo, file.path, revision=commit, endpoint=self._endpoint)

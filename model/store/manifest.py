@@ -130,6 +130,14 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{self.kind} {packages[0]}{more}"
 
 
+_PLACES = {
+    SourceKind.HUB: "hub",
+    SourceKind.WHEEL: "package index",
+    SourceKind.SDIST: "package index",
+    SourceKind.NPM: "npm",
+}
+
+
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What every entry of a manifest says."""
 
@@ -146,6 +154,12 @@ class Weight(Entry, frozen=True, kw_only=True):
     path: SafePath
     sha256: _Sha256
     sources: Annotated[tuple[Source, ...], msgspec.Meta(min_length=1)]
+
+    @property
+    def origin(self) -> str:
+        """Say where its bytes are fetched first, e.g. "npm"."""
+        kinds = [source.kind for source in self.sources]
+        return _PLACES[next((kind for kind in kinds if kind is not SourceKind.HUB), kinds[0])]
 
 
 class Repository(Entry, frozen=True, kw_only=True):
@@ -164,6 +178,11 @@ class Repository(Entry, frozen=True, kw_only=True):
     folder: SafePath
     files: Texts
     required: Texts
+
+    @property
+    def origin(self) -> str:
+        """Say where its bytes come from, e.g. "hub: org/name"."""
+        return f"hub: {self.repo}"
 
     def takes(self, path: str) -> bool:
         """Return whether a file of the repository is wanted."""

@@ -238,6 +238,7 @@ class ModelStore:
                 licence=entry.licence,
                 is_present=self.is_present(entry.name),
                 groups=entry.groups,
+                origin=entry.origin,
             )
             for manifest in (self.weights.manifest, self.hub.manifest)
             for entry in manifest

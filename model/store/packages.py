@@ -21,6 +21,7 @@ from model.errors import WeightsError
 from model.files.whole_file import remove_unfinished, replacing
 from model.store.archives import COPY_BYTES, Downloader, IndexDownloader, take_members
 from model.store.manifest import Archive, Part, Source, SourceKind, Weight, Weights, load_weights
+from model.store.network import NETWORK
 from model.types import FetchProgress, ProgressReport
 
 # A download that was cut or damaged is asked for once more; pip repeats lost connections by itself.
@@ -39,20 +40,15 @@ def default_folder() -> Path:
 
 
 def default_store() -> WeightStore:
-    """Return the user's weights. PARLEY_OFFLINE=1 asks nobody, PARLEY_WEIGHTS_HUB=1 hubs too."""
-    return WeightStore(
-        default_folder(),
-        load_weights(),
-        is_offline=os.environ.get("PARLEY_OFFLINE") == "1",
-        may_use_hub=os.environ.get("PARLEY_WEIGHTS_HUB") == "1",
-    )
+    """Return the user's weights; PARLEY_WEIGHTS_HUB=1 asks hubs as well."""
+    may_use_hub = os.environ.get("PARLEY_WEIGHTS_HUB") == "1"
+    return WeightStore(default_folder(), load_weights(), may_use_hub=may_use_hub)
 
 
 class WeightStore:
     """One folder of weights. Several processes may use the same folder; one fetches at a time.
 
     Attributes:
-        is_offline: no source is asked; what is missing is an error.
         may_use_hub: hub sources are tried. Off by default: on a network that does not reach a hub
             each attempt costs its time-out, and the bytes are the same.
     """
@@ -63,12 +59,10 @@ class WeightStore:
         manifest: Weights,
         *,
         downloader: Downloader | None = None,
-        is_offline: bool = False,
         may_use_hub: bool = False,
     ) -> None:
         self.folder = folder
         self.manifest = manifest
-        self.is_offline = is_offline
         self.may_use_hub = may_use_hub
         self._downloader = downloader or IndexDownloader()
 
@@ -131,16 +125,13 @@ class WeightStore:
         """Bring what is missing of ``names``; a second call goes on where a broken one stopped.
 
         Raises:
-            WeightsError: one line: offline, no room, or every source of a file failed.
+            WeightsError: one line: no network, no room, or every source of a file failed.
         """
         wanted = [self.manifest.named(name) for name in names]
-        if all(self.is_present(weight.name) for weight in wanted):
+        absent = [weight.name for weight in wanted if not self.is_present(weight.name)]
+        if not absent:
             return
-        if self.is_offline:
-            absent = ", ".join(w.name for w in wanted if not self.is_present(w.name))
-            raise WeightsError(
-                f"offline, but missing: {absent}; go online and run: parley models get"
-            )
+        NETWORK.require(", ".join(absent))
         self.folder.mkdir(parents=True, exist_ok=True)
         with one_fetcher(self.folder, report):
             absent_weights = [w for w in wanted if not self.is_present(w.name)]

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 def serve_process(pipe: Connection, name: str, weights_dir: str, options: Options) -> None:
     """Run the model named ``name`` until the pipe ends. Ctrl-C is the parent's affair."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["HF_HUB_OFFLINE"] = "1"  # a model is read from its folder and asks nobody
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # engines bring their own number of threads
 
     def take(block: bool) -> ModelRequest | None:

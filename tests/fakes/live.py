@@ -125,6 +125,7 @@ class LiveSession:
         recordings: Path = Path("never"),
         history: HistoryStore | None = None,
         save: Callable[[Settings], None] | None = None,
+        catalog: SessionCatalog | None = None,
     ) -> None:
         parts = parts or fake_parts(script)
         if room is not None:
@@ -136,7 +137,7 @@ class LiveSession:
             settings or Settings(),
             self.history,
             parts,
-            fake_catalog(),
+            catalog or fake_catalog(),
             self.recorder,
             save or self.saved.append,
         )

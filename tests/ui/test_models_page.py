@@ -75,13 +75,13 @@ def test_a_choice_without_its_files_says_so(desk: Desk) -> None:
     assert buttons(cards["core"]) == {"remove"}
 
 
-def test_offline_the_page_says_that_a_click_is_the_permission(desk: Desk) -> None:
+def test_the_page_says_that_a_click_is_the_permission_and_when_none_is_given(desk: Desk) -> None:
     page = page_of(desk)
-    assert "permission" in page.consent.text()
-    settings = desk.session.settings().with_value("privacy", "offline", False)
+    assert "only when you press" in page.consent.text()
+    settings = desk.session.settings().with_value("privacy", "network", "never")
     desk.session.send(ApplySettings(settings))
     desk.tick()
-    assert "only when you press" in page.consent.text()
+    assert "refused" in page.consent.text()
     assert desk.sent(FetchWeights) == []
 
 

@@ -162,8 +162,8 @@ class ModelsPage(QWidget):
 
     def _show(self) -> None:
         words = self._look.words
-        is_offline = self._settings.privacy.offline
-        self.consent.setText(words("models.consent_offline" if is_offline else "models.consent"))
+        is_closed = self._settings.privacy.network == "never"
+        self.consent.setText(words("models.consent_never" if is_closed else "models.consent"))
         voices = self._session.voices()
         for name, card in self.cards.items():
             found = self._sets[name]
@@ -200,6 +200,7 @@ def _file_lines(found: WeightSet, look: Look) -> str:
             name=weight.name,
             size=megabytes(weight.megabytes),
             licence=weight.licence,
+            origin=weight.origin,
         )
         for weight in shown
     ]

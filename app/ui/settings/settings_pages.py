@@ -46,7 +46,7 @@ OPTIONS_OF: dict[str, tuple[str, ...]] = {
         "conversation.persona",
     ),
     "models": ("model.answers", "model.precision", "model.rhythm"),
-    "privacy": ("privacy.record_audio", "privacy.keep_history", "privacy.offline"),
+    "privacy": ("privacy.record_audio", "privacy.keep_history", "privacy.network"),
     "appearance": (
         "appearance.theme",
         "appearance.text_scale_percent",

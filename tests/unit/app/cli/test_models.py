@@ -35,13 +35,14 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WeightStore:
     }
     entries = [{**entry, "name": "first"}, {**entry, "name": "second", "path": "b.bin"}]
     document = {"format": 1, "groups": {"core": "the core"}, "weight": entries}
-    made = WeightStore(tmp_path, parse_weights(document, "t"), is_offline=True)
-    hub = HubStore(tmp_path, load_repositories(), is_offline=True)
+    made = WeightStore(tmp_path, parse_weights(document, "t"))
+    hub = HubStore(tmp_path, load_repositories())
     model_store = ModelStore(made, hub, LocalModels(tmp_path / "config" / "local.json"))
     monkeypatch.setattr(cli_models, "default_model_store", lambda _mirror: model_store)
     large = tuple(entry for entry in catalog() if not entry.weights)
     monkeypatch.setattr(cli_models, "catalog", lambda: large)
     (tmp_path / "a.bin").write_bytes(CONTENT)
+    monkeypatch.setenv("PARLEY_OFFLINE", "1")
     return made
 
 
@@ -66,7 +67,8 @@ def test_get_of_what_is_missing_offline_fails_in_one_line(
 ) -> None:
     assert run("get", "core") == 1
     assert capsys.readouterr().err == (
-        "parley models: offline, but missing: second; go online and run: parley models get\n"
+        "parley models: second: not fetched, because no connection may be made: "
+        "PARLEY_OFFLINE=1 is set\n"
     )
 
 
@@ -191,11 +193,14 @@ def test_the_mirror_is_the_words_then_the_environments_then_the_settings(
 
 
 def test_a_model_comes_from_a_hub_is_checked_and_removed(
-    store: WeightStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store: WeightStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     hub = pytest.importorskip("huggingface_hub", reason="the speech-lm extra is not installed")
     model_store = cli_models.default_model_store("")
-    model_store.hub.is_offline = False
+    monkeypatch.delenv("PARLEY_OFFLINE")
     files = {"config.yaml": b"a: 1", "flow.pt": bytes(5000), "hift.pt": bytes(300)}
     with HubServer({"THUDM/glm-4-voice-decoder": HubRepo(files)}) as server:
         model_store.hub.client = HuggingFaceHub(server.address)

@@ -177,7 +177,7 @@ def empty_shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelStore:
         for name in sorted(names)
     ]  # fmt: skip
     document = {"format": 1, "groups": {"core": "the core"}, "weight": weights}
-    store = WeightStore(tmp_path / "weights", parse_weights(document, "t"), is_offline=True)
+    store = WeightStore(tmp_path / "weights", parse_weights(document, "t"))
     store.folder.mkdir()
     model_store = cli_tasks.default_model_store()
     made = ModelStore(store, model_store.hub, model_store.local)

@@ -189,6 +189,18 @@ def test_the_old_name_of_the_endpointing_mode_keeps_its_value(path: Path) -> Non
     assert load_settings(path) == LoadedSettings(settings)
 
 
+@pytest.mark.parametrize("was", ["true", "false"])
+def test_a_file_that_was_offline_asks_before_it_connects(path: Path, was: str) -> None:
+    path.write_text(f"[privacy]\noffline = {was}\nkeep_history = false\n[vad]\npreroll_ms = 500\n")
+    loaded = load_settings(path)
+    assert loaded.settings.privacy.network == "when I ask"
+    assert loaded.notices == ()
+    save_settings(path, loaded.settings)
+    tables = tomllib.loads(path.read_text())
+    assert tables["privacy"] == {"keep_history": False}
+    assert tables["vad"] == {}
+
+
 def test_a_migration_is_not_run_twice(path: Path) -> None:
     path.write_text("schema_version = 2\n[voice]\nspeed_percent = 120\n")
     assert load_settings(path, (to_rate,)).settings.voice.rate == 1.0

@@ -220,14 +220,19 @@ def test_a_disk_that_fills_up_is_one_line(store: HubStore) -> None:
         store.fetch(["boost"], Watcher())
 
 
-def test_offline_what_is_here_is_enough_and_what_is_missing_is_named(store: HubStore) -> None:
-    store.is_offline = True
-    with pytest.raises(WeightsError, match="offline, but missing: boost"):
+def test_without_a_network_what_is_here_is_enough_and_what_is_missing_is_named(
+    store: HubStore, server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLEY_OFFLINE", "1")
+    with pytest.raises(WeightsError, match=r"boost: not fetched, .* PARLEY_OFFLINE=1 is set"):
         store.fetch(["boost"], Watcher())
-    store.is_offline = False
+    assert server.headers == []
+    monkeypatch.delenv("PARLEY_OFFLINE")
     store.fetch(["boost"], Watcher())
-    store.is_offline = True
+    n_asked = len(server.headers)
+    monkeypatch.setenv("PARLEY_OFFLINE", "1")
     store.fetch(["boost"], Watcher())
+    assert len(server.headers) == n_asked
 
 
 def test_a_change_upstream_is_told_and_not_taken(store: HubStore, server: HubServer) -> None:

@@ -267,12 +267,16 @@ def test_a_truncated_file_counts_as_missing(tmp_path: Path) -> None:
     assert store.require("joined").read_bytes() == FIRST + SECOND
 
 
-def test_offline_asks_nobody_and_says_what_is_missing(tmp_path: Path) -> None:
+def test_without_a_network_nobody_is_asked_and_what_is_missing_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLEY_OFFLINE", "1")
     index = FakeIndex(BOTH_CARRIERS)
-    store = WeightStore(tmp_path, manifest(TWO_PARTS), downloader=index, is_offline=True)
-    with pytest.raises(WeightsError, match="offline, but missing: joined"):
+    store = WeightStore(tmp_path / "weights", manifest(TWO_PARTS), downloader=index)
+    with pytest.raises(WeightsError, match=r"joined: not fetched, .* PARLEY_OFFLINE=1 is set"):
         store.fetch(["joined"], silent)
     assert index.asked == []
+    assert not store.folder.exists()
 
 
 def test_too_little_room_is_said_before_anything_is_fetched(
