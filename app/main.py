@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from app.engine.factories import Factories, InlineModelWorker, WatchedBackend, Worker
+from app.engine.factories import Factories, InlineModelWorker, Worker
 from app.engine.rules import Phrases, thresholds
 from app.evaluation.turn_taking.detector_bench import DetectorFactories
 from app.evaluation.turn_taking.predictor_run import CachedTurnClassifier, CachedUtteranceScorer
@@ -36,9 +36,9 @@ from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
 from audio_io.interfaces import EchoCanceller
 from audio_io.portaudio import PortAudioBackend
 from audio_io.resampler import resample
-from audio_io.silent import SilentBackend
 from audio_io.vad import SileroVad
-from audio_io.watchdog import DeviceWatchdog
+from audio_io.virtual_room import SilentBackend
+from audio_io.watchdog import DeviceWatchdog, RestartableBackend
 from model import catalog, duplex
 from model.cascade.cascade import open_recognizer
 from model.cascade.clauses import ClauseSplitter
@@ -258,7 +258,7 @@ def _inline_worker(store: WeightStore, settings: Settings) -> InlineModelWorker:
     return InlineWorker(model)
 
 
-def _backend(settings: Settings) -> WatchedBackend:
+def _backend(settings: Settings) -> RestartableBackend:
     """Real devices; where there is no sound library at all, a room in which nobody speaks."""
     del settings
     try:

@@ -1,4 +1,1 @@
-"""The signal plane: devices, rings, resampling, echo cancellation, voice activity, playback.
-
-Knows nothing of Qt, torch, models or dialogue.
-"""
+"""The signal plane: devices, rings, resampling, echo cancellation, voice activity, playback."""

@@ -1,7 +1,4 @@
-"""Echo cancellation on WebRTC's audio processing module (AEC3), and the absence of it.
-
-Does not know where the far end comes from: see echo_reference.py for its timing.
-"""
+"""Echo cancellation on WebRTC's audio processing module (AEC3), and the absence of it."""
 
 from __future__ import annotations
 
@@ -27,6 +24,7 @@ _NO_ECHO_DBFS = -65.0  # a microphone this quiet hears no echo
 _NO_ECHO_MARGIN_DB = 6.0  # 10 ms levels of a steady noise spread by less
 _NO_ECHO_FRAMES = 50  # after the first second: echo of the slowest devices is there by then
 _TAKEN_FRAMES = 200  # 2 s that the canceller wants to take away are echo after all
+_SUPPRESSION_LEVEL = 1  # of 0..3 for 6, 12, 18, 21 dB of noise
 _FADE = np.linspace(0.0, 1.0, FRAME, dtype=np.float32)
 _FLOOR_PERCENTILE = 20.0
 _PEAK_PERCENTILE = 80.0
@@ -38,12 +36,10 @@ class CancellerSettings:
 
     Attributes:
         noise_suppression: on by default: residual echo falls by another 12 dB.
-        noise_suppression_level: 0..3 for 6, 12, 18, 21 dB.
         auto_gain_control: off by default: it also lifts residual echo towards the detector.
     """
 
     noise_suppression: bool = True
-    noise_suppression_level: int = 1
     auto_gain_control: bool = False
 
 
@@ -76,7 +72,7 @@ class EchoLossEstimator:
         self.has_no_echo = False
 
     def update(self, near: Samples, far: Samples, out: Samples) -> None:
-        """Takes one frame of each."""
+        """Take one frame of each, float32 (160,)."""
         near_power = float(np.dot(near, near)) / len(near)
         out_power = float(np.dot(out, out)) / len(out)
         self._since_far = 0 if level_dbfs(far) > _FAR_ACTIVE_DBFS else self._since_far + 1
@@ -90,11 +86,11 @@ class EchoLossEstimator:
         self._near.append(near_power)
         self._out.append(out_power)
         if not self.has_converged:
-            self._judge()
+            self._decide()
 
     @property
     def echo_return_loss_db(self) -> float | None:
-        """None before there was any far activity."""
+        """Return the estimate; None before there was any far activity."""
         if not self._near:
             return None
         return 10.0 * float(np.log10((sum(self._near) + 1e-12) / (sum(self._out) + 1e-12)))
@@ -119,7 +115,7 @@ class EchoLossEstimator:
             self.has_no_echo = self.has_converged = False
             self._n_good = self._n_silent = self._n_taken = 0
 
-    def _judge(self) -> None:
+    def _decide(self) -> None:
         loss_db = self.echo_return_loss_db
         if loss_db is None or len(self._near) < _WINDOW_FRAMES // 2:
             return
@@ -157,16 +153,16 @@ class WebRtcEchoCanceller:
 
     @property
     def has_converged(self) -> bool:
-        """See EchoLossEstimator."""
+        """Return what the EchoLossEstimator says."""
         return self._loss.has_converged
 
     @property
     def echo_return_loss_db(self) -> float | None:
-        """See EchoLossEstimator."""
+        """Return what the EchoLossEstimator says."""
         return self._loss.echo_return_loss_db
 
     def process(self, near: Samples, far: Samples) -> Samples:
-        """Args are float32 (160,); returns float32 (160,)."""
+        """Return ``near`` without the echo of ``far``; all float32 (160,)."""
         near, far = np.ascontiguousarray(near), np.ascontiguousarray(far)
         out = self._processor.process(near, far)
         self._loss.update(near, far, out)
@@ -179,13 +175,6 @@ class WebRtcEchoCanceller:
         old, new = (out, plain) if self._is_bypassed else (plain, out)
         return (old + _FADE * (new - old)).astype(np.float32)
 
-    def reset(self) -> None:
-        """Forgets the room."""
-        self._processor.reset()
-        self._bypass.reset()
-        self._is_bypassed = False
-        self._loss = EchoLossEstimator()
-
     def _make(self, *, cancels: bool) -> AudioProcessor:
         settings = self.settings
         return AudioProcessor(
@@ -195,31 +184,24 @@ class WebRtcEchoCanceller:
             noise_suppression=settings.noise_suppression,
             high_pass_filter=True,
             auto_gain_control=settings.auto_gain_control,
-            ns_level=settings.noise_suppression_level,
+            ns_level=_SUPPRESSION_LEVEL,
         )
 
 
 class NullEchoCanceller:
-    """Cancels nothing and says so: for half-duplex use, or to measure what cancelling is worth."""
+    """Cancels nothing and says so: for half-duplex use, or to measure what cancelling is worth.
+
+    Attributes:
+        echo_return_loss_db: 0 dB once the far end was active.
+    """
+
+    has_converged = False
 
     def __init__(self) -> None:
-        self._loss = EchoLossEstimator()
-
-    @property
-    def has_converged(self) -> bool:
-        """Never."""
-        return False
-
-    @property
-    def echo_return_loss_db(self) -> float | None:
-        """0 dB once the far end was active."""
-        return self._loss.echo_return_loss_db
+        self.echo_return_loss_db: float | None = None
 
     def process(self, near: Samples, far: Samples) -> Samples:
-        """Returns ``near``."""
-        self._loss.update(near, far, near)
+        """Return ``near``."""
+        if level_dbfs(far) > _FAR_ACTIVE_DBFS:
+            self.echo_return_loss_db = 0.0
         return near
-
-    def reset(self) -> None:
-        """Forgets that the far end was active."""
-        self._loss = EchoLossEstimator()

@@ -1,102 +1,178 @@
 """The microphone's side: cut into frames, cancel the echo, find speech.
 
-Pumped by whoever owns the capture thread (or by a virtual clock); knows no threads, no dialogue.
+``FrontEnd`` works frame by frame, for a recording as for a conversation; ``CapturePipeline`` feeds
+it from the rings of a back end. Pumped by whoever owns the capture thread, or by a virtual clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from audio_io.aec import FRAME
-from audio_io.echo_gate import EchoGate, EchoGateSettings
+from audio_io.echo_gate import EchoGate
 from audio_io.echo_reference import EchoReference
 from audio_io.events import SpeechEnded, SpeechStarted
-from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, UserFrame, frozen, level_dbfs
+from audio_io.frames import (
+    ENGINE_RATE_HZ,
+    SILENT_DBFS,
+    AudioFrame,
+    Samples,
+    UserFrame,
+    frozen,
+    level_dbfs,
+)
 from audio_io.interfaces import AudioBackend, EchoCanceller, VoiceActivityDetector
 from audio_io.resampler import StreamResampler
 from audio_io.sample_queue import SampleQueue
 from audio_io.vad import SegmenterSettings, SegmenterState, SpeechSegmenter
 
-CaptureOutput = UserFrame | SpeechStarted | SpeechEnded
-_SILENCE_DBFS = -120.0
+SpeechEvent = SpeechStarted | SpeechEnded
+CaptureOutput = UserFrame | SpeechEvent
 
 Tap = Callable[[Samples, Samples, Samples], None]  # (microphone, far end, clean), each (160,)
 
+_DEAD_FRAMES = 200  # 2 s of exact zeros mean a muted or broken microphone
+_SILENCE = frozen(np.zeros(FRAME, dtype=np.float32))
 
-@dataclass(frozen=True, slots=True)
-class CaptureSettings:
-    """How the microphone is listened to.
+
+class FrontEnd:
+    """Echo canceller → echo gate → detector → segmenter, 10 ms at a time at 16 kHz.
+
+    Args:
+        canceller: None leaves the microphone as it is, echo and all.
 
     Attributes:
-        segmenter: when a voice counts as speech.
-        echo_gate: what is echo although it sounds like speech.
-        dead_after_s: exact zeros for this long mean a muted or broken microphone.
+        is_mic_open: when False the user's audio is replaced by silence (the canceller goes on
+            following the room).
     """
 
-    segmenter: SegmenterSettings = field(default_factory=SegmenterSettings)
-    echo_gate: EchoGateSettings = field(default_factory=EchoGateSettings)
-    dead_after_s: float = 2.0
+    def __init__(
+        self,
+        canceller: EchoCanceller | None,
+        detector: VoiceActivityDetector,
+        settings: SegmenterSettings | None = None,
+    ) -> None:
+        self.canceller = canceller
+        self.segmenter = SpeechSegmenter(settings)
+        self.is_mic_open = True
+        self._detector = detector
+        self._gate = None if canceller is None else EchoGate()
+        self._window = SampleQueue()
+        self._p_speech = 0.0
+        self._n_frames = 0
+
+    @property
+    def now_s(self) -> float:
+        """Return the end of the last frame."""
+        return self._n_frames * FRAME / ENGINE_RATE_HZ
+
+    def skip(self, gap_s: float) -> None:
+        """Let ``gap_s`` pass in which nothing was heard."""
+        self._n_frames += round(gap_s * ENGINE_RATE_HZ / FRAME)
+        self._window.clear()
+
+    def process(self, near: Samples, far: Samples) -> tuple[UserFrame, SpeechEvent | None]:
+        """Take one frame of the microphone and of the loudspeaker, float32 (160,) each.
+
+        Returns:
+            The frame of the user, and the speech event that its arrival decided.
+        """
+        far = frozen(far)
+        far_dbfs = level_dbfs(far)
+        clean = near if self.canceller is None else self.canceller.process(near, far)
+        if self._gate is not None:
+            is_quiet = self.segmenter.state is SegmenterState.QUIET
+            self._gate.update(near, far_dbfs, clean, is_quiet=is_quiet)
+        if not self.is_mic_open:
+            clean = _SILENCE
+        frame = AudioFrame(frozen(clean), self._n_frames * FRAME)
+        self._n_frames += 1
+        event = self._detect(frame)
+        user = UserFrame(
+            clean=frame,
+            p_speech=self._p_speech,
+            is_speech=self.segmenter.is_speech,
+            clean_dbfs=level_dbfs(frame.samples),
+            far=AudioFrame(far, frame.start),
+            far_dbfs=far_dbfs,
+            aec_has_converged=self.canceller is None or self.canceller.has_converged,
+        )
+        return user, event
+
+    def process_recording(
+        self, near: Samples, far: Samples | None = None
+    ) -> Iterator[tuple[UserFrame, SpeechEvent | None]]:
+        """Process all whole frames of ``near``, (n,) at 16 kHz.
+
+        Args:
+            far: what the loudspeaker was given, aligned with ``near``; None: nothing.
+        """
+        for at in range(0, len(near) - FRAME + 1, FRAME):
+            played = _SILENCE if far is None else far[at : at + FRAME]
+            yield self.process(near[at : at + FRAME], played)
+
+    def _detect(self, frame: AudioFrame) -> SpeechEvent | None:
+        if not self.is_mic_open:
+            self._window.clear()
+            self._p_speech = 0.0
+            return self.segmenter.close(frame.start_s)
+        self._window.push(frame.samples)
+        if len(self._window) < self._detector.window:
+            return None
+        window = self._window.pop(self._detector.window)
+        end = frame.end - len(self._window)
+        self._p_speech = self._detector.probability(window)
+        level = level_dbfs(window)
+        is_speech = self.segmenter.is_speech
+        if self._gate is not None and self._gate.is_echo(level, is_speech=is_speech):
+            level = SILENT_DBFS
+        begin_s, end_s = (end - len(window)) / ENGINE_RATE_HZ, end / ENGINE_RATE_HZ
+        return self.segmenter.step(self._p_speech, level, begin_s, end_s)
 
 
-class CapturePipeline:
-    """Microphone ring → 16 kHz → echo canceller → detector → segmenter.
+class CapturePipeline(FrontEnd):
+    """The front end behind the microphone ring of a back end, at any rate.
 
     All times are on the microphone's clock: samples captured over their rate. Frame k covers
     [k, k + 1) × 10 ms whatever the device's rate is.
 
     Attributes:
-        is_mic_open: when False the user's audio is replaced by silence (the canceller goes on
-            following the room).
         mic_dbfs: level of the last microphone frame, for meters.
-        p_speech: latest voice probability.
     """
+
+    canceller: EchoCanceller
 
     def __init__(
         self,
         backend: AudioBackend,
         canceller: EchoCanceller,
         detector: VoiceActivityDetector,
-        settings: CaptureSettings | None = None,
+        settings: SegmenterSettings | None = None,
         tap: Tap | None = None,
     ) -> None:
-        self.settings = settings or CaptureSettings()
-        self.canceller = canceller
-        self.segmenter = SpeechSegmenter(self.settings.segmenter)
-        self.is_mic_open = True
-        self.mic_dbfs = level_dbfs(np.empty(0, dtype=np.float32))
-        self.p_speech = 0.0
-        self._detector = detector
+        super().__init__(canceller, detector, settings)
+        self.mic_dbfs = SILENT_DBFS
         self._tap = tap
-        self._n_frames = 0
         self._n_zero_frames = 0
-        self._window = SampleQueue()
-        self._gate = EchoGate(self.settings.echo_gate)
         self.attach(backend)
 
     def attach(self, backend: AudioBackend, gap_s: float = 0.0) -> None:
-        """Listens to ``backend`` from now on; the clock goes on ``gap_s`` later."""
+        """Listen to ``backend`` from now on; the clock goes on ``gap_s`` later."""
         self._ring = backend.mic_ring
         self._resampler = StreamResampler(backend.format.mic_rate_hz, ENGINE_RATE_HZ)
         self._pending = SampleQueue()
-        self.reference = EchoReference(backend.renderer.far_ring, backend.format.out_rate_hz)
-        self._n_frames += round(gap_s * ENGINE_RATE_HZ / FRAME)
-        self._window.clear()
-
-    @property
-    def now_s(self) -> float:
-        """End of the last frame."""
-        return self._n_frames * FRAME / ENGINE_RATE_HZ
+        self._reference = EchoReference(backend.renderer.far_ring, backend.format.out_rate_hz)
+        self.skip(gap_s)
 
     @property
     def is_microphone_dead(self) -> bool:
-        """Nothing but exact zeros for two seconds: muted in hardware, or not connected."""
-        return self._n_zero_frames * FRAME >= self.settings.dead_after_s * ENGINE_RATE_HZ
+        """Return whether only exact zeros came for two seconds: muted, or not connected."""
+        return self._n_zero_frames >= _DEAD_FRAMES
 
     def process_available(self) -> list[CaptureOutput]:
-        """Works through all whole frames in the ring; outputs are in order of time.
+        """Process all whole frames in the ring; return the outputs in order of time.
 
         A speech event precedes the frame whose arrival decided it.
         """
@@ -104,55 +180,13 @@ class CapturePipeline:
             self._pending.push(self._resampler.process(self._ring.read(len(self._ring))))
         outputs: list[CaptureOutput] = []
         while len(self._pending) >= FRAME:
-            self._process_frame(self._pending.pop(FRAME), outputs)
+            near, far = self._pending.pop(FRAME), self._reference.next_frame()
+            self.mic_dbfs = level_dbfs(near)
+            self._n_zero_frames = self._n_zero_frames + 1 if not near.any() else 0
+            user, event = self.process(near, far)
+            if event is not None:
+                outputs.append(event)
+            outputs.append(user)
+            if self._tap is not None:
+                self._tap(near if self.is_mic_open else _SILENCE, far, user.clean.samples)
         return outputs
-
-    def _process_frame(self, near: Samples, outputs: list[CaptureOutput]) -> None:
-        far = self.reference.next_frame()
-        self.mic_dbfs = level_dbfs(near)
-        self._n_zero_frames = self._n_zero_frames + 1 if not near.any() else 0
-        clean = self.canceller.process(near, far)
-        far_dbfs = level_dbfs(far)
-        is_quiet = self.segmenter.state is SegmenterState.QUIET
-        self._gate.update(near, far_dbfs, clean, is_quiet=is_quiet)
-        if not self.is_mic_open:
-            near = clean = np.zeros(FRAME, dtype=np.float32)
-        frame = AudioFrame(frozen(clean), self._n_frames * FRAME)
-        self._n_frames += 1
-        event = self._detect(frame)
-        if event is not None:
-            outputs.append(event)
-        outputs.append(
-            UserFrame(
-                clean=frame,
-                p_speech=self.p_speech,
-                is_speech=self.segmenter.is_speech,
-                clean_dbfs=level_dbfs(frame.samples),
-                far=AudioFrame(frozen(far), frame.start),
-                far_dbfs=far_dbfs,
-                aec_has_converged=self.canceller.has_converged,
-            )
-        )
-        if self._tap is not None:
-            self._tap(near, far, frame.samples)
-
-    def _detect(self, frame: AudioFrame) -> SpeechStarted | SpeechEnded | None:
-        if not self.is_mic_open:
-            self._window.clear()
-            self.p_speech = 0.0
-            return self.segmenter.close(frame.start_s)
-        self._window.push(frame.samples)
-        if len(self._window) < self._detector.window:
-            return None
-        end = frame.end - (len(self._window) - self._detector.window)
-        window = self._window.pop(self._detector.window)
-        self.p_speech = self._detector.probability(window)
-        level = level_dbfs(window)
-        if self._gate.is_echo(level, is_speech=self.segmenter.is_speech):
-            level = _SILENCE_DBFS
-        return self.segmenter.step(
-            self.p_speech,
-            level,
-            (end - len(window)) / ENGINE_RATE_HZ,
-            end / ENGINE_RATE_HZ,
-        )

@@ -1,49 +1,20 @@
-"""Which microphones and loudspeakers there are, and which one a name means.
-
-Does not open anything; portaudio.py does.
-"""
+"""Which microphones and loudspeakers there are, and which one a name means."""
 
 from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal
 
 from audio_io.errors import AudioUnavailable, DeviceNotFound
 
 Direction = Literal["microphone", "loudspeaker"]
 
 
-class SoundStream(Protocol):
-    """What a stream of the sound library can do."""
-
-    @property
-    def active(self) -> bool: ...
-    @property
-    def latency(self) -> float: ...
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-    def abort(self) -> None: ...
-    def close(self) -> None: ...
-
-
-class SoundLibrary(Protocol):
-    """The part of sounddevice that is used; tests bring one that can be unplugged."""
-
-    @property
-    def PortAudioError(self) -> type[Exception]: ...  # noqa: N802 - the library's own name
-    @property
-    def InputStream(self) -> Callable[..., SoundStream]: ...  # noqa: N802 - likewise
-    @property
-    def OutputStream(self) -> Callable[..., SoundStream]: ...  # noqa: N802 - likewise
-    @property
-    def default(self) -> Any: ...  # noqa: ANN401 - an object with a pair of indices, ``device``
-    def query_devices(self) -> Sequence[Mapping[str, Any]]: ...
-    def _terminate(self) -> None: ...
-    def _initialize(self) -> None: ...
+SoundLibrary = Any  # the module sounddevice, or one of the tests that can be unplugged
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +37,12 @@ class DeviceInfo:
     is_default_output: bool
 
     def can(self, direction: Direction) -> bool:
-        """Whether it has channels in that direction."""
+        """Return whether it has channels in that direction."""
         return (self.n_inputs if direction == "microphone" else self.n_outputs) > 0
 
 
 def load_library(environ: Mapping[str, str] = os.environ) -> SoundLibrary:
-    """Imports sounddevice, or raises AudioUnavailable with what to do.
+    """Import sounddevice, or raise AudioUnavailable with what to do.
 
     PortAudio aborts the whole process at import when ALSA_CONFIG_PATH names a missing file, so that
     is looked at first.
@@ -82,7 +53,7 @@ def load_library(environ: Mapping[str, str] = os.environ) -> SoundLibrary:
                 f"ALSA_CONFIG_PATH names {config}, which does not exist: unset it or create it"
             )
     try:
-        return cast("SoundLibrary", importlib.import_module("sounddevice"))
+        return importlib.import_module("sounddevice")
     except OSError as error:
         raise AudioUnavailable(
             "PortAudio is missing: install it (Debian, Ubuntu: apt install libportaudio2; "
@@ -91,7 +62,7 @@ def load_library(environ: Mapping[str, str] = os.environ) -> SoundLibrary:
 
 
 def list_devices(library: SoundLibrary) -> tuple[DeviceInfo, ...]:
-    """Everything with channels, in the library's order; empty when the sound system is down."""
+    """Return all devices in the library's order; none when the sound system is down."""
     try:
         found = list(library.query_devices())
         defaults = tuple(library.default.device)
@@ -114,7 +85,7 @@ def list_devices(library: SoundLibrary) -> tuple[DeviceInfo, ...]:
 def choose_device(
     devices: Sequence[DeviceInfo], name: str | None, direction: Direction
 ) -> DeviceInfo:
-    """Returns the device that ``name`` means: exactly, or as the only one containing it.
+    """Return the device that ``name`` means: exactly, or as the only one containing it.
 
     Without a name: the system's default, else the first one.
 
@@ -125,10 +96,8 @@ def choose_device(
     if not able:
         raise DeviceNotFound(f"there is no {direction}: plug one in or switch it on")
     if name is None:
-        is_default = [
-            d.is_default_input if direction == "microphone" else d.is_default_output for d in able
-        ]
-        return able[is_default.index(True)] if any(is_default) else able[0]
+        default = "is_default_input" if direction == "microphone" else "is_default_output"
+        return next((device for device in able if getattr(device, default)), able[0])
     exact = [device for device in able if device.name == name]
     if exact:
         return exact[0]

@@ -1,12 +1,8 @@
-"""Tells what is left of an echo from a voice, by levels, where the detector hears only a voice.
-
-Does not know the detector; capture.py asks for each of its windows.
-"""
+"""Tells what is left of an echo from a voice, by levels, where the detector hears only a voice."""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,28 +12,18 @@ _WINDOW_FRAMES = 4  # 10 ms frames: one window of the detector and what it overl
 _TAIL_FRAMES = 30  # frames after the far end fell silent in which its echo may still arrive
 _FAR_ACTIVE_DBFS = -50.0
 _MEMORY_FRAMES = 100  # frames of echo that its level is averaged over
-
-
-@dataclass(frozen=True, slots=True)
-class EchoGateSettings:
-    """When a window with a voice in it is echo all the same. Only while the far end sounds.
-
-    Attributes:
-        loss_db: it lost more than this to the canceller. Measured at echoes of -20 to 0 dB: windows
-            of the user lose 0 to 6 dB, residual echo that sounds like speech 9 to 45 (median 20).
-        below_echo_db: speech does not begin this much below the echo before cancellation: the
-            reverberant end of a loud word leaks that softly. Speech that has begun is not judged.
-    """
-
-    loss_db: float = 12.0
-    below_echo_db: float = 6.0
+# A window that lost more than this to the canceller is echo. Measured at echoes of -20 to 0 dB:
+# windows of the user lose 0 to 6 dB, residual echo that sounds like speech 9 to 45 (median 20).
+_LOSS_DB = 12.0
+# Speech does not begin this much below the echo before cancellation: the reverberant end of a loud
+# word leaks that softly. Speech that has begun is not gated.
+_BELOW_ECHO_DB = 6.0
 
 
 class EchoGate:
-    """Follows microphone, far end and clean signal; answers for the latest window."""
+    """Follows microphone, far end and clean signal; answers for the detector's latest window."""
 
-    def __init__(self, settings: EchoGateSettings | None = None) -> None:
-        self.settings = settings or EchoGateSettings()
+    def __init__(self) -> None:
         self._near: deque[float] = deque(maxlen=_WINDOW_FRAMES)
         self._clean: deque[float] = deque(maxlen=_WINDOW_FRAMES)
         self._since_far = _TAIL_FRAMES + 1
@@ -45,7 +31,7 @@ class EchoGate:
         self._n_echo_frames = 0
 
     def update(self, near: Samples, far_dbfs: float, clean: Samples, *, is_quiet: bool) -> None:
-        """Takes one frame; ``is_quiet`` says that the user is not speaking in it."""
+        """Take one frame; ``is_quiet`` says that the user is not speaking in it."""
         power = float(np.dot(near, near)) / len(near)
         self._near.append(power)
         self._clean.append(float(np.dot(clean, clean)) / len(clean))
@@ -55,10 +41,13 @@ class EchoGate:
             self._echo_power += (power - self._echo_power) / self._n_echo_frames
 
     def is_echo(self, level_dbfs: float, *, is_speech: bool) -> bool:
-        """Judges the latest window; ``is_speech``: the user is already speaking."""
+        """Return whether the latest window is echo; ``is_speech``: the user already speaks.
+
+        Only while the far end sounds.
+        """
         if self._since_far > _TAIL_FRAMES:
             return False
-        if sum(self._near) > 10.0 ** (self.settings.loss_db / 10.0) * sum(self._clean):
+        if sum(self._near) > 10.0 ** (_LOSS_DB / 10.0) * sum(self._clean):
             return True
         echo_dbfs = 10.0 * float(np.log10(self._echo_power + 1e-12))
-        return not is_speech and level_dbfs < echo_dbfs - self.settings.below_echo_db
+        return not is_speech and level_dbfs < echo_dbfs - _BELOW_ECHO_DB

@@ -1,7 +1,4 @@
-"""The far end as the echo canceller needs it: one frame per microphone frame, never too late.
-
-Does not know the room; keeps only the pace of two clocks.
-"""
+"""The far end as the echo canceller needs it: one frame per microphone frame, never too late."""
 
 from __future__ import annotations
 
@@ -48,11 +45,11 @@ class EchoReference:
 
     @property
     def backlog_ms(self) -> float:
-        """How old the next frame is."""
+        """Return how old the next frame is."""
         return 1000.0 * len(self._queue) / ENGINE_RATE_HZ
 
     def next_frame(self) -> Samples:
-        """Returns float32 (160,)."""
+        """Return the far end of the next microphone frame, float32 (160,)."""
         if len(self._ring):
             self._queue.push(self._resampler.process(self._ring.read(len(self._ring))))
         if len(self._queue) > _HARD_LIMIT:

@@ -1,7 +1,4 @@
-"""What goes wrong with sound, each with one line that says what to do.
-
-Knows nothing of who shows it.
-"""
+"""What goes wrong with sound, each with one line that says what to do."""
 
 from __future__ import annotations
 

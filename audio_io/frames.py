@@ -1,7 +1,4 @@
-"""Audio in transit: a block of samples with its place on a stream's clock.
-
-Does not know where the samples come from or go to.
-"""
+"""Audio in transit: a block of samples with its place on a stream's clock."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ import numpy.typing as npt
 Samples = npt.NDArray[np.float32]  # (n,) mono in [-1, 1] unless said otherwise
 
 ENGINE_RATE_HZ = 16_000  # what the canceller, the detector and the recogniser hear
+SILENT_DBFS = -120.0  # level of exact zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +29,17 @@ class AudioFrame:
 
     @property
     def end(self) -> int:
-        """Index one past the last sample."""
+        """Return the index one past the last sample."""
         return self.start + len(self.samples)
 
     @property
     def start_s(self) -> float:
-        """Seconds on the stream's clock."""
+        """Return the begin in seconds on the stream's clock."""
         return self.start / self.rate_hz
 
     @property
     def end_s(self) -> float:
-        """Seconds on the stream's clock."""
+        """Return the end in seconds on the stream's clock."""
         return self.end / self.rate_hz
 
 
@@ -67,14 +65,14 @@ class UserFrame:
     is_speech: bool
     clean_dbfs: float
     far: AudioFrame | None = None
-    far_dbfs: float = -120.0
+    far_dbfs: float = SILENT_DBFS
     aec_has_converged: bool = True
     partial_text: str = ""
     partial_at_s: float = 0.0
 
 
 def frozen(samples: npt.ArrayLike) -> Samples:
-    """Returns ``samples`` as a read-only float32 array, copying only when it must."""
+    """Return ``samples`` as a read-only float32 array, copying only when it must."""
     array = np.asarray(samples, dtype=np.float32)
     if array.flags.writeable:
         array = array.copy()
@@ -83,8 +81,8 @@ def frozen(samples: npt.ArrayLike) -> Samples:
 
 
 def level_dbfs(samples: Samples) -> float:
-    """Root mean square level in dB relative to full scale; -120 for silence."""
+    """Return the root mean square level in dB relative to full scale; -120 for silence."""
     if not len(samples):
-        return -120.0
+        return SILENT_DBFS
     mean_square = float(np.mean(np.square(samples, dtype=np.float64)))
     return 10.0 * float(np.log10(max(mean_square, 1e-12)))

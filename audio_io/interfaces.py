@@ -1,7 +1,4 @@
-"""Roles of the signal plane. Implementations and fakes pass the same contract tests.
-
-Does not know any implementation.
-"""
+"""Roles of the signal plane. Implementations and fakes pass the same contract tests."""
 
 from __future__ import annotations
 
@@ -19,8 +16,7 @@ class StreamRequest:
     """What the engine asks of a back end.
 
     Attributes:
-        input_name: device name, or None for the system default.
-        output_name: device name, or None for the system default.
+        input_name, output_name: names of devices; None: the system's default.
         block_ms: length of one callback.
         latency_ms: requested device latency (a number: 'low' underruns).
     """
@@ -64,40 +60,53 @@ class AudioBackend(Protocol):
     ``renderer.far_ring``. ``open`` may replace rings and renderer: attach to them again.
     """
 
+    format: StreamFormat
+    mic_ring: RingBuffer
+    mic_wake: WakeSignal
+    renderer: OutputRenderer
+
     @property
-    def format(self) -> StreamFormat: ...
-    @property
-    def mic_ring(self) -> RingBuffer: ...
-    @property
-    def mic_wake(self) -> WakeSignal: ...
-    @property
-    def renderer(self) -> OutputRenderer: ...
-    @property
-    def shares_clock(self) -> bool: ...
-    @property
-    def is_running(self) -> bool: ...
-    def open(self, request: StreamRequest) -> StreamFormat: ...
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-    def close(self) -> None: ...
-    def stats(self) -> StreamStats: ...
+    def is_running(self) -> bool:
+        """Return whether both streams call back."""
+        ...
+
+    def open(self, request: StreamRequest) -> StreamFormat:
+        """Open both devices. Raises AudioError."""
+        ...
+
+    def start(self) -> None:
+        """Begin to call back. Raises AudioError."""
+        ...
+
+    def stop(self) -> None:
+        """End the callbacks; the devices stay open."""
+        ...
+
+    def close(self) -> None:
+        """Let go of both devices, whatever state they are in."""
+        ...
+
+    def stats(self) -> StreamStats:
+        """Return the counters since ``open``."""
+        ...
 
 
 class EchoCanceller(Protocol):
     """Removes the loudspeaker from the microphone, 10 ms at a time at 16 kHz."""
 
     @property
-    def has_converged(self) -> bool: ...
+    def has_converged(self) -> bool:
+        """Return whether what is left of an echo is known to be soft."""
+        ...
+
     @property
     def echo_return_loss_db(self) -> float | None:
-        """Enhancement (ERLE) over the last second of far-end activity; None before any."""
+        """Return the enhancement (ERLE) of the last second of far-end activity; None before any."""
         ...
 
     def process(self, near: Samples, far: Samples) -> Samples:
-        """Args are float32 (160,); returns float32 (160,)."""
+        """Return ``near`` without the echo of ``far``; all float32 (160,)."""
         ...
-
-    def reset(self) -> None: ...
 
 
 class VoiceActivityDetector(Protocol):
@@ -105,8 +114,13 @@ class VoiceActivityDetector(Protocol):
 
     @property
     def window(self) -> int:
-        """Samples per call at 16 kHz."""
+        """Return the samples per call at 16 kHz."""
         ...
 
-    def probability(self, window: Samples) -> float: ...
-    def reset(self) -> None: ...
+    def probability(self, window: Samples) -> float:
+        """Return the probability of a voice in the next ``window`` samples."""
+        ...
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        ...

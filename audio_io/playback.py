@@ -1,11 +1,11 @@
 """The loudspeaker's side: fill the ring, duck, hold, resume, cut, and tell what was heard.
 
-Pumped by whoever owns the playback thread (or by a virtual clock); knows no threads, no dialogue.
+Pumped by whoever owns the playback thread, or by a virtual clock.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
 from enum import Enum, auto
 
 import numpy as np
@@ -22,20 +22,9 @@ from audio_io.playout import PlayoutLedger, PlayoutMark
 from audio_io.renderer import OutputRenderer
 from audio_io.reply_audio import ReplyAudio
 
-
-@dataclass(frozen=True, slots=True)
-class PlayerSettings:
-    """How replies are played.
-
-    Attributes:
-        target_depth_ms: sound kept ready in the ring.
-        declick_ms: shortest ramp from and to silence.
-        max_repeat_ms: how much a resumed reply may say twice.
-    """
-
-    target_depth_ms: float = 160.0
-    declick_ms: float = 8.0
-    max_repeat_ms: float = 300.0
+TARGET_DEPTH_MS = 160.0  # sound kept ready in the ring
+_DECLICK_MS = 8.0  # shortest ramp from and to silence
+_MAX_REPEAT_MS = 300.0  # how much a resumed reply may say twice
 
 
 class _Phase(Enum):
@@ -46,7 +35,7 @@ class _Phase(Enum):
 
 
 class Player:
-    """Owner of the renderer's writing side, one reply at a time.
+    """The owner of the renderer's writing side, one reply at a time.
 
     Events carry times of the microphone's clock, derived from the ``now_s`` given to ``pump``: the
     time at which the last rendered block ends, device latency not included.
@@ -55,25 +44,19 @@ class Player:
         n_stale: chunks refused because their reply is not the one being played.
     """
 
-    def __init__(
-        self,
-        renderer: OutputRenderer,
-        output_latency_s: float,
-        settings: PlayerSettings | None = None,
-    ) -> None:
-        self.settings = settings or PlayerSettings()
+    def __init__(self, renderer: OutputRenderer, output_latency_s: float) -> None:
         self.n_stale = 0
         self._volume = np.float32(1.0)
         self._reply: ReplyAudio | None = None
         self._ledger = PlayoutLedger(renderer.rate_hz, renderer.rate_hz)
         self._phase = _Phase.PLAYING
         self._has_started = False
-        self._outbox: list[AudioEvent] = []
+        self._events: list[AudioEvent] = []
         self._now_s = 0.0
         self._bind(renderer, output_latency_s)
 
     def attach(self, renderer: OutputRenderer, output_latency_s: float) -> None:
-        """Goes on with another device from the last word heard (the old device is gone)."""
+        """Go on with another device from the last word heard (the old device is gone)."""
         reply, heard = self._reply, self._heard()
         is_cut = self._phase in (_Phase.CUTTING, _Phase.ENDING)
         if reply is not None and is_cut:
@@ -86,12 +69,10 @@ class Player:
         self._ledger = self._ledger.moved_to(renderer.rate_hz, heard)
         self._resume_at = max(self._ledger.word_start(heard), heard - self._max_repeat(reply))
         if self._phase is _Phase.HELD:
-            renderer.hold(self.settings.declick_ms)
-
-    # -- commands ------------------------------------------------------------------------------
+            renderer.hold(_DECLICK_MS)
 
     def start_reply(self, generation: int, rate_hz: int) -> None:
-        """Makes ``generation`` the reply being played; an unfinished one is ended on the spot."""
+        """Make ``generation`` the reply being played; an unfinished one is ended on the spot."""
         if self._reply is not None:
             self.hard_flush()
         self._reply = ReplyAudio(generation, rate_hz, self._renderer.rate_hz)
@@ -102,7 +83,7 @@ class Player:
         self._resume_at = 0
         self._ducked_at = None
         if not self._must_flush:
-            self._renderer.release(1.0, self.settings.declick_ms)
+            self._renderer.release(1.0, _DECLICK_MS)
 
     def enqueue(
         self,
@@ -112,7 +93,7 @@ class Player:
         marks: tuple[PlayoutMark, ...],
         generation: int,
     ) -> bool:
-        """Adds a chunk; returns False (and counts it) when its reply is over."""
+        """Add a chunk; return False (and count it) when its reply is over."""
         reply = self._reply
         is_welcome = reply is not None and self._phase in (_Phase.PLAYING, _Phase.HELD)
         if reply is None or not is_welcome or reply.generation != generation:
@@ -125,16 +106,16 @@ class Player:
         return True
 
     def finish(self, generation: int) -> None:
-        """No more chunks will come."""
+        """Note that no more chunks will come."""
         if self._reply is not None and self._reply.generation == generation:
             self._reply.is_complete = True
 
     def set_volume(self, gain_db: float) -> None:
-        """Level of all replies, 0 dB or less; heard once the ring has played out."""
+        """Set the level of all replies, 0 dB or less; heard once the ring has played out."""
         self._volume = np.float32(10.0 ** (min(gain_db, 0.0) / 20.0))
 
     def duck(self, gain_db: float, ramp_ms: float) -> None:
-        """Goes on more softly (``gain_db`` < 0)."""
+        """Go on more softly (``gain_db`` < 0)."""
         if self._reply is None or self._phase is not _Phase.PLAYING:
             return
         if self._ducked_at is None:
@@ -142,19 +123,19 @@ class Player:
         self._renderer.ramp_to(10.0 ** (gain_db / 20.0), ramp_ms)
 
     def hold(self, ramp_ms: float) -> None:
-        """Fades out and stops there."""
+        """Fade out and stop there."""
         if self._reply is None or self._phase is not _Phase.PLAYING:
             return
         self._phase = _Phase.HELD
         if self._ducked_at is None:
             self._ducked_at = self._ledger.reply_sample(self._position())
-        self._renderer.hold(max(ramp_ms, self.settings.declick_ms))
+        self._renderer.hold(max(ramp_ms, _DECLICK_MS))
 
     def resume(self, ramp_ms: float) -> None:
-        """Full level again; a held reply goes back to the word in which it grew softer."""
+        """Return to full level; a held reply goes back to the word in which it grew softer."""
         if self._reply is None or self._phase not in (_Phase.PLAYING, _Phase.HELD):
             return
-        ramp_ms = max(ramp_ms, self.settings.declick_ms)
+        ramp_ms = max(ramp_ms, _DECLICK_MS)
         if self._phase is _Phase.HELD and self._is_open and self._renderer.is_silent:
             self._rewind(self._reply)
         self._phase = _Phase.PLAYING
@@ -165,45 +146,33 @@ class Player:
         self._renderer.release(1.0, ramp_ms)
 
     def fade_and_flush(self, ramp_ms: float) -> None:
-        """Ends the reply softly; PlaybackEnded follows when its last sample has been heard."""
+        """End the reply softly; PlaybackEnded follows when its last sample has been heard."""
         if self._reply is None or self._phase in (_Phase.CUTTING, _Phase.ENDING):
             return
         self._phase = _Phase.CUTTING
         self._renderer.expect(False)
-        self._renderer.hold(max(ramp_ms, self.settings.declick_ms))
+        self._renderer.hold(max(ramp_ms, _DECLICK_MS))
 
     def hard_flush(self) -> None:
-        """Ends the reply now, device or no device; what it still plays is an estimate."""
+        """End the reply now, device or no device; what it still plays is an estimate."""
         if self._reply is None:
             return
         self._renderer.expect(False)
-        self._renderer.hold(self.settings.declick_ms)
+        self._renderer.hold(_DECLICK_MS)
         self._must_flush = True
         self._end(self._heard(), is_estimate=True)
 
-    # -- pump ----------------------------------------------------------------------------------
-
-    @property
-    def is_playing(self) -> bool:
-        """A reply is under way, audible or not."""
-        return self._reply is not None
-
-    @property
-    def depth_ms(self) -> float:
-        """Sound ready in the ring."""
-        return 1000.0 * self._depth() / self._renderer.rate_hz
-
     def pump(self, now_s: float) -> list[AudioEvent]:
-        """Tops up the ring and returns what happened since the last call."""
+        """Top up the ring and return what happened since the last call."""
         self._now_s = now_s
         if self._must_flush and self._renderer.is_silent:
             self._flush_ring()
             self._must_flush = False
             if self._reply is not None and self._phase is _Phase.PLAYING:
-                self._renderer.release(1.0, self.settings.declick_ms)
+                self._renderer.release(1.0, _DECLICK_MS)
         if self._reply is not None:
             self._pump_reply(self._reply)
-        events, self._outbox = self._outbox, []
+        events, self._events = self._events, []
         return events
 
     def _pump_reply(self, reply: ReplyAudio) -> None:
@@ -234,12 +203,12 @@ class Player:
         first = reply.first_audible
         if not self._has_started and first is not None and heard > first:
             self._has_started = True
-            self._outbox.append(PlaybackStarted(reply.generation, self._time_heard(first)))
+            self._events.append(PlaybackStarted(reply.generation, self._time_heard(first)))
         if not self._has_started:
             return
         for mark in self._ledger.newly_begun(heard):
             at_s = self._time_heard(mark.sample_start)
-            self._outbox.append(PlaybackProgressed(reply.generation, mark.text_end, at_s))
+            self._events.append(PlaybackProgressed(reply.generation, mark.text_end, at_s))
 
     def _has_run_out(self, reply: ReplyAudio) -> bool:
         if not reply.is_complete or reply.has_unread:
@@ -252,7 +221,7 @@ class Player:
             return
         is_whole = reply.is_complete and heard >= reply.n_samples
         heard = heard if self._has_started else 0
-        text_end = self._ledger.last_text_end() if is_whole else self._ledger.text_end(heard)
+        text_end = self._ledger.text_end(sys.maxsize if is_whole else heard)
         report = PlayoutReport(
             generation=reply.generation,
             heard_samples=heard,
@@ -263,15 +232,13 @@ class Player:
         )
         self._renderer.expect(False)
         self._reply = None
-        self._outbox.append(PlaybackEnded(report, self._now_s))
-
-    # -- ring ----------------------------------------------------------------------------------
+        self._events.append(PlaybackEnded(report, self._now_s))
 
     def _bind(self, renderer: OutputRenderer, output_latency_s: float) -> None:
         self._renderer = renderer
         self._latency = round(output_latency_s * renderer.rate_hz)
         self._knows_latency = output_latency_s > 0.0
-        self._target = round(self.settings.target_depth_ms * renderer.rate_hz / 1000.0)
+        self._target = round(TARGET_DEPTH_MS * renderer.rate_hz / 1000.0)
         self._step = renderer.rate_hz // 50  # 20 ms
         self._is_open = False  # the ring carries (or carried) some of the reply
         self._resume_at = 0  # where the reply begins when it is opened
@@ -293,7 +260,7 @@ class Player:
         return ring.n_written - max(ring.n_read, self._flushed_to)
 
     def _max_repeat(self, reply: ReplyAudio) -> int:
-        return round(self.settings.max_repeat_ms * reply.rate_hz / 1000.0)
+        return round(_MAX_REPEAT_MS * reply.rate_hz / 1000.0)
 
     def _write_from(self, reply: ReplyAudio, sample: int) -> None:
         reply.seek(sample)

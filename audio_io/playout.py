@@ -1,7 +1,4 @@
-"""What was heard of a reply: ring positions ↔ samples of the reply ↔ words.
-
-Knows nothing of devices, gains or time; playback.py feeds it.
-"""
+"""What was heard of a reply: ring positions ↔ samples of the reply ↔ words."""
 
 from __future__ import annotations
 
@@ -34,7 +31,7 @@ class _Segment:
 
 
 class PlayoutLedger:
-    """Accounts for one reply across rewinds and flushes.
+    """The account of one reply across rewinds and flushes.
 
     A reply is written to the ring in segments: the first one from sample 0, one more for each
     rewind. A flush closes the segment at the last position that will ever be audible.
@@ -49,27 +46,27 @@ class PlayoutLedger:
         self._n_begun = 0  # marks reported as begun
 
     def open(self, ring_position: int, reply_sample: int) -> None:
-        """From ``ring_position`` on the ring carries the reply from ``reply_sample`` on."""
+        """Note that the ring carries the reply from ``reply_sample`` on at ``ring_position``."""
         self._segments.append(_Segment(ring_position, reply_sample))
 
     def close(self, ring_position: int) -> None:
-        """Nothing at or after ``ring_position`` will be heard of what was written so far."""
+        """Note that of what was written nothing at or after ``ring_position`` will be heard."""
         if self._segments and self._segments[-1].ring_end is None:
             self._segments[-1].ring_end = max(ring_position, self._segments[-1].ring_start)
 
     def add_marks(self, marks: tuple[PlayoutMark, ...]) -> None:
-        """Appends words in order."""
+        """Append words in order."""
         self._marks.extend(marks)
 
     def reply_sample(self, ring_position: int) -> int:
-        """Samples of the reply before ``ring_position``, on the segment that holds it."""
+        """Return the samples of the reply before ``ring_position``, on the segment there."""
         for segment in reversed(self._segments):
             if ring_position >= segment.ring_start:
                 return self._in_segment(segment, ring_position)
         return 0
 
     def heard(self, ring_position: int) -> int:
-        """Samples of the reply heard at least once when the ring was heard up to there."""
+        """Return how many samples were heard at least once by ``ring_position``."""
         counts = [
             self._in_segment(segment, ring_position)
             for segment in self._segments
@@ -78,7 +75,7 @@ class PlayoutLedger:
         return max([self._heard_before, *counts])
 
     def moved_to(self, ring_rate_hz: int, heard: int) -> PlayoutLedger:
-        """The same reply on another device, after ``heard`` samples on this one."""
+        """Return the account of the reply on another device, after ``heard`` samples on this."""
         moved = PlayoutLedger(self._reply_rate_hz, ring_rate_hz)
         moved._heard_before = heard
         moved._marks = self._marks
@@ -86,7 +83,7 @@ class PlayoutLedger:
         return moved
 
     def ring_position(self, reply_sample: int) -> int | None:
-        """First ring position that carried ``reply_sample``; None when it was never written."""
+        """Return the first ring position with ``reply_sample``; None: it was never written."""
         for segment in self._segments:
             if reply_sample < segment.reply_start:
                 continue
@@ -98,23 +95,19 @@ class PlayoutLedger:
         return None
 
     def word_start(self, reply_sample: int) -> int:
-        """Where the word sounding at ``reply_sample`` begins; itself in between words."""
+        """Return where the word at ``reply_sample`` begins; itself in between words."""
         for mark in self._marks:
             if mark.sample_start <= reply_sample < mark.sample_end:
                 return mark.sample_start
         return reply_sample
 
     def text_end(self, heard_samples: int) -> int:
-        """Offset after the last word that was heard to its end."""
+        """Return the offset after the last word that was heard to its end."""
         ends = (mark.text_end for mark in self._marks if mark.sample_end <= heard_samples)
         return max(ends, default=0)
 
-    def last_text_end(self) -> int:
-        """Offset after the last word there is."""
-        return max((mark.text_end for mark in self._marks), default=0)
-
     def newly_begun(self, heard_samples: int) -> list[PlayoutMark]:
-        """Words that began to sound since the last call, each once."""
+        """Return the words that began to sound since the last call, each once."""
         begun: list[PlayoutMark] = []
         while self._n_begun < len(self._marks):
             mark = self._marks[self._n_begun]

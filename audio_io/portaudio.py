@@ -1,6 +1,6 @@
 """Microphone and loudspeaker of this machine through PortAudio.
 
-Callbacks only move samples and count. Knows nothing of what the samples mean.
+Callbacks only move samples and count.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from audio_io.devices import (
     DeviceInfo,
     Direction,
     SoundLibrary,
-    SoundStream,
     choose_device,
     list_devices,
     load_library,
@@ -51,7 +50,7 @@ class _CallbackPulse:
         self.max_gap_s = 0.0
 
     def beat(self, is_flagged: bool) -> None:
-        """Callback-safe."""
+        """Count a callback. Callback-safe."""
         now = self._clock()
         if self.n_calls:
             gap = now - self.last_s
@@ -67,6 +66,10 @@ class PortAudioBackend:
 
     ``open`` makes a new microphone ring and a new renderer: after a reopening, capture and playback
     have to be attached again.
+
+    Attributes:
+        format: its output latency is what the device states plus one block, so that it never
+            flatters; its input latency is how old a sample is when it arrives.
     """
 
     def __init__(
@@ -74,59 +77,28 @@ class PortAudioBackend:
         library: SoundLibrary | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """Raises AudioUnavailable when there is no PortAudio."""
+        """Load the sound library. Raises AudioUnavailable when there is no PortAudio."""
         self._library = library or load_library()
         self._clock = clock
-        self._mic_wake = WakeSignal()
-        self._input: SoundStream | None = None
-        self._output: SoundStream | None = None
+        self.mic_wake = WakeSignal()
+        self._input: Any = None
+        self._output: Any = None
         self._finished: set[Direction] = set()
-        self._n_mic_samples = 0
-        self._format = StreamFormat(ENGINE_RATE_HZ, _OUT_RATE_HZ, "", "", 0.0, 0.0)
+        self.format = StreamFormat(ENGINE_RATE_HZ, _OUT_RATE_HZ, "", "", 0.0, 0.0)
         self._renew(0.02)
-
-    # -- AudioBackend --------------------------------------------------------------------------
-
-    @property
-    def format(self) -> StreamFormat:
-        """Output latency is what the device states plus one block, so that it never flatters.
-
-        Input latency is how old a sample is when it arrives.
-        """
-        return self._format
-
-    @property
-    def mic_ring(self) -> RingBuffer:
-        """Replaced by ``open``."""
-        return self._mic_ring
-
-    @property
-    def mic_wake(self) -> WakeSignal:
-        """The same for the life of the back end."""
-        return self._mic_wake
-
-    @property
-    def renderer(self) -> OutputRenderer:
-        """Replaced by ``open``."""
-        return self._renderer
-
-    @property
-    def shares_clock(self) -> bool:
-        """Never to be relied on: two streams, maybe two devices."""
-        return False
 
     @property
     def is_running(self) -> bool:
-        """Both streams are active."""
+        """Return whether both streams are active."""
         streams = (self._input, self._output)
         return all(stream is not None and stream.active for stream in streams)
 
     def devices(self) -> tuple[DeviceInfo, ...]:
-        """What is plugged in, as of the last ``restart_library``."""
+        """Return what is plugged in, as of the last ``restart_library``."""
         return list_devices(self._library)
 
     def open(self, request: StreamRequest) -> StreamFormat:
-        """Opens both streams in the first format that the devices accept.
+        """Open both streams in the first format that the devices accept.
 
         Raises:
             DeviceNotFound: no such device.
@@ -136,25 +108,28 @@ class PortAudioBackend:
         devices = self.devices()
         microphone = choose_device(devices, request.input_name, "microphone")
         loudspeaker = choose_device(devices, request.output_name, "loudspeaker")
-        self._renew(request.block_ms / 1000.0)
-        mic_rate_hz = self._open_input(microphone, request)
+        block_s = request.block_ms / 1000.0
+        self._renew(block_s)
+        self._input, mic_rate_hz = self._open("microphone", microphone, request)
         try:
-            out_rate_hz = self._open_output(loudspeaker, request)
+            self._output, out_rate_hz = self._open("loudspeaker", loudspeaker, request)
         except DeviceRefused:
             self.close()
             raise
-        self._format = StreamFormat(
+        # Stated is the length of the whole buffer, of which a healthy stream fills one block.
+        beyond_s = self._latency(self._input, request) - request.latency_ms / 1000.0
+        self.format = StreamFormat(
             mic_rate_hz=mic_rate_hz,
             out_rate_hz=out_rate_hz,
             input_name=microphone.name,
             output_name=loudspeaker.name,
-            input_latency_s=self._age_on_arrival(request),
-            output_latency_s=self._latency(self._output, request) + request.block_ms / 1000.0,
+            input_latency_s=max(0.0, beyond_s) + block_s,
+            output_latency_s=self._latency(self._output, request) + block_s,
         )
-        return self._format
+        return self.format
 
     def start(self) -> None:
-        """Raises DeviceRefused when a device went away in between."""
+        """Start both streams. Raises DeviceRefused when a device went away in between."""
         self._finished.clear()
         try:
             for stream in (self._output, self._input):
@@ -165,37 +140,33 @@ class PortAudioBackend:
         self._mic_pulse.last_s = self._out_pulse.last_s = self._clock()
 
     def stop(self) -> None:
-        """Callbacks end; the streams stay open."""
-        for stream in (self._input, self._output):
-            self._quietly(stream, "abort")
+        """End the callbacks; the streams stay open."""
+        self._quietly("abort")
 
     def close(self) -> None:
-        """Lets go of both devices, whatever state they are in."""
-        for stream in (self._input, self._output):
-            self._quietly(stream, "abort")
-            self._quietly(stream, "close")
+        """Let go of both devices, whatever state they are in."""
+        self._quietly("abort")
+        self._quietly("close")
         self._input = self._output = None
 
     def stats(self) -> StreamStats:
-        """Since ``open``."""
-        pulses = (self._mic_pulse, self._out_pulse)
+        """Return the counters since ``open``."""
+        mic, out = self._mic_pulse, self._out_pulse
         return StreamStats(
             n_mic_samples=self._n_mic_samples,
-            n_out_samples=self._renderer.n_rendered,
-            n_input_overflows=self._mic_pulse.n_flagged,
-            n_output_underflows=self._out_pulse.n_flagged,
-            n_late_callbacks=sum(pulse.n_late for pulse in pulses),
-            max_callback_gap_ms=1000.0 * max(pulse.max_gap_s for pulse in pulses),
+            n_out_samples=self.renderer.n_rendered,
+            n_input_overflows=mic.n_flagged,
+            n_output_underflows=out.n_flagged,
+            n_late_callbacks=mic.n_late + out.n_late,
+            max_callback_gap_ms=1000.0 * max(mic.max_gap_s, out.max_gap_s),
         )
 
-    # -- for the watchdog ----------------------------------------------------------------------
-
     def last_callback_s(self) -> float:
-        """When the later of the two streams last called back, on the back end's clock."""
+        """Return when the later of the two streams last called back, on the back end's clock."""
         return min(self._mic_pulse.last_s, self._out_pulse.last_s)
 
     def stalled(self, now_s: float, limit_s: float) -> Direction | None:
-        """The stream that ended, or has not called back for ``limit_s``; None when all is well."""
+        """Return the stream that ended or has not called back for ``limit_s``; else None."""
         if "microphone" in self._finished or now_s - self._mic_pulse.last_s > limit_s:
             return "microphone"
         if "loudspeaker" in self._finished or now_s - self._out_pulse.last_s > limit_s:
@@ -203,108 +174,66 @@ class PortAudioBackend:
         return None
 
     def restart_library(self) -> None:
-        """Closes everything and looks again at what is plugged in (70 ms)."""
+        """Close everything and look again at what is plugged in (70 ms)."""
         self.close()
         try:
-            self._library._terminate()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the list
-            self._library._initialize()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - is frozen
+            self._library._terminate()  # noqa: SLF001 - the list
+            self._library._initialize()  # noqa: SLF001 - is frozen
         except self._library.PortAudioError as error:
             raise DeviceRefused(f"the sound system does not answer: {error}") from error
 
-    # -- opening -------------------------------------------------------------------------------
-
     def _renew(self, block_s: float) -> None:
-        self._mic_ring = RingBuffer(int(_MIC_RING_S * max(_OTHER_RATES_HZ)))
-        self._renderer = OutputRenderer(_OUT_RATE_HZ)
+        self.mic_ring = RingBuffer(int(_MIC_RING_S * max(_OTHER_RATES_HZ)))
+        self.renderer = OutputRenderer(_OUT_RATE_HZ)
         self._mic_pulse = _CallbackPulse(self._clock, block_s)
         self._out_pulse = _CallbackPulse(self._clock, block_s)
         self._mono_in = np.zeros(_MAX_BLOCK, dtype=np.float32)
         self._mono_out = np.zeros(_MAX_BLOCK, dtype=np.float32)
         self._n_mic_samples = 0
 
-    def _open_input(self, device: DeviceInfo, request: StreamRequest) -> int:
-        channels = tuple(dict.fromkeys((1, min(2, device.n_inputs))))
-        for rate_hz in _candidates(ENGINE_RATE_HZ, device.default_rate_hz):
-            for n_channels in channels:
-                self._input = self._try_open(
-                    self._library.InputStream,
-                    device,
-                    rate_hz,
-                    n_channels,
-                    request,
-                    self._on_input,
-                    "microphone",
-                )
-                if self._input is not None:
-                    return rate_hz
+    def _open(
+        self, direction: Direction, device: DeviceInfo, request: StreamRequest
+    ) -> tuple[Any, int]:
+        """The stream in the first format that the device accepts, and its rate."""
+        if direction == "microphone":
+            make, callback = self._library.InputStream, self._on_input
+            wanted_hz, channels = ENGINE_RATE_HZ, (1, min(2, device.n_inputs))
+        else:
+            make, callback = self._library.OutputStream, self._on_output
+            wanted_hz, channels = _OUT_RATE_HZ, (min(2, device.n_outputs), 1)
+        for rate_hz in dict.fromkeys((wanted_hz, device.default_rate_hz, *_OTHER_RATES_HZ)):
+            if direction == "loudspeaker":
+                self.renderer = OutputRenderer(rate_hz)
+            for n_channels in dict.fromkeys(channels):
+                with suppress(self._library.PortAudioError, ValueError):
+                    stream = make(
+                        samplerate=rate_hz,
+                        blocksize=round(rate_hz * request.block_ms / 1000.0),
+                        device=device.index,
+                        channels=n_channels,
+                        dtype="float32",
+                        latency=request.latency_ms / 1000.0,
+                        callback=callback,
+                        finished_callback=lambda: self._finished.add(direction),
+                    )
+                    return stream, rate_hz
         raise DeviceRefused(
-            f"microphone {device.name!r} would not open: it may be in use by another program"
+            f"{direction} {device.name!r} would not open: it may be in use by another program"
         )
 
-    def _open_output(self, device: DeviceInfo, request: StreamRequest) -> int:
-        channels = tuple(dict.fromkeys((min(2, device.n_outputs), 1)))
-        for rate_hz in _candidates(_OUT_RATE_HZ, device.default_rate_hz):
-            self._renderer = OutputRenderer(rate_hz)
-            for n_channels in channels:
-                self._output = self._try_open(
-                    self._library.OutputStream,
-                    device,
-                    rate_hz,
-                    n_channels,
-                    request,
-                    self._on_output,
-                    "loudspeaker",
-                )
-                if self._output is not None:
-                    return rate_hz
-        raise DeviceRefused(
-            f"loudspeaker {device.name!r} would not open: it may be in use by another program"
-        )
-
-    def _try_open(
-        self,
-        make: Callable[..., SoundStream],
-        device: DeviceInfo,
-        rate_hz: int,
-        n_channels: int,
-        request: StreamRequest,
-        callback: Callable[..., None],
-        direction: Direction,
-    ) -> SoundStream | None:
-        try:
-            return make(
-                samplerate=rate_hz,
-                blocksize=round(rate_hz * request.block_ms / 1000.0),
-                device=device.index,
-                channels=n_channels,
-                dtype="float32",
-                latency=request.latency_ms / 1000.0,
-                callback=callback,
-                finished_callback=lambda: self._finished.add(direction),
-            )
-        except (self._library.PortAudioError, ValueError):
-            return None
-
-    def _latency(self, stream: SoundStream | None, request: StreamRequest) -> float:
+    def _latency(self, stream: Any, request: StreamRequest) -> float:  # noqa: ANN401
         stated = float(stream.latency) if stream is not None else 0.0
         return stated if stated > 0.0 else request.latency_ms / 1000.0
 
-    def _age_on_arrival(self, request: StreamRequest) -> float:
-        """Stated is the length of the whole buffer, of which a healthy stream fills one block."""
-        beyond_s = self._latency(self._input, request) - request.latency_ms / 1000.0
-        return max(0.0, beyond_s) + request.block_ms / 1000.0
-
-    def _quietly(self, stream: SoundStream | None, action: str) -> None:
-        if stream is None:
-            return
-        # A device that is gone cannot be stopped, and need not be.
-        with suppress(self._library.PortAudioError):
-            getattr(stream, action)()
-
-    # -- callbacks -----------------------------------------------------------------------------
+    def _quietly(self, action: str) -> None:
+        """A device that is gone cannot be stopped, and need not be."""
+        for stream in (self._input, self._output):
+            if stream is not None:
+                with suppress(self._library.PortAudioError):
+                    getattr(stream, action)()
 
     def _on_input(self, indata: Buffer, frames: int, when: Any, status: Any) -> None:  # noqa: ANN401
-        """Callback-safe: moves samples, counts, rings."""
+        """Move samples, count, ring. Callback-safe."""
         del when
         self._mic_pulse.beat(bool(status))
         if indata.shape[1] == 1:
@@ -312,18 +241,14 @@ class PortAudioBackend:
         else:
             mono = self._mono_in[:frames]
             np.mean(indata, axis=1, out=mono)
-        self._mic_ring.write(mono)
+        self.mic_ring.write(mono)
         self._n_mic_samples += frames
-        self._mic_wake.ring()
+        self.mic_wake.ring()
 
     def _on_output(self, outdata: Buffer, frames: int, when: Any, status: Any) -> None:  # noqa: ANN401
-        """Callback-safe: moves samples, counts."""
+        """Move samples, count. Callback-safe."""
         del when
         self._out_pulse.beat(bool(status))
         mono = self._mono_out[:frames]
-        self._renderer.render(mono)
+        self.renderer.render(mono)
         outdata[:] = mono[:, np.newaxis]
-
-
-def _candidates(wanted_hz: int, preferred_hz: int) -> tuple[int, ...]:
-    return tuple(dict.fromkeys((wanted_hz, preferred_hz, *_OTHER_RATES_HZ)))

@@ -17,13 +17,12 @@ _HISTORY = 128  # blocks remembered: over a second of 10 ms blocks, more than an
 
 
 class OutputRenderer:
-    """Ring → gain ramp → device, with a copy for the echo canceller.
+    """The way from the ring through a gain ramp to the device, with a copy for the canceller.
 
     Attributes:
         ring: what is to be played; playback writes, ``render`` reads.
         far_ring: what the device was given, silence included; ``render`` writes, capture reads.
         n_rendered: samples handed to the device since creation (the device's clock).
-        n_starved: samples of silence handed out while a reply was expected.
         n_starvations: times a reply ran dry.
         wake: rung at every block, for the thread that keeps the ring full.
     """
@@ -34,9 +33,7 @@ class OutputRenderer:
         self.ring = RingBuffer(int(rate_hz * ring_s))
         self.far_ring = RingBuffer(int(rate_hz * far_s))
         self.n_rendered = 0
-        self.n_starved = 0
         self.n_starvations = 0
-        self.level = 0.0  # peak of the last block, for meters
         self._gain = 1.0
         self._target = 1.0
         self._slope = 0.0  # gain per sample
@@ -49,42 +46,36 @@ class OutputRenderer:
         self._ramp = np.arange(1, _MAX_BLOCK + 1, dtype=np.float32)
         self._gains = np.empty(_MAX_BLOCK, dtype=np.float32)
 
-    # -- writer's side -------------------------------------------------------------------------
-
     def ramp_to(self, gain: float, ramp_ms: float) -> None:
-        """Moves the gain to ``gain`` over ``ramp_ms``, from the next block on (declick)."""
+        """Move the gain to ``gain`` over ``ramp_ms``, from the next block on (declick)."""
         self._slope = abs(gain - self._gain) / max(1.0, ramp_ms * self.rate_hz / 1000.0)
         self._target = gain
 
     def hold(self, ramp_ms: float) -> None:
-        """Fades out, then stops consuming the ring until ``release``."""
+        """Fade out, then stop consuming the ring until ``release``."""
         self._is_held = True
         self.ramp_to(0.0, ramp_ms)
 
     def release(self, gain: float, ramp_ms: float) -> None:
-        """Consumes the ring again and fades in."""
+        """Consume the ring again and fade in."""
         self._is_held = False
         self.ramp_to(gain, ramp_ms)
 
     def flush(self) -> None:
-        """Everything written so far will not be played (call when the gain has reached 0)."""
+        """Drop everything written so far (call when the gain has reached 0)."""
         self._flush_to = self.ring.n_written
 
     def expect(self, is_expecting: bool) -> None:
-        """Says whether an empty ring is a starvation (a reply is running) or plain silence."""
+        """Say whether an empty ring is a starvation (a reply is running) or plain silence."""
         self._is_expecting = is_expecting
 
     @property
-    def gain(self) -> float:
-        return self._gain
-
-    @property
     def is_silent(self) -> bool:
-        """The gain has arrived at zero."""
+        """Return whether the gain has arrived at zero."""
         return self._gain == 0.0 and self._target == 0.0
 
     def position_heard(self, latency_samples: int) -> int:
-        """Ring position (samples consumed) that left the loudspeaker by now; never too late."""
+        """Return the ring position that has left the loudspeaker by now; never too late."""
         horizon = self.n_rendered - latency_samples
         for rendered, consumed, n in reversed(list(self._history)):
             if rendered < horizon:
@@ -92,16 +83,14 @@ class OutputRenderer:
         return 0
 
     def rendered_at(self, position: int) -> int | None:
-        """Device sample that carried ring position ``position``; None when too old or to come."""
+        """Return the device sample that carried ``position``; None when too old or to come."""
         for rendered, consumed, n in reversed(list(self._history)):
             if consumed <= position < consumed + n:
                 return rendered + position - consumed
         return None
 
-    # -- device's side -------------------------------------------------------------------------
-
     def render(self, out: Samples) -> None:
-        """Fills ``out`` (float32 (n,), mono). Callback-safe: no locks, no allocation that grows."""
+        """Fill ``out``, float32 (n,). Callback-safe: no locks, no allocation that grows."""
         for begin in range(0, len(out), _MAX_BLOCK):
             self._render_part(out[begin : begin + _MAX_BLOCK])
 
@@ -114,7 +103,6 @@ class OutputRenderer:
         out[n:] = 0.0
         self._count_starvation(wanted - n)
         self._apply_gain(out)
-        self.level = float(np.max(np.abs(out))) if n else 0.0
         self.far_ring.write(out)
         self._history.append((self.n_rendered, begin, n))
         del self._history[0]
@@ -132,7 +120,6 @@ class OutputRenderer:
     def _count_starvation(self, n_missing: int) -> None:
         is_dry = n_missing > 0 and self._is_expecting and not self._is_held
         if is_dry:
-            self.n_starved += n_missing
             self.n_starvations += not self._was_dry
         self._was_dry = is_dry
 

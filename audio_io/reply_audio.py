@@ -1,7 +1,4 @@
-"""The sound of one reply as it arrives, and a reading head that can go back.
-
-Does not know what has been heard.
-"""
+"""The sound of one reply as it arrives, and a reading head that can go back."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ _MAX_LEADING_SILENCE_S = 0.3  # a reply that begins with a longer pause has begu
 
 
 class ReplyAudio:
-    """Everything synthesized so far, at the reply's own rate.
+    """The sound of a reply so far, at the reply's own rate.
 
     Attributes:
         generation: whose audio it is.
@@ -36,30 +33,30 @@ class ReplyAudio:
         self._resampler = StreamResampler(rate_hz, out_rate_hz)
 
     def append(self, samples: Samples, start: int) -> None:
-        """Adds a chunk; a hole becomes silence, what is there already stays."""
+        """Add a chunk; a hole becomes silence, what is there already stays."""
         if start > self.n_samples:
             self._add(np.zeros(start - self.n_samples, dtype=np.float32))
         self._add(samples[max(0, self.n_samples - start) :])
 
     def seek(self, sample: int) -> None:
-        """Reading goes on at ``sample``."""
+        """Go on reading at ``sample``."""
         self._cursor = sample
         self._is_flushed = False
         self._resampler = StreamResampler(self.rate_hz, self._out_rate_hz)
 
     def move_to(self, out_rate_hz: int) -> None:
-        """Delivers at another device's rate from now on; seek before reading."""
+        """Deliver at another device's rate from now on; seek before reading."""
         self._out_rate_hz = out_rate_hz
 
     @property
     def has_unread(self) -> bool:
-        """``read`` would deliver something, now or after more chunks."""
+        """Return whether ``read`` would deliver something, now or after more chunks."""
         is_pending = self.is_complete and self.n_samples > 0 and not self._is_flushed
         return self._cursor < self.n_samples or is_pending
 
     @property
     def first_audible(self) -> int | None:
-        """Index of the first sample that can be heard; None when it has not arrived."""
+        """Return the index of the first audible sample; None when it has not arrived."""
         limit = int(_MAX_LEADING_SILENCE_S * self.rate_hz)
         if self._first_audible is not None:
             return min(self._first_audible, limit)
@@ -68,7 +65,7 @@ class ReplyAudio:
         return 0 if self.is_complete and self.n_samples else None
 
     def read(self, n: int) -> Samples:
-        """Next samples at the device's rate: about ``n``, fewer when they have not arrived."""
+        """Return about ``n`` samples at the device's rate, fewer when they have not arrived."""
         if self._is_flushed:
             return np.empty(0, dtype=np.float32)
         n_source = max(1, round(n * self.rate_hz / self._out_rate_hz))

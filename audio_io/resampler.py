@@ -1,7 +1,4 @@
-"""Sample rate conversion, whole recordings and streams.
-
-Knows nothing of devices or frames.
-"""
+"""Sample rate conversion, whole recordings and streams."""
 
 from __future__ import annotations
 
@@ -19,28 +16,26 @@ class StreamResampler:
     """Converts a stream block by block; the sum of the outputs equals the conversion of the sum.
 
     Output sample k always stands for the time k / out_rate of the input: the filter delays the
-    *delivery* (in lumps: LQ up to 20 ms, HQ 37 ms, at
-    fractional ratios 31 and 79 ms, measured), never the position. Rates may be fractional, which is
-    how clock drift is simulated. Equal rates pass through untouched.
+    *delivery* (in lumps: LQ up to 20 ms, HQ 37 ms, at fractional ratios 31 and 79 ms, measured),
+    never the position. Rates may be fractional, which is how clock drift is simulated. Equal rates
+    pass through untouched.
     """
 
     def __init__(self, in_rate_hz: float, out_rate_hz: float, quality: Quality = "LQ") -> None:
-        self.in_rate_hz = in_rate_hz
-        self.out_rate_hz = out_rate_hz
         self._is_identity = in_rate_hz == out_rate_hz
         self._stream = soxr.ResampleStream(
             in_rate_hz, out_rate_hz, 1, dtype="float32", quality=quality
         )
 
     def process(self, samples: Samples) -> Samples:
-        """Returns what can be delivered so far, float32 (m,)."""
+        """Return what can be delivered so far, float32 (m,)."""
         if self._is_identity:
             return samples
         block = np.ascontiguousarray(samples, dtype=np.float32)
         return np.asarray(self._stream.resample_chunk(block), dtype=np.float32)
 
     def flush(self) -> Samples:
-        """Returns the rest; the stream is then fresh."""
+        """Return the rest; the stream is then fresh."""
         if self._is_identity:
             return np.empty(0, dtype=np.float32)
         empty = np.empty(0, dtype=np.float32)
@@ -48,15 +43,11 @@ class StreamResampler:
         self._stream.clear()
         return rest
 
-    def reset(self) -> None:
-        """Forgets the past."""
-        self._stream.clear()
-
 
 def resample(
     samples: Samples, in_rate_hz: float, out_rate_hz: float, quality: Quality = "HQ"
 ) -> Samples:
-    """Converts a whole recording, float32 (n,) mono."""
+    """Convert a whole recording, float32 (n,) mono."""
     if in_rate_hz == out_rate_hz:
         return samples
     block = np.ascontiguousarray(samples, dtype=np.float32)

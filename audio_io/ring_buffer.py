@@ -1,7 +1,6 @@
 """A lock-free ring for exactly one writer and one reader.
 
 Positions only grow; each side changes its own, so no lock is needed under the interpreter lock.
-Knows nothing of audio devices.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from audio_io.frames import Samples
 
 
 class RingBuffer:
-    """float32 mono samples, bounded; what does not fit is refused and counted.
+    """A bounded queue of float32 mono samples; what does not fit is refused and counted.
 
     Attributes:
         n_written: samples accepted since creation.
@@ -32,11 +31,11 @@ class RingBuffer:
 
     @property
     def n_free(self) -> int:
-        """Samples that fit now (writer's view: never too many)."""
+        """Return how many samples fit now (writer's view: never too many)."""
         return self.capacity - len(self)
 
     def write(self, samples: Samples) -> int:
-        """Appends what fits and returns how much that was. Writer only. Callback-safe."""
+        """Append what fits and return how much that was. Writer only. Callback-safe."""
         n = min(len(samples), self.n_free)
         begin = self.n_written % self.capacity
         head = min(n, self.capacity - begin)
@@ -47,7 +46,7 @@ class RingBuffer:
         return n
 
     def read_into(self, out: Samples) -> int:
-        """Fills the front of ``out`` and returns how much there was. Reader only. Callback-safe."""
+        """Fill the front of ``out`` and return how much there was. Reader only. Callback-safe."""
         n = min(len(out), len(self))
         begin = self.n_read % self.capacity
         head = min(n, self.capacity - begin)
@@ -57,13 +56,13 @@ class RingBuffer:
         return n
 
     def read(self, n: int) -> Samples:
-        """Takes up to ``n`` samples. Reader only; allocates, so not for callbacks."""
+        """Take up to ``n`` samples. Reader only; allocates, so not for callbacks."""
         out = np.empty(min(n, len(self)), dtype=np.float32)
         self.read_into(out)
         return out
 
     def drop_until(self, position: int) -> int:
-        """Forgets samples before ``position``; returns how many. Reader only. Callback-safe."""
+        """Forget samples before ``position``; return how many. Reader only. Callback-safe."""
         n = max(0, min(position, self.n_written) - self.n_read)
         self.n_read += n
         return n

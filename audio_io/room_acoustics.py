@@ -1,21 +1,18 @@
-"""From the loudspeaker to the microphone through the air: convolution, level, delay.
-
-Does not know what is played.
-"""
+"""From the loudspeaker to the microphone through the air: convolution, level, delay."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from audio_io.frames import ENGINE_RATE_HZ, Samples
+from audio_io.frames import ENGINE_RATE_HZ, SILENT_DBFS, Samples
 
 _BLOCK = ENGINE_RATE_HZ // 100  # samples per call
 _ACTIVE_RANGE_DB = 30.0  # 20 ms frames this far below the loudest ones are pauses
 
 
 class EchoPath:
-    """Impulse response of unit energy, times ``echo_db``, after ``delay`` samples.
+    """An impulse response of unit energy, times ``echo_db``, after ``delay`` samples.
 
     Uniformly partitioned overlap-save convolution: exact, and 60 µs per block for a second of room.
     """
@@ -36,7 +33,7 @@ class EchoPath:
         self._last = np.zeros(_BLOCK)
 
     def process(self, block: Samples) -> Samples:
-        """Takes and returns float32 (160,)."""
+        """Return the echo of the next block, both float32 (160,)."""
         current = block.astype(np.float64)
         n_parts = len(self._past)
         self._head = (self._head - 1) % n_parts
@@ -49,11 +46,11 @@ class EchoPath:
 
 
 def level_of_active_speech(samples: Samples) -> float:
-    """Level in dBFS of the 20 ms frames that are not pauses; -120 for silence."""
+    """Return the level in dBFS of the 20 ms frames that are not pauses; -120 for silence."""
     n = 2 * _BLOCK
     frames = samples[: len(samples) // n * n].reshape(-1, n)
     if not len(frames):
-        return -120.0
+        return SILENT_DBFS
     energy = np.mean(np.square(frames, dtype=np.float64), axis=1) + 1e-12
     loud = float(np.percentile(energy, 95.0))
     is_active = energy > loud * 10.0 ** (-_ACTIVE_RANGE_DB / 10.0)

@@ -11,7 +11,7 @@ from audio_io.frames import Samples
 
 
 class SampleQueue:
-    """float32 mono samples in order of arrival."""
+    """An unbounded queue of float32 mono samples."""
 
     def __init__(self) -> None:
         self._data: Samples = np.empty(0, dtype=np.float32)
@@ -20,15 +20,15 @@ class SampleQueue:
         return len(self._data)
 
     def push(self, samples: Samples) -> None:
-        """Appends a copy."""
+        """Append a copy."""
         if len(samples):
             self._data = np.concatenate((self._data, samples))
 
     def pop(self, n: int) -> Samples:
-        """Takes the oldest ``n`` samples (fewer when there are fewer)."""
+        """Take the oldest ``n`` samples (fewer when there are fewer)."""
         head, self._data = self._data[:n], self._data[n:]
         return head
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Forget everything."""
         self._data = self._data[:0]

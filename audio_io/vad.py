@@ -1,7 +1,4 @@
-"""Voice activity: a probability per window, and a four-state segmenter that makes speech of it.
-
-Does not know whose voice it is, nor what it says.
-"""
+"""Voice activity: a probability per window, and a four-state segmenter that makes speech of it."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ class SileroVad:
     """silero-vad v6 (MIT) on onnxruntime, one thread, 0.3 ms per window."""
 
     def __init__(self, weights: Path) -> None:
-        """Raises AudioUnavailable when ``weights`` (silero_vad_16k_op15.onnx) is not there."""
+        """Load silero_vad_16k_op15.onnx. Raises AudioUnavailable where it is missing."""
         if not weights.is_file():
             raise AudioUnavailable(
                 f"{weights}: the voice detector is missing; run `parley models get` to fetch it"
@@ -44,13 +41,10 @@ class SileroVad:
         self._input = np.zeros((1, _CONTEXT + WINDOW), dtype=np.float32)
         self._state: npt.NDArray[np.float32] = np.zeros(_STATE_SHAPE, dtype=np.float32)
 
-    @property
-    def window(self) -> int:
-        """Samples per call at 16 kHz."""
-        return WINDOW
+    window = WINDOW
 
     def probability(self, window: Samples) -> float:
-        """``window`` is float32 (512,)."""
+        """Return the probability of a voice in ``window``, float32 (512,)."""
         self._input[0, :_CONTEXT] = self._input[0, -_CONTEXT:]
         self._input[0, _CONTEXT:] = window
         feed = {"input": self._input, "state": self._state, "sr": self._rate}
@@ -58,7 +52,7 @@ class SileroVad:
         return float(probability[0, 0])
 
     def reset(self) -> None:
-        """Forgets what it heard."""
+        """Forget what was heard."""
         self._input[:] = 0.0
         self._state = np.zeros(_STATE_SHAPE, dtype=np.float32)
 
@@ -98,7 +92,7 @@ class SegmenterState(Enum):
 
 
 class SpeechSegmenter:
-    """Hysteresis over window probabilities.
+    """A hysteresis over window probabilities.
 
     state     window              next      action
     QUIET     p >= enter_p        STARTING  note onset
@@ -117,13 +111,13 @@ class SpeechSegmenter:
 
     @property
     def is_speech(self) -> bool:
-        """Speech was declared and has not been declared over."""
+        """Return whether speech was declared and has not been declared over."""
         return self.state in (SegmenterState.SPEAKING, SegmenterState.STOPPING)
 
     def step(
         self, p_speech: float, level_dbfs: float, begin_s: float, end_s: float
     ) -> SpeechStarted | SpeechEnded | None:
-        """Takes the window [begin_s, end_s) of the microphone's clock."""
+        """Take the window [begin_s, end_s) of the microphone's clock."""
         p = p_speech if level_dbfs >= self.settings.min_level_dbfs else 0.0
         match self.state:
             case SegmenterState.QUIET:
@@ -143,12 +137,8 @@ class SpeechSegmenter:
                 return self._step_stopping(p, end_s)
         return None
 
-    def reset(self) -> None:
-        """Back to QUIET, with no event."""
-        self.state = SegmenterState.QUIET
-
     def close(self, at_s: float) -> SpeechEnded | None:
-        """Ends speech now (the microphone was closed)."""
+        """End speech now (the microphone was closed)."""
         was_speech = self.is_speech
         self.state = SegmenterState.QUIET
         return SpeechEnded(offset_s=at_s, at_s=at_s) if was_speech else None

@@ -1,6 +1,7 @@
 """A room made of files: what is said in it is heard, what is played in it comes back as an echo.
 
-Runs against a clock or as fast as it is advanced; knows nothing of who talks to whom.
+Runs against a clock or as fast as it is advanced. The rooms behind it, without any sound, keep
+typed conversations going where there is no sound card.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from threading import Event, Lock, Thread
 
 import numpy as np
 
+from audio_io.devices import Direction
+from audio_io.errors import AudioUnavailable
 from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
 from audio_io.interfaces import StreamFormat, StreamRequest, StreamStats
 from audio_io.renderer import OutputRenderer
@@ -23,8 +26,7 @@ from audio_io.wake import WakeSignal
 
 BLOCK = ENGINE_RATE_HZ // 100  # samples of the microphone, 10 ms
 _MIC_RING_S = 2.0
-_PACE_MS = 20  # one callback of a real device
-_LATE_MS = 2.0 * _PACE_MS
+_PACE_MS = 20  # one callback of a real device; twice that is late
 _MIN_OUTPUT_LATENCY_MS = 40.0  # the loudspeaker's resampler delivers up to 37 ms late, measured
 REFERENCE_SPEECH_DBFS = -26.0  # active level of speech when nobody says otherwise (ITU-T P.56)
 _FLOOR_DBFS = -85.0  # self-noise of a microphone; exact zeros mean a broken one
@@ -57,7 +59,7 @@ class RoomSettings:
     out_rate_hz: int = 24_000
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what no room can be."""
+        """Raise ValueError for what no room can be."""
         if self.output_latency_ms < _MIN_OUTPUT_LATENCY_MS:
             raise ValueError(
                 f"output_latency_ms = {self.output_latency_ms}: "
@@ -82,8 +84,8 @@ class VirtualRoom:
 
     The microphone runs at 16 kHz, the loudspeaker at 24 kHz, so that 10 ms are 160 and 240 samples
     exactly and the default voices need no conversion. A drifting loudspeaker pulls a sample more or
-    less now and then, as real ones do. Freewheeling: call ``advance``. Real time: ``start`` runs a
-    thread that advances against absolute deadlines of ``clock``.
+    less now and then, as real ones do. Virtual time: call ``advance``. Real time: ``start`` runs
+    a thread that advances against absolute deadlines of ``clock``.
     """
 
     def __init__(
@@ -101,28 +103,7 @@ class VirtualRoom:
         self._clock = clock
         self._rng = np.random.default_rng(seed)
         self._lock = Lock()
-        self._mic_ring = RingBuffer(int(_MIC_RING_S * ENGINE_RATE_HZ))
-        self._mic_wake = WakeSignal()
-        self._renderer = OutputRenderer(self.settings.out_rate_hz)
-        self._echo = self._make_echo_path()
-        self._noise, self._noise_at = self._make_noise()
-        self._make_loudspeaker()
-        self._speech: list[tuple[int, Samples]] = []
-        self._n_samples = 0
-        self._mic_blocks: list[Samples] = []
-        self._ear_blocks: list[Samples] = []
-        self._is_running = False
-        self._stopping = Event()
-        self._pacer: Thread | None = None
-        self._n_late = 0
-        self._max_gap_ms = 0.0
-
-    # -- AudioBackend --------------------------------------------------------------------------
-
-    @property
-    def format(self) -> StreamFormat:
-        """Fixed at construction."""
-        return StreamFormat(
+        self.format = StreamFormat(
             mic_rate_hz=ENGINE_RATE_HZ,
             out_rate_hz=self.settings.out_rate_hz,
             input_name="virtual room",
@@ -130,79 +111,64 @@ class VirtualRoom:
             input_latency_s=0.0,
             output_latency_s=self.settings.output_latency_ms / 1000.0,
         )
-
-    @property
-    def mic_ring(self) -> RingBuffer:
-        """16 kHz."""
-        return self._mic_ring
-
-    @property
-    def mic_wake(self) -> WakeSignal:
-        """Rung at every block."""
-        return self._mic_wake
-
-    @property
-    def renderer(self) -> OutputRenderer:
-        """Rendered once per block."""
-        return self._renderer
-
-    @property
-    def shares_clock(self) -> bool:
-        """Unless the loudspeaker drifts."""
-        return self.settings.drift_ppm == 0.0
-
-    @property
-    def is_running(self) -> bool:
-        """Between start and stop."""
-        return self._is_running
+        self.mic_ring = RingBuffer(int(_MIC_RING_S * ENGINE_RATE_HZ))
+        self.mic_wake = WakeSignal()
+        self.renderer = OutputRenderer(self.settings.out_rate_hz)
+        self.is_running = False
+        self._noise, self._noise_at = self._make_noise()
+        self._make_loudspeaker()
+        self._speech: list[tuple[int, Samples]] = []
+        self._n_samples = 0
+        self._mic_blocks: list[Samples] = []
+        self._far_blocks: list[Samples] = []
+        self._stopping = Event()
+        self._pacer: Thread | None = None
+        self._n_late = 0
+        self._max_gap_ms = 0.0
 
     def open(self, request: StreamRequest) -> StreamFormat:
-        """Device names mean nothing here."""
+        """Return the format; device names mean nothing here."""
         del request
         return self.format
 
     def start(self) -> None:
-        """In real time: starts the clock of the room."""
-        if self._is_running:
+        """Start the clock of a room in real time."""
+        if self.is_running:
             return
-        self._is_running = True
+        self.is_running = True
         if self._is_realtime:
             self._stopping.clear()
             self._pacer = Thread(target=self._pace, name="virtual-room", daemon=True)
             self._pacer.start()
 
     def stop(self) -> None:
-        """Time stands still from now on."""
-        self._is_running = False
+        """Let time stand still; the recording stays."""
+        self.is_running = False
         self._stopping.set()
         if self._pacer is not None:
             self._pacer.join()
             self._pacer = None
 
-    def close(self) -> None:
-        """Stops; the recording stays."""
-        self.stop()
+    close = stop
 
     def stats(self) -> StreamStats:
-        """Overflows are blocks that the engine did not collect in time."""
+        """Return the counters; overflows are blocks that the engine did not collect in time."""
         return StreamStats(
             n_mic_samples=self._n_samples,
-            n_out_samples=self._renderer.n_rendered,
-            n_input_overflows=self._mic_ring.n_refused // BLOCK,
-            n_output_underflows=self._renderer.n_starvations,
+            n_out_samples=self.renderer.n_rendered,
+            n_input_overflows=self.mic_ring.n_refused // BLOCK,
+            n_output_underflows=self.renderer.n_starvations,
             n_late_callbacks=self._n_late,
             max_callback_gap_ms=self._max_gap_ms,
         )
 
-    # -- the room ------------------------------------------------------------------------------
-
     @property
     def now_s(self) -> float:
-        """The microphone's clock."""
+        """Return the time on the microphone's clock."""
         return self._n_samples / ENGINE_RATE_HZ
 
     def say(self, samples: Samples, at_s: float) -> tuple[float, float]:
-        """Somebody says ``samples`` (16 kHz) at ``at_s``, or now if that has passed.
+        """Let somebody say ``samples`` (16 kHz) at ``at_s``, or now if that has passed.
 
         Returns:
             Start and end of the recording on the microphone's clock.
@@ -213,41 +179,41 @@ class VirtualRoom:
         return start / ENGINE_RATE_HZ, (start + len(samples)) / ENGINE_RATE_HZ
 
     def advance(self, n_ms: int = 10) -> None:
-        """Lets ``n_ms`` pass, a multiple of 10."""
+        """Let ``n_ms`` pass, a multiple of 10."""
         if n_ms % 10:
             raise ValueError(f"n_ms = {n_ms}: the room moves in steps of 10 ms")
         for _ in range(n_ms // 10):
             self._advance_block()
-        self._mic_wake.ring()
+        self.mic_wake.ring()
 
     def recording(self) -> RoomRecording:
-        """Everything so far."""
+        """Return everything so far."""
         with self._lock:
             empty = np.empty(0, dtype=np.float32)
             return RoomRecording(
                 microphone=np.concatenate([empty, *self._mic_blocks]),
-                loudspeaker=np.concatenate([empty, *self._ear_blocks]),
+                loudspeaker=np.concatenate([empty, *self._far_blocks]),
             )
 
     def _advance_block(self) -> None:
-        ear = self._play_block()
+        played = self._play_block()
         with self._lock:
             heard = self._speech_block()
             if self._echo is not None:
-                heard += self._echo.process(ear)
+                heard += self._echo.process(played)
             heard += self._noise_block()
             np.clip(heard, -1.0, 1.0, out=heard)
             self._n_samples += BLOCK
             if self._keeps_recording:
                 self._mic_blocks.append(heard)
-                self._ear_blocks.append(ear)
-        self._mic_ring.write(heard)
+                self._far_blocks.append(played)
+        self.mic_ring.write(heard)
 
     def _play_block(self) -> Samples:
         self._out_due += self._out_per_block
         out = np.empty(int(self._out_due), dtype=np.float32)
         self._out_due -= len(out)
-        self._renderer.render(out)
+        self.renderer.render(out)
         self._in_device.push(self._to_air.process(out))
         return self._in_device.pop(BLOCK)
 
@@ -269,8 +235,6 @@ class VirtualRoom:
         self._noise_at += BLOCK
         return floor + self._noise[index]
 
-    # -- construction --------------------------------------------------------------------------
-
     def _make_loudspeaker(self) -> None:
         speed = 1.0 + self.settings.drift_ppm * 1e-6
         self._out_per_block = self.settings.out_rate_hz / 100 * speed
@@ -281,12 +245,9 @@ class VirtualRoom:
         self._in_device = SampleQueue()
         latency = round(self.settings.output_latency_ms * ENGINE_RATE_HZ / 1000.0)
         self._in_device.push(np.zeros(latency, dtype=np.float32))
-
-    def _make_echo_path(self) -> EchoPath | None:
-        s = self.settings
-        if s.echo_db is None:
-            return None
-        return EchoPath(s.impulse_response, s.echo_db, round(s.delay_ms * ENGINE_RATE_HZ / 1000.0))
+        delay = round(self.settings.delay_ms * ENGINE_RATE_HZ / 1000.0)
+        response, echo_db = self.settings.impulse_response, self.settings.echo_db
+        self._echo = None if echo_db is None else EchoPath(response, echo_db, delay)
 
     def _make_noise(self) -> tuple[Samples | None, int]:
         s = self.settings
@@ -295,8 +256,6 @@ class VirtualRoom:
         rms = float(np.sqrt(np.mean(np.square(s.noise, dtype=np.float64)))) + 1e-9
         gain = 10.0 ** ((s.speech_dbfs - s.snr_db) / 20.0) / rms
         return frozen(s.noise * np.float32(gain)), int(self._rng.integers(len(s.noise)))
-
-    # -- real time -----------------------------------------------------------------------------
 
     def _pace(self) -> None:
         begin = last = self._clock()
@@ -308,12 +267,44 @@ class VirtualRoom:
             gap_ms = 1000.0 * (now - last)
             last = now
             self._max_gap_ms = max(self._max_gap_ms, gap_ms)
-            self._n_late += gap_ms > _LATE_MS
+            self._n_late += gap_ms > 2.0 * _PACE_MS
             self.advance(_PACE_MS)
 
 
 def speech_level(recordings: list[Samples]) -> float:
-    """Mean active level of what will be said, for ``RoomSettings.speech_dbfs``."""
+    """Return the mean active level of what will be said, for ``RoomSettings.speech_dbfs``."""
     if not recordings:
         return REFERENCE_SPEECH_DBFS
     return level_of_active_speech(np.concatenate(recordings))
+
+
+class SilentRoom(VirtualRoom):
+    """An empty room in real time, of which nothing is kept."""
+
+    def __init__(self) -> None:
+        super().__init__(is_realtime=True, keeps_recording=False)
+
+
+class SilentBackend(SilentRoom):
+    """A stand-in for a sound card that says that it is none."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self._reason = reason
+
+    def open(self, request: StreamRequest) -> StreamFormat:
+        """Start the room's clock, then raise AudioUnavailable: there is nothing to open."""
+        del request
+        self.start()
+        raise AudioUnavailable(self._reason)
+
+    def stalled(self, now_s: float, limit_s: float) -> Direction | None:
+        """Return None: there is nothing to come back."""
+        del now_s, limit_s
+
+    def last_callback_s(self) -> float:
+        """Return the time of the room."""
+        return self.now_s
+
+    def restart_library(self) -> None:
+        """Do nothing."""

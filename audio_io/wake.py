@@ -9,18 +9,18 @@ from queue import Empty, SimpleQueue
 
 
 class WakeSignal:
-    """Many ringers, one waiter. Rings that pile up are answered once."""
+    """A signal with many ringers and one waiter. Rings that pile up are answered once."""
 
     def __init__(self) -> None:
         self._rings: SimpleQueue[None] = SimpleQueue()
 
     def ring(self) -> None:
-        """Wakes the waiter. Callback-safe; never piles up when nobody waits."""
+        """Wake the waiter. Callback-safe; never piles up when nobody waits."""
         if self._rings.empty():
             self._rings.put(None)
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Returns True when rung, False after ``timeout_s``."""
+        """Return True when rung, False after ``timeout_s``."""
         try:
             self._rings.get(timeout=timeout_s)
         except Empty:

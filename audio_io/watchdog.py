@@ -1,46 +1,43 @@
 """Opens the devices, notices that one is gone and brings sound back.
 
-Pumped with a clock by whoever owns its thread; knows no threads, and nothing of what is said.
+Pumped with a clock by whoever owns its thread.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from audio_io.devices import Direction
 from audio_io.errors import AudioError, DeviceNotFound
 from audio_io.events import DeviceLost, DeviceReturned
-from audio_io.interfaces import StreamFormat, StreamRequest
+from audio_io.interfaces import AudioBackend, StreamFormat, StreamRequest
+
+_STALL_S = 1.0  # no callback for this long means that the device is gone
+_CHECK_S = 0.25  # between two looks while all is well
+_FIRST_RETRY_S = 0.125  # pause before the second attempt; doubles from there ...
+_LONGEST_RETRY_S = 1.0  # ... up to this, which bounds the silence after a device has returned
 
 
-class RestartableBackend(Protocol):
-    """What the watchdog needs of a back end with real devices."""
+class RestartableBackend(AudioBackend, Protocol):
+    """A back end with real devices, which come and go."""
 
-    @property
-    def is_running(self) -> bool: ...
-    def stalled(self, now_s: float, limit_s: float) -> Direction | None: ...
-    def last_callback_s(self) -> float: ...
-    def restart_library(self) -> None: ...
-    def open(self, request: StreamRequest) -> StreamFormat: ...
-    def start(self) -> None: ...
+    def stalled(self, now_s: float, limit_s: float) -> Direction | None:
+        """Return the stream that ended or has not called back for ``limit_s``; None: all is well.
 
+        Args:
+            now_s: on the clock of the back end.
+        """
+        ...
 
-@dataclass(frozen=True, slots=True)
-class WatchdogSettings:
-    """How fast sound is missed and sought.
+    def last_callback_s(self) -> float:
+        """Return when the later of the two streams last called back, on the back end's clock."""
+        ...
 
-    Attributes:
-        stall_s: no callback for this long means that the device is gone.
-        check_s: time between two looks while all is well.
-        first_retry_s: pause before the second attempt; doubles from there ...
-        longest_retry_s: ... up to this, which bounds the silence after a device has returned.
-    """
-
-    stall_s: float = 1.0
-    check_s: float = 0.25
-    first_retry_s: float = 0.125
-    longest_retry_s: float = 1.0
+    def restart_library(self) -> None:
+        """Close everything and look again at what is plugged in. Raises AudioError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,61 +59,42 @@ class DeviceWatchdog:
     ``now_s`` must come from the clock of the back end.
 
     Attributes:
-        n_losses: times a device was lost.
+        lost_at_s: since when there is no sound; None while there is.
     """
 
-    def __init__(
-        self,
-        backend: RestartableBackend,
-        request: StreamRequest,
-        settings: WatchdogSettings | None = None,
-    ) -> None:
-        self.settings = settings or WatchdogSettings()
-        self.n_losses = 0
+    def __init__(self, backend: RestartableBackend, request: StreamRequest) -> None:
+        self.lost_at_s: float | None = None
         self._backend = backend
         self._request = request
         self._is_asked = False
-        self._lost_at_s: float | None = None
         self._retry_at_s = 0.0
         self._pause_s = 0.0
 
-    @property
-    def lost_at_s(self) -> float | None:
-        """Since when there is no sound; None while there is."""
-        return self._lost_at_s
-
-    @property
-    def is_searching(self) -> bool:
-        """There is no sound at the moment."""
-        return self._lost_at_s is not None
-
     def change(self, request: StreamRequest) -> None:
-        """The next step opens other devices (or looks at once for the missing ones). Any thread."""
+        """Open other devices, or look for the missing ones, in the next step. Any thread."""
         self._request = request
         self._is_asked = True
 
     def begin(self, now_s: float) -> WatchdogReport:
-        """Opens the streams for the first time; a failure is a loss from the start."""
+        """Open the streams for the first time; a failure is a loss from the start."""
         try:
             self._open()
             self._backend.start()
         except AudioError as error:
-            if self._backend.is_running:  # it stands in for the sound that is missing
-                lost = DeviceLost("sound", f"{error}")
-                return WatchdogReport((lost,), self.settings.check_s, has_opened=True)
-            lost = self._lose("sound", f"{error}", now_s, now_s)
-            return WatchdogReport((lost,), self._pause_after_failure(now_s))
-        return WatchdogReport((), self.settings.check_s, has_opened=True)
+            # What runs in spite of it stands in for the sound that is missing.
+            report = self._failed_again(error, now_s, is_asked=False)
+            return replace(report, has_opened=self._backend.is_running)
+        return WatchdogReport((), _CHECK_S, has_opened=True)
 
     def step(self, now_s: float) -> WatchdogReport:
-        """Looks once; may take as long as opening a device takes."""
+        """Look once; may take as long as opening a device takes."""
         if self._is_asked:
             self._is_asked = False
             return self._reopen(now_s, is_asked=True)
-        if self._lost_at_s is None:
-            which = self._backend.stalled(now_s, self.settings.stall_s)
+        if self.lost_at_s is None:
+            which = self._backend.stalled(now_s, _STALL_S)
             if which is None:
-                return WatchdogReport((), self.settings.check_s)
+                return WatchdogReport((), _CHECK_S)
             since_s = min(now_s, self._backend.last_callback_s())
             lost = self._lose(which, f"the {which} stopped; looking for it", now_s, since_s)
             report = self._reopen(now_s)
@@ -126,10 +104,9 @@ class DeviceWatchdog:
         return WatchdogReport((), self._retry_at_s - now_s)
 
     def _lose(self, which: str, message: str, now_s: float, since_s: float) -> DeviceLost:
-        self.n_losses += 1
-        self._lost_at_s = since_s
+        self.lost_at_s = since_s
         self._retry_at_s = now_s
-        self._pause_s = self.settings.first_retry_s
+        self._pause_s = _FIRST_RETRY_S
         return DeviceLost(which, message)
 
     def _reopen(self, now_s: float, *, is_asked: bool = False) -> WatchdogReport:
@@ -139,20 +116,20 @@ class DeviceWatchdog:
             self._backend.start()
         except AudioError as error:
             return self._failed_again(error, now_s, is_asked=is_asked)
-        if self._lost_at_s is None:
-            return WatchdogReport((), self.settings.check_s, has_opened=True)
+        if self.lost_at_s is None:
+            return WatchdogReport((), _CHECK_S, has_opened=True)
         returned = DeviceReturned(
-            f"{opened.input_name} / {opened.output_name}", max(0.0, now_s - self._lost_at_s)
+            f"{opened.input_name} / {opened.output_name}", max(0.0, now_s - self.lost_at_s)
         )
-        self._lost_at_s = None
-        return WatchdogReport((returned,), self.settings.check_s, has_opened=True)
+        self.lost_at_s = None
+        return WatchdogReport((returned,), _CHECK_S, has_opened=True)
 
     def _failed_again(self, error: AudioError, now_s: float, *, is_asked: bool) -> WatchdogReport:
         """Who asked for the devices is told why there are none."""
         if self._backend.is_running:
-            return WatchdogReport((DeviceLost("sound", f"{error}"),), self.settings.check_s)
+            return WatchdogReport((DeviceLost("sound", f"{error}"),), _CHECK_S)
         events: tuple[DeviceLost, ...] = ()
-        if self._lost_at_s is None:
+        if self.lost_at_s is None:
             events = (self._lose("sound", f"{error}", now_s, now_s),)
         elif is_asked:
             events = (DeviceLost("sound", f"{error}"),)
@@ -161,20 +138,12 @@ class DeviceWatchdog:
     def _pause_after_failure(self, now_s: float) -> float:
         pause_s = self._pause_s
         self._retry_at_s = now_s + pause_s
-        self._pause_s = min(2.0 * pause_s, self.settings.longest_retry_s)
+        self._pause_s = min(2.0 * pause_s, _LONGEST_RETRY_S)
         return pause_s
 
     def _open(self) -> StreamFormat:
-        wanted = self._request
-        attempts = (
-            wanted,
-            replace(wanted, input_name=None),
-            replace(wanted, output_name=None),
-            replace(wanted, input_name=None, output_name=None),
-        )
-        for request in attempts[:-1]:
-            try:
+        for defaults in ((), ("input_name",), ("output_name",)):
+            request = replace(self._request, **dict.fromkeys(defaults))
+            with suppress(DeviceNotFound):
                 return self._backend.open(request)
-            except DeviceNotFound:
-                continue
-        return self._backend.open(attempts[-1])
+        return self._backend.open(replace(self._request, input_name=None, output_name=None))

@@ -11,7 +11,6 @@ from app.engine.virtual_time import VirtualTimeWorker
 from app.settings.settings import Settings
 from audio_io.frames import Samples
 from audio_io.interfaces import (
-    AudioBackend,
     EchoCanceller,
     StreamRequest,
     VoiceActivityDetector,
@@ -29,10 +28,6 @@ class Worker(Protocol):
     def send(self, request: ModelRequest) -> None: ...
     def restart(self) -> None: ...
     def stop(self) -> None: ...
-
-
-class WatchedBackend(AudioBackend, RestartableBackend, Protocol):
-    """A back end whose devices may come and go."""
 
 
 class Watchdog(Protocol):
@@ -70,8 +65,8 @@ class Factories:
     detector: Callable[[], VoiceActivityDetector]
     predictor: Callable[[Settings], DuplexPredictor]
     prediction_cost_s: Callable[[DuplexPredictor], float]
-    backend: Callable[[Settings], WatchedBackend]
-    watchdog: Callable[[WatchedBackend, StreamRequest], Watchdog]
+    backend: Callable[[Settings], RestartableBackend]
+    watchdog: Callable[[RestartableBackend, StreamRequest], Watchdog]
     worker: Callable[[Settings, Callable[[ModelEvent], object]], Worker]
     inline_worker: Callable[[Settings], InlineModelWorker]
     synthesize: Callable[[str, str], Samples]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from app.dialogue.dialogue import PlaybackRules
 from app.dialogue.state import DialogueRules
 from app.settings.settings import Settings
-from audio_io.capture import CaptureSettings
 from audio_io.interfaces import StreamRequest
 from audio_io.vad import SegmenterSettings
 from model.duplex.policy import Thresholds
@@ -62,16 +61,14 @@ def playback_rules(settings: Settings) -> PlaybackRules:
     )
 
 
-def capture_settings(settings: Settings) -> CaptureSettings:
+def segmenter_settings(settings: Settings) -> SegmenterSettings:
     """Return when a voice counts as speech."""
     vad = settings.vad
-    return CaptureSettings(
-        segmenter=SegmenterSettings(
-            enter_p=vad.enter_threshold,
-            exit_p=vad.exit_threshold,
-            enter_ms=vad.enter_ms,
-            exit_ms=vad.exit_ms,
-        ),
+    return SegmenterSettings(
+        enter_p=vad.enter_threshold,
+        exit_p=vad.exit_threshold,
+        enter_ms=vad.enter_ms,
+        exit_ms=vad.exit_ms,
     )
 
 

@@ -25,9 +25,9 @@ from app.engine.clock import MonotonicClock, StreamTime
 from app.engine.factories import Factories, Worker
 from app.engine.realtime import RealtimeEngine, audio_output_queue
 from app.engine.rules import (
-    capture_settings,
     dialogue_rules,
     playback_rules,
+    segmenter_settings,
     stream_request,
     voice_choice,
 )
@@ -119,7 +119,7 @@ class _Base:
             self.room,
             parts.canceller(settings),
             parts.detector(),
-            capture_settings(settings),
+            segmenter_settings(settings),
             tap=lambda _mic, _far, clean: self._clean.append(clean.copy()),
         )
         self._player = Player(self.room.renderer, self.room.format.output_latency_s)

@@ -14,7 +14,7 @@ from app.engine.factories import Watchdog
 from audio_io.events import DeviceLost, DeviceReturned
 from audio_io.interfaces import AudioBackend, StreamRequest
 from audio_io.renderer import OutputRenderer
-from audio_io.silent import SilentRoom
+from audio_io.virtual_room import SilentRoom
 from audio_io.wake import WakeSignal
 
 logger = logging.getLogger(__name__)

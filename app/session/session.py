@@ -36,9 +36,9 @@ from app.engine.clock import Clock, MonotonicClock, StreamTime
 from app.engine.factories import Factories
 from app.engine.realtime import RealtimeEngine, audio_output_queue
 from app.engine.rules import (
-    capture_settings,
     dialogue_rules,
     playback_rules,
+    segmenter_settings,
     stream_request,
     voice_choice,
 )
@@ -113,7 +113,7 @@ class Session:
             self._backend,
             parts.canceller(settings),
             parts.detector(),
-            capture_settings(settings),
+            segmenter_settings(settings),
             tap=self._recording.tap,
         )
         player = Player(self._backend.renderer, self._backend.format.output_latency_s)
@@ -314,7 +314,7 @@ class Session:
         self.dialogue.playback_rules = playback_rules(settings)
         if settings.voice != before.voice:
             self.dialogue.choose_voice(voice_choice(settings))
-        self.engine.capture.segmenter.settings = capture_settings(settings).segmenter
+        self.engine.capture.segmenter.settings = segmenter_settings(settings)
         self.engine.set_volume(settings.audio.output_volume_db)
         self._recording.apply(before, settings)
         if settings.conversation.mode != before.conversation.mode:

@@ -66,5 +66,5 @@ def heard_voice(*stretches: tuple[float, bool]) -> tuple[HeardFrame, ...]:
             frame = AudioFrame(silence, at)
             level = -30.0 if is_voice else -90.0
             user = UserFrame(frame, 0.95 if is_voice else 0.02, is_voice, level)
-            frames.append(HeardFrame(user, level, None))
+            frames.append(HeardFrame(user, None))
     return tuple(frames)

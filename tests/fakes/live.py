@@ -48,8 +48,8 @@ class UnpluggableRoom(VirtualRoom):
         if not self.is_plugged:
             raise DeviceNotFound("there is no microphone")
         self.opened.append(request)
-        self._mic_ring = RingBuffer(32_000)
-        self._renderer = OutputRenderer(self.settings.out_rate_hz)
+        self.mic_ring = RingBuffer(32_000)
+        self.renderer = OutputRenderer(self.settings.out_rate_hz)
         return super().open(request)
 
     def start(self) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from app.engine.factories import Factories, InlineModelWorker, WatchedBackend, Worker
+from app.engine.factories import Factories, InlineModelWorker, Worker
 from app.engine.rules import Phrases
 from app.settings.settings import Settings
 from audio_io.frames import Samples
 from audio_io.interfaces import StreamRequest
-from audio_io.silent import SilentBackend
-from audio_io.watchdog import DeviceWatchdog
+from audio_io.virtual_room import SilentBackend
+from audio_io.watchdog import DeviceWatchdog, RestartableBackend
 from model.duplex.lexicon import read_lexicons
 from model.duplex.predictor import TrainedDuplexPredictor
 from model.events import ModelEvent
@@ -74,11 +74,11 @@ def fake_parts(script: Script | None = None) -> Factories:
         del settings
         return InlineWorker(ScriptedModel(model_script))
 
-    def backend(settings: Settings) -> WatchedBackend:
+    def backend(settings: Settings) -> RestartableBackend:
         del settings
         return SilentBackend("tests have no sound card")
 
-    def watchdog(backend: WatchedBackend, request: StreamRequest) -> DeviceWatchdog:
+    def watchdog(backend: RestartableBackend, request: StreamRequest) -> DeviceWatchdog:
         return DeviceWatchdog(backend, request)
 
     return Factories(

@@ -111,15 +111,6 @@ def test_convergence_is_lost_when_the_echo_comes_through_for_seconds() -> None:
     assert not estimator.has_converged
 
 
-def test_reset_forgets_the_room() -> None:
-    far = speech_like(6.0)
-    canceller = WebRtcEchoCanceller()
-    _run(canceller, _echo_of(far), far)
-    canceller.reset()
-    assert not canceller.has_converged
-    assert canceller.echo_return_loss_db is None
-
-
 def test_no_canceller_passes_everything_and_never_converges() -> None:
     far = speech_like(4.0)
     near = _echo_of(far)

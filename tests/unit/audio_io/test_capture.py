@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from audio_io.aec import NullEchoCanceller
-from audio_io.capture import CapturePipeline, CaptureSettings
+from audio_io.capture import CapturePipeline, FrontEnd
 from audio_io.events import SpeechEnded, SpeechStarted
 from audio_io.frames import Samples, UserFrame
 from audio_io.interfaces import StreamFormat
@@ -14,7 +14,7 @@ from audio_io.vad import SegmenterSettings
 from audio_io.virtual_room import VirtualRoom
 from tests.fakes.audio import EnergyVad, speech_like, tone
 
-EXACT = CaptureSettings(segmenter=SegmenterSettings(onset_lead_ms=0.0, offset_lag_ms=0.0))
+EXACT = SegmenterSettings(onset_lead_ms=0.0, offset_lag_ms=0.0)
 
 
 class Rings(VirtualRoom):
@@ -22,13 +22,9 @@ class Rings(VirtualRoom):
 
     def __init__(self, mic_rate_hz: int = 16_000) -> None:
         super().__init__()
-        self._mic_ring = RingBuffer(4 * mic_rate_hz)
-        self._renderer = OutputRenderer(24_000)
-        self._format = StreamFormat(mic_rate_hz, 24_000, "a", "b", 0.0, 0.06)
-
-    @property
-    def format(self) -> StreamFormat:
-        return self._format
+        self.mic_ring = RingBuffer(4 * mic_rate_hz)
+        self.renderer = OutputRenderer(24_000)
+        self.format = StreamFormat(mic_rate_hz, 24_000, "a", "b", 0.0, 0.06)
 
 
 def _capture(backend: VirtualRoom, **options) -> CapturePipeline:
@@ -74,6 +70,21 @@ def test_in_pieces_of_any_size_the_outcome_is_the_same() -> None:
     events = [o for o in at_once if not isinstance(o, UserFrame)]
     assert events
     assert events == [o for o in bit_by_bit if not isinstance(o, UserFrame)]
+
+
+def test_a_recording_gives_what_the_rings_give() -> None:
+    near = np.concatenate((np.zeros(8_000, dtype=np.float32), speech_like(2.0), np.zeros(8_000)))
+    rings = Rings()
+    streamed = _hear(_capture(rings), rings, near.astype(np.float32))
+    front_end = FrontEnd(NullEchoCanceller(), EnergyVad(), EXACT)
+    offline = list(front_end.process_recording(near.astype(np.float32)))
+    events = [event for _, event in offline if event is not None]
+    assert events
+    assert events == [output for output in streamed if not isinstance(output, UserFrame)]
+    users = [output for output in streamed if isinstance(output, UserFrame)]
+    for (one, _), other in zip(offline, users, strict=True):
+        assert np.array_equal(one.clean.samples, other.clean.samples)
+        assert (one.p_speech, one.is_speech) == (other.p_speech, other.is_speech)
 
 
 def test_a_closed_microphone_hears_nothing_and_ends_speech() -> None:

@@ -14,7 +14,7 @@ from audio_io.events import (
     PlaybackStarted,
     PlayoutReport,
 )
-from audio_io.playback import Player, PlayerSettings
+from audio_io.playback import TARGET_DEPTH_MS, Player
 from audio_io.playout import PlayoutMark
 from audio_io.renderer import OutputRenderer
 from tests.fakes.audio import tone
@@ -300,8 +300,8 @@ def test_the_ring_is_kept_at_its_target_depth() -> None:
     room = Loudspeaker()
     room.say(20)
     room.run(1.0)
-    target = PlayerSettings().target_depth_ms
-    assert target - 20.0 <= room.player.depth_ms <= target + 20.0
+    depth_ms = 1000.0 * len(room.renderer.ring) / room.renderer.rate_hz
+    assert TARGET_DEPTH_MS - 20.0 <= depth_ms <= TARGET_DEPTH_MS + 20.0
 
 
 def test_a_reply_goes_on_from_its_word_on_another_device() -> None:

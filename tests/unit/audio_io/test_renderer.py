@@ -76,7 +76,7 @@ def test_an_empty_ring_is_a_starvation_only_while_a_reply_runs() -> None:
     assert renderer.n_starvations == 0
     renderer.expect(True)
     _render(renderer, 3)
-    assert (renderer.n_starvations, renderer.n_starved) == (1, 3 * BLOCK)
+    assert renderer.n_starvations == 1
 
 
 @pytest.mark.parametrize("latency_ms", [0, 25, 60])
