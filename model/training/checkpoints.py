@@ -26,9 +26,10 @@ from torch import nn
 
 from model.files.records import read_json
 from model.training.lora import merged
-from model.training.recipe import Recipe, TrainingError
+from model.training.recipe import TrainingError
+from model.training.stage_command import MODEL, StageRun
 from model.training.vocabulary import copy_tokenizer
-from model.vita_audio.checkpoint.directory import CONFIG, SPEECH_DECODER, SPEECH_TOKENIZER
+from model.vita_audio.checkpoint.directory import SPEECH_DECODER, SPEECH_TOKENIZER
 from model.vita_audio.decoding.schedule import VANILLA
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 from model.vita_audio.language_model.published_layout import write_configuration, write_shards
@@ -36,7 +37,7 @@ from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 
 logger = logging.getLogger(__name__)
 
-STEPS, MODEL, _STATE, _PROGRESS = "steps", "model", "state", "progress.json"
+_STEPS, _STATE, _PROGRESS = "steps", "state", "progress.json"
 _ROWS = "rows-{rank}.json"
 _HEAD_KEY = "lm_head.weight"
 # In what torch.save says when a file cannot be written in full; it raises nothing narrower.
@@ -48,82 +49,26 @@ class _Progress(msgspec.Struct):
     settings: dict[str, Any]
 
 
-def model_folder(folder: Path) -> Path:
-    """Return the model in ``folder``: itself, or that of a finished stage or saved step.
-
-    Raises:
-        TrainingError: there is none.
-    """
-    for place in (folder, folder / MODEL):
-        if (place / CONFIG).is_file():
-            return place
-    raise TrainingError(
-        f"{folder} holds no model; give --start the folder of the stage before, when it is finished"
-    )
-
-
-class Publisher:
-    """Writes the model as others load it.
+class Checkpoints:
+    """The saved steps of one stage. Every process calls every method.
 
     Args:
-        tokenizer_folder: its files are copied beside the weights.
-        parts: folder with the speech tokenizer and decoder, linked beside each model; None: none.
+        model: as it is without ``accelerator``.
+        vocabulary: folder of the tokenizer's files, which are copied beside the weights.
     """
 
     def __init__(
-        self,
-        model: VitaAudioForCausalLM,
-        recipe: Recipe,
-        tokenizer_folder: Path,
-        parts: Path | None,
+        self, run: StageRun, accelerator: Accelerator, model: VitaAudioForCausalLM, vocabulary: Path
     ) -> None:
-        self._model = model
-        self._recipe = recipe
-        self._tokenizer_folder = tokenizer_folder
-        self._parts = parts
-
-    def write(self, folder: Path, tensors: Mapping[str, Any]) -> None:
-        """Write ``tensors``, the whole state as the training process has it."""
-        if self._recipe.lora.rank:
-            tensors = merged(tensors, self._recipe.lora)
-        config = self._model.config
-        if config.tie_word_embeddings:
-            tensors = {name: one for name, one in tensors.items() if name != _HEAD_KEY}
-        copy_tokenizer(self._tokenizer_folder, folder)
-        vocabulary = TextTokenizer.from_directory(folder)
-        has_modules = self._model.num_mctp_modules > 0
-        pattern = self._recipe.pattern if has_modules else VANILLA.pattern
-        write_configuration(folder, config, vocabulary, pattern)
-        write_shards(folder, tensors)
-
-    def link_parts(self, folder: Path) -> None:
-        """Link what a model in ``folder`` needs to be talked to."""
-        for name in (SPEECH_TOKENIZER, SPEECH_DECODER):
-            place = folder / name
-            if self._parts is None or not (self._parts / name).is_dir() or place.exists():
-                continue
-            try:
-                place.symlink_to((self._parts / name).absolute(), target_is_directory=True)
-            except OSError as error:
-                logger.info("%s cannot be linked (%s); copy it there to talk to it", place, error)
-
-
-class Checkpoints:
-    """The saved steps of one stage in ``folder``. Every process calls every method."""
-
-    def __init__(
-        self, folder: Path, accelerator: Accelerator, publisher: Publisher, keep: int
-    ) -> None:
-        self._folder = folder
+        self._run = run
         self._accelerator = accelerator
-        self._publisher = publisher
-        self._keep = keep
+        self._model = model
+        self._vocabulary = vocabulary
 
-    def resume(self, settings: Mapping[str, Any], load_rows: Callable[..., None]) -> int:
+    def resume(self, load_rows: Callable[..., None]) -> int:
         """Load the newest saved step; return how many steps are done, 0 without one.
 
         Args:
-            settings: what the run must have been begun with.
             load_rows: takes the states of the data, of all processes.
 
         Raises:
@@ -135,10 +80,10 @@ class Checkpoints:
         newest = saved[-1]
         remedy = "remove this folder to go on from the one before"
         progress = read_json(newest / _PROGRESS, _Progress, TrainingError, remedy=remedy)
-        for name, value in settings.items():
+        for name, value in self._settings().items():
             if progress.settings.get(name) != value:
                 raise TrainingError(
-                    f"{self._folder} was begun with {name} {progress.settings.get(name)!r} and is "
+                    f"{self._run.out} was begun with {name} {progress.settings.get(name)!r} and is "
                     f"asked to go on with {value!r}; choose the same, or another --out"
                 )
         rows = sorted(newest.glob(_ROWS.format(rank="*")))
@@ -150,49 +95,82 @@ class Checkpoints:
             raise TrainingError(f"{newest} cannot be resumed: {reason}; {remedy}") from error
         return progress.step
 
-    def save(
-        self,
-        n_done: int,
-        model: nn.Module,
-        settings: Mapping[str, Any],
-        rows: Mapping[str, Any],
-    ) -> None:
+    def save(self, n_done: int, model: nn.Module, rows: Mapping[str, Any]) -> None:
         """Save the run after ``n_done`` steps.
 
         Args:
+            model: as ``accelerator`` has prepared it.
             rows: this process's place in the data.
 
         Raises:
             TrainingError: the disk is full; what was saved before is still there.
         """
         accelerator = self._accelerator
-        with whole_folder(self._folder / STEPS / f"{n_done:06d}") as partial:
+        with whole_folder(self._run.out / _STEPS / f"{n_done:06d}") as partial:
             accelerator.save_state(str(partial / _STATE))
             place = partial / _ROWS.format(rank=accelerator.process_index)
             place.write_bytes(msgspec.json.encode(rows))
             tensors = accelerator.get_state_dict(model)
             if accelerator.is_main_process:
-                self._publisher.write(partial / MODEL, tensors)
-                self._publisher.link_parts(partial)
-                progress = _Progress(n_done, dict(settings))
+                self._publish(partial / MODEL, tensors)
+                progress = _Progress(n_done, self._settings())
                 (partial / _PROGRESS).write_bytes(msgspec.json.encode(progress))
         if accelerator.is_main_process:
-            for old in self._saved()[: -self._keep]:
+            for old in self._saved()[: -self._run.recipe.keep]:
                 shutil.rmtree(old)
 
     def finish(self, model: nn.Module) -> None:
         """Write the finished model and remove the saved steps. Raises TrainingError."""
-        with whole_folder(self._folder / MODEL) as partial:
+        with whole_folder(self._run.out / MODEL) as partial:
             tensors = self._accelerator.get_state_dict(model)
             if self._accelerator.is_main_process:
-                self._publisher.write(partial, tensors)
+                self._publish(partial, tensors)
         if self._accelerator.is_main_process:
-            self._publisher.link_parts(self._folder)
-            shutil.rmtree(self._folder / STEPS, ignore_errors=True)
+            shutil.rmtree(self._run.out / _STEPS, ignore_errors=True)
+
+    def _publish(self, folder: Path, tensors: Mapping[str, Any]) -> None:
+        """Writes the model as others load it, and links what it needs to be talked to."""
+        recipe, config = self._run.recipe, self._model.config
+        if recipe.lora.rank:
+            tensors = merged(tensors, recipe.lora)
+        if config.tie_word_embeddings:
+            tensors = {name: one for name, one in tensors.items() if name != _HEAD_KEY}
+        copy_tokenizer(self._vocabulary, folder)
+        vocabulary = TextTokenizer.from_directory(folder)
+        pattern = recipe.pattern if self._model.num_mctp_modules else VANILLA.pattern
+        write_configuration(folder, config, vocabulary, pattern)
+        write_shards(folder, tensors)
+        for name in (SPEECH_TOKENIZER, SPEECH_DECODER):
+            source, place = (self._run.parts or folder) / name, folder.parent / name
+            if not source.is_dir() or place.exists():
+                continue
+            try:
+                place.symlink_to(source.absolute(), target_is_directory=True)
+            except OSError as error:
+                logger.info("%s cannot be linked (%s); copy it there to talk to it", place, error)
+
+    def _settings(self) -> dict[str, Any]:
+        """What must be the same for a run to go on exactly."""
+        recipe, stage, config = self._run.recipe, self._run.stage, self._model.config
+        return {
+            "stage": self._run.number,
+            "steps": stage.steps,
+            "rate": stage.rate,
+            "warm-up": stage.warm_up,
+            "floor": stage.floor,
+            "rows": stage.rows,
+            "row_length": stage.row_length,
+            "pattern": list(recipe.pattern),
+            "modules": self._model.num_mctp_modules,
+            "layers": self._model.num_backbone_layers,
+            "hidden": config.hidden_size,
+            "vocabulary": config.vocab_size,
+            "lora rank": recipe.lora.rank,
+        }
 
     def _saved(self) -> list[Path]:
         """Whole ones, oldest first."""
-        return sorted((self._folder / STEPS).glob("[0-9]*"))
+        return sorted((self._run.out / _STEPS).glob("[0-9]*"))
 
 
 @contextmanager

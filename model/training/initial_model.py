@@ -5,6 +5,7 @@ The later stages begin from the stage before (``StageRun.load_start``).
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 from accelerate import PartialState
@@ -67,15 +68,7 @@ def _write_vocabulary(run: StageRun, folder: Path) -> None:
 
 
 def _random_model(shape: Shape, tokenizer: TextTokenizer, *, plus: bool) -> VitaAudioForCausalLM:
-    size = BackboneSize(
-        hidden=shape.hidden,
-        mlp=shape.mlp,
-        layers=shape.layers,
-        heads=shape.heads,
-        kv_heads=shape.kv_heads,
-        are_embeddings_tied=shape.are_embeddings_tied,
-        max_positions=shape.max_positions,
-    )
+    size = BackboneSize(**{one.name: getattr(shape, one.name) for one in fields(BackboneSize)})
     config = make_config(
         size,
         k=0,

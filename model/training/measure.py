@@ -16,9 +16,9 @@ import torch
 
 from model.errors import ModelError
 from model.training.acceptance import Acceptance, measure_acceptance
-from model.training.checkpoints import model_folder
 from model.training.curves import agreement_table
 from model.training.data.sample_encoder import SampleEncoder
+from model.training.stage_command import model_folder
 from model.training.stage_setup import read_held_out
 from model.vita_audio.checkpoint.directory import SPEECH_TOKENIZER
 from model.vita_audio.decoding.schedule import BOOST, Schedule

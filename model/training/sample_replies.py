@@ -37,13 +37,17 @@ class SampleReplies:
     """
 
     def __init__(
-        self, folder: Path, tokenizer: TextTokenizer, pattern: Sequence[int], parts: Path
+        self,
+        folder: Path,
+        tokenizer: TextTokenizer,
+        pattern: Sequence[int],
+        parts: Path,
+        device: torch.device,
     ) -> None:
         self._folder = folder
         self._tokenizer = tokenizer
         self._schedule = Schedule(tuple(pattern))
-        self._decoder_folder = parts / SPEECH_DECODER
-        self._decoder: SpeechDecoder | None = None
+        self._decoder = SpeechDecoder.from_directory(parts / SPEECH_DECODER, device)
 
     def make(
         self,
@@ -52,7 +56,7 @@ class SampleReplies:
         journal: Journal,
         autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        """Write what ``model`` says after ``step`` steps.
+        """Write what ``model`` says after ``step`` steps; it keeps its mode.
 
         Args:
             autocast: how the language model is computed in training.
@@ -60,12 +64,14 @@ class SampleReplies:
         Raises:
             OSError: the disk is full.
         """
-        if self._decoder is None:
-            self._decoder = SpeechDecoder.from_directory(self._decoder_folder, model.device)
+        was_training = model.training
+        model.eval()
         self._folder.mkdir(parents=True, exist_ok=True)
         for number, sentence in enumerate(SENTENCES):
+            prompt = synthesis(self._tokenizer, sentence).ids
             with autocast():
-                ids = self._reply(model, sentence)
+                end_ids = self._tokenizer.table.end_ids
+                ids = list(greedy_reply(model, prompt, self._schedule, end_ids))
             stem = self._folder / f"step-{step:06d}-{number}"
             text = f"{sentence}\n{self._tokenizer.decode(ids)}\n"
             stem.with_suffix(".txt").write_text(text, encoding="utf-8")
@@ -73,17 +79,9 @@ class SampleReplies:
             if len(samples):
                 soundfile.write(stem.with_suffix(".wav"), samples, self._decoder.rate_hz)
                 journal.write_sound(step, f"speech/{number}", samples, self._decoder.rate_hz)
-
-    def _reply(self, model: VitaAudioForCausalLM, sentence: str) -> list[int]:
-        was_training = model.training
-        model.eval()
-        prompt = list(synthesis(self._tokenizer, sentence).ids)
-        ids = list(greedy_reply(model, prompt, self._schedule, self._tokenizer.table.end_ids))
         model.train(was_training)
-        return ids
 
     def _sound(self, ids: Sequence[int]) -> np.ndarray:
-        assert self._decoder is not None
         table = self._tokenizer.table
         codes = [table.code_of(i) for i in ids if table.kind_of(i) is TokenKind.CODE]
         if not codes:

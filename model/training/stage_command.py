@@ -11,13 +11,14 @@ from pathlib import Path
 import torch
 
 from model.errors import ModelError
-from model.training.checkpoints import MODEL, model_folder
 from model.training.recipe import Recipe, StageRecipe, TrainingError, read_recipe
+from model.vita_audio.checkpoint.directory import CONFIG
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM, load_language_model
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 
-EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
+MODEL = "model"  # the finished model, in the folder of a stage and in a saved step
+
+_FAILED, _INTERRUPTED = 1, 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,20 @@ class StageRun:
         return model.train()
 
 
+def model_folder(folder: Path) -> Path:
+    """Return the model in ``folder``: itself, or that of a finished stage or saved step.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    for place in (folder, folder / MODEL):
+        if (place / CONFIG).is_file():
+            return place
+    raise TrainingError(
+        f"{folder} holds no model; give --start the folder of the stage before, when it is finished"
+    )
+
+
 def run_stage(
     number: int,
     doc: str | None,
@@ -94,12 +109,12 @@ def run_stage(
         train(run)
     except (ModelError, OSError) as error:
         sys.stderr.write(f"stage {number}: {' '.join(str(error).split())}\n")
-        return EXIT_FAILED
+        return _FAILED
     except KeyboardInterrupt:
         sys.stderr.write(
             f"stage {number}: interrupted; the same command goes on from the last saved step\n"
         )
-        return EXIT_INTERRUPTED
+        return _INTERRUPTED
     return 0
 
 

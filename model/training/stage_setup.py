@@ -20,7 +20,7 @@ from accelerate.utils import DistributedType, set_seed
 from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
 
 from model.training.acceptance import measure_acceptance
-from model.training.checkpoints import Checkpoints, Publisher
+from model.training.checkpoints import Checkpoints
 from model.training.data.loader import PackedRows, RowOptions, open_mixture
 from model.training.data.packing import PackedRow
 from model.training.data.sample_encoder import SampleEncoder
@@ -91,13 +91,9 @@ def train(
     with open_rows(run, encoder, accelerator) as rows:
         optimizer = make_optimizer(model, model.num_backbone_layers, stage, recipe.adam)
         prepared, prepared_optimizer = accelerator.prepare(model, optimizer)
-        publisher = Publisher(model, recipe, vocabulary, run.parts)
-        checkpoints = Checkpoints(run.out, accelerator, publisher, recipe.keep)
-        observe = _observer(run, accelerator, prepared, encoder)
-        loop = TrainingLoop(
-            accelerator, prepared, prepared_optimizer, rows, stage, recipe.adam.clip
-        )
-        loop.run(run.out, checkpoints, _settings(run, model), observe)
+        checkpoints = Checkpoints(run, accelerator, model, vocabulary)
+        loop = TrainingLoop(run, accelerator, prepared, prepared_optimizer, rows)
+        loop.run(checkpoints, _observer(run, accelerator, prepared, encoder))
         logger.info("the data was begun %d times", rows.n_epochs_begun)
 
 
@@ -155,45 +151,26 @@ def read_held_out(path: Path, encoder: SampleEncoder, row_length: int) -> list[P
         return list(islice(rows, _MOST_HELD_OUT))
 
 
-def _settings(run: StageRun, model: VitaAudioForCausalLM) -> dict[str, Any]:
-    """What must be the same for a run to go on exactly."""
-    stage = run.stage
-    return {
-        "stage": run.number,
-        "steps": stage.steps,
-        "rate": stage.rate,
-        "warm-up": stage.warm_up,
-        "floor": stage.floor,
-        "rows": stage.rows,
-        "row_length": stage.row_length,
-        "pattern": list(run.recipe.pattern),
-        "modules": model.num_mctp_modules,
-        "layers": model.num_backbone_layers,
-        "hidden": model.config.hidden_size,
-        "vocabulary": model.config.vocab_size,
-        "lora rank": run.recipe.lora.rank,
-    }
-
-
 def _observer(
     run: StageRun, accelerator: Accelerator, prepared: torch.nn.Module, encoder: SampleEncoder
 ) -> Observe:
     """Agreement on held-out rows, and speech; of a model that one process has as a whole."""
+    held_out: list[PackedRow] = []
+    samples: SampleReplies | None = None
+    model: VitaAudioForCausalLM = accelerator.unwrap_model(prepared)
     if accelerator.distributed_type in _SHARDED:
         logger.info(
             "the model is shared by several processes: measure its saved steps with python -m "
             "model.training.measure"
         )
-        return lambda _step, _journal: {}
-    model: VitaAudioForCausalLM = accelerator.unwrap_model(prepared)
-    held_out: list[PackedRow] = []
-    if run.held_out is not None and accelerator.is_main_process:
-        rows = read_held_out(run.held_out, encoder, run.stage.row_length)
-        held_out = [row.to(accelerator.device) for row in rows]
-    samples: SampleReplies | None = None
-    if run.parts is not None and (run.parts / SPEECH_DECODER).is_dir():
-        pattern = run.recipe.pattern if model.num_mctp_modules else VANILLA.pattern
-        samples = SampleReplies(run.out / _SAMPLES, encoder.tokenizer, pattern, run.parts)
+    elif accelerator.is_main_process:
+        if run.held_out is not None:
+            rows = read_held_out(run.held_out, encoder, run.stage.row_length)
+            held_out = [row.to(accelerator.device) for row in rows]
+        if run.parts is not None and (run.parts / SPEECH_DECODER).is_dir():
+            pattern = run.recipe.pattern if model.num_mctp_modules else VANILLA.pattern
+            folder, device = run.out / _SAMPLES, accelerator.device
+            samples = SampleReplies(folder, encoder.tokenizer, pattern, run.parts, device)
 
     def observe(step: int, journal: Journal) -> Mapping[str, Any]:
         if samples is not None:

@@ -11,7 +11,6 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,7 +23,8 @@ from model.training.data.loader import PackedRows
 from model.training.data.packing import PackedRow
 from model.training.journal import Journal
 from model.training.optimizer import rate_factor, set_rates
-from model.training.recipe import StageRecipe, TrainingError
+from model.training.recipe import TrainingError
+from model.training.stage_command import StageRun
 from model.vita_audio.language_model.packed_losses import PackedLosses
 
 logger = logging.getLogger(__name__)
@@ -41,37 +41,28 @@ class _Bar(tqdm):  # pyright: ignore[reportMissingTypeArgument]
 
 
 class TrainingLoop:
-    """The steps of one stage.
-
-    Args:
-        model, optimizer: as ``accelerator`` has prepared them.
-        clip: longest gradient.
-    """
+    """The steps of one stage; ``model`` and ``optimizer`` are prepared by ``accelerator``."""
 
     def __init__(
         self,
+        run: StageRun,
         accelerator: Accelerator,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
         rows: PackedRows,
-        stage: StageRecipe,
-        clip: float,
     ) -> None:
+        self._stage = run.stage
+        self._folder = run.out
+        self._clip = run.recipe.adam.clip
         self._accelerator = accelerator
         self._model = model
         self._optimizer = optimizer
         self._rows = rows
-        self._stage = stage
-        self._clip = clip
 
-    def run(
-        self, folder: Path, checkpoints: Checkpoints, settings: Mapping[str, Any], observe: Observe
-    ) -> None:
+    def run(self, checkpoints: Checkpoints, observe: Observe) -> None:
         """Run the steps that are not done yet, and write the finished model.
 
         Args:
-            folder: where the metrics are written.
-            settings: what a run must have been begun with to go on here.
             observe: called on the main process with the number of steps done, at the beginning
                 and whenever it is saved; returns what stands in the journal beside the losses.
 
@@ -79,12 +70,12 @@ class TrainingLoop:
             TrainingError: a loss is no number, or the disk is full.
         """
         n_steps = self._stage.steps
-        n_done = checkpoints.resume(settings, self._rows.load_state_dict)
+        n_done = checkpoints.resume(self._rows.load_state_dict)
         if n_done:
             logger.info("going on after step %d", n_done)
         is_main = self._accelerator.is_main_process
         self._model.train()
-        with Journal(folder, n_done, is_written=is_main) as journal, self._bar(n_done) as bar:
+        with Journal(self._folder, n_done, is_written=is_main) as journal, self._bar(n_done) as bar:
             before = observe(0, journal) if is_main and n_done == 0 else {}
             for step in range(n_done, n_steps):
                 record = self._step(step)
@@ -94,7 +85,7 @@ class TrainingLoop:
                     record |= observe(step + 1, journal) if is_saved else {}
                     journal.write(step, record)
                 if is_saved and step + 1 < n_steps:
-                    checkpoints.save(step + 1, self._model, settings, self._rows.state_dict())
+                    checkpoints.save(step + 1, self._model, self._rows.state_dict())
                 bar.set_postfix_str(f"loss {record['loss']:.3f}", refresh=False)
                 bar.update()
         checkpoints.finish(self._model)

@@ -17,9 +17,8 @@ from msgspec import Struct
 
 from model.cascade.language_choice import written_language
 from model.files.records import parse_json
-from model.training.data.jsonl_file import JsonlFile
 from model.training.data.problems import BadSample, DataError, Fault, Place, SkipLog
-from model.training.data.samples import Role, misfit, parse_sample
+from model.training.data.samples import JsonlFile, Role, misfit, parse_sample
 
 _ENGLISH = "en"
 _JSONL = (".jsonl", ".json")

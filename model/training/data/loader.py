@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
@@ -52,15 +53,11 @@ class RowOptions:
     n_epochs: int | None = None
 
     def __post_init__(self) -> None:
-        if self.row_tokens < 1:
-            raise DataError(f"row_tokens must be 1 or more, got {self.row_tokens}")
         if self.n_streams < 1 or self.n_streams % self.n_processes:
             raise DataError(
                 f"{self.n_streams} rows of a step cannot be shared by {self.n_processes} "
                 "processes; make it a multiple"
             )
-        if not 0 <= self.rank < self.n_processes:
-            raise DataError(f"rank {self.rank} is none of {self.n_processes} processes")
 
 
 def open_mixture(
@@ -107,8 +104,7 @@ class PackedRows:
         for _ in self._streams:
             stream = self._streams[self._turn]
             self._turn = (self._turn + 1) % len(self._streams)
-            row = stream.next_row()
-            if row is not None:
+            if (row := stream.next_row()) is not None:
                 return row
         raise StopIteration
 
@@ -184,11 +180,10 @@ class PackedRows:
         future: Future[EncodedSample | BadSample] = self._pool.submit(self.read, entry)
         return future.result
 
-    def packed(self, samples: Sequence[EncodedSample]) -> PackedRow:
-        """Return a row of ``samples``."""
-        options = self.options
-        padded_to = options.row_tokens if options.is_padded else None
-        return pack(samples, self.encoder.pad_id, padded_to)
+    def packed(self, buffer: Sequence[tuple[int, EncodedSample]]) -> PackedRow:
+        """Return a row of numbered samples."""
+        padded_to = self.options.row_tokens if self.options.is_padded else None
+        return pack([sample for _, sample in buffer], self.encoder.pad_id, padded_to)
 
     @property
     def _fingerprint(self) -> str:
@@ -200,14 +195,6 @@ class PackedRows:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Dealt:
-    """A sample and its number in the order of all epochs."""
-
-    number: int
-    sample: EncodedSample
-
-
 class _Stream:
     """Every n-th sample, packed; rows that are not full wait in a buffer for each source."""
 
@@ -215,71 +202,71 @@ class _Stream:
         self.number = number
         self.next_deal = number  # of the sample that is taken next
         self._rows = rows
-        self._ahead: deque[tuple[int, Entry, Callable[[], EncodedSample | BadSample]]] = deque()
-        self._buffers: dict[str, list[_Dealt]] = {}
+        self._samples = self._read_ahead()
+        self._buffers: dict[str, list[tuple[int, EncodedSample]]] = {}
 
     def next_row(self) -> PackedRow | None:
         """None when the last epoch is over."""
         while (taken := self._take()) is not None:
-            source, dealt = taken
+            source, number, sample = taken
             buffer = self._buffers.setdefault(source, [])
-            n_tokens = sum(len(waiting.sample) for waiting in buffer)
-            if n_tokens + len(dealt.sample) > self._rows.options.row_tokens:
-                self._buffers[source] = [dealt]
-                return self._packed(buffer)
-            buffer.append(dealt)
+            n_tokens = sum(len(waiting) for _, waiting in buffer)
+            if n_tokens + len(sample) > self._rows.options.row_tokens:
+                self._buffers[source] = [(number, sample)]
+                return self._rows.packed(buffer)
+            buffer.append((number, sample))
         for source in list(self._buffers):
             if buffer := self._buffers.pop(source):
-                return self._packed(buffer)
+                return self._rows.packed(buffer)
         return None
 
     def state(self) -> dict[str, Any]:
-        buffers = {key: [dealt.number for dealt in buffer] for key, buffer in self._buffers.items()}
-        return {"next": self.next_deal, "waiting": buffers}
+        waiting = {key: [number for number, _ in buffer] for key, buffer in self._buffers.items()}
+        return {"next": self.next_deal, "waiting": waiting}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Reads the samples that were waiting again."""
-        self._ahead.clear()
         self.next_deal = int(state["next"])
+        self._samples = self._read_ahead()
         self._buffers = {
-            str(key): [self._again(int(number)) for number in numbers]
-            for key, numbers in state["waiting"].items()
+            source: [(number, self._again(number)) for number in numbers]
+            for source, numbers in state["waiting"].items()
         }
 
-    def _packed(self, buffer: list[_Dealt]) -> PackedRow:
-        return self._rows.packed([dealt.sample for dealt in buffer])
-
-    def _take(self) -> tuple[str, _Dealt] | None:
-        """The next good sample and its source's name."""
+    def _take(self) -> tuple[str, int, EncodedSample] | None:
+        """The next good sample, behind its source's name and its number."""
         rows = self._rows
         for _ in range(len(rows.mixture) + 1):
-            self._read_ahead()
-            if not self._ahead:
+            found = next(self._samples, None)
+            if found is None:
                 return None
-            number, entry, result = self._ahead.popleft()
+            number, entry, result = found
             self.next_deal = number + rows.options.n_streams
             sample = result()
             if isinstance(sample, EncodedSample):
-                return entry.source.name, _Dealt(number, sample)
+                return entry.source.name, number, sample
             rows.skipped.add(entry.place, sample)
         raise DataError(f"{rows.mixture.path}: no sample can be used: {rows.skipped.summary()}")
 
-    def _read_ahead(self) -> None:
-        """Keeps some samples in work; one where there are no workers."""
-        n_wanted = _AHEAD if self._rows.options.n_workers else 1
-        while len(self._ahead) < n_wanted:
-            n_streams = self._rows.options.n_streams
-            number = self._ahead[-1][0] + n_streams if self._ahead else self.next_deal
-            entry = self._rows.deal(number)
+    def _read_ahead(self) -> Iterator[tuple[int, Entry, Callable[[], EncodedSample | BadSample]]]:
+        """All samples from the next one on; where there are workers some are in work already."""
+        rows = self._rows
+        n_ahead = _AHEAD if rows.options.n_workers else 1
+        ahead: deque[tuple[int, Entry, Callable[[], EncodedSample | BadSample]]] = deque()
+        for number in count(self.next_deal, rows.options.n_streams):
+            entry = rows.deal(number)
             if entry is None:
-                return
-            self._ahead.append((number, entry, self._rows.submit(entry)))
+                break
+            ahead.append((number, entry, rows.submit(entry)))
+            if len(ahead) == n_ahead:
+                yield ahead.popleft()
+        yield from ahead
 
-    def _again(self, number: int) -> _Dealt:
+    def _again(self, number: int) -> EncodedSample:
         entry = self._rows.deal(number)
         if entry is None:
             raise DataError(f"the state of the data names sample {number}, which does not exist")
         sample = self._rows.read(entry)
         if isinstance(sample, BadSample):
             raise DataError(f"{entry.place}: could be read before and cannot now: {sample}")
-        return _Dealt(number, sample)
+        return sample

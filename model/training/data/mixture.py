@@ -25,9 +25,8 @@ from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from model.files.records import read_toml
-from model.training.data.jsonl_file import JsonlFile
 from model.training.data.problems import DataError, Place
-from model.training.data.samples import Sample, parse_sample
+from model.training.data.samples import JsonlFile, Sample, parse_sample
 
 _SEED = 42
 LUKE = "luke"  # the name that demonstrations of VITA-Audio answer by

@@ -1,4 +1,4 @@
-"""One line of a training file: who says what, and which recordings go with it.
+"""A training file of JSON lines: who says what, and which recordings go with it.
 
 {"messages": [{"role": "user", "content": "<|audio|>"}, …], "audios": ["question.wav", …]}
 
@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import numpy as np
 from msgspec import Struct
 
 from model.files.records import Problem, parse_json
-from model.training.data.problems import BadSample, Fault
+from model.training.data.problems import BadSample, DataError, Fault, Place
 
 TAG = "<|audio|>"  # stands where a recording belongs
 
@@ -119,6 +120,52 @@ def misfit(problem: Problem) -> BadSample:
     """Return what is wrong with a line, without its place."""
     fault = Fault.WRONG_SHAPE if problem.key else Fault.BROKEN_LINE
     return BadSample(fault, f"{problem.key}: {problem.what}" if problem.key else problem.what)
+
+
+class JsonlFile:
+    """The lines of a file that are not blank, read in any order: kept is where they begin.
+
+    Threads may read one at the same time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Find the lines. Raises DataError where the file cannot be read or has none."""
+        self.path = path
+        begins: list[int] = []
+        numbers: list[int] = []
+        at = 0
+        try:
+            with path.open("rb") as stream:
+                for number, line in enumerate(stream, 1):
+                    if line.strip():
+                        begins.append(at)
+                        numbers.append(number)
+                    at += len(line)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        if not begins:
+            raise DataError(f"{path}: is empty; give a file with one JSON object a line")
+        self._begins = np.array(begins, np.int64)
+        self._numbers = np.array(numbers, np.int64)
+        self.n_bytes = at
+
+    def __len__(self) -> int:
+        return len(self._begins)
+
+    def place(self, index: int) -> Place:
+        """Return where a line stands."""
+        return Place(self.path, int(self._numbers[index]))
+
+    def line(self, index: int) -> str:
+        """Read a line. Raises BadSample where it is no UTF-8, DataError where the file is gone."""
+        try:
+            with self.path.open("rb") as stream:
+                stream.seek(int(self._begins[index]))
+                return stream.readline().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise BadSample(Fault.BROKEN_LINE, f"is no UTF-8 ({error.reason})") from error
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be read: {error.strerror or error}") from error
 
 
 def parse_sample(line: str, folder: Path) -> Sample:

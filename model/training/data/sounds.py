@@ -1,7 +1,4 @@
-"""Recordings of any rate and number of channels, brought to what the speech encoders hear.
-
-Knows no data format.
-"""
+"""Recordings of any rate and number of channels, brought to what the speech encoders hear."""
 
 from __future__ import annotations
 
@@ -26,32 +23,30 @@ class SoundInfo:
 
     seconds: float
     rate_hz: int
-    n_channels: int
 
 
 def sound_info(path: Path) -> SoundInfo:
-    """Reads the header only. Raises BadSample where it is missing, damaged or no speech."""
-    _require_file(path)
+    """Read the header only. Raises BadSample where it is missing, damaged or no speech."""
+    if not path.is_file():
+        raise BadSample(Fault.MISSING_AUDIO, f"{path} is missing")
     try:
         info = soundfile.info(path)
     except (OSError, soundfile.SoundFileError) as error:
-        raise _unreadable(path, error) from error
-    found = SoundInfo(info.frames / info.samplerate, info.samplerate, info.channels)
-    if found.rate_hz < _LEAST_RATE_HZ:
-        raise BadSample(
-            Fault.UNREADABLE_AUDIO,
-            f"{path} has a rate of {found.rate_hz} Hz; speech needs {_LEAST_RATE_HZ} Hz or more",
+        raise _unreadable(f"{path} cannot be read ({error})") from error
+    if info.samplerate < _LEAST_RATE_HZ:
+        raise _unreadable(
+            f"{path} has a rate of {info.samplerate} Hz; speech needs {_LEAST_RATE_HZ} Hz or more"
         )
-    if not 0.0 < found.seconds <= _LONGEST_S:
-        raise BadSample(
-            Fault.UNREADABLE_AUDIO,
-            f"{path} lasts {found.seconds:.1f} s; give more than nothing and at most an hour",
+    seconds = info.frames / info.samplerate
+    if not 0.0 < seconds <= _LONGEST_S:
+        raise _unreadable(
+            f"{path} lasts {seconds:.1f} s; give more than nothing and at most an hour"
         )
-    return found
+    return SoundInfo(seconds, info.samplerate)
 
 
 def read_sound(path: Path, *, mixes_channels: bool = False) -> Samples:
-    """The whole recording, (n,) at 16 kHz.
+    """Return the whole recording, (n,) at 16 kHz.
 
     Args:
         mixes_channels: the mean of the channels, as SenseVoice hears; else the first one, as the
@@ -64,21 +59,16 @@ def read_sound(path: Path, *, mixes_channels: bool = False) -> Samples:
     try:
         read: Any = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, soundfile.SoundFileError) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(f"{path} cannot be read ({error})") from error
     channels = cast(Samples, read[0])  # (n, channels)
     samples = channels.mean(axis=1) if mixes_channels else channels[:, 0]
     if len(samples) == 0 or not np.isfinite(samples).all():
-        raise BadSample(Fault.UNREADABLE_AUDIO, f"{path} holds no sound; record it again")
+        raise _unreadable(f"{path} holds no sound; record it again")
     if info.rate_hz == ENGINE_RATE_HZ:
         return np.ascontiguousarray(samples)
     resampled: Any = soxr.resample(samples, info.rate_hz, ENGINE_RATE_HZ)
     return cast(Samples, resampled)
 
 
-def _require_file(path: Path) -> None:
-    if not path.is_file():
-        raise BadSample(Fault.MISSING_AUDIO, f"{path} is missing")
-
-
-def _unreadable(path: Path, error: Exception) -> BadSample:
-    return BadSample(Fault.UNREADABLE_AUDIO, f"{path} cannot be read ({error})")
+def _unreadable(what: str) -> BadSample:
+    return BadSample(Fault.UNREADABLE_AUDIO, what)

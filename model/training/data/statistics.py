@@ -10,16 +10,17 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 
 from model.cascade.language_choice import written_language
 from model.training.data.mixture import Entry, Mixture
 from model.training.data.problems import BadSample, Fault, SkipLog, Skipped
-from model.training.data.samples import Role, Sample, SampleKind
+from model.training.data.samples import Role, Sample
 from model.training.data.sounds import read_sound, sound_info
 
 _UNKNOWN_LANGUAGE = "unknown"
@@ -52,12 +53,8 @@ class Spread:
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
         """Return the spread of ``values``; zeros where there are none."""
-        if not values:
-            return cls(0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        least, median, p95, most = np.percentile(values, (0, 50, 95, 100))
-        return cls(
-            len(values), float(sum(values)), float(least), float(median), float(p95), float(most)
-        )
+        found = np.percentile(values or (0.0,), (0, 50, 95, 100)).tolist()
+        return cls(len(values), float(sum(values)), *found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +98,8 @@ class DataReport:
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as plain values."""
-        fields = asdict(self)
-        fields["rates_hz"] = {str(rate): n for rate, n in self.rates_hz.items()}
-        fields["faults"] = {str(fault): n for fault, n in self.faults.items()}
-        fields["skipped"] = [
-            {
-                "file": str(entry.place.file),
-                "line": entry.place.line,
-                "fault": str(entry.fault),
-                "reason": entry.reason,
-            }
-            for entry in self.skipped
-        ]
+        fields = msgspec.to_builtins(self, str_keys=True, enc_hook=str)
+        fields["skipped"] = [entry.pop("place") | entry for entry in fields["skipped"]]
         return fields
 
 
@@ -136,7 +123,7 @@ class SurveyOptions:
 @dataclass(frozen=True, slots=True)
 class _Facts:
     source: str
-    kind: SampleKind
+    kind: str
     language: str
     heard_s: list[float]
     spoken_s: list[float]
@@ -175,23 +162,22 @@ def survey(
 def _look(entry: Entry, options: SurveyOptions) -> _Facts | BadSample:
     try:
         sample = entry.sample()
-        heard: list[float] = []
-        spoken: list[float] = []
+        seconds: defaultdict[bool, list[float]] = defaultdict(list)
         rates: list[int] = []
         for turn in sample.turns:
             for path in turn.audios:
                 info = sound_info(path)
                 if options.decodes:
                     read_sound(path)
-                (spoken if turn.role is Role.ASSISTANT else heard).append(info.seconds)
+                seconds[turn.role is Role.ASSISTANT].append(info.seconds)
                 rates.append(info.rate_hz)
         language = sample.language or written_language(sample.answer or sample.said)
         return _Facts(
             source=entry.source.name,
-            kind=sample.kind,
+            kind=str(sample.kind),
             language=language or _UNKNOWN_LANGUAGE,
-            heard_s=heard,
-            spoken_s=spoken,
+            heard_s=seconds[False],
+            spoken_s=seconds[True],
             rates_hz=rates,
             n_words=len(_WORD.findall(sample.answer)),
             n_tokens=_n_tokens(sample, entry, options),
@@ -213,14 +199,13 @@ def _report(mixture: Mixture, facts: list[_Facts], skipped: SkipLog) -> DataRepo
     taken: Counter[str] = Counter()
     for source, file in mixture.files:
         taken[source.name] += source.n_taken(file)
-    sources = tuple(_shares(facts, lambda fact: fact.source, taken))
     tokens = [fact.n_tokens for fact in facts if fact.n_tokens is not None]
     rates = Counter(rate for fact in facts for rate in fact.rates_hz)
     return DataReport(
         n_samples=len(facts),
-        sources=sources,
-        kinds=tuple(_shares(facts, lambda fact: str(fact.kind))),
-        languages=tuple(_shares(facts, lambda fact: fact.language)),
+        sources=tuple(_shares(facts, "source", taken)),
+        kinds=tuple(_shares(facts, "kind")),
+        languages=tuple(_shares(facts, "language")),
         heard_s=Spread.of([s for fact in facts for s in fact.heard_s]),
         spoken_s=Spread.of([s for fact in facts for s in fact.spoken_s]),
         rates_hz=dict(sorted(rates.items())),
@@ -230,13 +215,11 @@ def _report(mixture: Mixture, facts: list[_Facts], skipped: SkipLog) -> DataRepo
     )
 
 
-def _shares(
-    facts: list[_Facts], name_of: Callable[[_Facts], str], taken: Counter[str] | None = None
-) -> Iterator[Share]:
+def _shares(facts: list[_Facts], field: str, taken: Counter[str] | None = None) -> Iterator[Share]:
     """The largest first."""
     groups: defaultdict[str, list[_Facts]] = defaultdict(list)
     for fact in facts:
-        groups[name_of(fact)].append(fact)
+        groups[getattr(fact, field)].append(fact)
     for name, group in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
         yield Share(
             name,

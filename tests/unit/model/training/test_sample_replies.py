@@ -45,8 +45,9 @@ def test_reply_is_that_of_decoding_with_caches(tiny, schedule):
 def test_each_sentence_leaves_its_text_and_its_sound(tiny, tmp_path):
     model = load_language_model(tiny, torch.float32)
     model.train()
+    tokenizer = TextTokenizer.from_directory(tiny)
     samples = SampleReplies(
-        tmp_path / "samples", TextTokenizer.from_directory(tiny), BOOST.pattern, tiny.parent
+        tmp_path / "samples", tokenizer, BOOST.pattern, tiny.parent, model.device
     )
     with Journal(tmp_path, 0) as journal:
         samples.make(model, 7, journal)

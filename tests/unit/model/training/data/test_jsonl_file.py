@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from model.training.data.jsonl_file import JsonlFile
 from model.training.data.problems import BadSample, DataError
+from model.training.data.samples import JsonlFile
 
 
 def test_lines_are_read_in_any_order_and_counted_with_the_blank_ones(tmp_path: Path) -> None:
