@@ -27,6 +27,7 @@ from model.duplex.text_turn_detector import LanguageModelEncoder, TextHead
 from model.store.packages import default_store
 from model.training.duplex.cache import Cache
 from model.training.duplex.progress import Progress
+from model.training.duplex.text_head import fit
 from model.training.duplex.text_head.corpus import (
     SHARES,
     UNUSED,
@@ -34,17 +35,6 @@ from model.training.duplex.text_head.corpus import (
     balanced,
     corpus,
     examples,
-)
-from model.training.duplex.text_head.fit import (
-    Array,
-    FitOptions,
-    LabelledStates,
-    LabelledText,
-    fit,
-    kept_by_kind,
-    labelled_texts,
-    score,
-    stacked,
 )
 from model.training.duplex.text_head.published_texts import fetch
 from model.training.duplex.text_head.word_states import WordReader
@@ -74,10 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 reader.states(example.words)
                 progress.update()
         held_out = _labelled(validation, reader, encoder)
-        head = fit(
+        head = fit.fit(
             _labelled(training, reader, encoder),
             held_out,
-            FitOptions(),
+            fit.FitOptions(),
             args.seed,
             lambda epoch, loss: _print(f"epoch {epoch:2d}", f"validation loss {loss:.4f}"),
         )
@@ -88,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         weights = _report_held_out(validation, held_out, fitted, grammar)
         if args.dev is not None:
             path = args.dev / "turns" / "labels.jsonl"
-            _report_turns(labelled_texts(path), encoder, fitted, grammar, weights)
+            _report_turns(fit.labelled_texts(path), encoder, fitted, grammar, weights)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -108,7 +98,7 @@ def _is_held_out(example: Example) -> bool:
 
 def _labelled(
     found: Sequence[Example], reader: WordReader, encoder: LanguageModelEncoder
-) -> LabelledStates:
+) -> fit.LabelledStates:
     used = [example.labels != UNUSED for example in found]
     states = [
         encoder.whole_states(reader.states(example.words)[is_used].astype(np.float32))
@@ -116,7 +106,7 @@ def _labelled(
     ]
     labels = [example.labels[is_used] for example, is_used in zip(found, used, strict=True)]
     weights = [w[is_used] for w, is_used in zip(balanced(found, SHARES), used, strict=True)]
-    return LabelledStates(
+    return fit.LabelledStates(
         np.concatenate(states),
         np.concatenate(labels).astype(np.float32),
         np.concatenate(weights).astype(np.float32),
@@ -129,19 +119,19 @@ def _log_odds(grammar: GrammarScorer, text: str) -> float:
 
 
 def _report_held_out(
-    found: Sequence[Example], data: LabelledStates, head: TextHead, grammar: GrammarScorer
-) -> Array:
+    found: Sequence[Example], data: fit.LabelledStates, head: TextHead, grammar: GrammarScorer
+) -> fit.Array:
     """Print the scores on held-out families; return the weights of head and grammar together."""
     places = [(e, i) for e in found for i in np.flatnonzero(e.labels != UNUSED)]
     by_head = head.logits(data.states)
     by_grammar = np.array([_log_odds(grammar, " ".join(e.words[: i + 1])) for e, i in places])
     columns = np.column_stack([by_head, by_grammar])
     is_first = np.array([zlib.crc32(f"half {e.family}".encode()) % 2 == 0 for e, _ in places])
-    weights = stacked(columns[is_first], data.labels[is_first], data.weights[is_first])
+    weights = fit.stacked(columns[is_first], data.labels[is_first], data.weights[is_first])
     both = columns @ weights[:2] + weights[2]
 
-    def report(name: str, logits: Array, chosen: npt.NDArray[np.bool_]) -> None:
-        found = score(logits[chosen], data.labels[chosen], data.weights[chosen])
+    def report(name: str, logits: fit.Array, chosen: npt.NDArray[np.bool_]) -> None:
+        found = fit.score(logits[chosen], data.labels[chosen], data.weights[chosen])
         _print(name, found.line)
 
     every = np.ones(len(places), np.bool_)
@@ -156,11 +146,11 @@ def _report_held_out(
 
 
 def _report_turns(
-    texts: Sequence[LabelledText],
+    texts: Sequence[fit.LabelledText],
     encoder: LanguageModelEncoder,
     head: TextHead,
     grammar: GrammarScorer,
-    weights: Array,
+    weights: fit.Array,
 ) -> None:
     states = [encoder.state(text.text) for text in texts]
     by_head = np.array([0.0 if state is None else head.logit(state) for state in states])
@@ -168,8 +158,8 @@ def _report_turns(
     both = np.column_stack([by_head, by_grammar]) @ weights[:2] + weights[2]
     is_end = np.array([text.is_end for text in texts], np.float32)
     for name, logits in (("head", by_head), ("rules", by_grammar), ("both", both)):
-        _print(f"turns, {name}", score(logits, is_end).line)
-        kept = kept_by_kind(texts, logits)
+        _print(f"turns, {name}", fit.score(logits, is_end).line)
+        kept = fit.kept_by_kind(texts, logits)
         _print("", ", ".join(f"{kind} {n} of {all_}" for kind, (n, all_) in kept.items()))
 
 

@@ -29,7 +29,8 @@ from model.training.duplex.data.heard_clips import STEP_FRAMES, Heard, heard_in
 from model.training.duplex.errors import DataError
 from model.training.duplex.network.operating_points import (
     fit_temperature,
-    negative_log_likelihood,
+    log_probabilities,
+    losses,
 )
 from model.training.duplex.progress import Progress
 from model.vita_audio.benchmark.random_models import dtype_for
@@ -228,8 +229,8 @@ def _measured(head: DuplexHead, train: Sequence[Example], val: Sequence[Example]
     return FittedHead(
         head,
         temperature,
-        loss=negative_log_likelihood(logits, truth, temperature),
-        prior_loss=negative_log_likelihood(np.tile(prior, (len(truth), 1)), truth, 1.0),
+        loss=float(np.mean(losses(logits, truth, temperature))),
+        prior_loss=float(np.mean(losses(np.tile(prior, (len(truth), 1)), truth, 1.0))),
         right=float(np.mean(logits.argmax(axis=1) == truth)),
         ece_raw=_error(logits, truth, 1.0),
         ece=_error(logits, truth, temperature),
@@ -238,7 +239,7 @@ def _measured(head: DuplexHead, train: Sequence[Example], val: Sequence[Example]
 
 def loss_of(head: DuplexHead, examples: Sequence[Example], temperature: float = 1.0) -> float:
     """Return the mean loss in nats."""
-    return negative_log_likelihood(*floor_logits(head, examples), temperature)
+    return float(np.mean(losses(*floor_logits(head, examples), temperature)))
 
 
 def floor_logits(head: DuplexHead, examples: Sequence[Example]) -> tuple[Logits, Truth]:
@@ -280,8 +281,7 @@ def _last_logits(head: DuplexHead, batch: Sequence[Example]) -> Tensor:
 
 
 def _error(logits: Logits, truth: Truth, temperature: float) -> float:
-    powers = np.exp(logits / temperature - (logits / temperature).max(axis=1, keepdims=True))
-    p = powers[:, _END] / powers.sum(axis=1)
+    p = np.exp(log_probabilities(logits, temperature))[:, _END]
     return calibration_error(p, truth == _END) or 0.0
 
 

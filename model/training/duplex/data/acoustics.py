@@ -67,7 +67,7 @@ def band_limited(samples: Samples, low_hz: float, high_hz: float) -> Samples:
 
 
 def shelved(samples: Samples, from_hz: float, db: float) -> Samples:
-    """Apply a high shelf: ``db`` above ``from_hz``, with an edge an octave wide."""
+    """Raise what is above ``from_hz`` by ``db``, with an edge an octave wide."""
     spectrum = np.fft.rfft(samples)
     hz = np.maximum(np.fft.rfftfreq(len(samples), 1.0 / ENGINE_RATE_HZ), 1.0)
     share = np.clip(np.log2(hz / from_hz) + 0.5, 0.0, 1.0)

@@ -43,7 +43,6 @@ class Clip:
         features: float16 (t, N_FEATURES).
         outcomes: int8 (t,); NOT_SCORED where nothing is asked.
         is_overlap: bool (t,); the assistant speaks.
-        weights: float32 (t,).
     """
 
     id: str
@@ -54,7 +53,6 @@ class Clip:
     features: npt.NDArray[np.float16]
     outcomes: npt.NDArray[np.int8]
     is_overlap: npt.NDArray[np.bool_]
-    weights: npt.NDArray[np.float32]
 
     @property
     def n_steps(self) -> int:
@@ -120,18 +118,16 @@ def _clip(folder: Path, info: ClipInfo, tensors: _Tensors) -> Clip:
     except KeyError as error:
         raise DataError(f"{folder}: {error.args[0]} is in no shard; {_AGAIN}") from None
     n_steps = len(outcomes)
-    weights = np.asarray(tensors.get(f"{name}.weights", np.ones(n_steps)), np.float32)
-    sizes = (features.shape, outcomes.shape, is_overlap.shape, weights.shape)
-    if sizes != ((n_steps, N_FEATURES), (n_steps,), (n_steps,), (n_steps,)):
+    sizes = (features.shape, outcomes.shape, is_overlap.shape)
+    if sizes != ((n_steps, N_FEATURES), (n_steps,), (n_steps,)):
         raise DataError(f"{folder}: {name}: has tensors of sizes {sizes}; {_AGAIN}")
     if n_steps and not (outcomes.min() >= NOT_SCORED and outcomes.max() < N_OUTCOMES):
         raise DataError(f"{folder}: {name}.outcomes: holds unknown outcomes; {_AGAIN}")
     if not np.isfinite(features).all():
         raise DataError(f"{folder}: {name}.features: a value is no number; {_AGAIN}")
     return Clip(
-        name, info.split, info.kind, info.language, info.source, features, outcomes, is_overlap,
-        weights,
-    )  # fmt: skip
+        name, info.split, info.kind, info.language, info.source, features, outcomes, is_overlap
+    )
 
 
 def shard_path(folder: Path, index: int) -> Path:

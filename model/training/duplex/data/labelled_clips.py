@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -46,8 +47,8 @@ from model.training.duplex.errors import DataError
 _ECHO_TAIL_S = 0.3  # the far end is heard this much longer than it plays
 _WHOLE_SCENE_S = 1e6
 _OVERLAP_EVENTS = {
-    "user_interruption": Outcome.INTERRUPTION,
-    "user_backchannel": Outcome.BACKCHANNEL,
+    "user_interruption": (Outcome.INTERRUPTION, EVENT_TAIL_S),
+    "user_backchannel": (Outcome.BACKCHANNEL, EVENT_TAIL_S),
 }
 
 
@@ -57,6 +58,11 @@ class LabelledTest:
 
     id: str
     clip: TurnClip | OverlapScene
+
+    @property
+    def path(self) -> Path:
+        """The recording."""
+        return self.clip.path
 
     def scene(self) -> Scene:
         """Return it with its sound. Raises LabelsError."""
@@ -70,23 +76,18 @@ def read_tests(folder: Path) -> tuple[LabelledTest, ...]:
 
 
 def _turn(clip: TurnClip) -> Scene:
-    labels: list[Label] = []
     if clip.end_s is None:
-        labels.append(Label(Span(clip.start_s, clip.stop_s + STUCK_S), Outcome.HOLD))
+        labels = (Label(Span(clip.start_s, clip.stop_s + STUCK_S), Outcome.HOLD),)
     else:
-        labels.append(Label(Span(clip.start_s, clip.end_s), Outcome.HOLD))
-        labels.append(Label(Span(clip.end_s, clip.end_s + LISTENING_S), Outcome.END_OF_TURN))
+        labels = _turn_labels(clip.start_s, clip.end_s)
     microphone = frozen(read_channels(clip.path, 1)[0])
     return Scene(
         kind=clip.kind,
         language=clip.lang,
         microphone=microphone,
         loudspeaker=frozen(np.zeros_like(microphone)),
-        agent=(),
-        agent_words=(),
-        labels=tuple(labels),
+        labels=labels,
         one_turn=True,
-        recognizer="en",
         speakers=(clip.speaker,),
         sources=(clip.source_id,),
         licences=(clip.licence,),
@@ -94,45 +95,41 @@ def _turn(clip: TurnClip) -> Scene:
 
 
 def _overlap(clip: OverlapScene) -> Scene:
-    """Without a far end a reply is being played on headphones, unless the user takes a turn."""
+    """Take a scene without a far end for one on headphones, unless the user takes a turn."""
     microphone, loudspeaker = read_channels(clip.path, 2)
     agent: tuple[Span, ...] = ()
     if (far := clip.far_span) is not None:
         agent = (Span(far.start_s, far.end_s + _ECHO_TAIL_S),)
     elif clip.category != "near_only":
         agent = (Span(0.0, _WHOLE_SCENE_S),)
-    labels = [Label(span, Outcome.NOISE) for span in agent]
-    for event in clip.events:
-        labels.extend(_event_labels(event))
+    noises = tuple(Label(span, Outcome.NOISE) for span in agent)
     return Scene(
         kind=clip.category,
         language=clip.lang,
         microphone=frozen(microphone),
         loudspeaker=frozen(loudspeaker),
         agent=agent,
-        agent_words=(),
-        labels=tuple(labels),
+        labels=(*noises, *chain.from_iterable(map(_event_labels, clip.events))),
         one_turn=False,
-        recognizer="en",
         speakers=("test",),
         sources=(clip.id,),
         licences=("of its parts",),
     )
 
 
-def _event_labels(event: OverlapEvent) -> Iterator[Label]:
-    onset_s, end_s = event.onset, event.end
-    if event.event in _OVERLAP_EVENTS:
-        yield Label(Span(onset_s, end_s + EVENT_TAIL_S), _OVERLAP_EVENTS[event.event])
-    elif event.event == "user_turn":
-        yield Label(Span(onset_s, end_s), Outcome.HOLD)
-        yield Label(Span(end_s, end_s + LISTENING_S), Outcome.END_OF_TURN)
-    else:
-        yield Label(Span(onset_s, end_s + NOISE_TAIL_S), Outcome.NOISE)
+def _event_labels(event: OverlapEvent) -> tuple[Label, ...]:
+    if event.event == "user_turn":
+        return _turn_labels(event.onset, event.end)
+    outcome, tail_s = _OVERLAP_EVENTS.get(event.event, (Outcome.NOISE, NOISE_TAIL_S))
+    return (Label(Span(event.onset, event.end + tail_s), outcome),)
+
+
+def _turn_labels(start_s: float, end_s: float) -> tuple[Label, ...]:
+    end = Label(Span(end_s, end_s + LISTENING_S), Outcome.END_OF_TURN)
+    return (Label(Span(start_s, end_s), Outcome.HOLD), end)
 
 
 SOUND, LABEL = "sound.flac", "label.json"
-CUT_ME_OFF, IGNORED_ME = "cut_me_off", "ignored_me"
 
 _FRAMES_A_SECOND = ENGINE_RATE_HZ // FRAME
 _PAUSE_S = 3.0  # the pause that was taken for an end is not longer than the longest wait
@@ -141,43 +138,14 @@ _VOICED_SHARE = 0.15  # of an overlap; with less there was no voice in it
 _VOICE_P = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class MarkedClip:
-    """A marked moment; times in seconds from the clip's start.
+class Mark(msgspec.Struct, frozen=True):
+    """What was marked in a clip; times in seconds from its start.
 
     Attributes:
         decision_s: when the assistant did what was complained about; None: it did nothing.
         agent: when it was audible.
     """
 
-    id: str
-    sound: Path
-    kind: str
-    marked_s: float
-    decision_s: float | None
-    language: str
-    agent: tuple[Span, ...]
-
-    def scene(self) -> Scene:
-        """Return it with its sound; labels come from ``with_marked_truth``. Raises LabelsError."""
-        microphone, loudspeaker = read_channels(self.sound, 2)
-        return Scene(
-            kind=self.kind,
-            language=self.language,
-            microphone=microphone,
-            loudspeaker=loudspeaker,
-            agent=self.agent,
-            agent_words=(),
-            labels=(),
-            one_turn=True,
-            recognizer=self.language,
-            speakers=("user",),
-            sources=(MARKED,),
-            licences=("recorded by the user",),
-        )
-
-
-class _MarkFile(msgspec.Struct, frozen=True):
     format: Literal[1]
     kind: Literal["cut_me_off", "ignored_me"]
     marked_s: Seconds
@@ -186,45 +154,63 @@ class _MarkFile(msgspec.Struct, frozen=True):
     decision_s: Seconds | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class MarkedClip:
+    """A marked moment with its recording."""
+
+    id: str
+    path: Path
+    mark: Mark
+
+    def scene(self) -> Scene:
+        """Return it with its sound; labels come from ``with_marked_truth``. Raises LabelsError."""
+        microphone, loudspeaker = read_channels(self.path, 2)
+        return Scene(
+            kind=self.mark.kind,
+            language=self.mark.language,
+            microphone=microphone,
+            loudspeaker=loudspeaker,
+            agent=tuple(Span(*span) for span in self.mark.agent),
+            labels=(),
+            one_turn=True,
+            recognizer=self.mark.language,
+            speakers=("user",),
+            sources=(MARKED,),
+            licences=("recorded by the user",),
+        )
+
+
 def read_marked(folder: Path) -> Iterator[MarkedClip]:
     """Yield the moments in the order of their names. Raises DataError."""
     if not folder.is_dir():
         raise DataError(f"{folder}: is no folder; give the folder of marked moments to --marked")
     for label in sorted(folder.glob(f"*/{LABEL}")):
-        mark = read_json(label, _MarkFile, DataError, remedy="correct it or remove its folder")
+        mark = read_json(label, Mark, DataError, remedy="correct it or remove its folder")
         sound = label.with_name(SOUND)
         if not sound.is_file():
             raise DataError(f"{sound} is missing; remove its folder")
-        yield MarkedClip(
-            id=f"marked-{label.parent.name.replace('.', '-')}",
-            sound=sound,
-            kind=mark.kind,
-            marked_s=mark.marked_s,
-            decision_s=mark.decision_s,
-            language=mark.language,
-            agent=tuple(Span(*span) for span in mark.agent),
-        )
+        yield MarkedClip(f"marked-{label.parent.name.replace('.', '-')}", sound, mark)
 
 
-def with_marked_truth(clip: MarkedClip, heard: Heard, lexicons: Mapping[str, Lexicon]) -> Heard:
+def with_marked_truth(mark: Mark, heard: Heard, lexicons: Mapping[str, Lexicon]) -> Heard:
     """Return ``heard`` with what the mark says about it."""
     outcomes = np.full(len(heard.truth.outcomes), NOT_SCORED, np.int8)
-    if clip.kind == IGNORED_ME:
-        _label_ignored(clip, heard, outcomes)
-    elif clip.decision_s is not None:
-        _label_cut_off(clip.decision_s, heard, lexicons, outcomes)
+    if mark.kind == "ignored_me":
+        _label_ignored(mark, heard, outcomes)
+    elif mark.decision_s is not None:
+        _label_cut_off(mark.decision_s, heard, lexicons, outcomes)
     return replace(heard, truth=Truth(outcomes, heard.truth.is_overlap))
 
 
-def _label_ignored(clip: MarkedClip, heard: Heard, outcomes: npt.NDArray[np.int8]) -> None:
-    """The last thing said before the mark wanted an answer."""
-    last = _last_speech(heard, clip.marked_s)
+def _label_ignored(mark: Mark, heard: Heard, outcomes: npt.NDArray[np.int8]) -> None:
+    """Label the last thing said before the mark: it wanted an answer."""
+    last = _last_speech(heard, mark.marked_s)
     if last is None:
         return
     over = _steps(last, outcomes, tail_s=EVENT_TAIL_S)
     is_overlap = heard.truth.is_overlap[over]
     outcomes[over] = np.where(is_overlap, Outcome.INTERRUPTION, Outcome.HOLD)
-    after = _steps(Span(last.end_s, min(clip.marked_s, last.end_s + LISTENING_S)), outcomes)
+    after = _steps(Span(last.end_s, min(mark.marked_s, last.end_s + LISTENING_S)), outcomes)
     is_silent = ~heard.truth.is_overlap[after]
     outcomes[after] = np.where(is_silent, Outcome.END_OF_TURN, outcomes[after])
 
@@ -235,7 +221,7 @@ def _label_cut_off(
     lexicons: Mapping[str, Lexicon],
     outcomes: npt.NDArray[np.int8],
 ) -> None:
-    """A pause was taken for the end, or a sound over the reply for an interruption."""
+    """Label the pause that was taken for the end, or the sound taken for an interruption."""
     at = max(0, min(round(decision_s / STEP_S) - 1, len(outcomes) - 1))
     last = _last_speech(heard, decision_s)
     if not heard.truth.is_overlap[at]:
@@ -254,7 +240,7 @@ def _label_cut_off(
 
 
 def _harmless(heard: Heard, span: Span, lexicons: Mapping[str, Lexicon]) -> int:
-    """What it was if it was no interruption; not scored where sound and words leave that open."""
+    """Return what it was if no interruption; not scored where sound and words leave it open."""
     frames = slice(*(round(t * _FRAMES_A_SECOND) for t in (span.start_s, span.end_s)))
     is_voiced = heard.p_speech[frames] >= _VOICE_P
     if not len(is_voiced) or float(np.mean(is_voiced)) < _VOICED_SHARE:
@@ -266,7 +252,7 @@ def _harmless(heard: Heard, span: Span, lexicons: Mapping[str, Lexicon]) -> int:
 
 
 def _last_speech(heard: Heard, before_s: float) -> Span | None:
-    """The last run of speech that began before ``before_s``, cut off there."""
+    """Return the last run of speech that began before ``before_s``, cut off there."""
     speech = runs(heard.is_speech[: round(before_s * _FRAMES_A_SECOND)])
     if not speech:
         return None

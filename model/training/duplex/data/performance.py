@@ -16,17 +16,7 @@ from model.training.duplex.data.scene import Span
 from model.training.duplex.data.speaker_pool import SpeakerPool
 from model.training.duplex.data.speakers import Speaker
 from model.training.duplex.data.turn_texts import PAUSE_MARK, TurnText
-from model.training.duplex.data.utterance import (
-    Utterance,
-    Word,
-    faded,
-    joined,
-    part,
-    quiet_cut_s,
-    quiet_places,
-    stretched,
-    trimmed,
-)
+from model.training.duplex.data.utterance import Utterance, Word, faded, joined, stretched
 
 _MEDIAN_PAUSE_S, _PAUSE_SPREAD = 0.75, 0.6  # log-normal
 _SHORTEST_S, _LONGEST_S = 0.2, 2.2
@@ -86,7 +76,7 @@ class Performer:
             return Performance(said, (), is_complete=False)
         chances = self._chances(said, text)[1:]
         last = 1 + int(rng.choice(len(chances), p=chances / chances.sum()))
-        stopped = trimmed(part(said, 0.0, _cut_s(said, last)))
+        stopped = said.part(0.0, _cut_s(said, last)).trimmed()
         if rng.random() < _P_LENGTHENED:
             stopped = _lengthened(stopped, between(rng, _LENGTHENED))
         return Performance(stopped, _own_pauses(stopped), is_complete=False)
@@ -98,12 +88,12 @@ class Performer:
         speaker, text, _ = self._pool.turn(kind, language, rng)
         said = self._pool.say(speaker, text.plain, rng)
         at_s = (self._places(said, text, rng) or [said.seconds / 2.0])[0]
-        return trimmed(part(said, 0.0, at_s)), trimmed(part(said, at_s, said.seconds))
+        return said.part(0.0, at_s).trimmed(), said.part(at_s, said.seconds).trimmed()
 
     def read(self, language: str, rng: np.random.Generator) -> Performance:
         """Return real speech, with up to two of its breaths made longer."""
         said = self._pool.reading(language, rng)
-        places = quiet_places(said)
+        places = said.quiet_places()
         n = min(len(places), int(rng.integers(0, 3)))
         chosen = sorted(float(at) for at in rng.choice(places, n, replace=False)) if n else []
         return self._with_pauses(said, chosen, None, rng)
@@ -120,7 +110,7 @@ class Performer:
         gaps: list[float] = []
         at_s = 0.0
         for place_s in [*places_s, said.seconds]:
-            piece = part(said, at_s, place_s)
+            piece = said.part(at_s, place_s)
             at_s = place_s
             is_last = place_s >= said.seconds
             if not is_last and rng.random() < _P_LENGTHENED:
@@ -138,7 +128,7 @@ class Performer:
         pieces = [self._pool.say(speaker, piece, rng) for piece in text.pieces]
         keeps = [rng.random() < 0.7 for _ in pieces[1:]]
         gaps = [pause_s(rng) if keep else between(rng, (0.03, 0.12)) for keep in keeps]
-        return _with_truth([trimmed(piece) for piece in pieces], gaps)
+        return _with_truth([piece.trimmed() for piece in pieces], gaps)
 
     def _places(self, said: Utterance, text: TurnText, rng: np.random.Generator) -> list[float]:
         chances = self._chances(said, text)
@@ -170,7 +160,7 @@ class Performer:
 
 def _cut_s(said: Utterance, index: int) -> float:
     """Return a quiet time between word ``index`` and the next."""
-    return quiet_cut_s(said, (said.words[index].end_s + said.words[index + 1].start_s) / 2.0)
+    return said.quiet_cut_s((said.words[index].end_s + said.words[index + 1].start_s) / 2.0)
 
 
 def _lengthened(piece: Utterance, factor: float) -> Utterance:
@@ -179,7 +169,7 @@ def _lengthened(piece: Utterance, factor: float) -> Utterance:
         return piece
     last = piece.words[-1]
     start_s = min(max(last.start_s, 0.0), piece.seconds)
-    head, tail = part(piece, 0.0, start_s), part(piece, start_s, piece.seconds)
+    head, tail = piece.part(0.0, start_s), piece.part(start_s, piece.seconds)
     longer = stretched(tail.samples, factor)
     words = (Word(last.text, 0.0, len(longer) / max(1, len(tail.samples)) * tail.seconds),)
     drawn = replace(piece, samples=faded(longer), words=words, text=last.text)

@@ -133,8 +133,7 @@ class _ClipMaker:
         if isinstance(clip, SceneOrder):
             made_of = [repr(clip), self._manifest]
         else:
-            sound = clip.sound if isinstance(clip, MarkedClip) else clip.clip.path
-            made_of = [repr(clip).replace(str(sound.parent), ""), file_hash(sound)]
+            made_of = [repr(clip).replace(str(clip.path.parent), ""), file_hash(clip.path)]
         return address("heard", _FORMAT, self._pipeline.is_tiny, *made_of)
 
     def heard(self, clip: Clip, where: str) -> Heard:
@@ -153,20 +152,16 @@ class _ClipMaker:
             detectors.close()
 
     def _hear(self, clip: Clip) -> Heard:
-        match clip:
-            case SceneOrder():
-                rng = np.random.default_rng([clip.seed, clip.number])
-                scene = make_scene(clip.kind, self._contexts[clip.split], clip.language, rng)
-                info = _info(clip.id, clip.split, scene, clip.seed)
-                pass_s = between(np.random.default_rng([clip.seed, clip.number, 2]), _PASS_S)
-                return self._front_end.hear(scene, info, pass_s)
-            case LabelledTest():
-                scene = clip.scene()
-                return self._front_end.hear(scene, _info(clip.id, TEST, scene), _USUAL_PASS_S)
-            case MarkedClip():
-                scene = clip.scene()
-                heard = self._front_end.hear(scene, _info(clip.id, TRAIN, scene), _USUAL_PASS_S)
-                return with_marked_truth(clip, heard, read_lexicons())
+        if isinstance(clip, SceneOrder):
+            rng = np.random.default_rng([clip.seed, clip.number])
+            scene = make_scene(clip.kind, self._contexts[clip.split], clip.language, rng)
+            pass_s = between(np.random.default_rng([clip.seed, clip.number, 2]), _PASS_S)
+            return self._front_end.hear(scene, _info(clip, scene, clip.split, clip.seed), pass_s)
+        scene, split = clip.scene(), TEST if isinstance(clip, LabelledTest) else TRAIN
+        heard = self._front_end.hear(scene, _info(clip, scene, split), _USUAL_PASS_S)
+        if isinstance(clip, MarkedClip):
+            return with_marked_truth(clip.mark, heard, read_lexicons())
+        return heard
 
     @cached_property
     def _detectors(self) -> EndOfTurnDetectors | None:
@@ -197,9 +192,9 @@ class _ClipMaker:
         return contexts
 
 
-def _info(name: str, split: str, scene: Scene, seed: int = 0) -> ClipInfo:
+def _info(clip: Clip, scene: Scene, split: str, seed: int = 0) -> ClipInfo:
     return ClipInfo(
-        id=name,
+        id=clip.id,
         split=split,
         kind=scene.kind,
         language=scene.language,

@@ -20,7 +20,7 @@ from model.duplex.labels import MANIFEST, OVERLAPS, TURNS, Text
 from model.files.misfits import entries
 from model.files.records import Misfit, read_jsonl
 from model.training.duplex.data.speakers import TRAIN, VALIDATION
-from model.training.duplex.data.utterance import Utterance, trimmed
+from model.training.duplex.data.utterance import Utterance
 from model.training.duplex.errors import DataError
 
 SHORT_SPEECH = ("command", "wakeword")
@@ -32,57 +32,14 @@ _NAME_KEYS = ("speaker", "clip", "source_id", "near_rir", "rir")
 _VALIDATION_PART = 6  # one of so many speakers, and of noises
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """A row of the manifest that may be used.
+class Recording(msgspec.Struct, frozen=True):
+    """A row of the manifest; only what may be used needs a licence.
 
     Attributes:
-        category: of a noise ("dog_bark"); "" otherwise.
-        text: "" where nobody wrote it down.
+        path: of the sound; in the manifest, below its folder.
+        category: of a noise ("dog_bark").
+        text: None where nobody wrote it down.
     """
-
-    id: str
-    path: Path
-    kind: str
-    category: str
-    language: str
-    speaker: str
-    text: str
-    licence: str
-    split: str
-
-    def samples(self) -> Samples:
-        """Read the first channel: float32 (n,) at 16 kHz. Raises DataError."""
-        try:
-            samples, rate_hz = sf.read(str(self.path), dtype="float32", always_2d=True)
-        except (sf.LibsndfileError, OSError) as error:
-            raise DataError(f"{self.path}: not a readable recording ({error})") from error
-        if rate_hz != ENGINE_RATE_HZ:
-            raise DataError(f"{self.path}: {rate_hz} Hz; resample it to {ENGINE_RATE_HZ} Hz")
-        return frozen(np.ascontiguousarray(samples[:, 0]))
-
-    def utterance(self) -> Utterance:
-        """Read it without silence at its ends and without word times. Raises DataError."""
-        return trimmed(
-            Utterance(
-                self.samples(), (), self.text, self.language, self.speaker, self.id, self.licence
-            )
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Recordings:
-    """All recordings that may be learnt from, in the order of the manifest."""
-
-    rows: tuple[Recording, ...]
-
-    def of_kind(self, *kinds: str, split: str | None = None) -> tuple[Recording, ...]:
-        """Return the recordings of some kinds; ``split`` None: of both splits."""
-        return tuple(r for r in self.rows if r.kind in kinds and split in (None, r.split))
-
-
-class _Row(msgspec.Struct, frozen=True):
-    """A line of the manifest; only what may be used needs a licence."""
 
     id: Text
     path: Text
@@ -94,27 +51,53 @@ class _Row(msgspec.Struct, frozen=True):
     speaker: str | None = None
     text: str | None = None
 
-    @property
-    def is_used(self) -> bool:
-        return self.train_ok is True and self.kind in _USED
-
     def __post_init__(self) -> None:
         if self.is_used and not self.licence:
             raise Misfit("licence", "must be a text")
 
-    def recording(self, path: Path) -> Recording:
+    @property
+    def is_used(self) -> bool:
+        """Whether it may be learnt from, and is of a kind that is."""
+        return self.train_ok is True and self.kind in _USED
+
+    @property
+    def language(self) -> str:
+        """The language; English where the manifest says nothing."""
+        return self.lang or "en"
+
+    @property
+    def split(self) -> str:
+        """The data it occurs in: that of its speaker."""
         is_validation = zlib.crc32((self.speaker or self.id).encode()) % _VALIDATION_PART == 0
-        return Recording(
-            id=self.id,
-            path=path,
-            kind=self.kind,
-            category=self.category or "",
-            language=self.lang or "en",
-            speaker=self.speaker or "",
-            text=self.text or "",
-            licence=self.licence,
-            split=VALIDATION if is_validation else TRAIN,
-        )
+        return VALIDATION if is_validation else TRAIN
+
+    def samples(self) -> Samples:
+        """Read the first channel: float32 (n,) at 16 kHz. Raises DataError."""
+        try:
+            samples, rate_hz = sf.read(self.path, dtype="float32", always_2d=True)
+        except (sf.LibsndfileError, OSError) as error:
+            raise DataError(f"{self.path}: not a readable recording ({error})") from error
+        if rate_hz != ENGINE_RATE_HZ:
+            raise DataError(f"{self.path}: {rate_hz} Hz; resample it to {ENGINE_RATE_HZ} Hz")
+        return frozen(np.ascontiguousarray(samples[:, 0]))
+
+    def utterance(self) -> Utterance:
+        """Read it without silence at its ends and without word times. Raises DataError."""
+        return Utterance(
+            self.samples(), (), self.text or "", self.language, self.speaker or "", self.id,
+            self.licence,
+        ).trimmed()  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Recordings:
+    """All recordings that may be learnt from, in the order of the manifest."""
+
+    rows: tuple[Recording, ...]
+
+    def of_kind(self, *kinds: str, split: str | None = None) -> tuple[Recording, ...]:
+        """Return the recordings of some kinds; ``split`` None: of both splits."""
+        return tuple(r for r in self.rows if r.kind in kinds and split in (None, r.split))
 
 
 def read_recordings(folder: Path) -> Recordings:
@@ -134,14 +117,14 @@ def read_recordings(folder: Path) -> Recordings:
         for name in _names(line)
     }
     rows: list[Recording] = []
-    for number, row in read_jsonl(manifest, _Row, DataError):
+    for number, row in read_jsonl(manifest, Recording, DataError):
         if not row.is_used:
             continue
-        if not (folder / row.path).is_file():
-            raise DataError(f"{manifest}:{number}: path: {folder / row.path} is missing")
-        recording = row.recording(folder / row.path)
-        if not tested & {recording.id, *recording.speaker.split(",")}:
-            rows.append(recording)
+        path = folder / row.path
+        if not path.is_file():
+            raise DataError(f"{manifest}:{number}: path: {path} is missing")
+        if not tested & {row.id, *(row.speaker or "").split(",")}:
+            rows.append(msgspec.structs.replace(row, path=str(path)))
     return Recordings(tuple(rows))
 
 

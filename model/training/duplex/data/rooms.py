@@ -8,19 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples
-from model.training.duplex.data.acoustics import (
-    at_level,
-    band_limited,
-    coloured_noise,
-    convolved,
-    gain,
-    looped,
-    mu_law,
-    shelved,
-    simulated_room,
-    soft_clipped,
-    telephone,
-)
+from audio_io.room_acoustics import level_of_active_speech
+from model.training.duplex.data import acoustics
 from model.training.duplex.data.chance import between, pick
 from model.training.duplex.data.recordings import CROWD, NOISE, ROOM, Recordings
 from model.training.duplex.data.sound_effects import EFFECTS
@@ -80,6 +69,69 @@ class Room:
     line: str
     tilt_db: float
 
+    def near_sound(self, samples: Samples, level_db: float) -> Samples:
+        """Place somebody in front of the microphone, ``level_db`` above the user's usual level."""
+        heard = samples if self.near is None else acoustics.convolved(samples, self.near)
+        return acoustics.at_level(heard, self.near_dbfs + level_db)
+
+    def distant_sound(self, samples: Samples, level_db: float) -> Samples:
+        """Place people in the background: dull, with a late echo (Full-Duplex-Bench v1.5)."""
+        dull = _reflected(acoustics.band_limited(samples, 0.0, 3000.0), ((0.1, -10.0),))
+        heard = acoustics.convolved(dull, self.far_away)
+        return acoustics.at_level(heard, self.near_dbfs + level_db)
+
+    def averted_sound(self, samples: Samples, level_db: float) -> Samples:
+        """Turn the user away, to talk to somebody else (Full-Duplex-Bench v1.5)."""
+        reflected = _reflected(samples, ((0.045, -6.0), (0.12, -12.0)))
+        return self.near_sound(acoustics.shelved(reflected, 4000.0, -5.0), level_db)
+
+    def echo(self, far: Samples) -> Samples:
+        """Return what the microphone hears of the loudspeaker's signal."""
+        if self.echo_db is None:
+            return np.zeros(len(far), np.float32)
+        played = acoustics.drifted(far, self.drift_ppm)
+        if self.drive_db:
+            played = acoustics.soft_clipped(played, self.drive_db)
+        middle = len(played) // 2
+        heard = acoustics.delayed(played, self.delay_s)
+        if self.jump_s:
+            heard[middle:] = acoustics.delayed(played, self.delay_s + self.jump_s)[middle:]
+        echo = acoustics.convolved(heard, self.loudspeaker)
+        level_db = level_of_active_speech(far) + self.echo_db - level_of_active_speech(echo)
+        return echo * acoustics.gain(level_db)
+
+    def through_microphone(self, samples: Samples, rng: np.random.Generator) -> Samples:
+        """Add noise, apply the microphone's colour and its line, clip at full scale."""
+        coloured = tilted(self._with_noise(samples, rng), self.tilt_db)
+        if self.line:
+            coloured = _LINES[self.line](coloured)
+        return np.clip(coloured, -1.0, 1.0)
+
+    def _with_noise(self, samples: Samples, rng: np.random.Generator) -> Samples:
+        hiss = acoustics.coloured_noise(rng, len(samples), 0.0) * acoustics.gain(_FLOOR_DBFS)
+        mixed = (samples + hiss).astype(np.float32)
+        if self.noise is None or not len(self.noise):
+            return mixed
+        bed = acoustics.looped(self.noise, len(samples), rng)
+        rms = float(np.sqrt(np.mean(np.square(bed, dtype=np.float64)))) + 1e-9
+        return (mixed + bed * (acoustics.gain(self.noise_dbfs) / rms)).astype(np.float32)
+
+
+_LINES = {
+    "telephone": acoustics.telephone,
+    "mu_law": acoustics.mu_law,
+    "narrow": lambda samples: acoustics.band_limited(samples, 150.0, 4000.0),
+}
+
+
+def _reflected(samples: Samples, reflections: Sequence[tuple[float, float]]) -> Samples:
+    heard = np.array(samples, np.float32)
+    for delay_s, db in reflections:
+        n = round(delay_s * ENGINE_RATE_HZ)
+        if n < len(samples):
+            heard[n:] += acoustics.gain(db) * samples[: len(samples) - n]
+    return heard
+
 
 class SoundStock:
     """Rooms and noises of one split, recorded ones where there are some."""
@@ -103,7 +155,7 @@ class SoundStock:
         lines = ("", "", "", "", "narrow") if is_echo else ("", "", "", "", "narrow", "telephone")
         return Room(
             near=self._response(rng) if rng.random() < 0.8 else None,
-            far_away=simulated_room(rng, rng.uniform(0.5, 1.0), rng.uniform(-12.0, -4.0)),
+            far_away=acoustics.simulated_room(rng, rng.uniform(0.5, 1.0), rng.uniform(-12.0, -4.0)),
             loudspeaker=self._response(rng),
             near_dbfs=near_dbfs,
             far_dbfs=far_dbfs,
@@ -134,12 +186,12 @@ class SoundStock:
         if not self._crowd:
             return None
         row = pick(rng, self._crowd)
-        return looped(row.samples(), round(seconds * ENGINE_RATE_HZ), rng)
+        return acoustics.looped(row.samples(), round(seconds * ENGINE_RATE_HZ), rng)
 
     def _response(self, rng: np.random.Generator) -> Samples:
         if self._rooms and rng.random() < 0.3:
             return pick(rng, self._rooms).samples()
-        return simulated_room(rng, rng.uniform(*_RT60_S), rng.uniform(*_DIRECT_DB))
+        return acoustics.simulated_room(rng, rng.uniform(*_RT60_S), rng.uniform(*_DIRECT_DB))
 
     def _bed(self, rng: np.random.Generator) -> Samples | None:
         chance = rng.random()
@@ -147,59 +199,4 @@ class SoundStock:
             return None
         if self._steady and chance < 0.65:
             return pick(rng, self._steady).samples()
-        return coloured_noise(rng, 4 * ENGINE_RATE_HZ, rng.uniform(0.0, 7.0))
-
-
-def with_noise(samples: Samples, room: Room, rng: np.random.Generator) -> Samples:
-    """Add the room's noise and the microphone's own."""
-    hiss = coloured_noise(rng, len(samples), 0.0) * gain(_FLOOR_DBFS)
-    mixed = (samples + hiss).astype(np.float32)
-    if room.noise is None or not len(room.noise):
-        return mixed
-    bed = looped(room.noise, len(samples), rng)
-    rms = float(np.sqrt(np.mean(np.square(bed, dtype=np.float64)))) + 1e-9
-    return (mixed + bed * (gain(room.noise_dbfs) / rms)).astype(np.float32)
-
-
-def through_line(samples: Samples, room: Room) -> Samples:
-    """Apply the microphone's colour and its line; clip at full scale."""
-    coloured = tilted(samples, room.tilt_db)
-    if room.line == "telephone":
-        coloured = telephone(coloured)
-    elif room.line == "mu_law":
-        coloured = mu_law(coloured)
-    elif room.line == "narrow":
-        coloured = band_limited(coloured, 150.0, 4000.0)
-    return np.clip(coloured, -1.0, 1.0)
-
-
-def at_loudspeaker(samples: Samples, room: Room) -> Samples:
-    """Return what the loudspeaker makes of its signal; a small one clips softly."""
-    return soft_clipped(samples, room.drive_db) if room.drive_db else samples
-
-
-def near_sound(samples: Samples, room: Room, dbfs: float) -> Samples:
-    """Place somebody in front of the microphone."""
-    heard = samples if room.near is None else convolved(samples, room.near)
-    return at_level(heard, dbfs)
-
-
-def distant_sound(samples: Samples, room: Room, dbfs: float) -> Samples:
-    """Place people in the background: dull, with a late echo (Full-Duplex-Bench v1.5)."""
-    dull = band_limited(samples, 0.0, 3000.0)
-    return at_level(convolved(_reflected(dull, ((0.1, -10.0),)), room.far_away), dbfs)
-
-
-def averted_sound(samples: Samples, room: Room, dbfs: float) -> Samples:
-    """Turn the user away, to talk to somebody else (Full-Duplex-Bench v1.5)."""
-    reflected = _reflected(samples, ((0.045, -6.0), (0.12, -12.0)))
-    return near_sound(shelved(reflected, 4000.0, -5.0), room, dbfs)
-
-
-def _reflected(samples: Samples, reflections: Sequence[tuple[float, float]]) -> Samples:
-    heard = np.array(samples, np.float32)
-    for delay_s, db in reflections:
-        n = round(delay_s * ENGINE_RATE_HZ)
-        if n < len(samples):
-            heard[n:] += gain(db) * samples[: len(samples) - n]
-    return heard
+        return acoustics.coloured_noise(rng, 4 * ENGINE_RATE_HZ, rng.uniform(0.0, 7.0))

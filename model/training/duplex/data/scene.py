@@ -56,14 +56,14 @@ class Scene:
     language: str
     microphone: Samples
     loudspeaker: Samples
-    agent: tuple[Span, ...]
-    agent_words: tuple[Word, ...]
     labels: tuple[Label, ...]
     one_turn: bool
-    recognizer: str
     speakers: tuple[str, ...]
     sources: tuple[str, ...]
     licences: tuple[str, ...]
+    agent: tuple[Span, ...] = ()
+    agent_words: tuple[Word, ...] = ()
+    recognizer: str = "en"
 
     def is_agent_speaking(self, at_s: float) -> bool:
         """Whether the assistant is speaking at ``at_s``."""

@@ -5,18 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
-from audio_io.room_acoustics import level_of_active_speech
 from model.duplex.outcomes import Outcome
-from model.training.duplex.data.acoustics import at_level, convolved, delayed, drifted, gain
-from model.training.duplex.data.rooms import (
-    Room,
-    at_loudspeaker,
-    averted_sound,
-    distant_sound,
-    near_sound,
-    through_line,
-    with_noise,
-)
+from model.training.duplex.data.acoustics import at_level
+from model.training.duplex.data.rooms import Room
 from model.training.duplex.data.scene import Label, Scene, Span
 from model.training.duplex.data.utterance import Utterance, Word, at_sample, sounding_span
 
@@ -40,21 +31,19 @@ class SceneMixer:
 
     def say(self, utterance: Utterance, at_s: float, level_db: float = 0.0) -> Span:
         """Let the user say it, ``level_db`` above the usual; return from first to last sound."""
-        samples = near_sound(_ringing(utterance), self.room, self.room.near_dbfs + level_db)
+        samples = self.room.near_sound(_ringing(utterance), level_db)
         return self._put_near(samples, utterance, at_s)
 
     def others_say(
         self, utterance: Utterance, at_s: float, level_db: float, *, is_averted: bool
     ) -> Span:
         """Let people far away say it, or the user turned away; return from first to last sound."""
-        place = averted_sound if is_averted else distant_sound
-        samples = place(_ringing(utterance), self.room, self.room.near_dbfs + level_db)
-        return self._put_near(samples, utterance, at_s)
+        place = self.room.averted_sound if is_averted else self.room.distant_sound
+        return self._put_near(place(_ringing(utterance), level_db), utterance, at_s)
 
     def noise(self, samples: Samples, at_s: float, level_db: float) -> Span:
         """Place a sound near the microphone, at a level relative to the user's voice."""
-        heard = near_sound(samples, self.room, self.room.near_dbfs + level_db)
-        return self._put_near(heard, None, at_s)
+        return self._put_near(self.room.near_sound(samples, level_db), None, at_s)
 
     def agent_says(self, utterance: Utterance, at_s: float, until_s: float) -> Span:
         """Play it, cut off at ``until_s``; return when it is audible."""
@@ -83,8 +72,10 @@ class SceneMixer:
         """Mix a scene of so many seconds."""
         n = round(seconds / _FRAME_S) * round(_FRAME_S * ENGINE_RATE_HZ)
         far = _mixed(self._far, n)
-        near = _mixed(self._near, n) + self._echo(far)
-        heard = through_line(with_noise(near, self.room, self._rng), self.room)
+        near = _mixed(self._near, n)
+        if self._far:
+            near = near + self.room.echo(far)
+        heard = self.room.through_microphone(near, self._rng)
         people = sorted(self._people.items())
         is_mandarin = self.language == "zh"
         return Scene(
@@ -108,19 +99,6 @@ class SceneMixer:
         if utterance is not None:
             self._people[utterance.speaker] = (utterance.source, utterance.licence)
         return Span(at_s + start_s, at_s + end_s)
-
-    def _echo(self, far: Samples) -> Samples:
-        room = self.room
-        level = level_of_active_speech(far)
-        if room.echo_db is None or not self._far:
-            return np.zeros(len(far), np.float32)
-        played = at_loudspeaker(drifted(far, room.drift_ppm), room)
-        middle = len(played) // 2
-        heard = delayed(played, room.delay_s)
-        if room.jump_s:
-            heard[middle:] = delayed(played, room.delay_s + room.jump_s)[middle:]
-        echo = convolved(heard, room.loudspeaker)
-        return echo * gain(level + room.echo_db - level_of_active_speech(echo))
 
 
 def _ringing(utterance: Utterance) -> Samples:

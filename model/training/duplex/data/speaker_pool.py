@@ -16,16 +16,9 @@ import numpy as np
 from model.training.duplex import TABLES
 from model.training.duplex.data.chance import between, pick
 from model.training.duplex.data.recordings import READ_SPEECH, SHORT_SPEECH, Recording, Recordings
-from model.training.duplex.data.speakers import Speaker, fast_speakers
+from model.training.duplex.data.speakers import ASSISTANT, Speaker, fast_speakers
 from model.training.duplex.data.turn_texts import TurnText, turn_text
-from model.training.duplex.data.utterance import (
-    Utterance,
-    joined,
-    part,
-    quiet_places,
-    trimmed,
-    warped,
-)
+from model.training.duplex.data.utterance import Utterance, joined
 
 TURN = "turn"
 PHRASES: Mapping[str, Mapping[str, Sequence[str]]] = tomllib.loads(
@@ -80,7 +73,6 @@ _RATES = (0.9, 1.0, 1.1)
 _WARP_PITCH, _WARP_TEMPO, _WARP_TILT_DB = 0.07, 0.12, 3.0
 _READ_PIECE_S = 8.0  # longer readings are cut
 _SENTENCE_GAP_S = (0.2, 0.6)
-_ASSISTANT = Speaker("heart", "", "en", "", "us", "Apache-2.0 (hibari-tts)")
 _FAST_ROLES = ("command", "word", "question", "opener", "continuation", "filler", "short_turn")
 
 
@@ -196,7 +188,7 @@ class SpeakerPool:
             speaker = pick(rng, phrases).speaker
             own = [phrase for phrase in phrases if phrase.speaker == speaker]
             return _repeated(lambda: self._said(pick(rng, own)), seconds, rng)
-        speaker = _ASSISTANT if rng.random() < 0.7 else self.variant(rng)
+        speaker = ASSISTANT if rng.random() < 0.7 else self.variant(rng)
 
         def sentence() -> Utterance:
             if self._sentences:
@@ -211,8 +203,7 @@ class SpeakerPool:
 
 def _varied(utterance: Utterance, rng: np.random.Generator) -> Utterance:
     """Change pitch, tempo and colour slightly, so that no clip sounds twice the same."""
-    return warped(
-        utterance,
+    return utterance.warped(
         pitch=1.0 + between(rng, (-_WARP_PITCH, _WARP_PITCH)),
         tempo=1.0 + between(rng, (-_WARP_TEMPO, _WARP_TEMPO)),
         tilt_db=between(rng, (-_WARP_TILT_DB, _WARP_TILT_DB)),
@@ -230,7 +221,7 @@ def _piece(row: Recording, rng: np.random.Generator) -> Utterance:
     whole = row.utterance()
     if whole.seconds <= _READ_PIECE_S:
         return whole
-    places = [0.0, *quiet_places(whole), whole.seconds]
+    places = [0.0, *whole.quiet_places(), whole.seconds]
     spans = [(a, b) for a in places for b in places if _READ_PIECE_S / 3.0 < b - a <= _READ_PIECE_S]
     start_s, end_s = pick(rng, spans) if spans else (0.0, _READ_PIECE_S)
-    return trimmed(part(whole, start_s, end_s))
+    return whole.part(start_s, end_s).trimmed()

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
 
 import numpy as np
 
 from model.cascade.voices import Voice
+from model.training.duplex import TABLES
 from model.training.duplex.data.chance import between
 from model.types import VoicePreset
 
 TRAIN, VALIDATION, TEST = "train", "val", "test"
 
-_HIBARI_LICENCE = "Apache-2.0 (hibari-tts)"
-_KOKORO_LICENCE = "Apache-2.0 (Kokoro-82M)"
-_AMERICAN = (
-    "af_alloy af_aoede af_bella af_heart af_jessica af_kore af_nicole af_nova af_river af_sarah "
-    "af_sky am_adam am_echo am_eric am_fenrir am_liam am_michael am_onyx am_puck am_santa"
-)
-_BRITISH = "bf_alice bf_emma bf_isabella bf_lily bm_daniel bm_fable bm_george bm_lewis"
-_ACCENTED = "ff_siwis hf_alpha im_nicola"
-_MANDARIN = "zf_xiaobei zf_xiaoni zf_xiaoxiao zf_xiaoyi zm_yunjian zm_yunxi zm_yunxia zm_yunyang"
-_FOR_VALIDATION = "af_kore am_puck bf_lily bm_daniel hf_alpha zf_xiaoyi zm_yunxia"
 _N_VARIANTS, _N_VALIDATION_VARIANTS = 28, 4
 _LOWEST_PITCH, _HIGHEST_PITCH = 0.74, 1.18  # of a female voice: from a man's to a girl's
 _TILT_DB = 5.0
@@ -62,6 +54,12 @@ class Speaker:
         return Voice(preset, styles, self.phonemizer, 0.0)
 
 
+_HIBARI_LICENCE = "Apache-2.0 (hibari-tts)"
+_KOKORO_LICENCE = "Apache-2.0 (Kokoro-82M)"
+ASSISTANT = Speaker("heart", "", "en", "", "us", _HIBARI_LICENCE)
+"""The bundled English voice as it is."""
+
+
 def _variant(index: int) -> Speaker:
     """Spread pitch evenly, so that variants for validation lie between those for training."""
     rng = np.random.default_rng(index)
@@ -80,11 +78,6 @@ def _variant(index: int) -> Speaker:
     )
 
 
-def _styled(style: str, language: str, phonemizer: str) -> Speaker:
-    split = VALIDATION if style in _FOR_VALIDATION.split() else TRAIN
-    return Speaker(f"kokoro-{style}", split, language, style, phonemizer, _KOKORO_LICENCE)
-
-
 def fast_speakers() -> tuple[Speaker, ...]:
     """Return the variants of the bundled English voice."""
     return tuple(_variant(index) for index in range(_N_VARIANTS))
@@ -92,9 +85,16 @@ def fast_speakers() -> tuple[Speaker, ...]:
 
 def slow_speakers() -> tuple[Speaker, ...]:
     """Return Kokoro's voices: English with two standards and other accents, and Mandarin."""
-    return (
-        *(_styled(style, "en", "us") for style in _AMERICAN.split()),
-        *(_styled(style, "en", "gb") for style in _BRITISH.split()),
-        *(_styled(style, "en", "us") for style in _ACCENTED.split()),
-        *(_styled(style, "zh", "zh") for style in _MANDARIN.split()),
+    voices = tomllib.loads((TABLES / "slow_voices.toml").read_text("utf-8"))
+    return tuple(
+        Speaker(
+            f"kokoro-{style}",
+            VALIDATION if style in voices["for_validation"] else TRAIN,
+            group["language"],
+            style,
+            group["phonemizer"],
+            _KOKORO_LICENCE,
+        )
+        for group in voices["group"]
+        for style in group["styles"]
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections import OrderedDict
+from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import soxr
@@ -12,8 +13,8 @@ from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen, level_dbfs
 from model.cascade.engines import RATE_HZ
 from model.cascade.synthesizer import Synthesizer
 from model.training.duplex.cache import Cache, Entry, address
-from model.training.duplex.data.speakers import Speaker
-from model.training.duplex.data.utterance import Utterance, Word, trimmed, warped
+from model.training.duplex.data.speakers import ASSISTANT, Speaker
+from model.training.duplex.data.utterance import Utterance, Word
 
 _FULL_SCALE = 32767.0
 _N_REMEMBERED = 64  # utterances
@@ -25,24 +26,18 @@ class SynthesizedSpeech:
     def __init__(self, synthesizer: Synthesizer, cache: Cache) -> None:
         self._synthesizer = synthesizer
         self._cache = cache
-        self._recent: OrderedDict[tuple[str, str, float], Utterance] = OrderedDict()
+        self._plain = lru_cache(_N_REMEMBERED)(self._spoken)
 
     def say(self, speaker: Speaker, text: str, rate: float = 1.0) -> Utterance:
         """Return ``text`` without silence at its ends; the speaker's own tempo comes on top."""
-        key = ("" if speaker.is_fast else speaker.id, text, rate)
-        plain = self._recent.get(key)
-        if plain is None:
-            make = self._synthesized if speaker.is_fast else self._cached
-            plain = self._recent[key] = make(speaker, text, rate)
-            if len(self._recent) > _N_REMEMBERED:
-                self._recent.popitem(last=False)
-        named = Utterance(
-            plain.samples, plain.words, text, speaker.language, speaker.id, plain.source,
-            speaker.licence,
-        )  # fmt: skip
-        return warped(named, speaker.pitch, speaker.tempo, speaker.tilt_db)
+        plain = self._plain(ASSISTANT if speaker.is_fast else speaker, text, rate)
+        named = replace(plain, text=text, speaker=speaker.id)
+        return named.warped(speaker.pitch, speaker.tempo, speaker.tilt_db)
 
-    def _cached(self, speaker: Speaker, text: str, rate: float) -> Utterance:
+    def _spoken(self, speaker: Speaker, text: str, rate: float) -> Utterance:
+        if speaker.is_fast:
+            return self._synthesized(speaker, text, rate)
+
         def make() -> Entry:
             made = self._synthesized(speaker, text, rate)
             samples = np.round(np.clip(made.samples, -1.0, 1.0) * _FULL_SCALE).astype(np.int16)
@@ -52,10 +47,7 @@ class SynthesizedSpeech:
         entry = self._cache.made(address("speech", speaker.id, text, rate), make)
         samples = entry.tensors["samples"].astype(np.float32) / np.float32(_FULL_SCALE)
         words = tuple(Word(*word) for word in entry.about["words"])
-        return Utterance(
-            frozen(samples), words, text, speaker.language, speaker.id, speaker.style,
-            speaker.licence,
-        )  # fmt: skip
+        return _utterance(samples, words, text, speaker)
 
     def _synthesized(self, speaker: Speaker, text: str, rate: float) -> Utterance:
         spoken = self._synthesizer.speak(text, speaker.voice, rate)
@@ -64,11 +56,15 @@ class SynthesizedSpeech:
             Word(text[m.text_start : m.text_end], m.sample_start / RATE_HZ, m.sample_end / RATE_HZ)
             for m in spoken.marks
         )
-        source = speaker.style or "hibari"
-        whole = Utterance(
-            frozen(samples), words, text, speaker.language, speaker.id, source, speaker.licence
-        )
-        return trimmed(whole) if len(samples) else whole
+        whole = _utterance(samples, words, text, speaker)
+        return whole.trimmed() if len(samples) else whole
+
+
+def _utterance(samples: Samples, words: tuple[Word, ...], text: str, speaker: Speaker) -> Utterance:
+    source = speaker.style or "hibari"
+    return Utterance(
+        frozen(samples), words, text, speaker.language, speaker.id, source, speaker.licence
+    )
 
 
 _WORD_S, _GAP_S = 0.22, 0.06

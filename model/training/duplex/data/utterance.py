@@ -55,6 +55,56 @@ class Utterance:
         """The duration."""
         return len(self.samples) / ENGINE_RATE_HZ
 
+    def trimmed(self) -> Utterance:
+        """Cut off the silence at both ends."""
+        start_s, end_s = sounding_span(self.samples)
+        return self.part(start_s, end_s)
+
+    def part(self, start_s: float, end_s: float) -> Utterance:
+        """Return what sounds in [start_s, end_s), without words that are mostly outside."""
+        samples = faded(self.samples[at_sample(start_s) : at_sample(end_s)])
+        words = tuple(
+            Word(word.text, max(0.0, word.start_s - start_s), min(end_s, word.end_s) - start_s)
+            for word in self.words
+            if start_s <= (word.start_s + word.end_s) / 2.0 < end_s
+        )
+        text = " ".join(word.text for word in words) if self.words else self.text
+        return replace(self, samples=samples, words=words, text=text)
+
+    def quiet_cut_s(self, at_s: float) -> float:
+        """Return the quietest place within 40 ms of ``at_s``, in seconds."""
+        hop = _LEVEL_HOP // 2
+        first = max(0, at_sample(at_s - _GAP_SEARCH_S) // hop)
+        last = min(len(self.samples) // hop, at_sample(at_s + _GAP_SEARCH_S) // hop)
+        if last <= first:
+            return at_s
+        frames = self.samples[first * hop : last * hop].reshape(-1, hop)
+        return (first + int(np.argmin(np.square(frames).mean(1))) + 0.5) * hop / ENGINE_RATE_HZ
+
+    def quiet_places(self) -> tuple[float, ...]:
+        """Return the middles of the speaker's breaths, in seconds, 0.6 s or more from both ends."""
+        hop = 2 * _LEVEL_HOP
+        n = len(self.samples) // hop
+        frames = self.samples[: n * hop].reshape(n, hop)
+        power = np.square(frames, dtype=np.float64).mean(1) + 1e-12
+        is_quiet = power < np.percentile(power, 90) * 10.0 ** (-_BREATH_DB / 10.0)
+        places = [
+            (run.start + run.stop) / 2.0 * hop / ENGINE_RATE_HZ
+            for run in runs(is_quiet)
+            if (run.stop - run.start) * hop / ENGINE_RATE_HZ >= _BREATH_S
+        ]
+        return tuple(at for at in places if _EDGE_S <= at <= self.seconds - _EDGE_S)
+
+    def warped(self, pitch: float, tempo: float, tilt_db: float) -> Utterance:
+        """Say it with ``pitch`` times the pitch (and formants), ``tempo`` times as fast."""
+        samples = self.samples
+        if abs(pitch - 1.0) >= _NEARLY_ONE and len(samples):
+            samples = soxr.resample(samples, ENGINE_RATE_HZ * pitch, ENGINE_RATE_HZ, "HQ")
+        samples = tilted(stretched(samples, pitch / tempo), tilt_db)
+        scale = len(samples) / max(1, len(self.samples))
+        words = tuple(Word(w.text, w.start_s * scale, w.end_s * scale) for w in self.words)
+        return replace(self, samples=frozen(samples.astype(np.float32)), words=words)
+
 
 def at_sample(seconds: float) -> int:
     """Return the number of the sample at this time."""
@@ -69,24 +119,6 @@ def sounding_span(samples: Samples) -> tuple[float, float]:
     power = np.square(samples[: n * _LEVEL_HOP], dtype=np.float64).reshape(n, _LEVEL_HOP).mean(1)
     loud = np.flatnonzero(power >= power.max() * 10.0 ** (-_SOUNDING_DB / 10.0))
     return loud[0] * _LEVEL_HOP / ENGINE_RATE_HZ, (loud[-1] + 1) * _LEVEL_HOP / ENGINE_RATE_HZ
-
-
-def trimmed(utterance: Utterance) -> Utterance:
-    """Cut off the silence at both ends."""
-    start_s, end_s = sounding_span(utterance.samples)
-    return part(utterance, start_s, end_s)
-
-
-def part(utterance: Utterance, start_s: float, end_s: float) -> Utterance:
-    """Return what sounds in [start_s, end_s), without words that are mostly outside."""
-    samples = faded(utterance.samples[at_sample(start_s) : at_sample(end_s)])
-    words = tuple(
-        Word(word.text, max(0.0, word.start_s - start_s), min(end_s, word.end_s) - start_s)
-        for word in utterance.words
-        if start_s <= (word.start_s + word.end_s) / 2.0 < end_s
-    )
-    text = " ".join(word.text for word in words) if utterance.words else utterance.text
-    return replace(utterance, samples=samples, words=words, text=text)
 
 
 def faded(samples: Samples) -> Samples:
@@ -113,32 +145,6 @@ def joined(parts: Sequence[Utterance], gaps_s: Sequence[float]) -> Utterance:
         at_s += piece.seconds
     text = " ".join(piece.text for piece in parts)
     return replace(parts[0], samples=frozen(np.concatenate(samples)), words=tuple(words), text=text)
-
-
-def quiet_cut_s(utterance: Utterance, at_s: float) -> float:
-    """Return the quietest place within 40 ms of ``at_s``, in seconds."""
-    hop = _LEVEL_HOP // 2
-    first = max(0, at_sample(at_s - _GAP_SEARCH_S) // hop)
-    last = min(len(utterance.samples) // hop, at_sample(at_s + _GAP_SEARCH_S) // hop)
-    if last <= first:
-        return at_s
-    frames = utterance.samples[first * hop : last * hop].reshape(-1, hop)
-    return (first + int(np.argmin(np.square(frames).mean(1))) + 0.5) * hop / ENGINE_RATE_HZ
-
-
-def quiet_places(utterance: Utterance) -> tuple[float, ...]:
-    """Return the middles of the speaker's breaths, in seconds, 0.6 s or more from both ends."""
-    hop = 2 * _LEVEL_HOP
-    n = len(utterance.samples) // hop
-    frames = utterance.samples[: n * hop].reshape(n, hop)
-    power = np.square(frames, dtype=np.float64).mean(1) + 1e-12
-    is_quiet = power < np.percentile(power, 90) * 10.0 ** (-_BREATH_DB / 10.0)
-    places = [
-        (run.start + run.stop) / 2.0 * hop / ENGINE_RATE_HZ
-        for run in runs(is_quiet)
-        if (run.stop - run.start) * hop / ENGINE_RATE_HZ >= _BREATH_S
-    ]
-    return tuple(at for at in places if _EDGE_S <= at <= utterance.seconds - _EDGE_S)
 
 
 def runs(flags: npt.NDArray[np.bool_]) -> list[slice]:
@@ -185,14 +191,3 @@ def tilted(samples: Samples, db: float) -> Samples:
     octaves = np.log2(np.clip(hz, _TILT_FROM_HZ, _TILT_TO_HZ) / _TILT_FROM_HZ)
     gain = 10.0 ** (db * octaves / np.log2(_TILT_TO_HZ / _TILT_FROM_HZ) / 20.0)
     return np.fft.irfft(spectrum * gain, len(samples)).astype(np.float32)
-
-
-def warped(utterance: Utterance, pitch: float, tempo: float, tilt_db: float) -> Utterance:
-    """Say it with ``pitch`` times the pitch (and formants), ``tempo`` times as fast."""
-    samples = utterance.samples
-    if abs(pitch - 1.0) >= _NEARLY_ONE and len(samples):
-        samples = soxr.resample(samples, ENGINE_RATE_HZ * pitch, ENGINE_RATE_HZ, "HQ")
-    samples = tilted(stretched(samples, pitch / tempo), tilt_db)
-    scale = len(samples) / max(1, len(utterance.samples))
-    words = tuple(Word(w.text, w.start_s * scale, w.end_s * scale) for w in utterance.words)
-    return replace(utterance, samples=frozen(samples.astype(np.float32)), words=words)

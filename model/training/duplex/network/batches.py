@@ -1,11 +1,6 @@
 """Clips packed into batches of equal length, with what the network may have to do without.
 
-Every random choice is drawn from a generator that the caller seeds; knows no loss and no network.
-
-Which steps of a clip decide something, told by the features alone.
-
-The importance of a step never depends on its outcome, so that it does not bend the probabilities.
-Knows no network.
+Every random choice is drawn from a generator that the caller seeds.
 """
 
 from __future__ import annotations
@@ -25,35 +20,35 @@ from model.duplex.outcomes import NOT_SCORED
 from model.training.duplex.data.dataset import Clip
 
 STEP_MS = 10.0 * N_FRAMES
-_MOMENT_SLICES = feature_slices()
-_HAS_TURN = _MOMENT_SLICES["turn"].start  # 1 in a turn
-_SILENCE_S = _MOMENT_SLICES["turn"].start + 5  # capped at 3 s
-_HAS_OVERLAP = _MOMENT_SLICES["overlap"].start  # 1 while a voice over the assistant is followed
+_SLICES = feature_slices()
+_HAS_TURN = _SLICES["turn"].start  # 1 in a turn
+_SILENCE_S = _SLICES["turn"].start + 5  # capped at 3 s
+_HAS_OVERLAP = _SLICES["overlap"].start  # 1 while a voice over the assistant is followed
 
-# Of a step in the loss, relative to an ordinary one.
-_EARLY_PAUSE_MS = (200.0, 1200.0)  # where a good judge answers and a bad one interrupts
+# Weights of a step in the loss, relative to an ordinary one.
+_EARLY_PAUSE_MS = (200.0, 1200.0)  # where a good detector answers and a bad one interrupts
 _EARLY_PAUSE = 4.0
 _EARLY_OVERLAP_MS = 480.0
 _EARLY_OVERLAP = 4.0
 _WHILE_VOICE = 0.1  # that a voice goes on is no news
-_NO_VOICE = 0.2  # nothing is followed: hardly anything to judge
+_NO_VOICE = 0.2  # nothing is followed: hardly anything to decide
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
 
 def silence_ms(features: npt.NDArray[np.float16]) -> Floats:
-    """Quiet since the turn's last voice, (t,); 0 outside a turn and while a voice lasts."""
+    """Return the quiet since the turn's last voice, (t,); 0 outside a turn and in a voice."""
     return 1000.0 * features[:, _SILENCE_S].astype(np.float32)
 
 
 def is_followed(features: npt.NDArray[np.float16]) -> Bools:
-    """Whether a voice over the assistant is open, (t,)."""
+    """Return whether a voice over the assistant is open, (t,)."""
     return features[:, _HAS_OVERLAP] > 0.5
 
 
 def episodes_of(clip: Clip) -> list[Clip]:
-    """Pieces before which the predictor forgets: a reply begins, or is over and nobody spoke."""
+    """Cut where the predictor forgets: a reply begins, or is over and nobody spoke."""
     was = np.concatenate([clip.is_overlap[:1], clip.is_overlap[:-1]])
     in_turn = clip.features[:, _HAS_TURN] > 0.5
     begins = np.flatnonzero((clip.is_overlap != was) & (clip.is_overlap | ~in_turn))
@@ -65,7 +60,6 @@ def episodes_of(clip: Clip) -> list[Clip]:
             features=clip.features[begin:end],
             outcomes=clip.outcomes[begin:end],
             is_overlap=clip.is_overlap[begin:end],
-            weights=clip.weights[begin:end],
         )
         for begin, end in pairwise(edges)
     ]
@@ -73,36 +67,28 @@ def episodes_of(clip: Clip) -> list[Clip]:
 
 
 def importance(features: npt.NDArray[np.float16], is_overlap: Bools) -> Floats:
-    """Weight of every step in the loss, (t,)."""
-    floor = _of_floor(features)
-    return np.where(is_overlap, _of_overlap(is_followed(features)), floor).astype(np.float32)
+    """Return the weight of every step in the loss, (t,).
 
-
-def _of_floor(features: npt.NDArray[np.float16]) -> Floats:
-    quiet_ms = silence_ms(features)
-    weights = np.ones(len(features), np.float32)
+    It never depends on the outcome, so that it does not bend the probabilities.
+    """
+    quiet_ms, followed = silence_ms(features), is_followed(features)
     shortest_ms, longest_ms = _EARLY_PAUSE_MS
-    weights[(quiet_ms >= shortest_ms) & (quiet_ms <= longest_ms)] = _EARLY_PAUSE
-    weights[quiet_ms <= 0.0] = _WHILE_VOICE
-    weights[features[:, _HAS_TURN] < 0.5] = _NO_VOICE
-    return weights
-
-
-def _of_overlap(followed: Bools) -> Floats:
-    age_ms = STEP_MS * ages(followed)
-    weights = np.where(followed, 1.0, _NO_VOICE).astype(np.float32)
-    weights[followed & (age_ms <= _EARLY_OVERLAP_MS)] = _EARLY_OVERLAP
-    return weights
+    has_no_turn, is_voice = features[:, _HAS_TURN] < 0.5, quiet_ms <= 0.0
+    is_early = (quiet_ms >= shortest_ms) & (quiet_ms <= longest_ms)
+    weights = (_NO_VOICE, _WHILE_VOICE, _EARLY_PAUSE)
+    floor = np.select((has_no_turn, is_voice, is_early), weights, 1.0)
+    is_early = STEP_MS * ages(followed) <= _EARLY_OVERLAP_MS
+    overlap = np.select((~followed, is_early), (_NO_VOICE, _EARLY_OVERLAP), 1.0)
+    return np.where(is_overlap, overlap, floor).astype(np.float32)
 
 
 def ages(flags: Bools) -> npt.NDArray[np.int64]:
-    """How many steps in a row each flag has been set, itself included; 0 where it is not."""
+    """Return for how many steps each flag has been set, itself included; 0 where it is not."""
     steps = np.arange(1, len(flags) + 1)
     latest_unset = np.maximum.accumulate(np.where(flags, 0, steps)) if len(flags) else steps
     return np.where(flags, steps - latest_unset, 0)
 
 
-_SLICES = feature_slices()
 # What an installation may lack, and how often a clip is heard without it.
 _ABSENT = (
     (("text_head",), 0.25),
@@ -136,19 +122,20 @@ class Batch:
     weights: Tensor
 
     def to(self, device: torch.device) -> Batch:
+        """Return it on a device."""
         moved = (self.features, self.outcomes, self.is_overlap, self.weights)
         return Batch(*(tensor.to(device) for tensor in moved))
 
 
 def in_order(clips: Sequence[Clip], size: int) -> Iterator[list[Clip]]:
-    """All clips once, those of like length together."""
+    """Yield batches of all clips, those of like length together."""
     ordered = sorted(clips, key=lambda clip: (clip.n_steps, clip.id))
     for begin in range(0, len(ordered), size):
         yield ordered[begin : begin + size]
 
 
 def shuffled(clips: Sequence[Clip], size: int, rng: np.random.Generator) -> list[list[Clip]]:
-    """All clips once; neighbours in length stay together, the rest is chance."""
+    """Return batches of all clips; neighbours in length stay together, the rest is chance."""
     stretch = np.exp(rng.normal(0.0, 0.1, len(clips)))
     order = np.argsort(np.array([clip.n_steps for clip in clips]) * stretch, kind="stable")
     chosen = [[clips[i] for i in order[j : j + size]] for j in range(0, len(clips), size)]
@@ -156,7 +143,7 @@ def shuffled(clips: Sequence[Clip], size: int, rng: np.random.Generator) -> list
 
 
 def pack(clips: Sequence[Clip], marked_weight: float = 1.0) -> Batch:
-    """``marked_weight``: of moments that a person complained about."""
+    """Pack clips; ``marked_weight`` is that of moments that a person complained about."""
     n_steps = max(clip.n_steps for clip in clips)
     features = np.zeros((len(clips), n_steps, N_FEATURES), np.float32)
     outcomes = np.full((len(clips), n_steps), NOT_SCORED, np.int64)
@@ -167,15 +154,15 @@ def pack(clips: Sequence[Clip], marked_weight: float = 1.0) -> Batch:
         features[row, :end] = clip.features
         outcomes[row, :end] = clip.outcomes
         is_overlap[row, :end] = clip.is_overlap
-        importances = importance(clip.features, clip.is_overlap) * clip.weights
-        weights[row, :end] = importances * (marked_weight if clip.is_marked else 1.0)
+        weights[row, :end] = importance(clip.features, clip.is_overlap)
+        weights[row] *= marked_weight if clip.is_marked else 1.0
     weights[outcomes == NOT_SCORED] = 0.0
     arrays = (features, outcomes, is_overlap, weights)
     return Batch(*(torch.from_numpy(array) for array in arrays))
 
 
 def disturb(features: Tensor, rng: np.random.Generator) -> None:
-    """Changes float32 (b, t, N_FEATURES) in place: gain, colour, noise, what is absent."""
+    """Change float32 (b, t, N_FEATURES) in place: gain, colour, noise, what is absent."""
     n_clips, n_steps, _ = features.shape
     mel = features[..., _SLICES["mel"]].view(n_clips, n_steps, -1, N_MELS)
     gains_db = rng.uniform(-_GAIN_DB, _GAIN_DB, n_clips)

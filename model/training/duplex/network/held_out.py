@@ -1,7 +1,4 @@
-"""What a trained network is worth on speakers it never heard: temperatures, points, scores.
-
-Knows no torch: it starts from logits.
-"""
+"""What a trained network is worth on speakers it never heard: temperatures, points, scores."""
 
 from __future__ import annotations
 
@@ -9,10 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from model.duplex.duplex_network import Array, probabilities
 from model.duplex.outcomes import OVERLAP, USER_FLOOR, Outcome
-from model.duplex.policy import ENDPOINTING_MODES, EndpointingPoint, OverlapPoint
+from model.duplex.policy import (
+    ENDPOINTING_MODES,
+    EndpointingMode,
+    EndpointingPoint,
+    OverlapPoint,
+)
 from model.duplex.scoring import OperatingPoint, ScoredClip, Sweep, calibration_error
 from model.training.duplex.data.dataset import Clip
 from model.training.duplex.network.batches import Bools, importance, is_followed, silence_ms
@@ -20,6 +23,8 @@ from model.training.duplex.network.operating_points import (
     Overlap,
     best_within,
     fit_temperature,
+    log_probabilities,
+    losses,
     overlap_point,
     overlap_score,
     overlaps_of,
@@ -30,7 +35,7 @@ from model.training.duplex.network.operating_points import (
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Scored steps of one regime, all clips together.
+    """Scored steps of one regime, all clips together, and the temperature that calibrates them.
 
     Attributes:
         logits: (n, 3), the outcomes that compete.
@@ -40,51 +45,46 @@ class Steps:
     """
 
     logits: Array
-    truth: np.ndarray[tuple[int], np.dtype[np.int64]]
+    truth: npt.NDArray[np.int64]
     weights: Array
     decides: Bools
-
-    def temperature(self) -> float:
-        return fit_temperature(self.logits[self.decides], self.truth[self.decides])
+    temperature: float
 
     def error(self, row: int, temperature: float) -> float:
-        """Calibration error of the outcome in ``row``."""
-        logits = self.logits[self.decides] / temperature
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True)) if len(logits) else logits
-        p = powers[:, row] / powers.sum(axis=1) if len(logits) else logits[:, row]
+        """Return the calibration error of the outcome in ``row``."""
+        p = np.exp(log_probabilities(self.logits[self.decides], temperature))[:, row]
         return calibration_error(p, self.truth[self.decides] == row) or 0.0
 
-    def loss(self, temperature: float) -> float:
-        """Weighted sum, in nats."""
-        scaled = self.logits.astype(np.float64) / temperature
-        scaled -= scaled.max(axis=1, keepdims=True, initial=-np.inf)
-        log_sums = np.log(np.exp(scaled).sum(axis=1))
-        return float((self.weights * (log_sums - scaled[np.arange(len(scaled)), self.truth])).sum())
+    @property
+    def loss(self) -> float:
+        """The weighted sum in nats."""
+        return float((self.weights * losses(self.logits, self.truth, self.temperature)).sum())
 
 
 def steps_of(clips: Sequence[Clip], logits: Mapping[str, Array], *, is_overlap: bool) -> Steps:
-    """All scored steps of one regime."""
+    """Return all scored steps of one regime; ``logits``: clip id -> (t, 5)."""
     rows = list(OVERLAP if is_overlap else USER_FLOOR)
     parts: list[tuple[Array, Array, Array, Bools]] = []
     for clip in clips:
         chosen = (clip.is_overlap == is_overlap) & np.isin(clip.outcomes, rows)
         opened = is_followed(clip.features) if is_overlap else silence_ms(clip.features) > 0.0
-        weights = importance(clip.features, clip.is_overlap) * clip.weights
+        weights = importance(clip.features, clip.is_overlap)
         truth = np.searchsorted(rows, clip.outcomes[chosen])
         parts.append((logits[clip.id][chosen][:, rows], truth, weights[chosen], opened[chosen]))
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return Steps(*columns)
+    found, truth, weights, decides = (np.concatenate(column) for column in zip(*parts, strict=True))
+    temperature = fit_temperature(found[decides], truth[decides])
+    return Steps(found, truth, weights, decides, temperature)
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """All of it.
+    """All that is measured.
 
     Attributes:
         loss: weighted mean over both regimes at the fitted temperatures; decides which weights
             are better.
-        ends: best operating point for each endpointing mode.
-        timer_ms: latency of a silence timer within the same budgets.
+        ends: the best operating point for each endpointing mode.
+        timer_ms: the latency of a silence timer within the same budgets.
         scores: numbers for people, by name.
     """
 
@@ -107,50 +107,52 @@ class HeldOut:
 
 
 def held_out(clips: Sequence[Clip], logits: Mapping[str, Array]) -> HeldOut:
-    """``logits``: clip id -> (t, 5)."""
+    """Measure the network that gave ``logits``: clip id -> (t, 5)."""
     floor = steps_of(clips, logits, is_overlap=False)
     overlap = steps_of(clips, logits, is_overlap=True)
-    temperatures = (floor.temperature(), overlap.temperature())
     weight = float(floor.weights.sum() + overlap.weights.sum())
-    loss = (floor.loss(temperatures[0]) + overlap.loss(temperatures[1])) / max(weight, 1e-9)
-    pauses, overlaps = events_of(clips, logits, temperatures)
+    loss = (floor.loss + overlap.loss) / max(weight, 1e-9)
+    pauses, overlaps = _events(clips, logits, (floor.temperature, overlap.temperature))
     points = Sweep(pauses).points()
     ends = {
-        name: best_within([point for point in points if _suits(name, point)], mode.most_cut)
+        name: best_within([point for point in points if _suits(mode, point)], mode.most_cut)
         or _UNKNOWN_ENDS[name]
         for name, mode in ENDPOINTING_MODES.items()
     }
-    timers = {
-        name: timer_latency_ms(pauses, mode.most_cut) for name, mode in ENDPOINTING_MODES.items()
-    }
+    budgets = {name: mode.most_cut for name, mode in ENDPOINTING_MODES.items()}
+    timers = {name: timer_latency_ms(pauses, budget) for name, budget in budgets.items()}
     point = overlap_point(overlaps)
+    end, interruption = USER_FLOOR.index(Outcome.END_OF_TURN), OVERLAP.index(Outcome.INTERRUPTION)
     scores = {
         "loss": loss,
-        **_calibration(floor, overlap, temperatures),
+        "end_ece_raw": floor.error(end, 1.0),
+        "end_ece": floor.error(end, floor.temperature),
+        "interruption_ece_raw": overlap.error(interruption, 1.0),
+        "interruption_ece": overlap.error(interruption, overlap.temperature),
         **_of_ends(pauses, ends),
         **_of_overlaps(overlaps, point),
     }
     return HeldOut(
-        *temperatures,
-        loss=loss,
-        ends=ends,
-        timer_ms={name: ms for name, ms in timers.items() if ms is not None},
-        overlap=point,
-        scores={name: round(value, 4) for name, value in scores.items() if np.isfinite(value)},
+        floor.temperature,
+        overlap.temperature,
+        loss,
+        ends,
+        {mode: ms for mode, ms in timers.items() if ms is not None},
+        point,
+        {name: round(value, 4) for name, value in scores.items() if np.isfinite(value)},
     )
 
 
-def _suits(mode: str, point: OperatingPoint) -> bool:
+def _suits(mode: EndpointingMode, point: OperatingPoint) -> bool:
     """Return whether ``point`` waits as long as ``mode`` promises, however good the network is."""
-    least = ENDPOINTING_MODES[mode]
     shortest_ms, longest_ms = 1000.0 * point.delay_s, 1000.0 * point.timeout_s
-    return shortest_ms >= least.shortest_ms and longest_ms >= least.longest_ms
+    return shortest_ms >= mode.shortest_ms and longest_ms >= mode.longest_ms
 
 
-def events_of(
+def _events(
     clips: Iterable[Clip], logits: Mapping[str, Array], temperatures: tuple[float, float]
 ) -> tuple[list[ScoredClip], list[Overlap]]:
-    """Pauses and overlaps of all clips with the probabilities of every step."""
+    """Return pauses and overlaps of all clips with the probabilities of every step."""
     pauses: list[ScoredClip] = []
     overlaps: list[Overlap] = []
     for clip in clips:
@@ -163,34 +165,20 @@ def events_of(
     return pauses, overlaps
 
 
-def _calibration(
-    floor: Steps, overlap: Steps, temperatures: tuple[float, float]
-) -> dict[str, float]:
-    end = USER_FLOOR.index(Outcome.END_OF_TURN)
-    interruption = OVERLAP.index(Outcome.INTERRUPTION)
-    return {
-        "end_ece_raw": floor.error(end, 1.0),
-        "end_ece": floor.error(end, temperatures[0]),
-        "interruption_ece_raw": overlap.error(interruption, 1.0),
-        "interruption_ece": overlap.error(interruption, temperatures[1]),
-    }
-
-
 def _of_ends(pauses: Sequence[ScoredClip], ends: Mapping[str, OperatingPoint]) -> dict[str, float]:
     n_ends = sum(pause.truth.end_s is not None for pause in pauses)
     scores = {"holds": float(len(pauses) - n_ends), "ends": float(n_ends)}
-    for name, point in ends.items():
-        scores[f"{name}_latency_ms"] = 1000.0 * point.mean_latency_s
-        scores[f"{name}_false_cut_offs"] = point.cut_rate
+    for mode, point in ends.items():
+        scores[f"{mode}_latency_ms"] = 1000.0 * point.mean_latency_s
+        scores[f"{mode}_false_cut_offs"] = point.cut_rate
     return scores
 
 
 def _of_overlaps(overlaps: Sequence[Overlap], point: OverlapPoint) -> dict[str, float]:
-    counts = {outcome: sum(o.outcome is outcome for o in overlaps) for outcome in OVERLAP}
     held, cut = (overlap_score(overlaps, p) for p in (point.hold_p, point.cut_p))
     return {
-        "interruptions": float(counts[Outcome.INTERRUPTION]),
-        "backchannels": float(counts[Outcome.BACKCHANNEL]),
+        "interruptions": float(sum(o.outcome is Outcome.INTERRUPTION for o in overlaps)),
+        "backchannels": float(sum(o.outcome is Outcome.BACKCHANNEL for o in overlaps)),
         "hold_recall": held.recall,
         "hold_p50_ms": held.p50_ms,
         "holds_per_noise_minute": held.stops_per_minute,
@@ -214,12 +202,12 @@ def table(found: HeldOut) -> list[str]:
     rows = [
         "end of turn       p >=   after ms   latest ms   latency ms   cut-offs %   timer ms",
     ]
-    for name, point in found.ends.items():
-        timer = f"{found.timer_ms[name]:8.0f}" if name in found.timer_ms else "    none"
+    for mode, point in found.ends.items():
+        waits = found.endpointing()[mode]
+        timer = f"{found.timer_ms[mode]:8.0f}" if mode in found.timer_ms else "    none"
         rows.append(
-            f"  {name:<12} {point.threshold or 0.0:8.3f} {1000.0 * point.delay_s:10.0f} "
-            f"{1000.0 * point.timeout_s:11.0f} {1000.0 * point.mean_latency_s:12.0f} "
-            f"{100.0 * point.cut_rate:12.1f}   {timer}"
+            f"  {mode:<12} {waits.end_p:8.3f} {waits.shortest_ms:10.0f} {waits.longest_ms:11.0f} "
+            f"{1000.0 * point.mean_latency_s:12.0f} {100.0 * point.cut_rate:12.1f}   {timer}"
         )
     overlap = found.overlap
     rows.append(
@@ -227,5 +215,4 @@ def table(found: HeldOut) -> list[str]:
         f"resume at {overlap.resume_p:.3f}; temperatures {found.floor_temperature:.2f} (floor), "
         f"{found.overlap_temperature:.2f} (overlap)"
     )
-    rows += [f"  {name:<24} {value:10.4f}" for name, value in found.scores.items()]
-    return rows
+    return [*rows, *(f"  {name:<24} {value:10.4f}" for name, value in found.scores.items())]

@@ -7,24 +7,22 @@ goes on as if it had not been.
 from __future__ import annotations
 
 import copy
-import json
 import math
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import safetensors
-import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from model.duplex.duplex_network import Array
 from model.duplex.frame_features import N_FEATURES, N_FRAMES, feature_slices
 from model.duplex.log_mel import N_MELS
 from model.duplex.outcomes import NOT_SCORED
-from model.files.whole_file import SHARED, write_atomically
+from model.files.whole_file import replacing
 from model.training.duplex.data.dataset import Clip
 from model.training.duplex.errors import DataError
 from model.training.duplex.network.batches import Batch, disturb, in_order, pack, shuffled
@@ -34,7 +32,6 @@ _LEAST_STD = 0.1  # a flag that is hardly ever set must not be blown up
 _WARM_UP_STEPS = 100  # or a tenth of a short run
 _LAST_RATE = 0.02  # of the highest, at the last epoch
 _GRADIENT_LIMIT = 1.0
-_BEST, _NOW, _AVERAGE, _MOMENT = "best.", "now.", "average.", "adam."
 _AVERAGED_STEPS = 200  # that a running mean of the weights remembers; fewer at the beginning
 
 
@@ -176,19 +173,15 @@ class Trainer:
 
     def save(self, path: Path, data_hash: str) -> None:
         """Write everything that ``resume`` needs; the file is replaced at once."""
-        tensors = {_BEST + name: torch.from_numpy(w) for name, w in self._best_weights.items()}
-        for prefix, module in ((_NOW, self.network), (_AVERAGE, self.average)):
-            state = module.state_dict()
-            tensors |= {prefix + name: tensor.contiguous() for name, tensor in state.items()}
-        for index, moments in self._optimizer.state_dict()["state"].items():
-            for name, tensor in moments.items():
-                tensors[f"{_MOMENT}{index}.{name}"] = tensor.contiguous()
-        notes = {
-            "settings": json.dumps(asdict(self.settings)),
+        state = {
+            "settings": asdict(self.settings),
             "data": data_hash,
-            "curve": json.dumps([asdict(epoch) for epoch in self.curve]),
+            "curve": [asdict(epoch) for epoch in self.curve],
+            "best": {name: torch.from_numpy(w) for name, w in self._best_weights.items()},
+            **{name: part.state_dict() for name, part in self._parts.items()},
         }
-        write_atomically(path, safetensors.torch.save(tensors, notes), mode=SHARED)
+        with replacing(path) as partial:
+            torch.save(state, partial)
 
     def resume(self, path: Path, data_hash: str) -> None:
         """Go on from what ``save`` wrote.
@@ -198,31 +191,21 @@ class Trainer:
         """
         remedy = "delete it to begin again"
         try:
-            with safetensors.safe_open(path, framework="pt") as stored:
-                notes = stored.metadata() or {}
-                tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118  a handle, no mapping
-        except (OSError, safetensors.SafetensorError) as error:
+            state = torch.load(path, self._device, weights_only=True)
+        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
             raise DataError(f"{path} cannot be read ({error}); {remedy}") from error
-        for key, now in (("settings", json.dumps(asdict(self.settings))), ("data", data_hash)):
-            if notes.get(key) != now:
+        for key, now in (("settings", asdict(self.settings)), ("data", data_hash)):
+            if state.get(key) != now:
                 raise DataError(f"{path}: {key}: the run was begun with others; {remedy}")
-        self._restore(tensors, notes["curve"])
-
-    def _restore(self, tensors: dict[str, Tensor], curve: str) -> None:
-        def below(prefix: str) -> dict[str, Tensor]:
-            return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
-
-        self.network.load_state_dict(below(_NOW))
-        self.average.load_state_dict(below(_AVERAGE))
-        self._best_weights = {name: tensor.numpy() for name, tensor in below(_BEST).items()}
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in below(_MOMENT).items():
-            index, _, name = key.partition(".")
-            moments.setdefault(int(index), {})[name] = tensor
-        state = self._optimizer.state_dict()
-        self._optimizer.load_state_dict({**state, "state": moments})
-        self.curve = [Epoch(**row) for row in json.loads(curve)]
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
+        self._best_weights = {name: w.cpu().numpy() for name, w in state["best"].items()}
+        self.curve = [Epoch(**row) for row in state["curve"]]
         self.best = min(self.curve, key=lambda epoch: (epoch.val_loss, epoch.number))
+
+    @property
+    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        return {"now": self.network, "average": self.average, "optimizer": self._optimizer}
 
 
 def weighted_loss(logits: Tensor, batch: Batch) -> tuple[Tensor, float]:

@@ -45,18 +45,24 @@ def fit_temperature(logits: npt.NDArray[np.float32], truth: npt.NDArray[np.int64
     """
     if not len(truth):
         return 1.0
-    losses = [negative_log_likelihood(logits, truth, t) for t in _TEMPERATURES]
-    return float(_TEMPERATURES[int(np.argmin(losses))])
+    means = [np.mean(losses(logits, truth, t)) for t in _TEMPERATURES]
+    return float(_TEMPERATURES[int(np.argmin(means))])
 
 
-def negative_log_likelihood(
-    logits: npt.NDArray[np.float32], truth: npt.NDArray[np.int64], temperature: float
-) -> float:
-    """Return the mean in nats."""
+def log_probabilities(
+    logits: npt.NDArray[np.float32], temperature: float
+) -> npt.NDArray[np.float64]:
+    """Return log-probabilities (n, classes)."""
     scaled = logits.astype(np.float64) / temperature
     scaled -= scaled.max(axis=1, keepdims=True)
-    log_sums = np.log(np.exp(scaled).sum(axis=1))
-    return float(np.mean(log_sums - scaled[np.arange(len(truth)), truth]))
+    return scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+
+
+def losses(
+    logits: npt.NDArray[np.float32], truth: npt.NDArray[np.int64], temperature: float
+) -> npt.NDArray[np.float64]:
+    """Return the loss of every row in nats, (n,)."""
+    return -log_probabilities(logits, temperature)[np.arange(len(truth)), truth]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,6 @@ class OverlapScore:
         p50_ms: from onset to stop.
     """
 
-    threshold: float
     recall: float
     false_positives: float
     stops_per_minute: float
@@ -157,7 +162,6 @@ def overlap_score(overlaps: Sequence[Overlap], threshold: float) -> OverlapScore
     found = rates[Outcome.INTERRUPTION]
     latencies_s = found.latencies_s
     return OverlapScore(
-        threshold=threshold,
         recall=found.recall or 0.0,
         false_positives=rates[Outcome.BACKCHANNEL].false_positive_rate or 0.0,
         stops_per_minute=60.0 * rates[Outcome.NOISE].n_false / noise_s if noise_s else 0.0,

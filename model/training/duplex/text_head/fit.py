@@ -156,20 +156,10 @@ class _Head(nn.Module):
 
     def __init__(self, options: FitOptions) -> None:
         super().__init__()
-        self.of_states = nn.Sequential(
-            nn.Dropout(options.dropout_of_states),
-            nn.Linear(HIDDEN_SIZE, options.n_hidden_of_states),
-            nn.ReLU(),
-            nn.Dropout(options.dropout_of_states),
-            nn.Linear(options.n_hidden_of_states, 1),
-        )
-        self.of_expectations = nn.Sequential(
-            nn.Identity(),
-            nn.Linear(N_EXPECTATIONS, options.n_hidden_of_expectations),
-            nn.ReLU(),
-            nn.Dropout(options.dropout_of_expectations),
-            nn.Linear(options.n_hidden_of_expectations, 1),
-        )
+        p, width = options.dropout_of_states, options.n_hidden_of_states
+        self.of_states = _two_layers(HIDDEN_SIZE, width, p, p)
+        p, width = options.dropout_of_expectations, options.n_hidden_of_expectations
+        self.of_expectations = _two_layers(N_EXPECTATIONS, width, 0.0, p)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         hidden, expected = states[:, :HIDDEN_SIZE], states[:, HIDDEN_SIZE:]
@@ -184,6 +174,11 @@ class _Head(nn.Module):
         tensors = (first, first_bias, second, second_bias)
         names = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
         return {name: t.detach().numpy().copy() for name, t in zip(names, tensors, strict=True)}
+
+
+def _two_layers(n_inputs: int, width: int, p_before: float, p_inside: float) -> nn.Sequential:
+    first, second = nn.Linear(n_inputs, width), nn.Linear(width, 1)
+    return nn.Sequential(nn.Dropout(p_before), first, nn.ReLU(), nn.Dropout(p_inside), second)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -240,7 +235,8 @@ def fit(
     head.load_state_dict(best)
     with torch.no_grad():
         logits = head(held_inputs)
-    gain = _calibrated_gain(logits, held_labels, held_weights)
+    losses = [float(_loss(logits * float(gain), held_labels, held_weights)) for gain in _GAINS]
+    gain = np.float32(_GAINS[int(np.argmin(losses))])
     tensors = head.tensors()
     tensors["output.weight"] *= gain
     tensors["output.bias"] *= gain
@@ -250,12 +246,9 @@ def fit(
 def _tensors(
     data: LabelledStates, mean: npt.NDArray[np.float32], scale: npt.NDArray[np.float32]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    weights = data.weights / data.weights.mean()
-    return (
-        torch.from_numpy((data.states - mean) * scale),
-        torch.from_numpy(data.labels),
-        torch.from_numpy(weights),
-    )
+    arrays = ((data.states - mean) * scale, data.labels, data.weights / data.weights.mean())
+    inputs, labels, weights = map(torch.from_numpy, arrays)
+    return inputs, labels, weights
 
 
 def _loss(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -263,12 +256,4 @@ def _loss(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> 
     return (losses * weights).sum() / weights.sum()
 
 
-_GAINS = np.geomspace(0.3, 3.0, 60)
-
-
-def _calibrated_gain(
-    logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor
-) -> np.float32:
-    """Return one over the temperature."""
-    losses = [float(_loss(logits * float(gain), labels, weights)) for gain in _GAINS]
-    return np.float32(_GAINS[int(np.argmin(losses))])
+_GAINS = np.geomspace(0.3, 3.0, 60)  # one over the temperature

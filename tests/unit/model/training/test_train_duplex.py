@@ -115,9 +115,9 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     first = make_trainer(data, trained)
     for _ in range(2):
         first.run_epoch(lambda: None)
-    first.save(tmp_path / "state.safetensors", "toy")
+    first.save(tmp_path / "state.pt", "toy")
     second = make_trainer(data, trained)
-    second.resume(tmp_path / "state.safetensors", "toy")
+    second.resume(tmp_path / "state.pt", "toy")
     while not second.is_over:
         second.run_epoch(lambda: None)
     assert second.curve == whole.curve
@@ -133,9 +133,18 @@ def test_a_state_of_another_run_is_refused(
 ) -> None:
     trainer = make_trainer(data, trained)
     trainer.run_epoch(lambda: None)
-    trainer.save(tmp_path / "state.safetensors", "toy")
+    trainer.save(tmp_path / "state.pt", "toy")
     with pytest.raises(train_duplex.DataError, match=rf"{key}: the run was begun with others"):
-        make_trainer(data, trained, epochs).resume(tmp_path / "state.safetensors", name)
+        make_trainer(data, trained, epochs).resume(tmp_path / "state.pt", name)
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK"])
+def test_a_damaged_state_is_refused(
+    data: Path, trained: Path, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "state.pt").write_bytes(content)
+    with pytest.raises(train_duplex.DataError, match="delete it to begin again"):
+        make_trainer(data, trained).resume(tmp_path / "state.pt", "toy")
 
 
 def test_better_weights_are_kept(

@@ -56,7 +56,7 @@ def test_the_predictor_runs_on_what_was_just_trained(trained: Path) -> None:
     assert found[-1].p_end_of_turn >= 0.5, "after 3 s of silence every turn is over"
 
 
-def test_what_was_trained_judges_overlaps_too(trained: Path) -> None:
+def test_what_was_trained_hears_overlaps_too(trained: Path) -> None:
     found = predictions(trained, is_agent_speaking=True)
     assert found
     for p in found:

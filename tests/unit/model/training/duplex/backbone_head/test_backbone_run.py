@@ -92,10 +92,10 @@ def test_an_example_knows_nothing_of_what_comes_after_the_pause(backbone: Path) 
 def test_a_head_is_trained_and_put_into_the_models_directory(data: Path, backbone: Path) -> None:
     command = [str(data), "--backbone", str(backbone), "--epochs", "2", "--device", "cpu"]
     assert train_duplex.main(command) == 0
-    judge = read_head(
+    head = read_head(
         backbone / FILE, BackboneListener(resolve(backbone), torch.device("cpu")).width
     )
-    assert judge.temperature > 0.0
+    assert head.temperature > 0.0
     before = (backbone / FILE).read_bytes()
     assert train_duplex.main(command) == 1, "no better than the one that is there"
     assert (backbone / FILE).read_bytes() == before

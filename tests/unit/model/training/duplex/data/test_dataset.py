@@ -22,7 +22,6 @@ def test_clips_come_by_split_in_the_order_of_their_list(tmp_path: Path) -> None:
     assert [info.id for info in infos] == [clip.id for clip in val]
     assert {clip.split for clip in read_clips(folder)} == {"train", "val"}
     assert all(clip.features.shape == (clip.n_steps, 437) for clip in val)
-    assert all((clip.weights == 1.0).all() for clip in val)
 
 
 def test_marked_moments_are_told_apart(tmp_path: Path) -> None:

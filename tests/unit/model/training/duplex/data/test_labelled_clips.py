@@ -59,7 +59,7 @@ class Saying:
 
 def heard_of(clip: MarkedClip, text: str) -> Heard:
     front_end = OfflineFrontEnd(LoudnessDetector(), (lambda _: Saying(text)) if text else None)
-    return with_marked_truth(clip, front_end.hear(clip.scene(), INFO, 0.05), read_lexicons())
+    return with_marked_truth(clip.mark, front_end.hear(clip.scene(), INFO, 0.05), read_lexicons())
 
 
 def outcome_at(heard: Heard, at_s: float) -> int:

@@ -9,7 +9,7 @@ import soundfile as sf
 
 from audio_io.frames import level_dbfs
 from model.training.duplex.data.recordings import Recordings, read_recordings
-from model.training.duplex.data.rooms import SoundStock, distant_sound, through_line, with_noise
+from model.training.duplex.data.rooms import SoundStock
 
 RATE = 16_000
 
@@ -68,7 +68,7 @@ def test_a_silent_room_still_has_its_noise(stock: SoundStock) -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)
         room = stock.room(rng, is_echo=False)
-        heard = through_line(with_noise(silence, room, rng), room)
+        heard = room.through_microphone(silence, rng)
         assert len(heard) == len(silence)
         assert -100.0 < level_dbfs(heard) < -20.0
 
@@ -76,7 +76,7 @@ def test_a_silent_room_still_has_its_noise(stock: SoundStock) -> None:
 def test_distance_takes_the_high_tones(stock: SoundStock) -> None:
     rng = np.random.default_rng(2)
     room = stock.room(rng, is_echo=False)
-    heard = distant_sound(rng.standard_normal(RATE).astype(np.float32), room, -40.0)
+    heard = room.distant_sound(rng.standard_normal(RATE).astype(np.float32), -10.0)
     spectrum = np.abs(np.fft.rfft(heard)) ** 2
     assert spectrum[5000:].sum() < 0.01 * spectrum.sum()
-    assert level_dbfs(heard) == pytest.approx(-40.0, abs=1.5)
+    assert level_dbfs(heard) == pytest.approx(room.near_dbfs - 10.0, abs=1.5)

@@ -9,9 +9,7 @@ from model.training.duplex.data.utterance import Word
 
 def scene(agent: tuple[Span, ...], labels: tuple[Label, ...], words: tuple[Word, ...] = ()):
     silence = np.zeros(16_000, np.float32)
-    return Scene(
-        "kind", "en", silence, silence, agent, words, labels, True, "en", (), (), ()
-    )  # fmt: skip
+    return Scene("kind", "en", silence, silence, labels, True, (), (), (), agent, words)
 
 
 def test_nothing_is_asked_where_there_is_no_label() -> None:

@@ -55,7 +55,6 @@ def clip_of(silences_s: list[float], outcomes: list[int], *, is_overlap: bool = 
         features=features,
         outcomes=np.array(outcomes, np.int8),
         is_overlap=np.full(len(outcomes), is_overlap),
-        weights=np.ones(len(outcomes), np.float32),
     )
 
 

@@ -7,11 +7,9 @@ from model.training.duplex.data.utterance import (
     Utterance,
     Word,
     joined,
-    part,
     sounding_span,
     stretched,
     tilted,
-    warped,
 )
 
 RATE = 16_000
@@ -39,14 +37,14 @@ def test_stretching_changes_length_but_not_pitch(factor: float) -> None:
 
 
 def test_another_pitch_at_the_same_tempo_keeps_the_times_of_words() -> None:
-    other = warped(said(tone(220.0)), pitch=0.8, tempo=1.0, tilt_db=0.0)
+    other = said(tone(220.0)).warped(pitch=0.8, tempo=1.0, tilt_db=0.0)
     assert pitch_hz(other.samples) == pytest.approx(176.0, abs=3.0)
     assert other.seconds == pytest.approx(1.0, abs=0.01)
     assert other.words[0].start_s == pytest.approx(0.2, abs=0.01)
 
 
 def test_a_faster_tempo_brings_words_earlier() -> None:
-    other = warped(said(tone(220.0)), pitch=1.0, tempo=1.25, tilt_db=0.0)
+    other = said(tone(220.0)).warped(pitch=1.0, tempo=1.25, tilt_db=0.0)
     assert other.seconds == pytest.approx(0.8, abs=0.01)
     assert other.words[0].end_s == pytest.approx(0.32, abs=0.01)
 
@@ -59,7 +57,7 @@ def test_tilt_raises_high_tones_against_low_ones() -> None:
 def test_a_part_has_its_own_words_and_clock() -> None:
     two = joined((said(tone(200.0)), said(tone(300.0))), (0.5,))
     assert two.seconds == pytest.approx(2.5, abs=0.01)
-    second = part(two, 1.5, 2.5)
+    second = two.part(1.5, 2.5)
     assert [word.start_s for word in second.words] == [pytest.approx(0.2, abs=0.01)]
 
 
