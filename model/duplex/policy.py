@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 # -- one scale ---------------------------------------------------------------------------------
 #
@@ -233,9 +233,7 @@ def with_model_score(p_end: float, score: float) -> float:
     if score == 0.5 or not 0.0 < p_end < 1.0:
         return p_end
     clipped = min(max(score, MODEL_SCORE_CLIP_P), 1.0 - MODEL_SCORE_CLIP_P)
-    odds_log = math.log(p_end / (1.0 - p_end)) + MODEL_SCORE_WEIGHT * math.log(
-        clipped / (1.0 - clipped)
-    )
+    odds_log = math.log(p_end / (1.0 - p_end)) + MODEL_SCORE_WEIGHT * log_odds(clipped)
     return probability(odds_log)
 
 
@@ -312,22 +310,34 @@ def overlap_verdict(
     seen: OverlapEvidence, point: OverlapPoint, at: Thresholds = DEFAULT_THRESHOLDS
 ) -> OverlapVerdict:
     """Return what a voice over the reply comes to; stop words are obeyed without asking here."""
-    verdict = _of_network(seen, point, at)
-    if seen.may_be_echo:
-        p = min(verdict.p_interruption, at.hold_p - STEP_P)
-        verdict = replace(verdict, p_interruption=p, reason="perhaps its own echo")
+    p, backchannel, noise, reason = _of_network(seen, point, at)
     slow = slowness(at.cut_p, CUT_P)
+    if seen.may_be_echo:
+        p, reason = min(p, at.hold_p - STEP_P), "perhaps its own echo"
     if seen.voice_ms < slow * SHORT_MS:
-        verdict = _undecided(verdict, at, is_over=seen.quiet_ms >= OVERLAP_GAP_MS - 1e-6)
-    if not seen.acknowledges:
-        verdict = _confirmed(verdict, seen, at, slow)
-    elif seen.voice_ms < slow * ACKNOWLEDGED_MS and verdict.p_interruption >= at.cut_p:
-        p, reason = at.cut_p - STEP_P, "words of acknowledgement"
-        verdict = replace(verdict, p_interruption=p, reason=reason)
-    return _let_go(verdict, at) if seen.quiet_ms >= at.let_go_ms - 1e-6 else verdict
+        # too short to tell: it may hold, but not cut, nor go on while the voice lasts
+        p = min(p, at.cut_p - STEP_P)
+        most = at.resume_p - STEP_P if seen.quiet_ms < OVERLAP_GAP_MS - 1e-6 else 1.0
+        backchannel, noise = min(backchannel, most), min(noise, most)
+    if seen.acknowledges:
+        if seen.voice_ms < slow * ACKNOWLEDGED_MS and p >= at.cut_p:
+            p, reason = at.cut_p - STEP_P, "words of acknowledgement"
+    elif _confirm_p(at) <= p < at.cut_p and (why := _confirmed(seen, slow)):
+        # what may want the floor and says something, or simply goes on, does want it
+        most = (1.0 - at.cut_p) / 2.0
+        p, reason = at.cut_p, why
+        backchannel, noise = min(backchannel, most), min(noise, most)
+    is_settled = p >= at.cut_p or max(backchannel, noise) >= at.resume_p
+    if seen.quiet_ms >= at.let_go_ms - 1e-6 and not is_settled:
+        # quiet again, and nothing came of it: the reply goes on
+        p, reason = min(p, _harmless_p(at)), "quiet again"
+        backchannel, noise = at.resume_p, 1.0 - at.resume_p - p
+    return OverlapVerdict(p, backchannel, noise, reason)
 
 
-def _of_network(seen: OverlapEvidence, point: OverlapPoint, at: Thresholds) -> OverlapVerdict:
+def _of_network(
+    seen: OverlapEvidence, point: OverlapPoint, at: Thresholds
+) -> tuple[float, float, float, str]:
     """The network alone: what is harmless neither holds nor cuts.
 
     Where low thresholds let both speak, what is further above its own wins.
@@ -352,47 +362,15 @@ def _of_network(seen: OverlapEvidence, point: OverlapPoint, at: Thresholds) -> O
         if p >= at.cut_p:
             reason = "somebody wants the floor"
     other = min(1.0 - p - likely, at.resume_p - STEP_P)
-    backchannel, noise = (likely, other) if is_backchannel else (other, likely)
-    return OverlapVerdict(p, backchannel, noise, reason)
+    return (p, likely, other, reason) if is_backchannel else (p, other, likely, reason)
 
 
-def _undecided(verdict: OverlapVerdict, at: Thresholds, *, is_over: bool) -> OverlapVerdict:
-    """Too short to tell: it may hold, but not cut, nor go on while the voice lasts."""
-    verdict = replace(verdict, p_interruption=min(verdict.p_interruption, at.cut_p - STEP_P))
-    if is_over:
-        return verdict
-    most = at.resume_p - STEP_P
-    return replace(
-        verdict,
-        p_backchannel=min(verdict.p_backchannel, most),
-        p_noise=min(verdict.p_noise, most),
-    )
-
-
-def _confirmed(
-    verdict: OverlapVerdict, seen: OverlapEvidence, at: Thresholds, slow: float
-) -> OverlapVerdict:
-    """A voice that may want the floor and says something, or simply goes on, does."""
-    if not _confirm_p(at) <= verdict.p_interruption < at.cut_p:
-        return verdict
+def _confirmed(seen: OverlapEvidence, slow: float) -> str:
+    """Why a voice that may want the floor does; "" while nothing says so."""
     if seen.has_words and seen.voice_ms >= slow * SHORT_MS:
-        reason = "somebody says something"
-    elif seen.span_ms >= slow * GOES_ON_MS and seen.voice_ms >= VOICED_SHARE * seen.span_ms:
-        reason = f"a voice for {seen.span_ms:.0f} ms"
-    else:
-        return verdict
-    rest = (1.0 - at.cut_p) / 2.0
-    backchannel, noise = min(verdict.p_backchannel, rest), min(verdict.p_noise, rest)
-    return OverlapVerdict(at.cut_p, backchannel, noise, reason)
-
-
-def _let_go(verdict: OverlapVerdict, at: Thresholds) -> OverlapVerdict:
-    """Quiet again, and nothing came of it: the reply goes on."""
-    is_harmless = max(verdict.p_backchannel, verdict.p_noise) >= at.resume_p
-    if verdict.p_interruption >= at.cut_p or is_harmless:
-        return verdict
-    p = min(verdict.p_interruption, _harmless_p(at))
-    return OverlapVerdict(p, at.resume_p, 1.0 - at.resume_p - p, "quiet again")
+        return "somebody says something"
+    goes_on = seen.span_ms >= slow * GOES_ON_MS and seen.voice_ms >= VOICED_SHARE * seen.span_ms
+    return f"a voice for {seen.span_ms:.0f} ms" if goes_on else ""
 
 
 def _confirm_p(at: Thresholds) -> float:
