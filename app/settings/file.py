@@ -1,12 +1,7 @@
-"""The settings file: TOML that a person may edit. Reading never fails, writing keeps comments.
-
-Knows the declarations of ``app.settings.settings`` and no meaning of any setting but the order
-of the two speech thresholds.
-"""
+"""The settings file: TOML that a person may edit. Reading never fails, writing keeps comments."""
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, replace
@@ -30,7 +25,7 @@ Migration = Callable[[Tables], None]
 
 
 def _of_turn_taking(tables: Tables) -> None:
-    """Rename the patience; thresholds end at 0.99, because certainty never comes."""
+    """Rename the patience; end thresholds at 0.99, because certainty never comes."""
     conversation, overlap = _table(tables, "conversation"), _table(tables, "overlap")
     if "patience" in conversation:
         conversation["endpointing_mode"] = conversation.pop("patience")
@@ -70,21 +65,26 @@ def load_settings(
     migrations: tuple[Migration, ...] = MIGRATIONS,
     now: Callable[[], datetime] = utc_now,
 ) -> LoadedSettings:
-    """Reads what is valid in ``path``; the rest keeps its default and is named in a notice.
+    """Read what is valid in ``path``; the rest keeps its default and is named in a notice.
 
-    A file that is no TOML is renamed and all settings are defaults. Never raises for its content.
+    A file that is no TOML is renamed, and all settings are defaults. Never raises for its content.
     """
     try:
         tables = _parsed(path.read_bytes())
     except FileNotFoundError:
         return LoadedSettings(Settings())
     except OSError as error:
-        text = f"{path}: cannot be read ({error.strerror}); the defaults are used"
-        return LoadedSettings(Settings(), (_warning("file", text),))
+        problem = f"{path}: cannot be read ({error.strerror}); the defaults are used"
+        return LoadedSettings(Settings(), (_notice("file", problem),))
     except ValueError as error:
-        return LoadedSettings(Settings(), (_kept_aside(path, error, now),))
+        problem = f"{path}: not readable as TOML ({one_line(str(error))}); "
+        try:
+            problem += f"it was kept as {put_aside(path, now()).name} and the defaults are used"
+        except OSError as failure:
+            problem += f"the defaults are used ({failure.strerror})"
+        return LoadedSettings(Settings(), (_notice("file", problem),))
     reader = _Reader(path)
-    _migrate(tables, migrations, reader)
+    reader.migrate(tables, migrations)
     return reader.read(tables)
 
 
@@ -94,7 +94,7 @@ def save_settings(
     migrations: tuple[Migration, ...] = MIGRATIONS,
     now: Callable[[], datetime] = utc_now,
 ) -> None:
-    """Writes what differs from the defaults or stands in the file already.
+    """Write what differs from the defaults or stands in the file already.
 
     Comments, order and unknown keys stay. Raises OSError, and BadInputError for an invalid value.
     """
@@ -103,20 +103,19 @@ def save_settings(
         if problem is not None:
             raise BadInputError(path, info.name, problem)
     try:
-        document = _edited(
-            tomlkit.parse(path.read_bytes().decode("utf-8-sig")), settings, migrations
-        )
+        old = tomlkit.parse(path.read_bytes().decode("utf-8-sig"))
+        text = _edited(old, settings, migrations)
     except FileNotFoundError:
-        document = _edited(tomlkit.document(), settings, migrations)
+        text = _edited(tomlkit.document(), settings, migrations)
     except (TOMLKitError, ValueError, TypeError, LookupError, RecursionError):
         # Broken by hand while Parley ran, or a layout that cannot be edited in place.
         put_aside(path, now())
-        document = _edited(tomlkit.document(), settings, migrations)
-    write_atomically(path, document)
+        text = _edited(tomlkit.document(), settings, migrations)
+    write_atomically(path, text)
 
 
 def _parsed(content: bytes) -> dict[str, Any]:
-    """Raises ValueError for anything that is no TOML."""
+    """Raise ValueError for anything that is no TOML."""
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except RecursionError as error:
@@ -131,10 +130,20 @@ class _Reader:
         self._notices: list[Notice] = []
         self._unknown: list[str] = []
 
-    def note(self, key: str, text: str) -> None:
-        self._notices.append(_warning(key, f"{self._path}: {text}"))
+    def migrate(self, tables: Tables, migrations: tuple[Migration, ...]) -> None:
+        """Bring the tables to the newest version, in place; note a version that is none."""
+        newest, version = len(migrations) + 1, _version_of(tables)
+        if version is None:
+            self._note(_VERSION_KEY, tables[_VERSION_KEY], "must be a whole number from 1")
+        elif version > newest:
+            problem = f"written by a newer Parley (this one knows {newest}); what it knows is used"
+            self._note(_VERSION_KEY, version, f"{problem}, the rest is kept")
+        else:
+            for step in migrations[version - 1 :]:
+                step(tables)
 
     def read(self, tables: Tables) -> LoadedSettings:
+        """Return the settings of the tables."""
         settings = Settings()
         known = {info.name: info for info in options()}
         for section, table in tables.items():
@@ -143,7 +152,7 @@ class _Reader:
             if section not in section_names():
                 self._unknown.append(section)
             elif not isinstance(table, dict):
-                self.note(section, f"{section} = {_shown(table)}: must be a table ([{section}])")
+                self._note(section, table, f"must be a table ([{section}])")
             else:
                 for key, value in cast("dict[str, object]", table).items():
                     info = known.get(f"{section}.{key}")
@@ -152,60 +161,35 @@ class _Reader:
                     else:
                         settings = self._with(settings, info, value)
         settings = self._ordered(settings)
-        self._tell_unknown()
+        if self._unknown:
+            names = one_line(", ".join(self._unknown))
+            text = f"{self._path}: unknown, kept and not used: {names}"
+            self._notices.append(_notice("unknown", text, NoticeKind.INFO))
         return LoadedSettings(settings, tuple(self._notices))
 
     def _with(self, settings: Settings, info: OptionInfo, value: object) -> Settings:
         problem = problem_with(info, value)
         if problem is None:
             return settings.with_value(info.section, info.key, _fitted(info, value))
-        shown, default = _shown(value), _shown(info.default)
-        self.note(info.name, f"{info.name} = {shown}: {problem}; {default} is used")
+        self._note(info.name, value, f"{problem}; {_shown(info.default)} is used")
         return settings
 
     def _ordered(self, settings: Settings) -> Settings:
         vad, default = settings.vad, Settings().vad
+        enter, exit_ = default.enter_threshold, default.exit_threshold
         if vad.exit_threshold <= vad.enter_threshold:
             return settings
-        self.note(
-            "vad.exit_threshold",
-            f"vad.exit_threshold = {vad.exit_threshold:g}: must not be above vad.enter_threshold ="
-            f" {vad.enter_threshold:g}; {default.exit_threshold:g} and"
-            f" {default.enter_threshold:g} are used",
-        )
-        mended = replace(
-            vad,
-            enter_threshold=default.enter_threshold,
-            exit_threshold=default.exit_threshold,
-        )
-        return replace(settings, vad=mended)
+        problem = f"must not be above vad.enter_threshold = {vad.enter_threshold}"
+        used = f"{exit_} and {enter} are used"
+        self._note("vad.exit_threshold", vad.exit_threshold, f"{problem}; {used}")
+        return replace(settings, vad=replace(vad, enter_threshold=enter, exit_threshold=exit_))
 
-    def _tell_unknown(self) -> None:
-        if self._unknown:
-            names = one_line(", ".join(self._unknown))
-            text = f"{self._path}: unknown, kept and not used: {names}"
-            self._notices.append(_info("unknown", text))
-
-
-def _migrate(tables: Tables, migrations: tuple[Migration, ...], reader: _Reader) -> None:
-    newest = len(migrations) + 1
-    version = _version_of(tables)
-    if version is None:
-        shown = _shown(tables[_VERSION_KEY])
-        reader.note(_VERSION_KEY, f"{_VERSION_KEY} = {shown}: must be a whole number from 1")
-    elif version > newest:
-        reader.note(
-            _VERSION_KEY,
-            f"{_VERSION_KEY} = {version}: written by a newer Parley (this one knows {newest});"
-            " what it knows is used, the rest is kept",
-        )
-    else:
-        for step in migrations[version - 1 :]:
-            step(tables)
+    def _note(self, key: str, value: object, problem: str) -> None:
+        self._notices.append(_notice(key, f"{self._path}: {key} = {_shown(value)}: {problem}"))
 
 
 def _version_of(tables: Tables) -> int | None:
-    """1 where it is not given; None where it makes no sense."""
+    """Return 1 where no version is given, None where it makes no sense."""
     version = tables.get(_VERSION_KEY, 1)
     is_number = isinstance(version, int) and not isinstance(version, bool)
     return int(version) if is_number and version >= 1 else None
@@ -214,7 +198,7 @@ def _version_of(tables: Tables) -> int | None:
 def _edited(
     document: tomlkit.TOMLDocument, settings: Settings, migrations: tuple[Migration, ...]
 ) -> str:
-    """The file's new text. Raises ValueError where the edit did not come out as meant."""
+    """Return the file's new text. Raise ValueError where the edit did not come out as meant."""
     tables = cast("Tables", document)
     version = _version_of(tables) or len(migrations) + 1
     for step in migrations[version - 1 :]:
@@ -232,25 +216,20 @@ def _edited(
 
 
 def _put(tables: Tables, info: OptionInfo, value: Value) -> None:
-    table = tables.get(info.section)
-    if not isinstance(table, MutableMapping):
+    """Write one value where it is missing or another, in the layout that is there."""
+    if not isinstance(tables.get(info.section), MutableMapping):
         if value == info.default and info.section not in tables:
             return
         tables[info.section] = tomlkit.table()
-        table = tables[info.section]
-    items = cast("Tables", table)
-    if info.key not in items:
-        if value != info.default:
-            items[info.key] = _plain(value)
-        return
-    there = items[info.key]
+    items = cast("Tables", tables[info.section])
+    there = items.get(info.key, info.default)
     there = there.unwrap() if hasattr(there, "unwrap") else there
     if problem_with(info, there) is not None or _fitted(info, there) != value:
-        items[info.key] = _plain(value)
+        items[info.key] = list(value) if isinstance(value, tuple) else value
 
 
 def _fitted(info: OptionInfo, value: object) -> Value:
-    """``value``, known to be allowed, in the type of the default."""
+    """Return an allowed value in the type of the default."""
     if isinstance(info.default, tuple):
         return tuple(cast("list[str]", value))
     if isinstance(info.default, float):
@@ -258,46 +237,16 @@ def _fitted(info: OptionInfo, value: object) -> Value:
     return cast(Value, value)
 
 
-def _plain(value: Value) -> bool | int | float | str | list[str]:
-    return list(value) if isinstance(value, tuple) else value
-
-
 def _shown(value: object) -> str:
-    """As in the file, cut short."""
-    if isinstance(value, bool):
-        text = str(value).lower()
-    elif isinstance(value, str):
-        text = f'"{value}"'
-    elif isinstance(value, (tuple, list)):
-        text = str(list(cast("list[object]", value)))
-    elif isinstance(value, float) and math.isfinite(value):
-        text = f"{value:g}"
-    elif isinstance(value, dict):
-        text = "a table"
-    else:
-        text = str(value)
-    text = one_line(text)
+    """Return the value as it stands in the file, cut short."""
+    if isinstance(value, dict):
+        return "a table"
+    plain = list(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value
+    text = one_line(tomlkit.item(plain).as_string())
     return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
 
 
-def _kept_aside(path: Path, error: ValueError, now: Callable[[], datetime]) -> Notice:
-    problem = f"{path}: not readable as TOML ({one_line(str(error))})"
-    try:
-        aside = put_aside(path, now())
-    except OSError as failure:
-        return _warning("file", f"{problem}; the defaults are used ({failure.strerror})")
-    return _warning("file", f"{problem}; it was kept as {aside.name} and the defaults are used")
-
-
-def _warning(key: str, text: str) -> Notice:
+def _notice(key: str, text: str, kind: NoticeKind = NoticeKind.WARNING) -> Notice:
     return Notice(
-        f"settings.{key}", NoticeKind.WARNING, text, "dismiss", "OK", "settings_problem",
-        (("detail", text),),
-    )  # fmt: skip
-
-
-def _info(key: str, text: str) -> Notice:
-    return Notice(
-        f"settings.{key}", NoticeKind.INFO, text, "dismiss", "OK", "settings_unknown",
-        (("detail", text),),
-    )  # fmt: skip
+        f"settings.{key}", kind, text, "dismiss", "OK", "settings_problem", (("detail", text),)
+    )

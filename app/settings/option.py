@@ -1,7 +1,4 @@
-"""What a setting declares of itself, and whether a value fits it.
-
-Does not know which settings exist (``app.settings.settings``) nor where they are kept.
-"""
+"""What a setting declares of itself, and whether a value fits it."""
 
 from __future__ import annotations
 
@@ -17,14 +14,13 @@ class Option:
     """How one setting is shown and checked.
 
     Attributes:
-        label: a few words, as in the dialog.
-        help_text: one or two sentences.
+        label: a few words for the dialog.
+        help_text: one or two sentences for the dialog.
         unit: "ms", "dB", "Hz", "%" or "".
         minimum: smallest number allowed, inclusive; None: no limit.
         maximum: largest number allowed, inclusive; None: no limit.
         choices: the only texts allowed; empty: any.
         longest: most characters of a text, which then is one line; None: no limit.
-        needs_restart: the engine is opened anew when it changes.
     """
 
     label: str
@@ -34,7 +30,6 @@ class Option:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     longest: int | None = None
-    needs_restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +43,12 @@ class OptionInfo:
 
     @property
     def name(self) -> str:
+        """Return "section.key"."""
         return f"{self.section}.{self.key}"
 
 
 def problem_with(info: OptionInfo, value: object) -> str | None:
-    """What is wrong with ``value`` for this setting ("must be ..."), or None."""
+    """Return what is wrong with ``value`` for this setting ("must be ..."), or None."""
     default, option = info.default, info.option
     if isinstance(default, bool):
         return None if isinstance(value, bool) else "must be true or false"
@@ -91,5 +87,5 @@ def _span(option: Option) -> str:
 
 
 def _is_writable(text: str) -> bool:
-    """False for halves of surrogate pairs, which no file can hold."""
+    """Return False for halves of surrogate pairs, which no file can hold."""
     return not any("\ud800" <= char <= "\udfff" for char in text)

@@ -1,6 +1,6 @@
-"""Every setting, declared once: default, unit, range, choices and words for the settings dialog.
+"""Every setting, declared once: default, range, unit, choices and words for the settings dialog.
 
-Knows nothing of files (``app.settings.file``) nor of widgets; both read the declarations here.
+The file (``app.settings.file``) and the dialog are made from these declarations.
 """
 
 from __future__ import annotations
@@ -16,60 +16,52 @@ _OPTION = "option"
 _T = TypeVar("_T", bound=Value)
 
 
-def _setting(default: _T, option: Option) -> _T:
+def _setting(
+    default: _T,
+    label: str,
+    help_text: str,
+    span: tuple[float, float] | None = None,
+    unit: str = "",
+    *,
+    choices: tuple[str, ...] = (),
+    longest: int | None = None,
+) -> _T:
+    minimum, maximum = span or (None, None)
+    option = Option(label, help_text, unit, minimum, maximum, choices, longest)
     return field(default=default, metadata={_OPTION: option})
 
 
-def _threshold(label: str, help_text: str) -> Option:
-    return Option(label, help_text, "", policy.LEAST_P, policy.MOST_P)
+def _threshold(default: float, label: str, help_text: str) -> float:
+    return _setting(default, label, help_text, (policy.LEAST_P, policy.MOST_P))
 
 
 @dataclass(frozen=True, slots=True)
 class AudioSettings:
     """Devices and what is done to their signals."""
 
-    input_device: str = _setting(
-        "",
-        Option("Microphone", "Empty: the system's default.", needs_restart=True),
-    )
-    output_device: str = _setting(
-        "",
-        Option("Loudspeaker", "Empty: the system's default.", needs_restart=True),
-    )
+    input_device: str = _setting("", "Microphone", "Leave it empty for the system's default.")
+    output_device: str = _setting("", "Loudspeaker", "Leave it empty for the system's default.")
     echo_cancellation: bool = _setting(
         True,
-        Option(
-            "Echo cancellation",
-            "Removes the loudspeaker from the microphone. Without it use headphones.",
-            needs_restart=True,
-        ),
+        "Echo cancellation",
+        "Removes the loudspeaker from the microphone. Use headphones without it.",
     )
     noise_suppression: bool = _setting(
-        True,
-        Option("Noise suppression", "Lowers steady noise such as fans.", needs_restart=True),
+        True, "Noise suppression", "Reduces steady noise, such as a fan."
     )
-    gain_control: bool = _setting(
-        False,
-        Option("Automatic gain", "Raises a quiet microphone.", needs_restart=True),
-    )
+    gain_control: bool = _setting(False, "Automatic gain", "Amplifies a quiet microphone.")
     output_volume_db: float = _setting(
-        0.0,
-        Option("Volume", "Level of the voice below full scale.", "dB", -40.0, 0.0),
+        0.0, "Volume", "How far below full level Parley speaks.", (-40.0, 0.0), "dB"
     )
     latency_ms: int = _setting(
         60,
-        Option(
-            "Device latency",
-            "Time asked of the sound device. Less answers sooner but may crackle.",
-            "ms",
-            10,
-            500,
-            needs_restart=True,
-        ),
+        "Device latency",
+        "Delay asked of the sound device. A shorter one answers sooner but may crackle.",
+        (10, 500),
+        "ms",
     )
     block_ms: int = _setting(
-        20,
-        Option("Block length", "Length of one device callback.", "ms", 5, 100, needs_restart=True),
+        20, "Block length", "Length of sound that the device hands over at once.", (5, 100), "ms"
     )
 
 
@@ -78,23 +70,23 @@ class VadSettings:
     """When a sound counts as speech."""
 
     enter_threshold: float = _setting(
-        0.5, Option("Speech begins at", "Voice probability that starts speech.", "", 0.05, 0.95)
+        0.5, "Speech begins at", "Probability of a voice at which speech begins.", (0.05, 0.95)
     )
     exit_threshold: float = _setting(
         0.35,
-        Option(
-            "Speech ends below",
-            "Voice probability that ends speech; not above the one that starts it.",
-            "",
-            0.01,
-            0.95,
-        ),
+        "Speech ends below",
+        "Probability of a voice below which speech ends; not above the one where it begins.",
+        (0.01, 0.95),
     )
     enter_ms: int = _setting(
-        96, Option("Start after", "Voice must last this long to count.", "ms", 32, 1000)
+        96, "Start after", "How long a voice must last to count as speech.", (32, 1000), "ms"
     )
     exit_ms: int = _setting(
-        128, Option("Stop after", "Quiet must last this long to count.", "ms", 32, 2000)
+        128,
+        "Stop after",
+        "How long it must be quiet before speech counts as over.",
+        (32, 2000),
+        "ms",
     )
 
 
@@ -104,58 +96,45 @@ class ConversationSettings:
 
     mode: str = _setting(
         "hands-free",
-        Option(
-            "Talking",
-            "Hands-free listens all the time; push-to-talk while a key is held.",
-            choices=("hands-free", "push-to-talk"),
-        ),
+        "Talking",
+        "Hands-free listens all the time, push-to-talk only while a key is held.",
+        choices=("hands-free", "push-to-talk"),
     )
     endpointing_mode: str = _setting(
         policy.DEFAULT_MODE,
-        Option(
-            "Response timing",
-            "How long a pause may last before Parley answers.",
-            choices=tuple(policy.ENDPOINTING_MODES),
-        ),
+        "Response timing",
+        "How long a pause may last before Parley answers.",
+        choices=tuple(policy.ENDPOINTING_MODES),
     )
-    end_of_turn_threshold: float = _setting(
+    end_of_turn_threshold: float = _threshold(
         policy.END_P,
-        _threshold(
-            "End of turn at",
-            "How sure Parley must be that your turn is over. Higher waits longer.",
-        ),
+        "End of turn at",
+        "How sure Parley must be that your turn is over. Higher waits longer.",
     )
     endpoint_max_wait_ms: int = _setting(
         int(policy.LONGEST_WAIT_MS),
-        Option(
-            "Longest wait",
-            "Silence after which your turn is over anyway.",
-            "ms",
-            500,
-            policy.LONGEST_WAIT_MS,
-        ),
+        "Longest wait",
+        "Silence after which your turn is over in any case.",
+        (500, policy.LONGEST_WAIT_MS),
+        "ms",
     )
     language: str = _setting(
-        "auto",
-        Option("Language", "The language you speak.", choices=("auto", "en", "zh")),
+        "auto", "Language", "The language you speak.", choices=("auto", "en", "zh")
     )
     allow_barge_in: bool = _setting(
-        True, Option("May be interrupted", "Speaking while Parley speaks can stop it.")
+        True, "May be interrupted", "Speaking while Parley speaks can stop it."
     )
     extra_stop_words: tuple[str, ...] = _setting(
-        (), Option("More stop words", "Words that always stop Parley, besides “stop” and “wait”.")
+        (), "More stop words", "Words that always stop Parley, besides “stop” and “wait”."
     )
     speculative: bool = _setting(
-        True,
-        Option("Prepare early", "Begins an answer at a short pause; drops it if you go on."),
+        True, "Prepare early", "Parley begins an answer in a short pause and drops it if you go on."
     )
     persona: str = _setting(
         "",
-        Option(
-            "How it should talk",
-            "One sentence for the instructions of every speech model, such as “answer in rhymes”.",
-            longest=200,
-        ),
+        "How it should talk",
+        "One sentence for the instructions of every speech model, such as “answer in rhymes”.",
+        longest=200,
     )
 
 
@@ -165,50 +144,55 @@ class OverlapSettings:
 
     duck_gain_db: float = _setting(
         policy.DUCK_GAIN_DB,
-        Option("Quieter by", "Level of the voice while it is judged.", "dB", -60.0, 0.0),
+        "Quieter by",
+        "Level of the voice while Parley judges what it hears.",
+        (-60.0, 0.0),
+        "dB",
     )
     duck_ramp_ms: int = _setting(
-        int(policy.DUCK_RAMP_MS), Option("Quieter within", "Length of the ramp down.", "ms", 5, 500)
+        int(policy.DUCK_RAMP_MS), "Quieter within", "Length of the ramp down.", (5, 500), "ms"
     )
-    hold_threshold: float = _setting(
+    hold_threshold: float = _threshold(
         policy.HOLD_P,
-        _threshold(
-            "Pause at",
-            "How sure Parley must be that you want to speak before it pauses. Above “Stop at” it "
-            "does not pause, it stops.",
-        ),
+        "Pause at",
+        "How sure Parley must be that you want to speak before it pauses. Above “Stop at” it "
+        "does not pause, it stops.",
     )
-    interruption_threshold: float = _setting(
+    interruption_threshold: float = _threshold(
         policy.CUT_P,
-        _threshold(
-            "Stop at",
-            "How sure Parley must be that you want to speak before it stops. A stop word always "
-            "stops it.",
-        ),
+        "Stop at",
+        "How sure Parley must be that you want to speak before it stops. A stop word always "
+        "stops it.",
     )
-    backchannel_threshold: float = _setting(
+    backchannel_threshold: float = _threshold(
         policy.RESUME_P,
-        _threshold(
-            "Go on at",
-            "How sure Parley must be that it heard an acknowledgement (“mm-hm”) or a noise before "
-            "it goes on. Where low values let both speak, what is further above its own wins.",
-        ),
+        "Go on at",
+        "How sure Parley must be that it heard an acknowledgement (“mm-hm”) or a noise before "
+        "it goes on. Where both thresholds are passed, the one that is passed by more decides.",
     )
     decide_ms: int = _setting(
-        int(policy.DECIDE_MS), Option("Decide within", "Time to judge an overlap.", "ms", 100, 3000)
+        int(policy.DECIDE_MS),
+        "Decide within",
+        "Time to judge what is said over the voice.",
+        (100, 3000),
+        "ms",
     )
     fade_ms: int = _setting(
-        int(policy.FADE_MS), Option("Fade", "Length of the fade to silence.", "ms", 5, 500)
+        int(policy.FADE_MS), "Fade", "Length of the fade to silence.", (5, 500), "ms"
     )
     yield_deadline_ms: int = _setting(
         int(policy.YIELD_DEADLINE_MS),
-        Option(
-            "Silence within", "If the fade is not over by then, all is dropped.", "ms", 50, 3000
-        ),
+        "Silence within",
+        "If the fade has not ended by then, the sound is cut.",
+        (50, 3000),
+        "ms",
     )
     resume_ramp_ms: int = _setting(
         int(policy.RESUME_RAMP_MS),
-        Option("Back within", "Length of the ramp back to full level.", "ms", 5, 500),
+        "Back within",
+        "Length of the ramp back to full level.",
+        (5, 500),
+        "ms",
     )
 
 
@@ -217,72 +201,60 @@ class VoiceSettings:
     """Who speaks and how fast."""
 
     preset: str = _setting(
-        "heart", Option("Voice", "A voice's id, or “first+second:weight” for a blend.")
+        "heart", "Voice", "Name of a voice, or “first+second:weight” for a blend."
     )
-    rate: float = _setting(1.0, Option("Speed", "1.0 is the voice's own speed.", "", 0.7, 1.5))
+    rate: float = _setting(1.0, "Speed", "1.0 is the voice's own speed.", (0.7, 1.5))
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """What thinks and speaks."""
+    """Which models think and speak, and how."""
 
     name: str = _setting(
         "cascade",
-        Option("Model", "A name of `parley models list`, or local:NAME for a folder of your own."),
+        "Model",
+        "A name from `parley models list`, or local:NAME for a folder of your own.",
     )
     answers: str = _setting(
         "standard",
-        Option(
-            "Answers",
-            "Quick needs the least memory; better needs more time and an optional download.",
-            choices=("quick", "standard", "better"),
-        ),
+        "Answers",
+        "Quick needs the least memory; better needs more time and an optional download.",
+        choices=("quick", "standard", "better"),
     )
     threads: int = _setting(
         0,
-        Option(
-            "Threads",
-            "CPU threads of the language model; 0: one less than there are cores, 4 at most.",
-            "",
-            0,
-            64,
-        ),
+        "Threads",
+        "CPU threads of the language model. 0: one fewer than there are cores, at most 4.",
+        (0, 64),
     )
     precision: str = _setting(
         "auto",
-        Option(
-            "Precision",
-            "How a large model is stored. Automatic: as many bits as fit into the free memory.",
-            choices=("auto", "bf16", "int8", "int4"),
-        ),
+        "Precision",
+        "How a large model is stored. Automatic: as many bits as fit into the free memory.",
+        choices=("auto", "bf16", "int8", "int4"),
     )
     rhythm: str = _setting(
         "auto",
-        Option(
-            "Rhythm",
-            "How many tokens VITA-Audio writes at once. Automatic: as it was trained; exact: "
-            "checked by the whole model.",
-            choices=("auto", "vanilla", "boost", "balance", "turbo", "gated", "verified"),
-        ),
+        "Rhythm",
+        "How many tokens VITA-Audio writes at once. Automatic: as it was trained. Exact: "
+        "checked by the whole model.",
+        choices=("auto", "vanilla", "boost", "balance", "turbo", "gated", "verified"),
     )
     notes_mood: bool = _setting(
         False,
-        Option(
-            "Tell how I sound",
-            "The Plus variants are told your mood in words; they were not trained on that.",
-        ),
+        "Tell how I sound",
+        "Tells the Plus variants your mood in words, which they were not trained on.",
     )
     standby: bool = _setting(
         True,
-        Option(
-            "Embedded assistant in reserve",
-            "Kept loaded beside a large model (1.5 GB of memory), so that it takes over at once "
-            "where that one does not fit.",
-        ),
+        "Embedded assistant in reserve",
+        "Keeps it loaded beside a large model (1.5 GB of memory), so that it takes over at once "
+        "where that one does not fit.",
     )
     hub_mirror: str = _setting(
         "",
-        Option("Mirror", "Address of a mirror that large models come from; empty: the hub itself."),
+        "Mirror",
+        "Address that large models are fetched from. Leave it empty for the hub itself.",
     )
 
 
@@ -292,28 +264,21 @@ class PrivacySettings:
 
     record_audio: bool = _setting(
         False,
-        Option(
-            "Record audio",
-            "Keeps the sound of conversations, and what was decided when and why, on this "
-            "computer. About 350 MB an hour.",
-        ),
+        "Record audio",
+        "Keeps the sound of conversations, and what was decided when and why, on this "
+        "computer. About 350 MB an hour.",
     )
     keep_history: bool = _setting(
         True,
-        Option(
-            "Keep conversations",
-            "Off: conversations are forgotten when Parley closes.",
-            needs_restart=True,
-        ),
+        "Keep conversations",
+        "Off, from the next start on: conversations are forgotten when Parley closes.",
     )
     network: str = _setting(
         "when I ask",
-        Option(
-            "Network",
-            "When I ask: nothing connects by itself, only a download that you start. Never: "
-            "downloads are refused as well.",
-            choices=("when I ask", "never"),
-        ),
+        "Network",
+        "When I ask: nothing connects by itself, only a download that you start. Never: "
+        "downloads are refused as well.",
+        choices=("when I ask", "never"),
     )
 
 
@@ -322,19 +287,21 @@ class AppearanceSettings:
     """How the window looks."""
 
     theme: str = _setting(
-        "system", Option("Theme", "Colours of the window.", choices=("system", "light", "dark"))
+        "system", "Theme", "Colours of the window.", choices=("system", "light", "dark")
     )
     text_scale_percent: int = _setting(
-        100, Option("Text size", "Of the system's text size.", "%", 80, 200)
+        100, "Text size", "Compared with the system's text size.", (80, 200), "%"
     )
-    reduce_motion: bool = _setting(False, Option("Less motion", "No animations."))
+    reduce_motion: bool = _setting(False, "Less motion", "No animations.")
     ui_language: str = _setting(
         "system",
-        Option("Language of the window", "System: as the desktop.", choices=("system", "en", "zh")),
+        "Language of the window",
+        "System: that of the desktop.",
+        choices=("system", "en", "zh"),
     )
-    show_history: bool = _setting(True, Option("Show conversations", "List at the left."))
+    show_history: bool = _setting(True, "Show conversations", "The list on the left.")
     show_diagnostics: bool = _setting(
-        False, Option("Show what is happening", "Latencies and signals.")
+        False, "Show what is happening", "Latencies, signals and decisions."
     )
 
 
@@ -364,17 +331,17 @@ class Settings:
     appearance: AppearanceSettings = AppearanceSettings()
 
     def value(self, section: str, key: str) -> Value:
-        """Raises AttributeError for a name that is none of ``options()``."""
+        """Return one setting. Raises AttributeError for a name that is none of ``options()``."""
         return cast(Value, getattr(getattr(self, section), key))
 
     def with_value(self, section: str, key: str, value: Value) -> Settings:
-        """A copy with one setting changed; the value is not checked (see ``problem_with``)."""
+        """Return a copy with one setting changed, unchecked (see ``problem_with``)."""
         changed: Section = replace(getattr(self, section), **{key: value})
         return replace(self, **{section: changed})  # pyright: ignore[reportArgumentType]
 
 
 def options() -> tuple[OptionInfo, ...]:
-    """Every setting in the order of the dialog's pages."""
+    """Return every setting in the order of the dialog's pages."""
     defaults = Settings()
     found: list[OptionInfo] = []
     for section in section_names():
@@ -386,4 +353,5 @@ def options() -> tuple[OptionInfo, ...]:
 
 
 def section_names() -> tuple[str, ...]:
+    """Return the names of the file's tables."""
     return tuple(item.name for item in fields(Settings))

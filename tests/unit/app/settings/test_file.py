@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from app.messages.errors import BadInputError
 from app.messages.notices import NoticeKind
 from app.settings.file import MIGRATIONS, LoadedSettings, Tables, load_settings, save_settings
-from app.settings.option import OptionInfo, Value
+from app.settings.option import OptionInfo, Value, problem_with
 from app.settings.settings import Settings, options, section_names
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
@@ -86,7 +86,7 @@ def test_a_bad_value_costs_only_itself_and_is_named(path: Path) -> None:
     assert loaded.settings == Settings().with_value("audio", "block_ms", 10)
     assert [notice.text for notice in loaded.notices] == [
         f'{path}: audio.latency_ms = "fast": must be a whole number from 10 to 500 ms; 60 is used',
-        f"{path}: voice.rate = 9: must be a number from 0.7 to 1.5; 1 is used",
+        f"{path}: voice.rate = 9: must be a number from 0.7 to 1.5; 1.0 is used",
     ]
 
 
@@ -262,7 +262,8 @@ def valid(info: OptionInfo) -> st.SearchStrategy[Value]:
             return st.lists(st.text(max_size=8), max_size=3).map(tuple)
         case str():
             choices = info.option.choices
-            return st.sampled_from(choices) if choices else st.text(max_size=20)
+            texts = st.text(max_size=20).filter(lambda text: problem_with(info, text) is None)
+            return st.sampled_from(choices) if choices else texts
 
 
 @given(content=st.binary(max_size=200))

@@ -12,7 +12,6 @@ def test_one_variable_moves_everything(tmp_path: Path) -> None:
     everything = (
         paths.config,
         paths.data,
-        paths.cache,
         paths.logs,
         paths.settings_file,
         paths.history_file,
