@@ -16,12 +16,12 @@ from model.events import (
     TurnScored,
     TurnTranscribed,
 )
+from model.requests import ReplyRequest
 from model.types import (
     AgentState,
     CancelToken,
     DuplexPrediction,
-    ReplyContext,
-    ReplyRequest,
+    TurnContext,
     TurnKey,
     VoiceChoice,
     VoicePreset,
@@ -49,7 +49,7 @@ class SpeechModel(Protocol):
 
     def voices(self) -> tuple[VoicePreset, ...]: ...
 
-    def begin_turn(self, key: TurnKey, context: ReplyContext) -> None:
+    def begin_turn(self, key: TurnKey, context: TurnContext) -> None:
         """A user turn opens: forget audio of other turns, warm the prompt up to ``context``.
 
         Called again with a higher revision when the user goes on after a pause: keeps the audio.

@@ -1,44 +1,56 @@
-"""What can be asked of a model worker: imperative, plain data, picklable, handled in order.
-
-Knows nothing of how a worker runs.
-"""
+"""What can be asked of a model worker: imperative, plain data, picklable, handled in order."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from audio_io.frames import AudioFrame
-from model.types import CancelReason, ReplyContext, ReplyRequest, TurnKey, VoiceChoice
+from model.types import CancelReason, TurnContext, TurnKey, VoiceChoice
 
 
 @dataclass(frozen=True, slots=True)
 class BeginTurn:
+    """Listen to a turn from here on; a higher revision of the open one goes on with it."""
+
     key: TurnKey
-    context: ReplyContext
+    context: TurnContext
 
 
 @dataclass(frozen=True, slots=True)
 class Hear:
+    """Take more of the user's clean audio, 16 kHz."""
+
     frame: AudioFrame
 
 
 @dataclass(frozen=True, slots=True)
 class FinishTurn:
+    """Say what the turn's words are: the user pauses."""
+
     key: TurnKey
 
 
 @dataclass(frozen=True, slots=True)
 class ForgetTurn:
+    """Drop the turn: it wants no answer."""
+
     key: TurnKey
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    request: ReplyRequest
+class ReplyRequest:
+    """Make a reply: text and sound of one generation."""
+
+    generation: int
+    key: TurnKey
+    context: TurnContext
+    voice: VoiceChoice = field(default_factory=VoiceChoice)
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
+    """Speak ``text`` as it is."""
+
     generation: int
     text: str
     voice: VoiceChoice
@@ -46,22 +58,24 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class UseVoice:
-    """From the next sentence of the running reply on."""
+    """Speak with ``voice`` from the next sentence of the running reply on."""
 
     voice: VoiceChoice
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
+    """Stop making a reply."""
+
     generation: int
     reason: CancelReason
 
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    pass
+    """End every reply and free the model."""
 
 
 ModelRequest = (
-    BeginTurn | Hear | FinishTurn | ForgetTurn | Reply | Say | UseVoice | Cancel | Shutdown
+    BeginTurn | Hear | FinishTurn | ForgetTurn | ReplyRequest | Say | UseVoice | Cancel | Shutdown
 )

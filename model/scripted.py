@@ -24,7 +24,8 @@ from model.events import (
     TranscriptPartial,
     TurnTranscribed,
 )
-from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey, VoiceChoice, VoicePreset
+from model.requests import ReplyRequest
+from model.types import CancelToken, TurnContext, TurnKey, VoiceChoice, VoicePreset
 
 RATE_HZ = 24_000
 _SYLLABLE_S = 0.2  # with 1.4 syllables a word and the gaps this is about 150 words a minute
@@ -112,7 +113,7 @@ class ScriptedModel:
             ),
         )
 
-    def begin_turn(self, key: TurnKey, context: ReplyContext) -> None:
+    def begin_turn(self, key: TurnKey, context: TurnContext) -> None:
         del context  # the script knows the replies
         self.step_cost_s = self._script.costs.other_s
         if self._turn is None or key.turn != self._turn.turn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -68,13 +68,13 @@ class VoiceChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplyContext:
-    """Everything a reply is made from.
+class TurnContext:
+    """What a model is told of a turn.
 
     Attributes:
-        messages: whole history, oldest first; the model trims it by whole turns.
-        user_text: the turn to answer; None where the model heard it as audio only.
-        language: "en", "zh"; the language the user spoke.
+        messages: everything said before it, oldest first; the model trims it by whole turns.
+        user_text: its words; None where the model heard them as audio only.
+        language: "en", "zh"; the language the user spoke last.
         persona: how the assistant should talk; one sentence for the system prompt, "" for none.
     """
 
@@ -82,16 +82,6 @@ class ReplyContext:
     user_text: str | None = None
     language: str = "en"
     persona: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyRequest:
-    """Work order for one generation."""
-
-    generation: int
-    key: TurnKey
-    context: ReplyContext
-    voice: VoiceChoice = field(default_factory=VoiceChoice)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from audio_io.frames import AudioFrame
 from audio_io.interfaces import VoiceActivityDetector
 from model.events import ReplyEvent, SpeechChunk, TextDelta, TurnTranscribed
 from model.interfaces import SpeechModel
-from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey, VoiceChoice
+from model.requests import ReplyRequest
+from model.types import CancelToken, TurnContext, TurnKey, VoiceChoice
 
 PIECE_CHARACTERS = 400  # about 25 s of English; a model speaks that much without losing its place
 _BREATHS = (
@@ -157,7 +158,7 @@ class Workbench:
             turn = self._turn(key, heard())
             if turn.text is not None and not turn.text.strip():
                 raise WorkError(f"{path}: no words were heard in it")
-            context = ReplyContext((), turn.text, turn.language)
+            context = TurnContext((), turn.text, turn.language)
             voice = voice if voice.preset else replace(voice, preset=self._voice_of(turn.language))
             request = ReplyRequest(key.turn, key, context, voice)
             spoken = _Spoken()
@@ -242,7 +243,7 @@ class Workbench:
 
     def _turn(self, key: TurnKey, heard: Iterable[AudioFrame]) -> TurnTranscribed:
         model = self._model
-        model.begin_turn(key, ReplyContext(language=self._language))
+        model.begin_turn(key, TurnContext(language=self._language))
         for frame in heard:
             for _ in model.hear(frame):
                 pass  # partial words are for a screen

@@ -1,11 +1,8 @@
-"""The conversation as it is being spoken: what is committed plus the two lines still moving.
-
-Knows nothing of widgets or history.
-"""
+"""The two lines of the conversation that still move: the user's and the assistant's."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model.types import TurnKey
 
@@ -40,38 +37,40 @@ class LiveCaptions:
         self._user: CaptionLine | None = None
         self._reply: CaptionLine | None = None
 
-    def user_said(self, key: TurnKey, text: str, *, is_final: bool) -> None:
-        self._user = CaptionLine(f"user-{key.turn}", "user", text, is_final=is_final)
+    def user_said(self, key: TurnKey, text: str) -> None:
+        """Show the words so far of the open turn."""
+        self._user = CaptionLine(f"user-{key.turn}", "user", text, is_final=False)
 
     def user_done(self) -> None:
-        """The line was committed or forgotten."""
+        """Take the user's line away: it was committed or forgotten."""
         self._user = None
 
     def reply_text(self, generation: int, text: str) -> None:
-        heard = self._reply.heard_chars if self._is_current(generation) and self._reply else 0
-        self._reply = CaptionLine(
-            f"reply-{generation}", "assistant", text, is_final=False, heard_chars=heard,
-            word_end=heard,
-        )  # fmt: skip
+        """Show the text so far of the reply that may be heard."""
+        line = self._current(generation)
+        if line is None:
+            line = CaptionLine(f"reply-{generation}", "assistant", "", is_final=False)
+        self._reply = replace(line, text=text)
 
     def reply_heard(self, generation: int, text_end: int) -> None:
-        line = self._reply
-        if line is not None and self._is_current(generation):
-            self._reply = CaptionLine(
-                line.id, line.role, line.text, is_final=False, heard_chars=text_end,
-                word_end=text_end,
-            )  # fmt: skip
+        """Move on to the word that ends at ``text_end``."""
+        line = self._current(generation)
+        if line is not None:
+            self._reply = replace(line, heard_chars=text_end, word_end=text_end)
 
     def reply_done(self, generation: int) -> None:
-        if self._is_current(generation):
+        """Take the reply's line away, unless another reply has one by now."""
+        if self._current(generation) is not None:
             self._reply = None
 
     def clear(self) -> None:
+        """Take both lines away."""
         self._user = self._reply = None
 
     def lines(self) -> tuple[CaptionLine, ...]:
-        """Reply first: a user line beside it is the turn that interrupts."""
+        """Return the lines, reply first: a user line beside it is the turn that interrupts."""
         return tuple(line for line in (self._reply, self._user) if line is not None)
 
-    def _is_current(self, generation: int) -> bool:
-        return self._reply is not None and self._reply.id == f"reply-{generation}"
+    def _current(self, generation: int) -> CaptionLine | None:
+        is_current = self._reply is not None and self._reply.id == f"reply-{generation}"
+        return self._reply if is_current else None

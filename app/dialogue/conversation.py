@@ -13,7 +13,7 @@ from app.dialogue.captions import CaptionLine
 from app.history.store import HistoryStore
 from app.messages.errors import HistoryError, UnknownConversationError
 from app.messages.notices import Notice, NoticeKind
-from model.types import Message, ReplyContext
+from model.types import Message, TurnContext
 
 NOTICE_KEY = "history"
 
@@ -54,7 +54,7 @@ class Conversation:
     the talk: it is reported once.
 
     Attributes:
-        persona: see ``ReplyContext``.
+        persona: see ``TurnContext``.
     """
 
     def __init__(self, store: HistoryStore, report: Callable[[Notice], None]) -> None:
@@ -117,7 +117,7 @@ class Conversation:
         self._captions = None
         self._keep(table, table.exchanges[at], is_user=False)
 
-    def context(self, turn: int, user_text: str | None, language: str) -> ReplyContext:
+    def context(self, turn: int, user_text: str | None, language: str) -> TurnContext:
         """What a reply to ``turn`` is made from: everything before it, and ``user_text``."""
         messages: list[Message] = []
         for exchange in self._table.exchanges:
@@ -127,7 +127,7 @@ class Conversation:
                 messages.append(Message("user", exchange.user))
             if exchange.heard:
                 messages.append(Message("assistant", exchange.heard, exchange.was_cut))
-        return ReplyContext(tuple(messages), user_text, language, self.persona)
+        return TurnContext(tuple(messages), user_text, language, self.persona)
 
     def captions(self) -> tuple[CaptionLine, ...]:
         """Everything that is final; the words after a cut follow ``heard_chars``."""

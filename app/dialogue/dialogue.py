@@ -1,8 +1,4 @@
-"""The shell around the state machine: takes events, performs effects, keeps the timers.
-
-Single-threaded: whoever owns it (the controller thread, or a virtual clock) calls every method.
-Does not know Qt, devices or any model, only their roles.
-"""
+"""The shell around the state machine: takes events, performs effects, keeps the timers."""
 
 from __future__ import annotations
 
@@ -11,32 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from app.dialogue.audio_output import AudioOutput
+from app.dialogue import effects
 from app.dialogue.captions import LiveCaptions
 from app.dialogue.controller import step
 from app.dialogue.conversation import Conversation
-from app.dialogue.effects import (
-    ArmDeadline,
-    CancelGeneration,
-    CommitHeard,
-    CommitUserTurn,
-    DisarmDeadline,
-    Duck,
-    Effect,
-    FadeAndFlush,
-    FinishHearing,
-    ForgetTurn,
-    HardFlush,
-    Hold,
-    NoteDecision,
-    OpenTurn,
-    PlayReply,
-    ReportError,
-    RestartModel,
-    Resume,
-    SetMicrophone,
-    StartGeneration,
-)
 from app.dialogue.events import (
     DeadlineKind,
     DeadlineReached,
@@ -53,21 +27,21 @@ from app.dialogue.events import (
     TurnTranscribed,
     WorkerFailed,
 )
-from app.dialogue.reply_buffer import ReplyBuffer
+from app.dialogue.reply_buffer import ReplyBuffer, TellPlayer
 from app.dialogue.state import DialogueRules, DialogueState, DialogueStepped, Phase
 from app.dialogue.trace import DialogueTrace
 from app.dialogue.user_audio import TurnAudioFeed
 from audio_io.frames import AudioFrame
 from model.duplex import policy
-from model.requests import Cancel, ModelRequest, Reply, Say, UseVoice
-from model.types import NO_SCORE, ReplyRequest, TurnKey, VoiceChoice
+from model.requests import Cancel, ModelRequest, ReplyRequest, Say, UseVoice
+from model.types import NO_SCORE, TurnKey, VoiceChoice
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class PlaybackRules:
-    """How replies are ducked and cut; defaults are those of the settings."""
+    """How replies are ducked and cut; the defaults are those of the settings."""
 
     duck_gain_db: float = policy.DUCK_GAIN_DB
     duck_ramp_ms: float = policy.DUCK_RAMP_MS
@@ -77,9 +51,9 @@ class PlaybackRules:
 
 @dataclass(frozen=True, slots=True)
 class DialoguePorts:
-    """The outside of the dialogue."""
+    """What the dialogue may ask of the outside."""
 
-    loudspeaker: AudioOutput
+    tell_player: TellPlayer
     send: Callable[[ModelRequest], None]
     restart_model: Callable[[], None]
     set_microphone: Callable[[bool], None]
@@ -89,44 +63,46 @@ class DialoguePorts:
 class Dialogue:
     """Runs ``controller.step`` on what happens and does what it says.
 
+    It has no lock: whoever owns it (the controller thread, or a virtual clock) calls every method.
+
     Attributes:
+        rules: may be replaced between two events, as may ``playback_rules``.
         voice: see ``choose_voice``.
         language: what the user spoke last.
-        partial: latest partial transcript of the open turn, and the time its audio ends.
+        partial: words so far of the open turn, and where their audio ends in seconds.
     """
 
     def __init__(
         self,
         ports: DialoguePorts,
         conversation: Conversation,
-        record: DialogueTrace,
+        trace: DialogueTrace,
         rules: DialogueRules | None = None,
         playback_rules: PlaybackRules | None = None,
+        voice: VoiceChoice | None = None,
     ) -> None:
         self.state = DialogueState()
         self.rules = rules or DialogueRules()
         self.playback_rules = playback_rules or PlaybackRules()
-        self.voice = VoiceChoice()
         self.language = "en"
         self.partial: tuple[str, float] = ("", 0.0)
-        self._turn_score: TurnScored | None = None
         self.captions = LiveCaptions()
         self.conversation = conversation
-        self.record = record
-        self.desk = ReplyBuffer(ports.loudspeaker)
+        self.trace = trace
+        self.replies = ReplyBuffer(ports.tell_player)
         self._ports = ports
-        self._hearing = TurnAudioFeed(ports.send)
-        self._deadlines: dict[DeadlineKind, tuple[float, int]] = {}
+        self.voice = voice or VoiceChoice()
+        self._user_audio = TurnAudioFeed(ports.send)
+        self._turn_score: TurnScored | None = None
+        self._deadlines: dict[DeadlineKind, tuple[float, int]] = {}  # when, and which token
         self._now_s = 0.0
 
-    # -- time ----------------------------------------------------------------------------------
-
     def next_deadline_s(self) -> float | None:
-        """When ``fire_due`` should be called at the latest."""
+        """Return when ``fire_due`` should be called at the latest."""
         return min((at_s for at_s, _ in self._deadlines.values()), default=None)
 
     def fire_due(self, now_s: float) -> None:
-        """Handles the timers that have run out."""
+        """Handle the timers that have run out."""
         due = [(kind, token) for kind, (at_s, token) in self._deadlines.items() if at_s <= now_s]
         for kind, token in due:
             if self._deadlines.get(kind, (0.0, -1))[1] == token:
@@ -135,50 +111,55 @@ class Dialogue:
 
     @property
     def model_p_end(self) -> float:
-        """The model's score of the present pause; 0.5 where it has none."""
+        """Probability by the speech model that the present pause ends the turn; 0.5: unknown."""
         turn, score = self.state.turn, self._turn_score
         is_current = turn is not None and score is not None and turn.key == score.key
         return score.p_end_of_turn if score is not None and is_current else NO_SCORE
 
-    # -- events --------------------------------------------------------------------------------
-
     def feed(self, frame: AudioFrame) -> None:
-        """The next 10 ms of the user; goes to the model while a turn is open."""
-        self._hearing.feed(frame)
+        """Take the next 10 ms of the user; the model hears them while a turn is open."""
+        self._user_audio.feed(frame)
 
     def handle(self, event: DialogueEvent, now_s: float) -> None:
-        """Decides about one event and performs what follows."""
+        """Decide about one event and perform what follows."""
         self._now_s = now_s
         before = self.state
         self._take_in(event)
-        self.record.event(event, now_s, before, self.desk)
-        self.state, effects = step(before, event, self.rules)
-        self.record.stepped(DialogueStepped(now_s, event, before, self.rules, effects))
+        self.trace.event(event, now_s, before, self.replies)
+        self.state, todo = step(before, event, self.rules)
+        self.trace.stepped(DialogueStepped(now_s, event, before, self.rules, todo))
         if self.state.phase is not before.phase:
             logger.info("phase %s -> %s", before.phase.value, self.state.phase.value)
-        for effect in effects:
-            self.record.effect(effect, now_s)
+        for effect in todo:
+            self.trace.effect(effect, now_s)
             self._perform(effect)
-        self._let_go(event)
+        if isinstance(event, PlaybackEnded):
+            self.replies.forget(event.report.generation)
+            self.captions.reply_done(event.report.generation)
 
     def _take_in(self, event: DialogueEvent) -> None:
-        """What the decision or its effects will need."""
+        """Keep what the decision or its effects will need."""
         match event:
             case TextDelta(generation=generation, text=text):
-                self.desk.add_text(generation, text)
+                self.replies.add_text(generation, text)
                 self._show_reply(generation)
             case SpeechChunk():
-                if self.desk.add_chunk(event):
-                    self.record.first_chunk(event, self._now_s)
+                if self.replies.add_chunk(event):
+                    self.trace.first_chunk(event, self._now_s)
             case GenerationEnded(generation=generation, was_cancelled=was_cancelled):
                 if not was_cancelled:
-                    self.desk.complete(generation)
+                    self.replies.complete(generation)
             case GenerationFailed(generation=generation):
-                self.desk.complete(generation)
+                self.replies.complete(generation)
             case WorkerFailed(name="model") | ModelLeft():
-                self.desk.complete_all()
-            case TranscriptPartial() | TurnTranscribed():
-                self._take_words(event)
+                self.replies.complete_all()
+            case TranscriptPartial(turn=turn, text=text, audio_end_s=end_s):
+                if self.state.turn is not None and self.state.turn.key.turn == turn:
+                    self._take_words(self.state.turn.key, text, end_s)
+            case TurnTranscribed(key=key, text=text):
+                if text and self.state.turn is not None and self.state.turn.key == key:
+                    self.language = event.language
+                    self._take_words(key, text, self._now_s)
             case TurnScored():
                 self._turn_score = event
             case PlaybackProgressed(generation=generation, heard_text_end=end):
@@ -186,110 +167,81 @@ class Dialogue:
             case _:
                 pass
 
-    def _take_words(self, event: TranscriptPartial | TurnTranscribed) -> None:
-        """Shows the open turn's words and lets the predictor see them."""
-        turn = self.state.turn
-        if turn is None or not event.text:
-            return
-        if isinstance(event, TurnTranscribed):
-            is_current = turn.key == event.key
-            audio_end_s = self._now_s
-        else:
-            is_current = turn.key.turn == event.turn
-            audio_end_s = event.audio_end_s
-        if not is_current:
-            return
-        if isinstance(event, TurnTranscribed):
-            self.language = event.language
-        self.partial = (event.text, audio_end_s)
-        self.captions.user_said(turn.key, event.text, is_final=False)
-
-    def _let_go(self, event: DialogueEvent) -> None:
-        if isinstance(event, PlaybackEnded):
-            self.desk.forget(event.report.generation)
-            self.captions.reply_done(event.report.generation)
+    def _take_words(self, key: TurnKey, text: str, audio_end_s: float) -> None:
+        """Show the open turn's words and let the predictor see them."""
+        if text:
+            self.partial = (text, audio_end_s)
+            self.captions.user_said(key, text)
 
     def _show_reply(self, generation: int) -> None:
-        reply = self.desk.get(generation)
+        reply = self.replies.get(generation)
         if reply is not None and reply.is_released:
             self.captions.reply_text(generation, reply.text)
 
-    # -- effects -------------------------------------------------------------------------------
-
-    def _perform(self, effect: Effect) -> None:
+    def _perform(self, effect: effects.Effect) -> None:
         match effect:
-            case OpenTurn() | FinishHearing() | ForgetTurn():
-                self._perform_hearing(effect)
-            case StartGeneration() | PlayReply() | CancelGeneration():
-                self._perform_generation(effect)
-            case Duck() | Hold() | Resume() | FadeAndFlush() | HardFlush():
-                self._perform_playback(effect)
-            case CommitUserTurn(key=key, text=text):
+            case effects.OpenTurn(key=key, onset_s=onset_s):
+                context = self.conversation.context(key.turn, None, self.language)
+                self._user_audio.open(key, context, onset_s)
+                if key.revision == 0:
+                    self.partial = ("", self._now_s)
+            case effects.FinishHearing(key=key):
+                self._user_audio.finish(key)
+            case effects.ForgetTurn(key=key):
+                self._user_audio.forget(key)
+                self.captions.user_done()
+                self.partial = ("", self._now_s)
+            case effects.CommitUserTurn(key=key, text=text):
                 self.conversation.put_user(key.turn, text)
                 self.captions.user_done()
-            case CommitHeard():
+            case effects.StartGeneration(generation=generation, key=key, user_text=user_text):
+                self.replies.open(generation)
+                context = self.conversation.context(key.turn, user_text, self.language)
+                self._ports.send(ReplyRequest(generation, key, context, self.voice))
+            case effects.PlayReply(generation=generation):
+                self.replies.release(generation)
+                self._show_reply(generation)
+            case effects.CancelGeneration(generation=generation, reason=reason):
+                self.replies.drop(generation)
+                self._ports.send(Cancel(generation, reason))
+            case effects.CommitHeard():
                 self._commit_heard(effect)
-            case ArmDeadline(kind=kind, token=token, after_ms=after_ms):
+            case effects.ArmDeadline(kind=kind, token=token, after_ms=after_ms):
                 self._deadlines[kind] = (self._now_s + after_ms / 1000.0, token)
-            case DisarmDeadline(kind=kind):
+            case effects.DisarmDeadline(kind=kind):
                 self._deadlines.pop(kind, None)
-            case RestartModel():
+            case effects.RestartModel():
                 self._ports.restart_model()
-            case SetMicrophone(is_open=is_open):
+            case effects.SetMicrophone(is_open=is_open):
                 self._ports.set_microphone(is_open)
-            case ReportError(message=message):
+            case effects.ReportError(message=message):
                 self._ports.report_error(message)
-            case NoteDecision():
-                pass  # the record has it
+            case effects.NoteDecision():
+                pass  # the trace has it
+            case _:
+                self._perform_playback(effect)
+
+    def _perform_playback(self, effect: effects.PlaybackEffect) -> None:
+        rules, tell = self.playback_rules, self._ports.tell_player
+        match effect:
+            case effects.Duck():
+                tell(lambda player: player.duck(rules.duck_gain_db, rules.duck_ramp_ms))
+            case effects.Hold():
+                tell(lambda player: player.hold(rules.fade_ms))
+            case effects.Resume():
+                tell(lambda player: player.resume(rules.resume_ramp_ms))
+            case effects.FadeAndFlush(generation=generation):
+                tell(lambda player: player.fade_and_flush(rules.fade_ms))
+                if self.state.phase is not Phase.YIELDING:
+                    self.captions.reply_done(generation)
+            case effects.HardFlush():
+                tell(lambda player: player.hard_flush())
             case _:
                 assert_never(effect)
 
-    def _perform_hearing(self, effect: OpenTurn | FinishHearing | ForgetTurn) -> None:
-        match effect:
-            case OpenTurn(key=key, onset_s=onset_s):
-                context = self.conversation.context(key.turn, None, self.language)
-                self._hearing.open(key, context, onset_s)
-                if key.revision == 0:
-                    self.partial = ("", self._now_s)
-            case FinishHearing(key=key):
-                self._hearing.finish(key)
-            case ForgetTurn(key=key):
-                self._hearing.forget(key)
-                self.captions.user_done()
-                self.partial = ("", self._now_s)
-
-    def _perform_generation(self, effect: StartGeneration | PlayReply | CancelGeneration) -> None:
-        match effect:
-            case StartGeneration(generation=generation, key=key, user_text=user_text):
-                self.desk.open(generation, key)
-                context = self.conversation.context(key.turn, user_text, self.language)
-                self._ports.send(Reply(ReplyRequest(generation, key, context, self.voice)))
-            case PlayReply(generation=generation):
-                self.desk.release(generation)
-                self._show_reply(generation)
-            case CancelGeneration(generation=generation, reason=reason):
-                self.desk.drop(generation)
-                self._ports.send(Cancel(generation, reason))
-
-    def _perform_playback(self, effect: Duck | Hold | Resume | FadeAndFlush | HardFlush) -> None:
-        rules, loudspeaker = self.playback_rules, self._ports.loudspeaker
-        match effect:
-            case Duck():
-                loudspeaker.duck(rules.duck_gain_db, rules.duck_ramp_ms)
-            case Hold():
-                loudspeaker.hold(rules.fade_ms)
-            case Resume():
-                loudspeaker.resume(rules.resume_ramp_ms)
-            case FadeAndFlush(generation=generation):
-                loudspeaker.fade_and_flush(rules.fade_ms)
-                if self.state.phase is not Phase.YIELDING:
-                    self.captions.reply_done(generation)
-            case HardFlush():
-                loudspeaker.hard_flush()
-
-    def _commit_heard(self, effect: CommitHeard) -> None:
+    def _commit_heard(self, effect: effects.CommitHeard) -> None:
         report = effect.report
-        reply = self.desk.get(report.generation)
+        reply = self.replies.get(report.generation)
         if reply is not None:
             self.conversation.commit_heard(
                 effect.key.turn, reply.text, report.heard_text_end, report.was_cut
@@ -297,18 +249,16 @@ class Dialogue:
             self.captions.reply_done(report.generation)  # its line is the conversation's now
 
     def choose_voice(self, voice: VoiceChoice) -> None:
-        """Applies to the next sentence, of the reply being made as well."""
+        """Speak with ``voice`` from the next sentence on, of the reply being made as well."""
         self.voice = voice
         self._ports.send(UseVoice(voice))
 
-    def preview(self, generation: int, text: str, preset: str, rate: float) -> None:
-        """Speaks ``text`` outside of the conversation; nothing of it is kept."""
-        self.desk.open(generation, TurnKey(0))
-        self.desk.release(generation)
-        self._ports.send(Say(generation, text, VoiceChoice(preset, rate)))
-
-    # -- switches ------------------------------------------------------------------------------
+    def preview(self, generation: int, text: str, voice: VoiceChoice) -> None:
+        """Speak ``text`` outside of the conversation; nothing of it is kept."""
+        self.replies.open(generation)
+        self.replies.release(generation)
+        self._ports.send(Say(generation, text, voice))
 
     def set_hands_free(self, is_hands_free: bool) -> None:
-        """Start-up only; later the mode changes by event."""
+        """Choose the mode before anything runs; later it changes by event."""
         self.state = replace(self.state, is_hands_free=is_hands_free)

@@ -1,4 +1,4 @@
-"""What the dialogue wants done, in the imperative. The shell performs; nothing here has a body."""
+"""What the dialogue wants done, in the imperative; ``app.dialogue.dialogue`` performs it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class FinishHearing:
 
 @dataclass(frozen=True, slots=True)
 class ForgetTurn:
-    """It was no turn: an acknowledgement, a noise, or a stop word that was obeyed."""
+    """Drop what was no turn: an acknowledgement, a noise, or a stop word that was obeyed."""
 
     key: TurnKey
 
 
 @dataclass(frozen=True, slots=True)
 class CommitUserTurn:
-    """Write the user's words; a later revision of the same turn replaces them."""
+    """Write the user's words down; a later revision of the same turn replaces them."""
 
     key: TurnKey
     text: str
@@ -42,7 +42,7 @@ class CommitUserTurn:
 
 @dataclass(frozen=True, slots=True)
 class StartGeneration:
-    """Make a reply to ``key``. Nothing of it sounds before ``PlayReply``."""
+    """Have a reply to ``key`` made. Nothing of it sounds before ``PlayReply``."""
 
     generation: int
     key: TurnKey
@@ -51,7 +51,7 @@ class StartGeneration:
 
 @dataclass(frozen=True, slots=True)
 class PlayReply:
-    """The turn is over: what the generation has made and will make goes to the loudspeaker."""
+    """Play what the generation has made and will make: its turn is over."""
 
     generation: int
     key: TurnKey
@@ -59,13 +59,15 @@ class PlayReply:
 
 @dataclass(frozen=True, slots=True)
 class CancelGeneration:
+    """Have the model stop making a reply."""
+
     generation: int
     reason: CancelReason
 
 
 @dataclass(frozen=True, slots=True)
 class Duck:
-    """Play the reply quieter while the overlap is judged."""
+    """Play the reply more softly while the overlap is judged."""
 
     generation: int
 
@@ -79,26 +81,28 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """It was no interruption: back to full level, from the word where it was ducked."""
+    """Go back to full level, from the word where the reply was ducked."""
 
     generation: int
 
 
 @dataclass(frozen=True, slots=True)
 class FadeAndFlush:
+    """End the reply softly."""
+
     generation: int
 
 
 @dataclass(frozen=True, slots=True)
 class HardFlush:
-    """The fade did not finish: drop everything now."""
+    """Drop all sound now: the fade did not finish."""
 
     generation: int
 
 
 @dataclass(frozen=True, slots=True)
 class CommitHeard:
-    """Write what was heard of a reply; the only way a reply enters the history."""
+    """Write down what was heard of a reply; the only way a reply enters the history."""
 
     report: PlayoutReport
     key: TurnKey
@@ -106,6 +110,8 @@ class CommitHeard:
 
 @dataclass(frozen=True, slots=True)
 class ArmDeadline:
+    """Start a timer; one of the same kind is replaced."""
+
     kind: DeadlineKind
     token: int
     after_ms: float
@@ -113,12 +119,14 @@ class ArmDeadline:
 
 @dataclass(frozen=True, slots=True)
 class DisarmDeadline:
+    """Stop a timer."""
+
     kind: DeadlineKind
 
 
 @dataclass(frozen=True, slots=True)
 class RestartModel:
-    """The worker died; start another."""
+    """Start another worker: this one died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,8 @@ class SetMicrophone:
 
 @dataclass(frozen=True, slots=True)
 class ReportError:
+    """Tell the user what went wrong."""
+
     message: str
 
 
@@ -142,6 +152,7 @@ class NoteDecision:
     generation: int | None = None
 
 
+PlaybackEffect = Duck | Hold | Resume | FadeAndFlush | HardFlush
 Effect = (
     OpenTurn
     | FinishHearing
@@ -150,11 +161,7 @@ Effect = (
     | StartGeneration
     | PlayReply
     | CancelGeneration
-    | Duck
-    | Hold
-    | Resume
-    | FadeAndFlush
-    | HardFlush
+    | PlaybackEffect
     | CommitHeard
     | ArmDeadline
     | DisarmDeadline

@@ -1,49 +1,57 @@
-"""Replies on their way from the model to the loudspeaker.
+"""Replies on their way from the model to the player.
 
 A reply that was prepared early waits here until its turn is over; afterwards chunks pass straight
-through. Remembers the text of a reply until it is committed.
+through. The text of a reply is kept until its playback is over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from app.dialogue.audio_output import AudioOutput
+from audio_io.playback import Player
 from audio_io.playout import PlayoutMark
 from model.events import SpeechChunk
-from model.types import TurnKey
+
+PlayerCommand = Callable[[Player], object]
+TellPlayer = Callable[[PlayerCommand], object]
+"""Has the player obey: at once in virtual time, else in order on the thread that owns it."""
 
 
 @dataclass(slots=True)
 class BufferedReply:
-    """One generation's text and waiting sound."""
+    """Text and waiting sound of one generation."""
 
     generation: int
-    key: TurnKey
     text: str = ""
     waiting: list[SpeechChunk] = field(default_factory=list[SpeechChunk])
     is_released: bool = False
     is_started: bool = False
     is_complete: bool = False
-    first_spans: dict[str, float] = field(default_factory=dict[str, float])
 
 
 class ReplyBuffer:
-    """Generations by number; bounded by what is live, prepared and not yet committed."""
+    """Replies by generation; bounded by what is live, prepared and not yet committed.
 
-    def __init__(self, loudspeaker: AudioOutput) -> None:
-        self._loudspeaker = loudspeaker
+    Attributes:
+        n_stale: texts and chunks that came for a reply nobody waits for.
+    """
+
+    def __init__(self, tell_player: TellPlayer) -> None:
+        self._tell_player = tell_player
         self._replies: dict[int, BufferedReply] = {}
         self.n_stale = 0
 
-    def open(self, generation: int, key: TurnKey) -> None:
-        """Expects text and sound of ``generation``."""
-        self._replies[generation] = BufferedReply(generation, key)
+    def open(self, generation: int) -> None:
+        """Expect text and sound of ``generation``."""
+        self._replies[generation] = BufferedReply(generation)
 
     def get(self, generation: int) -> BufferedReply | None:
+        """Return a reply that is expected, waiting or being played."""
         return self._replies.get(generation)
 
     def add_text(self, generation: int, text: str) -> None:
+        """Take more of a reply's text."""
         reply = self._replies.get(generation)
         if reply is None:
             self.n_stale += 1
@@ -51,26 +59,22 @@ class ReplyBuffer:
             reply.text += text
 
     def add_chunk(self, chunk: SpeechChunk) -> bool:
-        """Takes sound; returns True for a reply's first chunk. Stale ones are counted, dropped."""
+        """Take sound; return whether it is a reply's first."""
         reply = self._replies.get(chunk.generation)
         if reply is None:
             self.n_stale += 1
             return False
         is_first = not reply.waiting and not reply.is_started
-        if is_first:
-            reply.first_spans = dict(chunk.spans)
         reply.waiting.append(chunk)
-        if reply.is_released:
-            self._pass_on(reply)
+        self._pass_on(reply)
         return is_first
 
     def complete(self, generation: int) -> None:
-        """The model has sent everything."""
+        """Note that the model has sent everything."""
         reply = self._replies.get(generation)
         if reply is not None:
             reply.is_complete = True
-            if reply.is_released:
-                self._pass_on(reply)
+            self._pass_on(reply)
 
     def complete_all(self) -> None:
         """The model died: what has come of each reply is all there is."""
@@ -78,14 +82,14 @@ class ReplyBuffer:
             self.complete(generation)
 
     def release(self, generation: int) -> None:
-        """From now on it may be heard."""
+        """Let the reply be heard from now on."""
         reply = self._replies.get(generation)
         if reply is not None:
             reply.is_released = True
             self._pass_on(reply)
 
     def drop(self, generation: int) -> None:
-        """No more of it goes to the loudspeaker; a released one keeps its text until committed."""
+        """Play no more of it; one that was heard keeps its text until that is committed."""
         reply = self._replies.get(generation)
         if reply is None:
             return
@@ -99,17 +103,23 @@ class ReplyBuffer:
         self._replies.pop(generation, None)
 
     def _pass_on(self, reply: BufferedReply) -> None:
+        if not reply.is_released:
+            return
         for chunk in reply.waiting:
-            if not reply.is_started:
-                reply.is_started = True
-                self._loudspeaker.start_reply(reply.generation, chunk.rate_hz)
-            marks = tuple(
-                PlayoutMark(mark.text_end, mark.sample_start, mark.sample_end)
-                for mark in chunk.marks
-            )
-            self._loudspeaker.enqueue(
-                chunk.samples, chunk.start, chunk.rate_hz, marks, reply.generation
-            )
+            self._play(reply, chunk)
         reply.waiting.clear()
         if reply.is_complete and reply.is_started:
-            self._loudspeaker.finish(reply.generation)
+            self._tell_player(lambda player: player.finish(reply.generation))
+
+    def _play(self, reply: BufferedReply, chunk: SpeechChunk) -> None:
+        if not reply.is_started:
+            reply.is_started = True
+            self._tell_player(lambda player: player.start_reply(reply.generation, chunk.rate_hz))
+        marks = tuple(
+            PlayoutMark(mark.text_end, mark.sample_start, mark.sample_end) for mark in chunk.marks
+        )
+        self._tell_player(
+            lambda player: player.enqueue(
+                chunk.samples, chunk.start, chunk.rate_hz, marks, reply.generation
+            )
+        )

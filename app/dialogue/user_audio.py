@@ -13,7 +13,7 @@ import numpy as np
 
 from audio_io.frames import AudioFrame, frozen
 from model.requests import BeginTurn, FinishTurn, ForgetTurn, Hear, ModelRequest
-from model.types import ReplyContext, TurnKey
+from model.types import TurnContext, TurnKey
 
 _MEMORY_FRAMES = 500  # 5 s of 10 ms frames: the longest hole a reopened turn can bridge
 _LEAD_IN_S = 0.25  # before the detected onset: soft consonants start below the threshold
@@ -40,7 +40,7 @@ class TurnAudioFeed:
             if len(self._unsent) >= _BATCH_FRAMES:
                 self._flush()
 
-    def open(self, key: TurnKey, context: ReplyContext, onset_s: float | None) -> None:
+    def open(self, key: TurnKey, context: TurnContext, onset_s: float | None) -> None:
         """Begins a turn from ``onset_s`` on, or goes on with a paused one from where it stopped."""
         self._flush()
         is_same_turn = self._turn is not None and self._turn.turn == key.turn

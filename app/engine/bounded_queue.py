@@ -19,7 +19,9 @@ class Overflow(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class MailboxStats:
+class QueueStats:
+    """How full a queue is, how full it has been, and how many items did not fit."""
+
     name: str
     depth: int
     max_depth: int
@@ -27,22 +29,22 @@ class MailboxStats:
 
 
 class BoundedQueue(Generic[T]):
-    """Writers never wait; what does not fit is counted."""
+    """A queue whose writers never wait; what does not fit is counted."""
 
     def __init__(self, name: str, capacity: int, overflow: Overflow) -> None:
         self.name = name
+        self.is_closed = False
         self._capacity = capacity
         self._overflow = overflow
         self._items: deque[T] = deque()
         self._ready = Condition()
-        self._is_closed = False
         self._max_depth = 0
         self._n_lost = 0
 
     def put(self, item: T) -> bool:
-        """Returns False when ``item`` was refused or the queue is closed."""
+        """Add ``item``; return False when it was refused or the queue is closed."""
         with self._ready:
-            if self._is_closed:
+            if self.is_closed:
                 return False
             if len(self._items) >= self._capacity:
                 self._n_lost += 1
@@ -55,24 +57,21 @@ class BoundedQueue(Generic[T]):
             return True
 
     def take_all(self, timeout_s: float | None = None) -> list[T]:
-        """Everything there is, after waiting up to ``timeout_s`` for something."""
+        """Return everything there is, after waiting up to ``timeout_s`` for something."""
         with self._ready:
-            if not self._items and not self._is_closed:
+            if not self._items and not self.is_closed:
                 self._ready.wait(timeout_s)
             items = list(self._items)
             self._items.clear()
             return items
 
-    @property
-    def is_closed(self) -> bool:
-        return self._is_closed
-
     def close(self) -> None:
-        """Wakes the reader; what is still inside can be taken, nothing more goes in."""
+        """Wake the reader; what is still inside can be taken, nothing more goes in."""
         with self._ready:
-            self._is_closed = True
+            self.is_closed = True
             self._ready.notify_all()
 
-    def stats(self) -> MailboxStats:
+    def stats(self) -> QueueStats:
+        """Return the statistics so far."""
         with self._ready:
-            return MailboxStats(self.name, len(self._items), self._max_depth, self._n_lost)
+            return QueueStats(self.name, len(self._items), self._max_depth, self._n_lost)

@@ -1,56 +1,30 @@
-"""The engine's time: the microphone's clock, also between two frames and while no device runs.
+"""Clocks: the computer's and the microphone's.
 
-Does not know any device; capture tells it what it has heard.
-
-Where seconds come from; the real one and one that jumps. Knows nothing of audio.
-
-Wall-clock dates (history, file names) are not this clock's business.
+Wall-clock dates (history, file names) are not their business.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import Protocol
+
+_WINDOW_S = 2.0  # the burstiest sound servers repeat their pattern within this
 
 
 class Clock(Protocol):
     """Seconds from an arbitrary origin, never going back. Callable from any thread."""
 
-    def now_s(self) -> float: ...
+    def now_s(self) -> float:
+        """Return the time in seconds."""
+        ...
 
 
 class MonotonicClock:
-    """The computer's."""
+    """The computer's monotonic clock."""
 
     def now_s(self) -> float:
+        """Return the monotonic time in seconds."""
         return time.perf_counter()
-
-
-class VirtualClock:
-    """Stands still until told; for tests and for scenes that run faster than real time."""
-
-    def __init__(self, start_s: float = 0.0) -> None:
-        self._now_s = start_s
-        self._lock = threading.Lock()
-
-    def now_s(self) -> float:
-        return self._now_s
-
-    def advance(self, seconds: float) -> None:
-        """Raises ValueError for a step back."""
-        if not seconds >= 0.0:
-            raise ValueError(f"a clock cannot go back by {-seconds} s")
-        with self._lock:
-            self._now_s += seconds
-
-    def advance_to(self, at_s: float) -> None:
-        """Jumps to ``at_s``; stays where it is if that has passed."""
-        with self._lock:
-            self._now_s = max(self._now_s, at_s)
-
-
-_WINDOW_S = 2.0  # the burstiest sound servers repeat their pattern within this
 
 
 class StreamTime:
@@ -68,16 +42,16 @@ class StreamTime:
         self._window_ends_s = 0.0
 
     def begin(self) -> None:
-        """Time passes from here on, whether or not a microphone runs."""
+        """Let time pass from here on, whether or not a microphone runs."""
         if self._offset_s is None:
             self._offset_s = self._clock.now_s()
 
     def restart(self) -> None:
-        """Other streams: what the old ones told of their delay is forgotten."""
+        """Forget what the old streams told of their delay: there are others now."""
         self._lowest = []
 
     def sync(self, heard_until_s: float) -> None:
-        """Capture has worked through ``heard_until_s`` seconds of microphone."""
+        """Note that capture has worked through ``heard_until_s`` seconds of microphone."""
         now_s = self._clock.now_s()
         offset_s = now_s - heard_until_s
         if not self._lowest:
@@ -91,7 +65,5 @@ class StreamTime:
         self._offset_s = min(self._lowest)
 
     def now_s(self) -> float:
-        """Zero before anything has begun."""
-        if self._offset_s is None:
-            return 0.0
-        return self._clock.now_s() - self._offset_s
+        """Return the time in seconds; zero before anything has begun."""
+        return 0.0 if self._offset_s is None else self._clock.now_s() - self._offset_s

@@ -33,7 +33,7 @@ def view_of(dialogue: Dialogue) -> DialogueView:
     """Return the present view; call it on the dialogue's own thread."""
     state = dialogue.state
     live = state.live
-    reply = dialogue.desk.get(live.generation) if live is not None else None
+    reply = dialogue.replies.get(live.generation) if live is not None else None
     agent = AgentState(
         is_speaking=state.phase in (Phase.SPEAKING, Phase.OVERLAP),
         text_so_far=reply.text[: live.heard_text_end] if reply is not None and live else "",

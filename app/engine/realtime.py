@@ -1,20 +1,16 @@
-"""The engine in real time: capture, duplex, controller and playback, each on its own thread.
-
-``app.engine.virtual_time`` runs the same parts in virtual time. Knows no Qt, settings or files.
-"""
+"""The engine in real time: capture, duplex, controller and playback, each on its own thread."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from threading import Event
-from typing import Protocol
 
 from app.dialogue.dialogue import Dialogue
 from app.dialogue.events import DialogueEvent, EchoConvergenceChanged, WorkerFailed
-from app.engine.bounded_queue import BoundedQueue, MailboxStats, Overflow
+from app.dialogue.reply_buffer import PlayerCommand
+from app.engine.bounded_queue import BoundedQueue, Overflow, QueueStats
 from app.engine.clock import StreamTime
 from app.engine.duplex import DialogueView, view_of
 from app.engine.threads import OnFailure, ThreadGroup
@@ -35,21 +31,15 @@ _IDLE_S = 0.1  # the controller looks at its timers this often when nothing arri
 Item = DialogueEvent | UserFrame | Callable[[], object]
 
 
-class TickListener(Protocol):
-    """Called on the controller's thread after every batch of events."""
-
-    def __call__(self, now_s: float) -> None: ...
-
-
 class RealtimeEngine:
     """Owns four threads around parts that are used on exactly one of them each.
 
     Attributes:
         listeners: called on the controller thread with every event and its time.
-        tick_listeners: called there after each batch.
+        tick_listeners: called there with the time after each batch of events.
         audio_listeners: called there with every 10 ms of the user.
         failure_listeners: called on a thread that has failed, with its name, the message, and
-            whether it is over with it; otherwise it goes on with what comes next.
+            whether it has ended; otherwise it goes on with what comes next.
     """
 
     def __init__(
@@ -60,84 +50,77 @@ class RealtimeEngine:
         predictor: DuplexPredictor,
         dialogue: Dialogue,
         time: StreamTime,
-        speaker_box: BoundedQueue[Callable[[], object]],
     ) -> None:
         self.backend = backend
         self.capture = capture
-        self.player = player
         self.dialogue = dialogue
         self.time = time
         self.listeners: list[Callable[[DialogueEvent, float], None]] = []
-        self.tick_listeners: list[TickListener] = []
+        self.tick_listeners: list[Callable[[float], None]] = []
         self.audio_listeners: list[Callable[[UserFrame], None]] = []
         self.failure_listeners: list[OnFailure] = []
+        self._player = player
         self._predictor = predictor
-        self._inbox: BoundedQueue[Item] = BoundedQueue("inbox", _INBOX_ITEMS, Overflow.DROP_OLDEST)
-        self._frames: BoundedQueue[UserFrame] = BoundedQueue(
-            "duplex", _DUPLEX_FRAMES, Overflow.DROP_OLDEST
-        )
-        self._speaker_box = speaker_box
+        self._inbox = BoundedQueue[Item]("inbox", _INBOX_ITEMS, Overflow.DROP_OLDEST)
+        self._frames = BoundedQueue[UserFrame]("duplex", _DUPLEX_FRAMES, Overflow.DROP_OLDEST)
+        self._commands = BoundedQueue[PlayerCommand]("loudspeaker", _COMMANDS, Overflow.REFUSE)
         self._threads = ThreadGroup(self._thread_failed)
         self._batch: deque[Item] = deque()
         self._view = DialogueView()
         self._has_converged = False
-        self._is_running = False
         self._is_stopping = False
         self._has_new_streams = Event()
-
-    # -- life ----------------------------------------------------------------------------------
+        self.is_running = False
 
     def start_thread(self, name: str, body: Callable[[], None], stop: Callable[[], None]) -> None:
-        """One more thread, joined with the others."""
+        """Start one more thread, to be joined with the others."""
         self._threads.start(name, body, stop)
 
     def start(self) -> None:
-        """Starts the threads; the owner starts the streams."""
+        """Start the threads; the owner starts the streams."""
         self.time.begin()
-        self._is_running = True
+        self.is_running = True
         self._threads.start("playback", self._play, self._stop_playback)
         self._threads.start("controller", self._control, self._inbox.close)
         self._threads.start("duplex", self._predict, self._frames.close)
         self._threads.start("capture", self._capture_loop, self._stop_capture)
 
     def stop(self) -> tuple[str, ...]:
-        """Stops threads and streams; returns the names of threads that did not end."""
+        """Stop threads and streams; return the names of threads that did not end."""
         self._is_stopping = True
-        self._is_running = False
+        self.is_running = False
         return self._threads.join()
 
     def post(self, item: Item) -> None:
-        """An event, or a call to be made on the controller's thread. Any thread."""
+        """Hand the controller's thread an event, or a call to make. Any thread."""
         self._inbox.put(item)
 
+    def tell_player(self, command: PlayerCommand) -> None:
+        """Have the player obey on its own thread; order is kept. Any thread."""
+        self._commands.put(command)
+        self.backend.renderer.wake.ring()
+
     def attach_devices(self) -> None:
-        """The back end has opened other streams. Any thread."""
+        """Go on with the other streams that the back end has opened. Any thread."""
         self._has_new_streams.set()
         self.backend.mic_wake.ring()
         self.attach_playback(self.backend.renderer, self.backend.format.output_latency_s)
 
     def attach_playback(self, renderer: OutputRenderer, latency_s: float) -> None:
-        """Replies go on at ``renderer`` from the last word heard. Any thread."""
-        self._speaker_box.put(partial(self.player.attach, renderer, latency_s))
-        self.backend.renderer.wake.ring()
+        """Let replies go on at ``renderer`` from the last word heard. Any thread."""
+        self.tell_player(lambda player: player.attach(renderer, latency_s))
 
     def set_volume(self, gain_db: float) -> None:
-        """Level of all replies. Any thread."""
-        self._speaker_box.put(partial(self.player.set_volume, gain_db))
+        """Set the level of all replies. Any thread."""
+        self.tell_player(lambda player: player.set_volume(gain_db))
 
     def use_predictor(self, predictor: DuplexPredictor) -> None:
-        """From the next frame on. Any thread."""
+        """Ask another predictor from the next frame on. Any thread."""
         self._predictor = predictor
 
-    @property
-    def is_running(self) -> bool:
-        """Between start and stop."""
-        return self._is_running
-
-    def queue_stats(self) -> tuple[MailboxStats, ...]:
-        return (self._inbox.stats(), self._frames.stats(), self._speaker_box.stats())
-
-    # -- thread bodies -------------------------------------------------------------------------
+    def queue_stats(self) -> tuple[QueueStats, ...]:
+        """Return the statistics of every queue between the threads."""
+        return (self._inbox.stats(), self._frames.stats(), self._commands.stats())
 
     def _capture_loop(self) -> None:
         while not self._is_stopping:
@@ -172,7 +155,7 @@ class RealtimeEngine:
 
     def _control(self) -> None:
         while not self._inbox.is_closed:
-            self._batch.extend(self._inbox.take_all(self._patience_s()))
+            self._batch.extend(self._inbox.take_all(self._idle_s()))
             while self._batch:  # one that raises is lost, those behind it are not
                 self._take(self._batch.popleft())
             self._finish_batch()
@@ -197,7 +180,7 @@ class RealtimeEngine:
             for listener in self.listeners:
                 listener(item, now_s)
 
-    def _patience_s(self) -> float:
+    def _idle_s(self) -> float:
         deadline_s = self.dialogue.next_deadline_s()
         if deadline_s is None:
             return _IDLE_S
@@ -206,14 +189,12 @@ class RealtimeEngine:
     def _play(self) -> None:
         while not self._is_stopping:
             self.backend.renderer.wake.wait(_IDLE_S)
-            for command in self._speaker_box.take_all(0.0):
-                command()
+            for command in self._commands.take_all(0.0):
+                command(self._player)
             # What is in the air now reaches capture one input latency later.
             air_s = self.time.now_s() + self.backend.format.input_latency_s
-            for event in self.player.pump(air_s):
+            for event in self._player.pump(air_s):
                 self._inbox.put(event)
-
-    # -- stopping ------------------------------------------------------------------------------
 
     def _stop_capture(self) -> None:
         self.backend.stop()
@@ -230,7 +211,7 @@ class RealtimeEngine:
             self._say_last_words()
 
     def _say_last_words(self) -> None:
-        """The controller is over with it: what its listeners were told is shown once more."""
+        """The controller has ended: what its listeners were told is shown once more."""
         try:
             for item in self._inbox.take_all(0.0):
                 if callable(item):
@@ -239,8 +220,3 @@ class RealtimeEngine:
                 listener(self.time.now_s())
         except Exception:  # it may be what has failed before; the thread ends anyway
             logger.exception("the last picture could not be made")
-
-
-def audio_output_queue() -> BoundedQueue[Callable[[], object]]:
-    """Commands on their way to the playback thread."""
-    return BoundedQueue("loudspeaker", _COMMANDS, Overflow.REFUSE)

@@ -28,11 +28,11 @@ class VirtualTimeWorker(Protocol):
     """A model worker that works only when pumped and says when its answers are due."""
 
     def pump(self, now_s: float) -> Sequence[tuple[float, ModelEvent]]:
-        """Works on what was sent; returns (virtual time at which it is done, event), in order."""
+        """Work on what was sent; return (virtual time at which it is done, event), in order."""
         ...
 
 
-class FreewheelEngine:
+class VirtualTimeEngine:
     """Room, capture, predictor, dialogue, model and loudspeaker in lock-step.
 
     Attributes:
@@ -64,14 +64,11 @@ class FreewheelEngine:
 
     @property
     def now_s(self) -> float:
+        """Virtual time in seconds, on the microphone's clock."""
         return self._capture.now_s
 
-    def post(self, event: DialogueEvent) -> None:
-        """Something from outside, now."""
-        self._handle(event, self.now_s)
-
     def tick(self) -> None:
-        """Lets 10 ms pass."""
+        """Let 10 ms pass."""
         self.room.advance(_TICK_MS)
         for output in self._capture.process_available():
             if isinstance(output, UserFrame):

@@ -1,8 +1,4 @@
-"""Runs a scripted conversation through the engine and writes what happened.
-
-``recording.flac`` (microphone | loudspeaker), ``clean_user.flac``, ``timeline.jsonl``,
-``summary.json`` and a replay bundle; nothing is written when the scene cannot be run.
-"""
+"""Runs a scripted conversation through the engine and writes what happened."""
 
 from __future__ import annotations
 
@@ -23,22 +19,12 @@ from app.replay.bundle import INNER, MANIFEST
 from app.replay.writer import BundleWriter
 from app.scenes.scene_file import Scene, Utterance
 from app.scenes.score import SceneScore, SceneScorer
-from app.scenes.simulation import Simulation, SimulationConfig, SimulationResult, build_simulation
+from app.scenes.simulation import SceneOptions, Simulation, SimulationResult
 from app.scenes.user_script import Line, line_of
 from app.settings.settings import Settings
 from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
 from audio_io.virtual_room import RoomSettings, speech_level
-from model.files.whole_file import write_atomically
-
-
-@dataclass(frozen=True, slots=True)
-class SceneOptions:
-    """How a scene is run; ``keeps_replay`` costs 130 kB of memory a second."""
-
-    is_virtual_time: bool = False
-    model: str = ""
-    seed: int = 0
-    keeps_replay: bool = False
+from model.files.whole_file import replacing, write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +37,7 @@ class SceneResult:
     weights: Mapping[str, str]
 
     def summary(self) -> dict[str, Any]:
-        """The content of ``summary.json``."""
+        """Return the content of ``summary.json``."""
         score = self.score.as_json()
         return {
             "scene": self.scene.name,
@@ -75,42 +61,41 @@ class SceneResult:
 
 def run_scene(
     scene: Scene,
-    parts: Factories,
+    factories: Factories,
     settings: Settings,
     options: SceneOptions,
-    on_stage: Callable[[Simulation], None] | None = None,
+    on_begin: Callable[[Simulation], None] | None = None,
 ) -> SceneResult:
-    """Runs ``scene`` to its end. Raises BadInputError for sound that cannot be used."""
+    """Run ``scene`` to its end. Raises BadInputError for sound that cannot be used."""
     if options.model:
         settings = replace(settings, model=replace(settings.model, name=options.model))
-    lines = tuple(_line(scene, i, user, parts) for i, user in enumerate(scene.users))
-    room = _room(scene, lines)
-    plan = SimulationConfig(scene, lines, room, parts, settings, options.seed, options.keeps_replay)
-    stage = build_simulation(plan, is_virtual_time=options.is_virtual_time)
-    if on_stage is not None:
-        on_stage(stage)
-    run = stage.run()
-    scorer = SceneScorer(run.spoken, run.timeline, run.loudspeaker)
-    return SceneResult(scene, scorer.score(), run, parts.predictor_weights())
+    lines = tuple(_line(scene, i, user, factories) for i, user in enumerate(scene.users))
+    simulation = Simulation(scene, lines, _room(scene, lines), factories, settings, options)
+    if on_begin is not None:
+        on_begin(simulation)
+    run = simulation.run()
+    score = SceneScorer(run.spoken, run.timeline, run.loudspeaker).score()
+    return SceneResult(scene, score, run, factories.predictor_weights())
 
 
 def write_result(result: SceneResult, out: Path) -> None:
-    """Writes the files and the replay. Raises BadInputError when ``out`` cannot be written."""
+    """Write recordings (FLAC), timeline, summary and replay. Raises BadInputError if it cannot."""
+    run = result.run
     try:
         out.mkdir(parents=True, exist_ok=True)
-        n = min(len(result.run.microphone), len(result.run.loudspeaker))
-        both = np.stack([result.run.microphone[:n], result.run.loudspeaker[:n]], axis=1)
-        _write_audio(out / "recording.flac", both)
-        _write_audio(out / "clean_user.flac", result.run.clean_user)
-        lines = (json.dumps(entry, ensure_ascii=False) for entry in result.run.timeline)
+        n = min(len(run.microphone), len(run.loudspeaker))
+        _write_audio(
+            out / "recording.flac", np.stack([run.microphone[:n], run.loudspeaker[:n]], axis=1)
+        )
+        _write_audio(out / "clean_user.flac", run.clean_user)
+        lines = (json.dumps(entry, ensure_ascii=False) for entry in run.timeline)
         write_atomically(out / "timeline.jsonl", "".join(f"{line}\n" for line in lines))
         summary = json.dumps(result.summary(), ensure_ascii=False, indent=2)
         write_atomically(out / "summary.json", summary + "\n")
         _write_replay(result, out / INNER)
     except OSError as error:
-        raise BadInputError(
-            out, "", f"cannot be written: {error}", "choose another folder"
-        ) from None
+        what = f"cannot be written: {error}"
+        raise BadInputError(out, "", what, "choose another folder") from None
 
 
 def _write_replay(result: SceneResult, folder: Path) -> None:
@@ -124,13 +109,12 @@ def _write_replay(result: SceneResult, folder: Path) -> None:
 
 
 def read_audio(path: Path, scene: Path, key: str) -> Samples:
-    """16 kHz mono. Raises BadInputError naming the scene's key."""
+    """Return a file as float32 (n,) at 16 kHz. Raises BadInputError naming the scene's key."""
     try:
         samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
-        raise BadInputError(
-            scene, key, f"{path} is not audio that can be read ({error})", "use WAV, FLAC or OGG"
-        ) from None
+        what = f"{path} is not audio that can be read ({error})"
+        raise BadInputError(scene, key, what, "use WAV, FLAC or OGG") from None
     mono = samples.mean(axis=1)
     if not len(mono):
         raise BadInputError(scene, key, f"{path} holds no samples", "use a longer recording")
@@ -141,39 +125,36 @@ def read_audio(path: Path, scene: Path, key: str) -> Samples:
     return frozen(mono)
 
 
-def _line(scene: Scene, i: int, user: Utterance, parts: Factories) -> Line:
-    if user.wav is not None:
-        return line_of(user, read_audio(user.wav, scene.path, f"user[{i}].wav"))
+def _line(scene: Scene, i: int, user: Utterance, factories: Factories) -> Line:
+    if user.wav:
+        return line_of(user, read_audio(scene.file(user.wav), scene.path, f"user[{i}].wav"))
     try:
-        return line_of(user, parts.synthesize(user.text, user.voice))
+        return line_of(user, factories.synthesize(user.text, user.voice))
     except KeyError as error:
-        raise BadInputError(
-            scene.path, f"user[{i}].voice", f"there is no voice {error}", "see the list of voices"
-        ) from None
+        key, what = f"user[{i}].voice", f"there is no voice {error}"
+        raise BadInputError(scene.path, key, what, "see the list of voices") from None
 
 
 def _room(scene: Scene, lines: tuple[Line, ...]) -> RoomSettings:
     plan = scene.room
-    response = plan.impulse_response
-    noise = plan.noise
-    voices = [line.samples for line in lines]
+
+    def sound(name: str, key: str) -> Samples | None:
+        return read_audio(scene.file(name), scene.path, key) if name else None
+
     return RoomSettings(
-        impulse_response=read_audio(response, scene.path, "room.impulse_response")
-        if response
-        else None,
+        impulse_response=sound(plan.impulse_response, "room.impulse_response"),
         echo_db=plan.echo_db,
         delay_ms=plan.delay_ms,
         drift_ppm=plan.drift_ppm,
-        noise=read_audio(noise, scene.path, "room.noise") if noise else None,
+        noise=sound(plan.noise, "room.noise"),
         snr_db=plan.snr_db,
-        speech_dbfs=speech_level(voices),
+        speech_dbfs=speech_level([line.samples for line in lines]),
     )
 
 
 def _write_audio(path: Path, samples: Samples) -> None:
-    partial = path.with_suffix(".partial.flac")
-    soundfile.write(partial, samples, ENGINE_RATE_HZ, subtype="PCM_16")
-    partial.replace(path)
+    with replacing(path) as partial:
+        soundfile.write(partial, samples, ENGINE_RATE_HZ, subtype="PCM_16", format="FLAC")
 
 
 def _rounded(value: float | None) -> float | None:

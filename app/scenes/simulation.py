@@ -1,7 +1,4 @@
-"""An engine around a virtual room, in real or in virtual time, with a director on stage.
-
-Puts together what ``app.main`` hands in; knows no file but what the scene names.
-"""
+"""An engine around a virtual room, in real or in virtual time, with a simulated user in it."""
 
 from __future__ import annotations
 
@@ -11,19 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
 from time import perf_counter, process_time
-from typing import Protocol
 
 import numpy as np
 
-from app.dialogue.audio_output import AudioOutput, QueuedAudioOutput
 from app.dialogue.conversation import Conversation
 from app.dialogue.dialogue import Dialogue, DialoguePorts
 from app.dialogue.events import DialogueEvent, ModelReady, WorkerStats, named
+from app.dialogue.reply_buffer import PlayerCommand, TellPlayer
 from app.dialogue.timeline import Entry, Timeline
 from app.dialogue.trace import DialogueTrace
 from app.engine.clock import MonotonicClock, StreamTime
-from app.engine.factories import Factories, Worker
-from app.engine.realtime import RealtimeEngine, audio_output_queue
+from app.engine.factories import Factories
+from app.engine.realtime import RealtimeEngine
 from app.engine.rules import (
     dialogue_rules,
     playback_rules,
@@ -31,9 +27,8 @@ from app.engine.rules import (
     stream_request,
     voice_choice,
 )
-from app.engine.virtual_time import FreewheelEngine
+from app.engine.virtual_time import VirtualTimeEngine
 from app.history.store import HistoryStore
-from app.messages.notices import Notice
 from app.replay.writer import Moment, WatchedPredictor
 from app.scenes.scene_file import Scene
 from app.scenes.user_script import Line, SpokenLine, UserSimulator
@@ -42,9 +37,18 @@ from audio_io.capture import CapturePipeline
 from audio_io.frames import Samples
 from audio_io.playback import Player
 from audio_io.virtual_room import RoomSettings, VirtualRoom
-from model.events import ModelEvent
 from model.interfaces import DuplexPredictor
 from model.requests import ModelRequest
+
+
+@dataclass(frozen=True, slots=True)
+class SceneOptions:
+    """How a scene is run; ``keeps_replay`` costs 130 kB of memory a second."""
+
+    is_virtual_time: bool = False
+    model: str = ""
+    seed: int = 0
+    keeps_replay: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,222 +74,178 @@ class SimulationResult:
     moments: tuple[Moment, ...] = ()
 
 
-class Simulation(Protocol):
-    """A scene ready to run."""
+class Simulation:
+    """A scene ready to run, once.
 
-    @property
-    def timeline(self) -> Timeline: ...
-    def run(self) -> SimulationResult: ...
-    def end(self) -> None:
-        """End the scene early. Any thread."""
-        ...
+    Attributes:
+        timeline: what has happened so far.
+    """
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SimulationConfig:
-    """Everything a stage is built from."""
-
-    scene: Scene
-    lines: tuple[Line, ...]
-    room: RoomSettings
-    parts: Factories
-    settings: Settings
-    seed: int = 0
-    keeps_replay: bool = False
-
-
-def build_simulation(plan: SimulationConfig, *, is_virtual_time: bool) -> Simulation:
-    """Nothing runs yet."""
-    return VirtualTimeSimulation(plan) if is_virtual_time else RealtimeSimulation(plan)
-
-
-class _Base:
-    """What both stages share: room, capture, dialogue, director."""
-
-    def __init__(self, plan: SimulationConfig, *, is_realtime: bool) -> None:
-        settings, parts = plan.settings, plan.parts
+    def __init__(
+        self,
+        scene: Scene,
+        lines: tuple[Line, ...],
+        room: RoomSettings,
+        factories: Factories,
+        settings: Settings,
+        options: SceneOptions,
+    ) -> None:
         self.timeline = Timeline(max_entries=None)
         self._settings = settings
-        self._parts = parts
+        self._options = options
+        self._factories = factories
         self._clean: list[Samples] = []
-        self._keeps_replay = plan.keeps_replay
         self._moments: list[Moment] = []  # appending is safe from any thread
         self._load_s = 0.0
         self._worker_peak_mb = 0.0
         self._done = Event()
-        self.room = VirtualRoom(plan.room, plan.seed, is_realtime=is_realtime)
-        self.room.open(stream_request(settings))
+        self._room = VirtualRoom(room, options.seed, is_realtime=not options.is_virtual_time)
+        self._room.open(stream_request(settings))
         self._capture = CapturePipeline(
-            self.room,
-            parts.canceller(settings),
-            parts.detector(),
+            self._room,
+            factories.canceller(settings),
+            factories.detector(),
             segmenter_settings(settings),
             tap=lambda _mic, _far, clean: self._clean.append(clean.copy()),
         )
-        self._player = Player(self.room.renderer, self.room.format.output_latency_s)
-        self._predictor = parts.predictor(settings)
+        self._player = Player(self._room.renderer, self._room.format.output_latency_s)
+        self._predictor = factories.predictor(settings)
         self._watched: DuplexPredictor = self._predictor
-        if plan.keeps_replay:
+        if options.keeps_replay:
             self._watched = WatchedPredictor(self._predictor, settings, self._moments.append)
-        self._director = UserSimulator(plan.scene, plan.lines, self.room.say, self.timeline.record)
+        self._user = UserSimulator(scene, lines, self._room.say, self.timeline.record)
+
+    def run(self) -> SimulationResult:
+        """Run to the end of the scene."""
+        if self._options.is_virtual_time:
+            return self._run_in_virtual_time()
+        return self._run_in_real_time()
+
+    def end(self) -> None:
+        """End the scene early. Any thread."""
+        self._done.set()
+
+    def _run_in_virtual_time(self) -> SimulationResult:
+        """As fast as the engine allows."""
+        worker = self._factories.inline_worker(self._settings)
+        dialogue = self._dialogue(lambda command: command(self._player), worker.send, worker.start)
+        engine = VirtualTimeEngine(
+            self._room,
+            self._capture,
+            self._player,
+            self._watched,
+            worker,
+            dialogue,
+            lambda: self._factories.prediction_cost_s(self._predictor),
+        )
+        engine.listeners.append(self._note)
+        try:
+            worker.start()
+            begin_s = perf_counter()
+            while not (self._user.is_over or self._done.is_set()):
+                engine.tick()
+                self._user.on_tick(engine.now_s, dialogue.state)
+            spent_s = perf_counter() - begin_s
+        finally:
+            worker.stop()
+        return self._result(spent_s, peak_memory_mb())
+
+    def _run_in_real_time(self) -> SimulationResult:
+        """With the threads and the worker process of the window, the room paced by the clock."""
+        worker = self._factories.worker(self._settings, lambda event: engine.post(named(event)))
+
+        def tell_player(command: PlayerCommand) -> None:
+            engine.tell_player(command)
+
+        dialogue = self._dialogue(tell_player, worker.send, worker.restart)
+        engine = RealtimeEngine(
+            self._room,
+            self._capture,
+            self._player,
+            self._watched,
+            dialogue,
+            StreamTime(MonotonicClock()),
+        )
+
+        def tick(now_s: float) -> None:
+            self._user.on_tick(now_s, dialogue.state)
+            if self._user.is_over:
+                self.end()
+
+        engine.listeners.append(self._note)
+        engine.tick_listeners.append(tick)
+        begin_cpu_s = process_time()
+        try:
+            worker.start()
+            engine.start()
+            self._room.start()
+            self._done.wait()
+        finally:
+            worker.stop()
+            engine.stop()
+        spent_s = process_time() - begin_cpu_s
+        return self._result(spent_s, peak_memory_mb() + self._worker_peak_mb)
 
     def _dialogue(
         self,
-        loudspeaker: AudioOutput,
+        tell_player: TellPlayer,
         send: Callable[[ModelRequest], None],
-        restart: Callable[[], None],
+        restart_model: Callable[[], None],
     ) -> Dialogue:
-        store = HistoryStore(None)
         ports = DialoguePorts(
-            loudspeaker=loudspeaker,
+            tell_player=tell_player,
             send=send,
-            restart_model=restart,
+            restart_model=restart_model,
             set_microphone=self._set_microphone,
             report_error=lambda _message: None,  # the timeline has the event behind it
         )
         dialogue = Dialogue(
             ports,
-            Conversation(store, self._ignore_notice),
+            Conversation(HistoryStore(None), lambda _notice: None),  # kept in memory only
             DialogueTrace(self.timeline),
-            dialogue_rules(self._settings, self._parts.phrases),
+            dialogue_rules(self._settings, self._factories.phrases),
             playback_rules(self._settings),
+            voice_choice(self._settings),
         )
-        dialogue.voice = voice_choice(self._settings)
-        if self._keeps_replay:
-            dialogue.record.step_listeners.append(self._moments.append)
+        if self._options.keeps_replay:
+            dialogue.trace.step_listeners.append(self._moments.append)
         return dialogue
-
-    def end(self) -> None:
-        """See ``Simulation``."""
-        self._done.set()
 
     def _set_microphone(self, is_open: bool) -> None:
         self._capture.is_mic_open = is_open
 
-    def _ignore_notice(self, notice: Notice) -> None:
-        del notice  # a scene keeps its history in memory only
-
     def _note(self, event: DialogueEvent, now_s: float) -> None:
-        self._director.on_event(event, now_s)
+        self._user.on_event(event, now_s)
         if isinstance(event, ModelReady):
             self._load_s = event.load_s
             self.timeline.record("ready", now_s, model=event.name, load_s=round(event.load_s, 1))
         elif isinstance(event, WorkerStats):
             self._worker_peak_mb = max(self._worker_peak_mb, event.peak_mb)
 
-    def _result(self, *, is_virtual_time: bool, real_time_factor: float) -> SimulationResult:
-        recording = self.room.recording()
-        stats = self.room.stats()
-        clean = np.concatenate(self._clean) if self._clean else np.empty(0, dtype=np.float32)
+    def _result(self, spent_s: float, peak_mb: float) -> SimulationResult:
+        recording, stats = self._room.recording(), self._room.stats()
         return SimulationResult(
             model=self._settings.model.name,
-            is_virtual_time=is_virtual_time,
-            seconds=self.room.now_s,
-            spoken=tuple(self._director.spoken),
+            is_virtual_time=self._options.is_virtual_time,
+            seconds=self._room.now_s,
+            spoken=tuple(self._user.spoken),
             timeline=self.timeline.entries(),
             microphone=recording.microphone,
             loudspeaker=recording.loudspeaker,
-            clean_user=clean,
+            clean_user=np.concatenate([np.empty(0, np.float32), *self._clean]),
             n_input_overflows=stats.n_input_overflows,
             n_output_underflows=stats.n_output_underflows,
-            n_starvations=self.room.renderer.n_starvations,
+            n_starvations=self._room.renderer.n_starvations,
             n_late_callbacks=stats.n_late_callbacks,
-            real_time_factor=real_time_factor,
-            peak_memory_mb=peak_memory_mb() + (0.0 if is_virtual_time else self._worker_peak_mb),
+            real_time_factor=spent_s / self._room.now_s,
+            peak_memory_mb=peak_mb,
             load_s=self._load_s,
             echo_return_loss_db=self._capture.canceller.echo_return_loss_db,
             moments=tuple(self._moments),
         )
 
 
-class VirtualTimeSimulation(_Base):
-    """Virtual time: as fast as the engine allows."""
-
-    def __init__(self, plan: SimulationConfig) -> None:
-        super().__init__(plan, is_realtime=False)
-        settings, parts = plan.settings, plan.parts
-        self._worker = parts.inline_worker(settings)
-        dialogue = self._dialogue(self._player, self._worker.send, self._restart)
-        self.engine = FreewheelEngine(
-            self.room,
-            self._capture,
-            self._player,
-            self._watched,
-            self._worker,
-            dialogue,
-            lambda: parts.prediction_cost_s(self._predictor),
-        )
-        self.engine.listeners.append(self._note)
-
-    def run(self) -> SimulationResult:
-        """Runs to the end of the scene."""
-        try:
-            self._worker.start()
-            begin_s = perf_counter()
-            while not (self._director.is_over or self._done.is_set()):
-                self.engine.tick()
-                self._director.on_tick(self.engine.now_s, self.engine.dialogue.state)
-            spent_s = perf_counter() - begin_s
-        finally:
-            self._worker.stop()
-        return self._result(is_virtual_time=True, real_time_factor=spent_s / self.room.now_s)
-
-    def _restart(self) -> None:
-        self._worker.start()
-
-
-class RealtimeSimulation(_Base):
-    """Real time: the threads and the worker process of the window, the room paced by the clock."""
-
-    def __init__(self, plan: SimulationConfig) -> None:
-        super().__init__(plan, is_realtime=True)
-        settings, parts = plan.settings, plan.parts
-        box = audio_output_queue()
-
-        def post(command: Callable[[], object]) -> None:
-            box.put(command)
-            self.room.renderer.wake.ring()
-
-        self._worker: Worker = parts.worker(settings, self._from_worker)
-        dialogue = self._dialogue(
-            QueuedAudioOutput(self._player, post), self._worker.send, self._worker.restart
-        )
-        self.engine = RealtimeEngine(
-            self.room,
-            self._capture,
-            self._player,
-            self._watched,
-            dialogue,
-            StreamTime(MonotonicClock()),
-            box,
-        )
-        self.engine.listeners.append(self._note)
-        self.engine.tick_listeners.append(self._tick)
-
-    def run(self) -> SimulationResult:
-        """Blocks until the scene is over."""
-        begin_cpu_s = process_time()
-        try:
-            self._worker.start()
-            self.engine.start()
-            self.room.start()
-            self._done.wait()
-        finally:
-            self._worker.stop()
-            self.engine.stop()
-        cpu_s = process_time() - begin_cpu_s
-        return self._result(is_virtual_time=False, real_time_factor=cpu_s / self.room.now_s)
-
-    def _from_worker(self, event: ModelEvent) -> None:
-        self.engine.post(named(event))
-
-    def _tick(self, now_s: float) -> None:
-        self._director.on_tick(now_s, self.engine.dialogue.state)
-        if self._director.is_over:
-            self.end()
-
-
 def peak_memory_mb() -> float:
-    """Peak resident memory of this process."""
+    """Return the peak resident memory of this process in MB."""
     unit = 1024.0 if sys.platform != "darwin" else 1024.0 * 1024.0
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

@@ -42,8 +42,8 @@ class RecordingSession:
     def attach(self, engine: RealtimeEngine, dialogue: Dialogue) -> None:
         """Listens from now on."""
         self._engine, self._dialogue = engine, dialogue
-        dialogue.record.timeline.listen(self._log.on_entry)
-        dialogue.record.step_listeners.append(self._recorder.note)
+        dialogue.trace.timeline.listen(self._log.on_entry)
+        dialogue.trace.step_listeners.append(self._recorder.note)
 
     def start_thread(self, engine: RealtimeEngine) -> None:
         """The recorder's thread is one of the engine's."""

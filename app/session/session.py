@@ -12,7 +12,6 @@ from functools import partial
 from threading import Event
 from typing import assert_never
 
-from app.dialogue.audio_output import QueuedAudioOutput
 from app.dialogue.conversation import Conversation
 from app.dialogue.dialogue import Dialogue, DialoguePorts
 from app.dialogue.events import (
@@ -29,12 +28,13 @@ from app.dialogue.events import (
     TalkReleased,
     TextSubmitted,
 )
+from app.dialogue.reply_buffer import PlayerCommand
 from app.dialogue.state import Phase
 from app.dialogue.timeline import Timeline
 from app.dialogue.trace import DialogueTrace
 from app.engine.clock import Clock, MonotonicClock, StreamTime
 from app.engine.factories import Factories
-from app.engine.realtime import RealtimeEngine, audio_output_queue
+from app.engine.realtime import RealtimeEngine
 from app.engine.rules import (
     dialogue_rules,
     playback_rules,
@@ -75,6 +75,7 @@ from app.session.snapshot_builder import SnapshotBuilder
 from app.settings.settings import Settings
 from audio_io.capture import CapturePipeline
 from audio_io.playback import Player
+from model.types import VoiceChoice
 
 _LAST_WORDS_S = 1.0  # a fade and its report; a device that is stuck has 0.4 s
 _PREVIEW_BASE = 1_000_000  # generation numbers of voice previews, apart from the dialogue's
@@ -118,15 +119,9 @@ class Session:
         )
         player = Player(self._backend.renderer, self._backend.format.output_latency_s)
         player.set_volume(settings.audio.output_volume_db)
-        box = audio_output_queue()
-
-        def post(command: Callable[[], object]) -> None:
-            box.put(command)
-            self._backend.renderer.wake.ring()
-
         self._model = ModelSupervisor(parts, settings, self._from_model, self.notify)
         ports = DialoguePorts(
-            loudspeaker=QueuedAudioOutput(player, post),
+            tell_player=self._tell_player,
             send=self._model.send,
             restart_model=self._model.failed,
             set_microphone=self._set_microphone,
@@ -138,8 +133,8 @@ class Session:
             DialogueTrace(Timeline()),
             dialogue_rules(settings, parts.phrases),
             playback_rules(settings),
+            voice_choice(settings),
         )
-        self.dialogue.voice = voice_choice(settings)
         self.dialogue.conversation.persona = settings.conversation.persona
         self.dialogue.set_hands_free(settings.conversation.mode == "hands-free")
         self.engine = RealtimeEngine(
@@ -149,7 +144,6 @@ class Session:
             self._recording.predictor(settings),
             self.dialogue,
             StreamTime(self._clock),
-            box,
         )
         self._recording.attach(self.engine, self.dialogue)
         capture.is_mic_open = self.dialogue.state.is_hands_free
@@ -213,7 +207,7 @@ class Session:
     def _is_settled(self) -> bool:
         """Nothing sounds, and nothing that has sounded waits for its report."""
         dialogue = self.dialogue
-        waiting = (dialogue.desk.get(reply.generation) for reply in dialogue.state.uncommitted)
+        waiting = (dialogue.replies.get(reply.generation) for reply in dialogue.state.uncommitted)
         is_at_rest = dialogue.state.phase in (Phase.LISTENING, Phase.STARTING)
         return is_at_rest and not any(reply is not None for reply in waiting)
 
@@ -343,7 +337,7 @@ class Session:
             return
         self._n_previews += 1
         text = self._catalog.sample_sentence(preset)
-        self.dialogue.preview(_PREVIEW_BASE + self._n_previews, text, preset, rate)
+        self.dialogue.preview(_PREVIEW_BASE + self._n_previews, text, VoiceChoice(preset, rate))
 
     def _run_action(self, key: str, action: str) -> None:
         match action:
@@ -395,6 +389,9 @@ class Session:
 
     def _from_model(self, event: DialogueEvent) -> None:
         self.engine.post(event)
+
+    def _tell_player(self, command: PlayerCommand) -> None:
+        self.engine.tell_player(command)
 
     def _set_microphone(self, is_open: bool) -> None:
         self.engine.capture.is_mic_open = is_open

@@ -75,7 +75,7 @@ class SnapshotBuilder:
         self._next_frame_s = 0.0
         self._next_trace_s = 0.0
         self._next_memory_s = 0.0
-        dialogue.record.timeline.listen(self._mark)
+        dialogue.trace.timeline.listen(self._mark)
         engine.listeners.append(self.on_event)
         engine.tick_listeners.append(self.on_tick)
         engine.audio_listeners.append(self.on_audio)
@@ -173,7 +173,7 @@ class SnapshotBuilder:
         canceller = engine.capture.canceller
         seconds = engine.capture.now_s
         return Diagnostics(
-            spans=self._dialogue.record.latency.last,
+            spans=self._dialogue.trace.latency.last,
             n_input_overflows=stats.n_input_overflows,
             n_output_underflows=stats.n_output_underflows,
             n_starvations=engine.backend.renderer.n_starvations,
@@ -193,7 +193,7 @@ class SnapshotBuilder:
         if now_s < self._next_trace_s or audio is None:
             return
         self._next_trace_s = now_s + _TRACE_STEP_S
-        prediction = self._dialogue.record.prediction
+        prediction = self._dialogue.trace.prediction
         is_fresh = now_s - prediction.at_s < 0.5
         has_echo = audio.far_dbfs > _ECHO_AFTER_DBFS and audio.p_speech < _VOICE_P
         self._trace.append(

@@ -30,7 +30,8 @@ from model.cascade.synthesizer import Synthesizer
 from model.cascade.token_draft import SharedDraft
 from model.errors import ModelError, WeightsError
 from model.events import LoadProgress, ReplyEvent, TranscriptPartial, TurnTranscribed
-from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey, VoiceChoice, VoicePreset
+from model.requests import ReplyRequest
+from model.types import CancelToken, TurnContext, TurnKey, VoiceChoice, VoicePreset
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class CascadeOptions:
         language: "en", "zh", or "auto": Mandarin too, where its recogniser is installed.
         prepares: a reply is begun while the final words are still being written.
         voice: preset that will most likely speak; it is made ready before the first reply.
-        persona: see ``ReplyContext``; the one that the first reply will most likely ask for.
+        persona: see ``TurnContext``; the one that the first reply will most likely ask for.
     """
 
     language_model: str = "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"
@@ -75,7 +76,7 @@ class CascadeModel:
         self._parts: _Parts | None = None
         self._spoken: SpokenReply | None = None  # the latest reply, running or over
         self._turn: TurnKey | None = None
-        self._context = ReplyContext()
+        self._context = TurnContext()
         self._replying: Completion | None = None
         self._warming: Completion | None = None
         self._warmed_words = 0
@@ -115,7 +116,7 @@ class CascadeModel:
     def voices(self) -> tuple[VoicePreset, ...]:
         return self._synthesizer.voices()
 
-    def begin_turn(self, key: TurnKey, context: ReplyContext) -> None:
+    def begin_turn(self, key: TurnKey, context: TurnContext) -> None:
         parts = self._loaded()
         if self._turn is None or key.turn != self._turn.turn:
             parts.recognizer.begin()
@@ -224,7 +225,7 @@ class CascadeModel:
         """Returns ``language`` where there is a voice for it, else English."""
         return "zh" if language == "zh" and self._synthesizer.can_speak("zh") else "en"
 
-    def _prompt(self, context: ReplyContext, user_text: str) -> _Prompt:
+    def _prompt(self, context: TurnContext, user_text: str) -> _Prompt:
         parts = self._loaded()
         written = written_language(user_text) or context.language
         language = self._speakable(written)
@@ -270,7 +271,7 @@ class CascadeModel:
         self._warmed_words = n_stable
         self._warm(self._opened or "en", self._context, "".join(words[:n_stable]))
 
-    def _warm(self, language: str, context: ReplyContext, words: str = "") -> None:
+    def _warm(self, language: str, context: TurnContext, words: str = "") -> None:
         prompt = self._loaded().prompts[language].before_user(context.messages) + words
         self._open(language)
         self._stop_warming(unless_it_starts=prompt)

@@ -38,7 +38,7 @@ from model.requests import (
     ForgetTurn,
     Hear,
     ModelRequest,
-    Reply,
+    ReplyRequest,
     Say,
     Shutdown,
     UseVoice,
@@ -147,9 +147,9 @@ class ModelHost:
                 if self._is_current(key):
                     self._turn = None
                     self._model.forget_turn(key)
-            case Reply(asked):
-                start = partial(self._model.reply, asked)
-                return self._enqueue(_Generation(asked.generation, asked.key, start))
+            case ReplyRequest():
+                start = partial(self._model.reply, request)
+                return self._enqueue(_Generation(request.generation, request.key, start))
             case Say(generation, text, voice):
                 say = self._model.say
                 return self._enqueue(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from model.requests import Cancel, Hear, ModelRequest, Reply, Say
+from model.requests import Cancel, Hear, ModelRequest, ReplyRequest, Say
 
 MAX_WAITING_S = 5.0
 
@@ -72,9 +72,7 @@ class RequestQueue:
 
     def _starts_here(self, generation: int) -> bool:
         return any(
-            (isinstance(r, Reply) and r.request.generation == generation)
-            or (isinstance(r, Say) and r.generation == generation)
-            for r in self._requests
+            isinstance(r, ReplyRequest | Say) and r.generation == generation for r in self._requests
         )
 
     def _drop_oldest_frame(self) -> None:

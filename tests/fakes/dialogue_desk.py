@@ -30,8 +30,8 @@ class DialogueDesk:
         self.history = HistoryStore(None)
         self.now_s = 1.0
         ports = DialoguePorts(
-            self.loudspeaker, self.sent.append, self._restart, self.microphone.append,
-            self.errors.append,
+            lambda command: command(self.loudspeaker), self.sent.append, self._restart,
+            self.microphone.append, self.errors.append,
         )  # fmt: skip
         self.timeline = Timeline()
         self.dialogue = Dialogue(

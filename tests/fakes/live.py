@@ -145,7 +145,7 @@ class LiveSession:
         self.entries: list[dict[str, object]] = []
         self.survivors: tuple[str, ...] = ()
         self._changed = Condition()
-        self.session.dialogue.record.timeline.listen(lambda entry: self.entries.append(dict(entry)))
+        self.session.dialogue.trace.timeline.listen(lambda entry: self.entries.append(dict(entry)))
         self.session.engine.tick_listeners.append(self._tick)
 
     def __enter__(self) -> Self:

@@ -24,7 +24,8 @@ from model.events import (
     TranscriptPartial,
     TurnTranscribed,
 )
-from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey, VoiceChoice, VoicePreset
+from model.requests import ReplyRequest
+from model.types import CancelToken, TurnContext, TurnKey, VoiceChoice, VoicePreset
 
 _PARTIAL_S, _FINAL_S, _FIRST_TOKEN_S, _CLAUSE_S, _OTHER_S = 0.09, 0.2, 0.25, 0.05, 0.001
 
@@ -60,7 +61,7 @@ class ScriptedReplies:
     def voices(self) -> tuple[VoicePreset, ...]:
         return self._synthesizer.voices()
 
-    def begin_turn(self, key: TurnKey, context: ReplyContext) -> None:
+    def begin_turn(self, key: TurnKey, context: TurnContext) -> None:
         self.step_cost_s = _OTHER_S
         if self._turn is None or key.turn != self._turn.turn:
             self._recognizer.begin()

@@ -9,8 +9,9 @@ from typing import Any
 from app.batch.entries import Entry
 from audio_io.frames import AudioFrame
 from model.events import ReplyEvent, TranscriptPartial, TurnTranscribed
+from model.requests import ReplyRequest
 from model.scripted import Script, ScriptedModel
-from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey
+from model.types import CancelToken, TurnContext, TurnKey
 
 TURNS = range(1000)
 
@@ -29,7 +30,7 @@ class ListeningModel(ScriptedModel):
         self.said: list[str] = []
         self.n_open = 0
 
-    def begin_turn(self, key: TurnKey, context: ReplyContext) -> None:
+    def begin_turn(self, key: TurnKey, context: TurnContext) -> None:
         self.turns.append([])
         self.n_open += 1
         super().begin_turn(key, context)

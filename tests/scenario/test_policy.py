@@ -27,8 +27,9 @@ from model.cascade.mandarin import MandarinRecognizer
 from model.cascade.recognizer import StreamingRecognizer
 from model.cascade.synthesizer import Synthesizer
 from model.duplex.policy import ENDPOINTING_MODES, LONGEST_WAIT_MS, MOST_EXTRA_MS
+from model.requests import ReplyRequest
 from model.store.packages import WeightStore, default_store
-from model.types import ReplyRequest, VoiceChoice
+from model.types import VoiceChoice
 from model.worker.worker import InlineWorker
 from tests.fakes.played import Played, played
 from tests.fakes.scripted_replies import ScriptedReplies

@@ -19,7 +19,8 @@ from model.events import (
     TurnScored,
     TurnTranscribed,
 )
-from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey, VoiceChoice, VoicePreset
+from model.requests import ReplyRequest
+from model.types import CancelToken, TurnContext, TurnKey, VoiceChoice, VoicePreset
 from model.vita_audio.conversation import prompts
 from model.vita_audio.conversation.loading import LoadedModel, LoadModel
 from model.vita_audio.conversation.prompts import DiscreteAudio, OpenTurn, Prompt
@@ -54,7 +55,7 @@ class VitaAudioModel:
         self._load_model = load_model
         self._loaded: LoadedModel | None = None
         self._turn: TurnKey | None = None
-        self._context = ReplyContext()
+        self._context = TurnContext()
         self._heard_to_s = 0.0
         self._is_replying = False
         self._spoken: SpokenReply | None = None  # the latest reply, running or over
@@ -72,14 +73,14 @@ class VitaAudioModel:
     def load(self, report: Callable[[LoadProgress], None]) -> None:
         """Read the weights and warm up. Raises ModelError."""
         self._loaded = self._load_model(report)
-        self._prepare(ReplyContext())
+        self._prepare(TurnContext())
         report(LoadProgress("prompt", 1.0))
 
     def voices(self) -> tuple[VoicePreset, ...]:
         """Return the only voice."""
         return _VOICES
 
-    def begin_turn(self, key: TurnKey, context: ReplyContext) -> None:
+    def begin_turn(self, key: TurnKey, context: TurnContext) -> None:
         """Open a turn; a higher revision of the open one keeps its audio."""
         model = self._model
         if self._turn is None or key.turn != self._turn.turn:
@@ -208,7 +209,7 @@ class VitaAudioModel:
             raise ModelError(f"{self.name}: used before it was loaded")
         return self._loaded
 
-    def _prepare(self, context: ReplyContext, *, is_over: bool = False) -> None:
+    def _prepare(self, context: TurnContext, *, is_over: bool = False) -> None:
         """Computes ahead what is known of the prompt, unless a reply is being made from another."""
         if self._is_replying:
             return
@@ -250,7 +251,7 @@ class VitaAudioModel:
         tagging.encode(features)
         return tagging.tags
 
-    def _open_turn(self, context: ReplyContext) -> OpenTurn:
+    def _open_turn(self, context: TurnContext) -> OpenTurn:
         tokenizer = self._model.tokenizer
         history = prompts.trimmed_history(tokenizer, context.messages)
         tags = self._tags() if self._model.notes_mood else None
@@ -283,5 +284,5 @@ class VitaAudioModel:
         return self._spoken
 
 
-def _system(context: ReplyContext) -> str:
+def _system(context: TurnContext) -> str:
     return f"{prompts.LUKE}\n{context.persona}" if context.persona else prompts.LUKE

@@ -13,8 +13,9 @@ from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, frozen
 from model.catalog import build
 from model.events import LoadProgress, Mark, ReplyEvent, SpeechChunk, TextDelta, TurnTranscribed
 from model.interfaces import SpeechModel
+from model.requests import ReplyRequest
 from model.scripted import Script, ScriptedModel, voiced
-from model.types import CancelReason, CancelToken, ReplyContext, ReplyRequest, TurnKey, VoiceChoice
+from model.types import CancelReason, CancelToken, TurnContext, TurnKey, VoiceChoice
 
 FRAME = ENGINE_RATE_HZ // 100
 CASCADE_WEIGHTS = ("moonshine-tiny-en", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf")
@@ -81,7 +82,7 @@ def replies(
     model: SpeechModel, generation: int = 1, text: str | None = "Who wrote Hamlet?"
 ) -> tuple[Iterator[ReplyEvent], CancelToken]:
     cancel = CancelToken()
-    context = ReplyContext(user_text=text)
+    context = TurnContext(user_text=text)
     return model.reply(ReplyRequest(generation, TurnKey(1), context), cancel), cancel
 
 
@@ -172,7 +173,7 @@ def test_a_closed_reply_leaves_the_model_usable(model: SpeechModel) -> None:
 
 def test_silence_is_transcribed_as_nothing(model: SpeechModel) -> None:
     key = TurnKey(40)
-    model.begin_turn(key, ReplyContext(persona="Answer in one word."))
+    model.begin_turn(key, TurnContext(persona="Answer in one word."))
     for frame in frames(np.zeros(ENGINE_RATE_HZ, np.float32)):
         assert list(model.hear(frame)) == []
     *_, transcribed = model.finish_turn(key)
@@ -184,13 +185,13 @@ def test_a_reopened_turn_keeps_what_was_heard(
 ) -> None:
     samples = speech()
     half = len(samples) // 2
-    model.begin_turn(TurnKey(41, 0), ReplyContext())
+    model.begin_turn(TurnKey(41, 0), TurnContext())
     heard = list(frames(samples))
     for frame in heard:
         if frame.end <= half:
             list(model.hear(frame))
     *_, first = model.finish_turn(TurnKey(41, 0))
-    model.begin_turn(TurnKey(41, 1), ReplyContext())
+    model.begin_turn(TurnKey(41, 1), TurnContext())
     for frame in heard:
         if frame.end > half:
             list(model.hear(frame))
@@ -204,16 +205,16 @@ def test_a_reopened_turn_keeps_what_was_heard(
 def test_another_turn_forgets_what_was_heard(
     model: SpeechModel, speech: Callable[[], np.ndarray]
 ) -> None:
-    model.begin_turn(TurnKey(50), ReplyContext())
+    model.begin_turn(TurnKey(50), TurnContext())
     for frame in frames(speech()):
         list(model.hear(frame))
-    model.begin_turn(TurnKey(51), ReplyContext())
+    model.begin_turn(TurnKey(51), TurnContext())
     *_, transcribed = model.finish_turn(TurnKey(51))
     assert transcribed.text == ""
 
 
 def test_a_turn_that_is_not_open_is_not_transcribed(model: SpeechModel) -> None:
-    model.begin_turn(TurnKey(60), ReplyContext())
+    model.begin_turn(TurnKey(60), TurnContext())
     model.forget_turn(TurnKey(60))
     assert list(model.finish_turn(TurnKey(60))) == []
 

@@ -6,9 +6,9 @@ import pytest
 
 from model.errors import FailureKind, ModelError, OutOfMemory, WeightsError, described, failure_kind
 from model.events import GenerationFailed, ModelEvent, WorkerFailed
-from model.requests import Reply
+from model.requests import ReplyRequest
 from model.scripted import ScriptedModel
-from model.types import ReplyContext, ReplyRequest, TurnKey
+from model.types import TurnContext, TurnKey
 from model.vita_audio.checkpoint.precision import NotEnoughMemory
 from model.worker.host import ModelHost
 
@@ -64,7 +64,7 @@ def failures(error: Exception, *, at_load: bool) -> list[ModelEvent]:
     events: list[ModelEvent] = []
     host = ModelHost(Hungry(error, at_load=at_load))
     if host.load(events.append):
-        host.handle(Reply(ReplyRequest(1, TurnKey(1), ReplyContext(user_text="hello"))))
+        host.handle(ReplyRequest(1, TurnKey(1), TurnContext(user_text="hello")))
         while host.has_work:
             events += host.step()
     return [event for event in events if isinstance(event, (WorkerFailed, GenerationFailed))]

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from model.events import ReplyEvent, SpeechChunk
+from model.requests import ReplyRequest
 from model.scripted import RATE_HZ, Script, ScriptedModel, build
-from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey
+from model.types import CancelToken, TurnContext, TurnKey
 
 
 def reply(model: ScriptedModel, turn: int = 1, text: str = "hello there") -> list[ReplyEvent]:
-    request = ReplyRequest(1, TurnKey(turn), ReplyContext(user_text=text))
+    request = ReplyRequest(1, TurnKey(turn), TurnContext(user_text=text))
     return list(model.reply(request, CancelToken()))
 
 

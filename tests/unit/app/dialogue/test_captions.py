@@ -6,9 +6,9 @@ from model.types import TurnKey
 
 def test_lines_keep_their_identity_while_they_grow() -> None:
     captions = LiveCaptions()
-    captions.user_said(TurnKey(3), "what", is_final=False)
+    captions.user_said(TurnKey(3), "what")
     first = captions.lines()[0]
-    captions.user_said(TurnKey(3, 1), "what is it", is_final=False)
+    captions.user_said(TurnKey(3, 1), "what is it")
     (grown,) = captions.lines()
     assert grown.id == first.id
     assert grown.text == "what is it"
@@ -35,14 +35,14 @@ def test_what_comes_of_another_reply_is_not_mixed_in() -> None:
 
 def test_the_one_who_interrupts_stands_below_the_reply() -> None:
     captions = LiveCaptions()
-    captions.user_said(TurnKey(2), "wait", is_final=False)
+    captions.user_said(TurnKey(2), "wait")
     captions.reply_text(7, "It is")
     assert [line.role for line in captions.lines()] == ["assistant", "user"]
 
 
 def test_what_is_done_or_cleared_is_gone() -> None:
     captions = LiveCaptions()
-    captions.user_said(TurnKey(2), "wait", is_final=False)
+    captions.user_said(TurnKey(2), "wait")
     captions.reply_text(7, "It is")
     captions.reply_done(7)
     captions.user_done()

@@ -10,7 +10,7 @@ from app.dialogue.conversation import Conversation
 from app.history.store import HistoryStore
 from app.messages.errors import UnknownConversationError
 from app.messages.notices import Notice
-from model.types import Message, ReplyContext
+from model.types import Message, TurnContext
 
 REPLY = "The tower is tall. It has three floors."
 HEARD = len("The tower is")
@@ -91,7 +91,7 @@ def test_the_open_turn_is_not_told_twice(talk: Conversation) -> None:
     talk.put_user(1, "Hello.")
     talk.commit_heard(1, "Hi.", 3, was_cut=False)
     talk.put_user(2, "How are you?")
-    assert talk.context(2, "How are you?", "zh") == ReplyContext(
+    assert talk.context(2, "How are you?", "zh") == TurnContext(
         (Message("user", "Hello."), Message("assistant", "Hi.")), "How are you?", "zh"
     )
 

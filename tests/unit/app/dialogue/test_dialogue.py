@@ -25,8 +25,8 @@ from model.events import (
     TurnTranscribed,
     WorkerFailed,
 )
-from model.requests import BeginTurn, Cancel, FinishTurn, Hear, Reply, Say
-from model.types import NO_SCORE, DuplexPrediction, TurnKey
+from model.requests import BeginTurn, Cancel, FinishTurn, Hear, ReplyRequest, Say
+from model.types import NO_SCORE, DuplexPrediction, TurnKey, VoiceChoice
 from tests.fakes.dialogue_desk import ANSWER, READY, DialogueDesk
 from tests.fakes.loudspeaker import chunk
 
@@ -47,9 +47,9 @@ def ended(heard_text_end: int, was_cut: bool) -> PlaybackEnded:
 
 def test_typed_text_becomes_a_request_and_its_sound_is_played(desk: DialogueDesk) -> None:
     desk.speaking()
-    (request,) = desk.sent_of(Reply)
-    assert isinstance(request, Reply)
-    assert request.request.context.user_text == "Is it?"
+    (request,) = desk.sent_of(ReplyRequest)
+    assert isinstance(request, ReplyRequest)
+    assert request.context.user_text == "Is it?"
     assert desk.loudspeaker.names() == ["start_reply", "enqueue"]
     desk.do(GenerationEnded(1, 2400, False, 0.1))
     assert desk.loudspeaker.names()[-1] == "finish"
@@ -178,13 +178,13 @@ def test_a_dead_model_is_restarted_and_what_was_asked_is_asked_again(desk: Dialo
     assert desk.n_restarts == 1
     assert desk.phase is Phase.STARTING
     desk.do(READY)
-    assert len(desk.sent_of(Reply)) == 2
+    assert len(desk.sent_of(ReplyRequest)) == 2
     assert desk.phase is Phase.THINKING
 
 
 def test_a_preview_is_played_and_leaves_no_trace(desk: DialogueDesk) -> None:
     desk.do(READY)
-    desk.dialogue.preview(1_000_001, "This is Emma.", "emma", 1.1)
+    desk.dialogue.preview(1_000_001, "This is Emma.", VoiceChoice("emma", 1.1))
     (request,) = desk.sent_of(Say)
     assert isinstance(request, Say)
     assert request.voice.preset == "emma"
@@ -192,7 +192,7 @@ def test_a_preview_is_played_and_leaves_no_trace(desk: DialogueDesk) -> None:
     assert desk.loudspeaker.names() == ["start_reply", "enqueue"]
     report = PlayoutReport(1_000_001, 2400, 13, False, False, 1.4)
     desk.do(PlaybackStarted(1_000_001, 1.1), PlaybackEnded(report, 1.5))
-    assert desk.dialogue.desk.get(1_000_001) is None
+    assert desk.dialogue.replies.get(1_000_001) is None
     assert desk.history.newest() is None
     assert desk.dialogue.captions.lines() == ()
 

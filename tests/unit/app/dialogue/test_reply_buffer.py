@@ -1,23 +1,20 @@
-"""Replies wait on the desk until their turn is over."""
+"""Replies wait in the buffer until their turn is over."""
 
 from __future__ import annotations
 
 from app.dialogue.reply_buffer import ReplyBuffer
-from model.types import TurnKey
 from tests.fakes.loudspeaker import NotingLoudspeaker, chunk
 
-KEY = TurnKey(1)
 
-
-def desk() -> tuple[ReplyBuffer, NotingLoudspeaker]:
+def buffer() -> tuple[ReplyBuffer, NotingLoudspeaker]:
     loudspeaker = NotingLoudspeaker()
-    made = ReplyBuffer(loudspeaker)
-    made.open(1, KEY)
+    made = ReplyBuffer(lambda command: command(loudspeaker))
+    made.open(1)
     return made, loudspeaker
 
 
 def test_nothing_sounds_before_the_release() -> None:
-    replies, loudspeaker = desk()
+    replies, loudspeaker = buffer()
     assert replies.add_chunk(chunk(1))
     assert not replies.add_chunk(chunk(1))
     assert loudspeaker.calls == []
@@ -26,7 +23,7 @@ def test_nothing_sounds_before_the_release() -> None:
 
 
 def test_after_the_release_chunks_pass_through() -> None:
-    replies, loudspeaker = desk()
+    replies, loudspeaker = buffer()
     replies.release(1)
     assert loudspeaker.calls == []
     replies.add_chunk(chunk(1))
@@ -35,7 +32,7 @@ def test_after_the_release_chunks_pass_through() -> None:
 
 
 def test_a_reply_that_was_complete_before_its_release_is_finished_with_it() -> None:
-    replies, loudspeaker = desk()
+    replies, loudspeaker = buffer()
     replies.add_chunk(chunk(1))
     replies.complete(1)
     replies.release(1)
@@ -43,7 +40,7 @@ def test_a_reply_that_was_complete_before_its_release_is_finished_with_it() -> N
 
 
 def test_a_prepared_reply_that_is_dropped_is_forgotten() -> None:
-    replies, loudspeaker = desk()
+    replies, loudspeaker = buffer()
     replies.add_chunk(chunk(1))
     replies.drop(1)
     replies.release(1)
@@ -52,7 +49,7 @@ def test_a_prepared_reply_that_is_dropped_is_forgotten() -> None:
 
 
 def test_a_sounding_reply_that_is_dropped_keeps_its_text_until_it_is_over() -> None:
-    replies, loudspeaker = desk()
+    replies, loudspeaker = buffer()
     replies.add_text(1, "It is ")
     replies.release(1)
     replies.add_chunk(chunk(1))
@@ -67,7 +64,7 @@ def test_a_sounding_reply_that_is_dropped_keeps_its_text_until_it_is_over() -> N
 
 
 def test_what_belongs_to_no_reply_is_counted_and_dropped() -> None:
-    replies, loudspeaker = desk()
+    replies, loudspeaker = buffer()
     replies.add_text(9, "who?")
     assert not replies.add_chunk(chunk(9))
     replies.release(9)
@@ -77,8 +74,8 @@ def test_what_belongs_to_no_reply_is_counted_and_dropped() -> None:
 
 
 def test_when_the_model_died_what_has_come_is_all_there_is() -> None:
-    replies, loudspeaker = desk()
-    replies.open(2, TurnKey(2))
+    replies, loudspeaker = buffer()
+    replies.open(2)
     replies.release(1)
     replies.add_chunk(chunk(1))
     replies.complete_all()
@@ -86,7 +83,7 @@ def test_when_the_model_died_what_has_come_is_all_there_is() -> None:
 
 
 def test_marks_of_words_come_along() -> None:
-    replies, loudspeaker = desk()
+    replies, loudspeaker = buffer()
     replies.release(1)
     replies.add_chunk(chunk(1))
     marks = loudspeaker.calls[1][1][3]

@@ -9,7 +9,7 @@ import numpy as np
 from app.dialogue.user_audio import TurnAudioFeed
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, frozen
 from model.requests import BeginTurn, FinishTurn, ForgetTurn, Hear, ModelRequest
-from model.types import ReplyContext, TurnKey
+from model.types import TurnContext, TurnKey
 
 FRAME = ENGINE_RATE_HZ // 100
 
@@ -41,7 +41,7 @@ def test_nothing_is_sent_while_no_turn_is_open() -> None:
 def test_a_turn_begins_before_its_onset() -> None:
     ear = Ear()
     ear.pass_time(2.0)
-    ear.hearing.open(TurnKey(1), ReplyContext(), onset_s=1.8)
+    ear.hearing.open(TurnKey(1), TurnContext(), onset_s=1.8)
     assert isinstance(ear.sent[0], BeginTurn)
     begin, end = ear.heard()[0]
     assert abs(begin - 1.55 * ENGINE_RATE_HZ) <= FRAME
@@ -51,11 +51,11 @@ def test_a_turn_begins_before_its_onset() -> None:
 def test_a_reopened_turn_has_no_hole_and_nothing_twice() -> None:
     ear = Ear()
     ear.pass_time(2.0)
-    ear.hearing.open(TurnKey(1), ReplyContext(), onset_s=1.8)
+    ear.hearing.open(TurnKey(1), TurnContext(), onset_s=1.8)
     ear.pass_time(0.5)
     ear.hearing.finish(TurnKey(1))
     ear.pass_time(0.8)
-    ear.hearing.open(TurnKey(1, 1), ReplyContext(), onset_s=3.2)
+    ear.hearing.open(TurnKey(1, 1), TurnContext(), onset_s=3.2)
     ear.pass_time(0.2)
     ear.hearing.finish(TurnKey(1, 1))
     spans = ear.heard()
@@ -68,7 +68,7 @@ def test_a_reopened_turn_has_no_hole_and_nothing_twice() -> None:
 
 def test_words_are_asked_for_only_once_everything_was_sent() -> None:
     ear = Ear()
-    ear.hearing.open(TurnKey(1), ReplyContext(), onset_s=None)
+    ear.hearing.open(TurnKey(1), TurnContext(), onset_s=None)
     ear.pass_time(0.03)
     ear.hearing.finish(TurnKey(1))
     assert isinstance(ear.sent[-1], FinishTurn)
@@ -77,7 +77,7 @@ def test_words_are_asked_for_only_once_everything_was_sent() -> None:
 
 def test_a_forgotten_turn_is_not_sent_on() -> None:
     ear = Ear()
-    ear.hearing.open(TurnKey(1), ReplyContext(), onset_s=None)
+    ear.hearing.open(TurnKey(1), TurnContext(), onset_s=None)
     ear.pass_time(0.1)
     ear.hearing.forget(TurnKey(1))
     n = len(ear.heard())
@@ -88,6 +88,6 @@ def test_a_forgotten_turn_is_not_sent_on() -> None:
 
 def test_a_stale_finish_is_ignored() -> None:
     ear = Ear()
-    ear.hearing.open(TurnKey(2), ReplyContext(), onset_s=None)
+    ear.hearing.open(TurnKey(2), TurnContext(), onset_s=None)
     ear.hearing.finish(TurnKey(1))
     assert not any(isinstance(r, FinishTurn) for r in ear.sent)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.engine.clock import MonotonicClock, VirtualClock
+from app.engine.clock import MonotonicClock
+from tests.fakes.clock import VirtualClock
 
 
 def test_the_real_clock_never_goes_back() -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.engine.clock import StreamTime, VirtualClock
+from app.engine.clock import StreamTime
+from tests.fakes.clock import VirtualClock
 
 
 def test_time_is_zero_until_it_begins_and_then_passes_without_a_microphone() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from app.dialogue.timeline import Entry, Timeline
@@ -29,7 +27,7 @@ class Stage:
         self._n_replies = 0
 
     def user(self, label: Label, start_s: float, end_s: float) -> None:
-        utterance = Utterance(label=label, wav=Path("x.flac"), at_s=start_s)
+        utterance = Utterance(label=label, wav="x.flac", at_s=start_s)
         n = len(self._lines)
         self._lines.append(SpokenLine(n, utterance, start_s, start_s, end_s))
 

@@ -9,12 +9,12 @@ from threading import Event, Thread
 
 import pytest
 
-from app.engine.clock import VirtualClock
 from app.messages.notices import Notice
 from app.session.commands import AddModelFolder, FetchWeights, RemoveWeights, StopFetching
 from app.session.downloads import Downloads
 from model.errors import WeightsError
 from model.types import FetchProgress, ProgressReport
+from tests.fakes.clock import VirtualClock
 
 MB = 1_000_000
 PATIENCE_S = 5.0

@@ -41,8 +41,9 @@ from app.session.commands import (
 from app.settings.settings import Settings
 from model.errors import OutOfMemory
 from model.events import ModelEvent, ReplyEvent
+from model.requests import ReplyRequest
 from model.scripted import Script, ScriptedModel
-from model.types import CancelToken, ReplyRequest
+from model.types import CancelToken
 from tests.fakes.live import LiveSession, UnpluggableRoom, notice_keys
 from tests.fakes.parts import fake_parts, utterance
 from tests.fakes.thread_worker import ThreadWorker

@@ -9,8 +9,8 @@ import pytest
 
 from app.dialogue.events import DeviceLost, DeviceReturned, LoadProgress, ModelReady, WorkerStats
 from app.dialogue.state import Phase
-from app.engine.bounded_queue import MailboxStats
-from app.engine.clock import StreamTime, VirtualClock
+from app.engine.bounded_queue import QueueStats
+from app.engine.clock import StreamTime
 from app.messages import notices
 from app.session.snapshot import EngineSnapshot
 from app.session.snapshot_builder import SnapshotBuilder
@@ -18,6 +18,7 @@ from audio_io.aec import NullEchoCanceller
 from audio_io.frames import AudioFrame, UserFrame, frozen
 from audio_io.virtual_room import VirtualRoom
 from model.types import DuplexPrediction, VoicePreset
+from tests.fakes.clock import VirtualClock
 from tests.fakes.dialogue_desk import READY, DialogueDesk
 
 
@@ -43,8 +44,8 @@ class StandingEngine:
         self.tick_listeners: list[object] = []
         self.audio_listeners: list[object] = []
 
-    def queue_stats(self) -> tuple[MailboxStats, ...]:
-        return (MailboxStats("inbox", 3, 5, 0),)
+    def queue_stats(self) -> tuple[QueueStats, ...]:
+        return (QueueStats("inbox", 3, 5, 0),)
 
 
 class Desk:

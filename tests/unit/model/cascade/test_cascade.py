@@ -16,10 +16,11 @@ from model.cascade.language_model import Completion, Piece
 from model.cascade.moonshine import Transcription
 from model.cascade.recognizer import StreamingRecognizer
 from model.cascade.reply_ahead import ReplyAhead
-from model.types import CancelToken, ReplyContext, ReplyRequest, TurnKey, VoiceChoice
+from model.requests import ReplyRequest
+from model.types import CancelToken, TurnContext, TurnKey, VoiceChoice
 
 KEY = TurnKey(1)
-CONTEXT = ReplyContext()
+CONTEXT = TurnContext()
 
 
 class Writer:
@@ -90,7 +91,7 @@ def speak(
 
 def reply_to(model: CascadeModel, text: str) -> None:
     """Asks for a reply and looks at its first event."""
-    request = ReplyRequest(1, KEY, ReplyContext(user_text=text))
+    request = ReplyRequest(1, KEY, TurnContext(user_text=text))
     events = model.reply(request, CancelToken())
     next(events)
     events.close()
@@ -115,7 +116,7 @@ def test_how_to_talk_stays_in_every_prompt_and_is_warmed_once(
     made: list[CascadeModel], tmp_path: Path
 ) -> None:
     model, writer = cascade(made, tmp_path, "what time is it", "What time is it?")
-    rhymes = ReplyContext(persona="Answer in rhymes.")
+    rhymes = TurnContext(persona="Answer in rhymes.")
     model.begin_turn(KEY, rhymes)
     opening, *_ = writer.warmed
     assert "Be kind.\nAnswer in rhymes.<|im_end|>" in opening
@@ -125,7 +126,7 @@ def test_how_to_talk_stays_in_every_prompt_and_is_warmed_once(
     assert writer.replies[0].prompt.startswith(opening)
     model.begin_turn(TurnKey(2), rhymes)
     assert all(prompt.startswith(opening) for prompt in writer.warmed)
-    model.begin_turn(TurnKey(3), ReplyContext(persona=""))
+    model.begin_turn(TurnKey(3), TurnContext(persona=""))
     assert "rhymes" not in writer.warmed[-1]
 
 
@@ -165,7 +166,7 @@ def test_nothing_is_begun_while_another_reply_is_being_written(
 ) -> None:
     model, writer = cascade(made, tmp_path, "what time is it", "What time is it?")
     model.begin_turn(KEY, CONTEXT)
-    request = ReplyRequest(1, KEY, ReplyContext(user_text="Tell me a story."))
+    request = ReplyRequest(1, KEY, TurnContext(user_text="Tell me a story."))
     story = model.reply(request, CancelToken())
     next(story)
     model.begin_turn(TurnKey(2), CONTEXT)
@@ -226,6 +227,6 @@ def test_a_model_that_says_it_is_ready_has_computed_how_prompts_begin(
     assert isinstance(writer, Loaded)
     assert Opening.is_done.was_awaited
     assert [choice.preset for choice in warmed] == ["bella"]
-    model.begin_turn(KEY, ReplyContext(persona="Answer in rhymes."))
+    model.begin_turn(KEY, TurnContext(persona="Answer in rhymes."))
     assert "Answer in rhymes." in writer.warmed[0]
     assert all(prompt.startswith(writer.warmed[0]) for prompt in writer.warmed)

@@ -22,12 +22,12 @@ from model.requests import (
     FinishTurn,
     ForgetTurn,
     Hear,
-    Reply,
+    ReplyRequest,
     Say,
     Shutdown,
 )
 from model.scripted import Script, ScriptedModel
-from model.types import CancelReason, ReplyContext, ReplyRequest, TurnKey, VoiceChoice
+from model.types import CancelReason, TurnContext, TurnKey, VoiceChoice
 from model.worker.host import ModelHost
 
 LONG = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen."
@@ -40,9 +40,9 @@ def host_of(**script: object) -> ModelHost:
     return host
 
 
-def reply(generation: int, turn: int = 1, revision: int = 0, text: str = LONG) -> Reply:
-    context = ReplyContext(user_text=text)
-    return Reply(ReplyRequest(generation, TurnKey(turn, revision), context))
+def reply(generation: int, turn: int = 1, revision: int = 0, text: str = LONG) -> ReplyRequest:
+    context = TurnContext(user_text=text)
+    return ReplyRequest(generation, TurnKey(turn, revision), context)
 
 
 def run(host: ModelHost) -> list[ModelEvent]:
@@ -149,7 +149,7 @@ def test_listening_goes_on_between_the_steps_of_a_reply() -> None:
     host = host_of(transcripts={2: "wait a moment"})
     host.handle(reply(1))
     host.step()
-    host.handle(BeginTurn(TurnKey(2), ReplyContext()))
+    host.handle(BeginTurn(TurnKey(2), TurnContext()))
     heard = [e for start in range(0, 16_000, 1600) for e in host.handle(loud(start))]
     (transcribed,) = host.handle(FinishTurn(TurnKey(2)))
     assert heard
@@ -161,7 +161,7 @@ def test_listening_goes_on_between_the_steps_of_a_reply() -> None:
 def test_frames_without_a_turn_and_frames_heard_before_are_dropped() -> None:
     host = host_of()
     host.handle(loud(0))
-    host.handle(BeginTurn(TurnKey(1), ReplyContext()))
+    host.handle(BeginTurn(TurnKey(1), TurnContext()))
     host.handle(loud(1600))
     host.handle(loud(1600))
     assert host.n_stale_frames == 2

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from audio_io.frames import AudioFrame, frozen
-from model.requests import BeginTurn, Cancel, FinishTurn, Hear, ModelRequest, Reply
-from model.types import CancelReason, ReplyContext, ReplyRequest, TurnKey
+from model.requests import BeginTurn, Cancel, FinishTurn, Hear, ModelRequest, ReplyRequest
+from model.types import CancelReason, TurnContext, TurnKey
 from model.worker.request_queue import RequestQueue
 
 
@@ -21,7 +21,7 @@ def drained(box: RequestQueue) -> list[ModelRequest]:
 
 def test_requests_come_out_in_order() -> None:
     box = RequestQueue()
-    sent = [BeginTurn(TurnKey(1), ReplyContext()), hear(0), hear(1), FinishTurn(TurnKey(1))]
+    sent = [BeginTurn(TurnKey(1), TurnContext()), hear(0), hear(1), FinishTurn(TurnKey(1))]
     for request in sent:
         box.put(request)
     assert drained(box) == sent
@@ -29,7 +29,7 @@ def test_requests_come_out_in_order() -> None:
 
 def test_more_than_five_seconds_of_audio_drop_the_oldest_frames_and_nothing_else() -> None:
     box = RequestQueue()
-    begin, finish = BeginTurn(TurnKey(1), ReplyContext()), FinishTurn(TurnKey(1))
+    begin, finish = BeginTurn(TurnKey(1), TurnContext()), FinishTurn(TurnKey(1))
     box.put(begin)
     for index in range(80):
         box.put(hear(index))
@@ -52,7 +52,7 @@ def test_a_cancellation_overtakes_audio() -> None:
 
 def test_a_cancellation_never_overtakes_its_own_reply() -> None:
     box = RequestQueue()
-    reply = Reply(ReplyRequest(3, TurnKey(1), ReplyContext()))
+    reply = ReplyRequest(3, TurnKey(1), TurnContext())
     box.put(reply)
     box.put(Cancel(3, CancelReason.STALE))
     assert box.take(block=False) is reply

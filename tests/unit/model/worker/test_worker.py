@@ -17,9 +17,9 @@ from model.events import (
     TurnTranscribed,
     WorkerFailed,
 )
-from model.requests import BeginTurn, Cancel, FinishTurn, Reply
+from model.requests import BeginTurn, Cancel, FinishTurn, ReplyRequest
 from model.scripted import Costs, Script, ScriptedModel
-from model.types import CancelReason, ReplyContext, ReplyRequest, TurnKey
+from model.types import CancelReason, TurnContext, TurnKey
 from model.worker.worker import InlineWorker, ProcessWorker
 from tests.fakes.thread_worker import ThreadWorker
 
@@ -39,8 +39,8 @@ class Events:
                 return event
 
 
-def reply(generation: int, text: str = "what is this", turn: int = 1) -> Reply:
-    return Reply(ReplyRequest(generation, TurnKey(turn), ReplyContext(user_text=text)))
+def reply(generation: int, text: str = "what is this", turn: int = 1) -> ReplyRequest:
+    return ReplyRequest(generation, TurnKey(turn), TurnContext(user_text=text))
 
 
 @pytest.fixture(params=["process", "thread"])
@@ -126,7 +126,7 @@ def timeline() -> list[tuple[float, str]]:
     for tick in range(300):
         now_s = tick / 100
         if tick == 100:
-            worker.send(BeginTurn(TurnKey(1), ReplyContext()))
+            worker.send(BeginTurn(TurnKey(1), TurnContext()))
             worker.send(FinishTurn(TurnKey(1)))
             worker.send(reply(1, "a b c d e f g h i j k l"))
         out += [(round(at, 6), type(event).__name__) for at, event in worker.pump(now_s)]

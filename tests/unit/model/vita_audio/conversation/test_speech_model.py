@@ -19,12 +19,12 @@ from model.events import (
     TurnScored,
     TurnTranscribed,
 )
+from model.requests import ReplyRequest
 from model.types import (
     CancelReason,
     CancelToken,
     Message,
-    ReplyContext,
-    ReplyRequest,
+    TurnContext,
     TurnKey,
     VoiceChoice,
 )
@@ -74,7 +74,7 @@ def frames(samples: Samples, start: int = 0) -> Iterator[AudioFrame]:
 
 def say_to(model: VitaAudioModel, key: TurnKey, seconds: float = 5.0) -> TurnTranscribed:
     """The user speaks and pauses."""
-    model.begin_turn(key, ReplyContext(HISTORY))
+    model.begin_turn(key, TurnContext(HISTORY))
     for frame in frames(speech_like(seconds, key.turn)):
         list(model.hear(frame))
     *_, heard = model.finish_turn(key)
@@ -85,7 +85,7 @@ def answer(
     model: VitaAudioModel, key: TurnKey, generation: int = 1, text: str | None = None
 ) -> tuple[Iterator[ReplyEvent], CancelToken]:
     cancel = CancelToken()
-    request = ReplyRequest(generation, key, ReplyContext(HISTORY, text))
+    request = ReplyRequest(generation, key, TurnContext(HISTORY, text))
     return model.reply(request, cancel), cancel
 
 
@@ -116,7 +116,7 @@ def test_how_to_talk_is_part_of_the_instructions_spoken_and_typed(model: VitaAud
     wish = model._model.tokenizer.encode("\nAnswer in rhymes.")
     for key, text in ((TurnKey(19), None), (TurnKey(20), "Hello?")):
         for persona, is_there in (("Answer in rhymes.", True), ("", False)):
-            context = ReplyContext(HISTORY, text, persona=persona)
+            context = TurnContext(HISTORY, text, persona=persona)
             prompt = model._prompt_for(ReplyRequest(1, key, context))
             assert prompt is not None
             ids = list(prompt.ids)
@@ -144,7 +144,7 @@ def test_audio_prefilled_while_spoken_answers_like_audio_read_at_once(
     streamed = outcome(list(answer(model, TurnKey(4))[0]))
     model.forget_turn(TurnKey(4))
     list(answer(model, TurnKey(90), 2, "something else altogether")[0])  # empties what was computed
-    model.begin_turn(TurnKey(5), ReplyContext())
+    model.begin_turn(TurnKey(5), TurnContext())
     for frame in frames(speech_like(9.0, 4)):
         list(model.hear(frame))
     list(model.finish_turn(TurnKey(5)))
@@ -155,17 +155,17 @@ def test_audio_prefilled_while_spoken_answers_like_audio_read_at_once(
 def test_a_user_who_goes_on_after_a_pause_is_heard_whole(model: VitaAudioModel) -> None:
     sound = speech_like(6.0, 6)
     half = len(sound) // 2 // STEP * STEP
-    model.begin_turn(TurnKey(6), ReplyContext(HISTORY))
+    model.begin_turn(TurnKey(6), TurnContext(HISTORY))
     for frame in frames(sound[:half]):
         list(model.hear(frame))
     list(model.finish_turn(TurnKey(6)))
-    model.begin_turn(TurnKey(6, 1), ReplyContext(HISTORY))
+    model.begin_turn(TurnKey(6, 1), TurnContext(HISTORY))
     for frame in frames(sound[half:], half):
         list(model.hear(frame))
     list(model.finish_turn(TurnKey(6, 1)))
     in_two = outcome(list(answer(model, TurnKey(6, 1))[0]))
     say_to(model, TurnKey(7), 0.1)
-    model.begin_turn(TurnKey(8), ReplyContext(HISTORY))
+    model.begin_turn(TurnKey(8), TurnContext(HISTORY))
     for frame in frames(sound):
         list(model.hear(frame))
     list(model.finish_turn(TurnKey(8)))
@@ -184,7 +184,7 @@ def test_speech_over_an_answer_does_not_disturb_it(model: VitaAudioModel) -> Non
 
 
 def test_a_typed_question_is_answered_too(model: VitaAudioModel) -> None:
-    model.begin_turn(TurnKey(11), ReplyContext())
+    model.begin_turn(TurnKey(11), TurnContext())
     model.forget_turn(TurnKey(11))
     text, sound = outcome(list(answer(model, TurnKey(12), 1, "How are you?")[0]))
     assert text
@@ -192,7 +192,7 @@ def test_a_typed_question_is_answered_too(model: VitaAudioModel) -> None:
 
 
 def test_nothing_heard_and_nothing_typed_is_not_answered(model: VitaAudioModel) -> None:
-    model.begin_turn(TurnKey(13), ReplyContext())
+    model.begin_turn(TurnKey(13), TurnContext())
     *_, heard = model.finish_turn(TurnKey(13))
     assert heard.text == ""
     assert list(answer(model, TurnKey(13), 1, "")[0]) == []
@@ -209,7 +209,7 @@ def test_a_faster_voice_says_the_same_in_less_time(model: VitaAudioModel) -> Non
 
     def said(rate: float, later: float) -> tuple[str, Samples]:
         voice = VoiceChoice(rate=rate)
-        request = ReplyRequest(1, TurnKey(17), ReplyContext(HISTORY), voice)
+        request = ReplyRequest(1, TurnKey(17), TurnContext(HISTORY), voice)
         events: list[ReplyEvent] = []
         for event in model.reply(request, CancelToken()):
             events.append(event)
@@ -237,7 +237,7 @@ def test_the_model_itself_writes_down_what_it_heard(model: VitaAudioModel) -> No
 
 
 def test_a_turn_that_was_forgotten_is_not_transcribed(model: VitaAudioModel) -> None:
-    model.begin_turn(TurnKey(15), ReplyContext())
+    model.begin_turn(TurnKey(15), TurnContext())
     model.forget_turn(TurnKey(15))
     assert list(model.finish_turn(TurnKey(15))) == []
 
@@ -275,7 +275,7 @@ def test_words_come_late_where_the_turn_is_long(folders: dict[str, Path]) -> Non
     recognizer = WritesSlowly()
     model = tiny_vita_audio(folders["plain"], recognizer, most_tokens=60)
     model.load(lambda _progress: None)
-    model.begin_turn(TurnKey(1), ReplyContext())
+    model.begin_turn(TurnKey(1), TurnContext())
     partial = ""
     for frame in frames(speech_like(20.0, 1)):
         partial = next((p.text for p in model.hear(frame)), partial)
@@ -299,7 +299,7 @@ def test_a_head_tells_at_every_pause_whether_the_turn_is_over(tmp_path: Path) ->
     write_head(folder / DUPLEX_HEAD, DuplexHead(HeadShape(width)), 1.0)
     model = tiny_vita_audio(folder, LoudWords(), most_tokens=40)
     model.load(lambda _progress: None)
-    model.begin_turn(TurnKey(1), ReplyContext(HISTORY))
+    model.begin_turn(TurnKey(1), TurnContext(HISTORY))
     scores: list[TurnScored] = []
     for pause in range(2):
         for frame in frames(speech_like(3.0, pause), start=pause * 3 * 16_000):
@@ -315,7 +315,7 @@ def test_a_head_tells_at_every_pause_whether_the_turn_is_over(tmp_path: Path) ->
 
 
 def test_without_a_head_there_is_no_score(model: VitaAudioModel) -> None:
-    model.begin_turn(TurnKey(30), ReplyContext())
+    model.begin_turn(TurnKey(30), TurnContext())
     for frame in frames(speech_like(1.0, 30)):
         list(model.hear(frame))
     assert not any(isinstance(e, TurnScored) for e in model.finish_turn(TurnKey(30)))
