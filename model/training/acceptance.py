@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from model.training.data.packing import PackedRow
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
-from model.vita_audio.language_model.packed_losses import IGNORED, run_backbone, run_module
+from model.vita_audio.language_model.packed_losses import IGNORED
 
 _TOKENS_PER_HEAD_CALL = 1024
 _UNKNOWN = -1  # no choice at this place
@@ -120,14 +120,14 @@ def _choices(
     """(n,) token that each level chooses for each target of a sample ``ids`` (n,)."""
     n = ids.shape[0]
     positions = torch.arange(n, device=ids.device)[None]
-    hidden = run_backbone(model, embeddings[None], positions)
+    hidden = model.run_backbone(embeddings[None], positions)
     yield _chosen(model.lm_head, hidden[0, : n - 1], is_target[1:], n)
     of_ids = model.model.embed_tokens(ids)[None]
     for k in range(model.num_mctp_modules):
         n_left = n - k - 1
         if n_left > 0:
             hidden = hidden[:, :n_left]
-            hidden = run_module(model, k, of_ids[:, k + 1 :], hidden, positions[:, k + 1 :])
+            hidden = model.run_module(k, of_ids[:, k + 1 :], hidden, positions[:, k + 1 :])
         yield _chosen(model.lm_head, hidden[0, : max(0, n_left - 1)], is_target[k + 2 :], n)
 
 

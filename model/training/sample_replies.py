@@ -19,7 +19,6 @@ from model.vita_audio.checkpoint.directory import SPEECH_DECODER
 from model.vita_audio.conversation.prompts import synthesis
 from model.vita_audio.decoding.schedule import Schedule
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
-from model.vita_audio.language_model.packed_losses import run_backbone, run_module
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 from model.vita_audio.language_model.tokens import TokenKind
 from model.vita_audio.speech_decoder.decoder import SpeechDecoder
@@ -117,7 +116,7 @@ def _last_logits(model: VitaAudioForCausalLM, ids: Sequence[int], level: int) ->
     row = torch.tensor([ids], device=model.device)
     positions = torch.arange(row.shape[1], device=row.device)[None]
     of_ids = model.model.embed_tokens(row)
-    hidden = run_backbone(model, of_ids, positions)
+    hidden = model.run_backbone(of_ids, positions)
     for k in range(level):
-        hidden = run_module(model, k, of_ids[:, k + 1 :], hidden[:, :-1], positions[:, k + 1 :])
+        hidden = model.run_module(k, of_ids[:, k + 1 :], hidden[:, :-1], positions[:, k + 1 :])
     return model.lm_head(hidden[0, -1])

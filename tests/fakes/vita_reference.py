@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+from torch import Tensor
+
 from model.types import Message
 from model.vita_audio.conversation.prompts import LUKE, Audio, Prompt, speech_turn, synthesis
+from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 
 
@@ -31,3 +35,29 @@ def synthesis_with_voice(tokenizer: TextTokenizer, text: str, codes: Sequence[in
 def n_frames_of(n_samples: int) -> int:
     """How many stacked frames ``SpeechFeatures`` gives of samples at 16 kHz."""
     return -(-(1 + max(0, n_samples - 400) // 160) // 6)
+
+
+def teacher_forced_logits(
+    model: VitaAudioForCausalLM, ids: Tensor, embeddings: Tensor | None = None
+) -> list[Tensor]:
+    """Logits of every level over one whole sequence, as incremental decoding must give them.
+
+    Args:
+        ids: (n,) int64.
+        embeddings: (n, hidden) backbone input where it is not that of ``ids``.
+
+    Returns:
+        K + 1 tensors: level j has (n − j, vocabulary) rows, and row p predicts the token at
+        p + j + 1. Level 0 is the backbone. A level that no token reaches has no rows.
+    """
+    row = ids.reshape(1, -1)
+    positions = torch.arange(row.shape[1], device=row.device)[None]
+    of_ids = model.model.embed_tokens(row)
+    hidden = model.run_backbone(of_ids if embeddings is None else embeddings[None], positions)
+    logits = [model.lm_head(hidden[0])]
+    for k in range(model.num_mctp_modules):
+        hidden = hidden[:, :-1]
+        if hidden.shape[1] > 0:
+            hidden = model.run_module(k, of_ids[:, k + 1 :], hidden, positions[:, k + 1 :])
+        logits.append(model.lm_head(hidden[0]))
+    return logits

@@ -23,7 +23,6 @@ from model.vita_audio.benchmark.random_models import (
     BYTES_PER_GB,
     SIZES,
     device_named,
-    dtype_for,
     library_model,
     random_model,
     require_memory,
@@ -39,6 +38,7 @@ from model.vita_audio.decoding.state import DecodingState
 from model.vita_audio.decoding.step_runner import Level, StepRunner
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 from model.vita_audio.language_model.tokens import N_CODES, TokenTable
+from model.vita_audio.number_format import decoding_dtype
 
 N_PROMPT = 32  # tokens, as in the published measurement (VITA-Audio, Table E7)
 N_FIRST = 10  # tokens up to the eighth code: one of text, the begin tag, eight codes
@@ -187,7 +187,7 @@ def measure(size: str, device: str, report: Report, n_rounds: int = N_ROUNDS) ->
     if size not in SIZES:
         raise ModelError(f"there is no size {size!r}; choose one of {', '.join(SIZES)}")
     place = device_named(device)
-    dtype = dtype_for(place)
+    dtype = decoding_dtype(place)
     require_memory(size, place, dtype)
     report(f"making a random model of size {size} in {dtype}".replace("torch.", ""))
     model = random_model(SIZES[size], dtype, place)

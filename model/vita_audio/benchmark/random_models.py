@@ -70,14 +70,6 @@ def device_named(name: str) -> torch.device:
     return place
 
 
-def dtype_for(device: torch.device) -> torch.dtype:
-    """16 bits where the processor multiplies them itself; elsewhere they would be emulated."""
-    if device.type != "cpu":
-        return torch.bfloat16
-    is_native = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001
-    return torch.bfloat16 if is_native else torch.float32
-
-
 def require_memory(size: str, device: torch.device, dtype: torch.dtype) -> None:
     with torch.device("meta"):
         model = VitaAudioForCausalLM(make_config(SIZES[size], k=N_MODULES))

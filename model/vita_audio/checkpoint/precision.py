@@ -1,6 +1,6 @@
-"""Which number format, context length and modules fit into the memory that is free. Pure.
+"""Which number format, context length and modules fit into the memory that is free.
 
-Knows no torch, no device and no file: whoever loads a model measures the free bytes and obeys.
+Needs no torch and no device: whoever loads a model measures the free bytes and obeys.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from model.errors import ModelError, OutOfMemory
+from model.files.records import as_record
 
 SENSE_VOICE_PARAMETERS = 233_999_167  # SenseVoiceSmall, as part of the Plus checkpoints
 SPEECH_TOKENIZER_PARAMETERS = 343_600_000  # GLM-4-Voice tokenizer, rounded as published
@@ -45,9 +48,24 @@ class NotEnoughMemory(OutOfMemory):
     """Not even the smallest form of the model fits."""
 
 
+class _Sizes(msgspec.Struct):
+    """The entries of config.json that a size is made of."""
+
+    hidden_size: int
+    intermediate_size: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    num_nextn_predict_layers: int
+    num_hidden_layers: int
+    vocab_size: int
+    max_position_embeddings: int
+    model_type: str = ""
+    tie_word_embeddings: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSize:
-    """Parameters by what may be done to them, and what a token costs.
+    """The parameters of a model by what may be done to them, and what a token costs.
 
     Attributes:
         backbone: of the decoder layers without the MCTP blocks; the only part to be quantised.
@@ -71,41 +89,37 @@ class ModelSize:
 
     @classmethod
     def from_config(cls, config: Mapping[str, object]) -> ModelSize:
-        """From the entries of a checkpoint's config.json.
+        """Return the size that the entries of a checkpoint's config.json tell.
 
         Raises:
             ModelError: an entry is missing or no whole number.
         """
-        hidden, inner = _number(config, "hidden_size"), _number(config, "intermediate_size")
-        n_heads, n_kv = (
-            _number(config, "num_attention_heads"),
-            _number(config, "num_key_value_heads"),
-        )
-        n_mctp = _number(config, "num_nextn_predict_layers")
-        n_layers = _number(config, "num_hidden_layers") - n_mctp
-        head = hidden // n_heads
-        wide, narrow = n_heads * head, n_kv * head
+        sizes = as_record(dict(config), _Sizes, _misfit)
+        hidden, k = sizes.hidden_size, sizes.num_nextn_predict_layers
+        n_layers = sizes.num_hidden_layers - k
+        head = hidden // sizes.num_attention_heads
+        wide, narrow = sizes.num_attention_heads * head, sizes.num_key_value_heads * head
         attention = 2 * hidden * wide + wide + 2 * (hidden * narrow + narrow)
-        layer = attention + 3 * hidden * inner + 2 * hidden
-        is_plus = config.get("model_type") == "qwen2_mtp_sensevoice"
+        layer = attention + 3 * hidden * sizes.intermediate_size + 2 * hidden
+        is_plus = sizes.model_type == "qwen2_mtp_sensevoice"
         projection = 2 * 512 + 512 * hidden + hidden * hidden
         tokenizer = 0 if is_plus else SPEECH_TOKENIZER_PARAMETERS
-        n_tables = 1 if config.get("tie_word_embeddings") else 2
+        n_tables = 1 if sizes.tie_word_embeddings else 2
         return cls(
             backbone=n_layers * layer,
-            vocabulary=n_tables * _number(config, "vocab_size") * hidden + hidden,
+            vocabulary=n_tables * sizes.vocab_size * hidden + hidden,
             mctp=layer + 2 * hidden + 2 * hidden * hidden,
-            n_mctp=n_mctp,
+            n_mctp=k,
             audio=SENSE_VOICE_PARAMETERS + projection if is_plus else 0,
             speech=tokenizer + SPEECH_DECODER_PARAMETERS,
             # Keys and values of every layer; a level also keeps the hidden states it reads.
             token_values=(2 * n_layers * narrow, 2 * narrow + hidden),
-            max_context=_number(config, "max_position_embeddings"),
+            max_context=sizes.max_position_embeddings,
         )
 
     @property
     def n_parameters(self) -> int:
-        """Of the language model's checkpoint, without the speech parts."""
+        """Parameters of the language model's checkpoint, without the speech parts."""
         return self.backbone + self.vocabulary + self.n_mctp * self.mctp + self.audio
 
 
@@ -136,7 +150,7 @@ def choose_precision(
     wanted: str = "auto",
     context_tokens: int = DEFAULT_CONTEXT,
 ) -> PrecisionChoice:
-    """The best form that fits: more bits first, then MCTP modules, then a longer context.
+    """Return the best form that fits: more bits first, then MCTP modules, then a longer context.
 
     Args:
         device_kind: "cuda", "mps" or "cpu".
@@ -173,7 +187,7 @@ def choose_precision(
 
 
 def memory_span(size: ModelSize, device_kind: str = "cuda") -> tuple[int, int]:
-    """Bytes needed by the smallest form and by 16-bit weights with all modules."""
+    """Return the bytes needed by the smallest form, and by 16-bit weights with all modules."""
     reserve = _reserve(device_kind)
     forms = _forms(size, device_kind, "auto")
     least = min(form.needed_bytes(size, reserve, LEAST_CONTEXT) for form in forms)
@@ -255,8 +269,5 @@ def _gb(n_bytes: int) -> str:
     return f"{n_bytes / _GIGABYTE:.1f} GB"
 
 
-def _number(config: Mapping[str, object], key: str) -> int:
-    value = config.get(key)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ModelError(f"config.json: {key}: must be a whole number, got {value!r}")
-    return value
+def _misfit(problem: object) -> ModelError:
+    return ModelError(f"config.json: {problem}")

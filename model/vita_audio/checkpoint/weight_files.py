@@ -1,33 +1,57 @@
 """The safetensors files of a model directory: which tensor is where, and whether they all fit.
 
-Knows no network: what must be there is told by name and shape. Nothing but safetensors is read.
+What must be there is told by name and shape. Nothing but safetensors is read, and torch is needed
+for the tensors only, not for their names.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
 from model.errors import WeightsError
+from model.files.records import one_line, read_json
+
+if TYPE_CHECKING:  # names are read where torch is not installed
+    from torch import Tensor
 
 INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
+REMEDY = "download it again"
 
 _N_NAMED = 3  # names that a message spells out
 
 Shape = tuple[int, ...]
 
 
+class _Index(msgspec.Struct):
+    weight_map: dict[str, str]
+
+
+def listed_files(directory: Path) -> dict[str, str]:
+    """Return the file name of every tensor in the index; empty if there is no index.
+
+    Raises:
+        WeightsError: the index is damaged, or names files outside of its directory.
+    """
+    path = directory / INDEX_NAME
+    if not path.is_file():
+        return {}
+    listed = read_json(path, _Index, WeightsError, remedy=REMEDY).weight_map
+    if any(Path(name).name != name for name in listed.values()):
+        raise WeightsError(f"{path} names files in other directories; {REMEDY}")
+    return listed
+
+
 @dataclass(frozen=True, slots=True)
 class WeightFiles:
-    """A complete set of files; each tensor's header was read, none of the tensors.
+    """A complete set of files; each file's header was read, none of the tensors.
 
     Attributes:
         shapes: of every tensor, by name.
@@ -40,129 +64,133 @@ class WeightFiles:
 
     @classmethod
     def from_directory(cls, directory: Path) -> WeightFiles:
-        """Reads the index, or the single file of a small model, and every header.
+        """Read the index, or the single file of a small model, and every header.
 
         Raises:
             WeightsError: a file is missing or damaged, or the index names other tensors.
         """
-        index, single = directory / INDEX_NAME, directory / SINGLE_NAME
-        if not index.is_file():
-            if not single.is_file():
-                raise WeightsError(
-                    f"{directory} holds neither {INDEX_NAME} nor {SINGLE_NAME}; "
-                    "download the model again or choose its directory"
-                )
-            shapes = _read_shapes(single)
-            return cls(directory, shapes, dict.fromkeys(shapes, single))
-        listed = _read_index(index)
-        paths = [directory / name for name in sorted(set(listed.values()))]
-        missing = [path.name for path in paths if not path.is_file()]
+        listed = listed_files(directory)
+        names = sorted(set(listed.values())) or [SINGLE_NAME]
+        missing = [name for name in names if not (directory / name).is_file()]
         if missing:
-            raise WeightsError(f"{directory} lacks {_some(missing)}; download the model again")
+            raise WeightsError(f"{directory} lacks {some(missing)}; download the model again")
         shapes: dict[str, Shape] = {}
         file_of: dict[str, Path] = {}
-        for path in paths:
-            found = _read_shapes(path)
-            shapes.update(found)
-            file_of.update(dict.fromkeys(found, path))
+        for path in (directory / name for name in names):
+            with opened(path, "np") as file:
+                found = {name: tuple(file.get_slice(name).get_shape()) for name in _keys(file)}
             absent = [key for key, name in listed.items() if name == path.name and key not in found]
             if absent:
                 raise WeightsError(
-                    f"{path} lacks {_some(absent)}, which {INDEX_NAME} lists; "
+                    f"{path} lacks {some(absent)}, which {INDEX_NAME} lists; "
                     "download both files again"
                 )
+            shapes |= found
+            file_of |= dict.fromkeys(found, path)
         return cls(directory, shapes, file_of)
 
-    def require(self, expected: Mapping[str, Shape], optional: Iterable[str] = ()) -> None:
-        """Checks that the files hold exactly ``expected``.
+    def require(
+        self,
+        expected: Mapping[str, Shape],
+        optional: Iterable[str] = (),
+        is_ignored: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """Check that the files hold exactly ``expected``, without ``optional`` names or with them.
 
         Args:
-            optional: names that may be absent.
+            is_ignored: tells of a name whether it may be there without being expected.
 
         Raises:
             WeightsError: a line each for missing and unexpected names and for other shapes.
         """
-        missing = [key for key in expected if key not in self.shapes and key not in set(optional)]
-        unexpected = [key for key in self.shapes if key not in expected]
-        misshapen = [
-            f"{key} is {_text(self.shapes[key])} in {self.file_of[key].name} and should be "
-            f"{_text(shape)}"
-            for key, shape in expected.items()
-            if key in self.shapes and self.shapes[key] != shape
-        ]
-        lines = [
-            f"{self.directory} {problem}: {_some(names)}"
-            for problem, names in (
-                ("lacks weights that config.json asks for", missing),
-                ("holds weights that config.json does not ask for", unexpected),
-                ("holds weights of another shape", misshapen),
-            )
-            if names
-        ]
-        if lines:
-            raise WeightsError("\n".join(lines))
+        wanted = {k: v for k, v in expected.items() if k in self.shapes or k not in set(optional)}
+        problems = misfits(self.directory, self.shapes, wanted, is_ignored)
+        if problems:
+            raise WeightsError("\n".join(problems))
 
     @contextmanager
-    def reading(self) -> Generator[WeightReader]:
-        """Holds the files open. CPU tensors stay backed by the file until they are converted."""
+    def reading(self) -> Generator[Callable[[str], Tensor]]:
+        """Hold the files open and return what reads a tensor by its name.
+
+        CPU tensors stay backed by the file until they are converted.
+        """
         with ExitStack() as stack:
-            handles: dict[Path, Any] = {}
-            for path in sorted(set(self.file_of.values())):
-                handles[path] = stack.enter_context(_opened(path))
-            yield WeightReader(self, handles)
+            paths = sorted(set(self.file_of.values()))
+            files = {path: stack.enter_context(opened(path, "pt")) for path in paths}
 
+            def tensor(name: str) -> Tensor:
+                path = self.file_of[name]
+                try:
+                    return files[path].get_tensor(name)
+                except (SafetensorError, OSError) as error:
+                    raise _damaged(path, error, REMEDY) from error
 
-@dataclass(frozen=True, slots=True)
-class WeightReader:
-    """Reads single tensors out of open files."""
-
-    _files: WeightFiles
-    _handles: Mapping[Path, Any]
-
-    def tensor(self, name: str) -> Tensor:
-        path = self._files.file_of[name]
-        try:
-            return self._handles[path].get_tensor(name)
-        except (SafetensorError, OSError) as error:
-            raise _damaged(path, error) from error
-
-
-def _read_index(path: Path) -> dict[str, str]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        listed = cast(dict[str, str], content["weight_map"])
-        # An index could otherwise name files outside of its directory.
-        names = {Path(name).name for name in listed.values()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{path} is no index of weight files; download it again") from error
-    if names != set(listed.values()):
-        raise WeightsError(f"{path} names files in other directories; download it again")
-    return listed
-
-
-def _read_shapes(path: Path) -> dict[str, Shape]:
-    with _opened(path) as handle:
-        names = cast(list[str], handle.keys())
-        return {name: tuple(handle.get_slice(name).get_shape()) for name in names}
+            yield tensor
 
 
 @contextmanager
-def _opened(path: Path) -> Generator[Any]:
+def opened(path: Path, framework: str, device: str = "cpu", remedy: str = REMEDY) -> Generator[Any]:
+    """Hold a safetensors file open. Raises WeightsError if it is damaged or incomplete."""
     try:
-        handle = safe_open(path, framework="pt", device="cpu")
+        handle = safe_open(path, framework=framework, device=device)
     except (SafetensorError, OSError) as error:
-        raise _damaged(path, error) from error
-    with handle as opened:
-        yield opened
+        raise _damaged(path, error, remedy) from error
+    with handle as file:
+        yield file
 
 
-def _damaged(path: Path, error: Exception) -> WeightsError:
-    return WeightsError(f"{path} is damaged or incomplete ({error}); download it again")
+def read_tensors(
+    path: Path, device: str = "cpu", remedy: str = REMEDY
+) -> tuple[dict[str, Tensor], Mapping[str, str]]:
+    """Return all tensors of one file, and its notes. Raises WeightsError if it is damaged."""
+    with opened(path, "pt", device, remedy) as file:
+        notes = cast(dict[str, str] | None, file.metadata()) or {}
+        return {name: file.get_tensor(name) for name in _keys(file)}, notes
 
 
-def _some(names: Sequence[str]) -> str:
+def misfits(
+    place: Path,
+    found: Mapping[str, Shape],
+    expected: Mapping[str, Shape | None],
+    is_ignored: Callable[[str], bool] = lambda _: False,
+) -> list[str]:
+    """Return a line each for missing and unexpected names and for tensors of another shape.
+
+    Args:
+        place: file or directory that the lines begin with.
+        expected: shapes by name; None: any shape.
+        is_ignored: tells of a name whether it may be there without being expected.
+    """
+    missing = [key for key in expected if key not in found]
+    unexpected = [key for key in found if key not in expected and not is_ignored(key)]
+    misshapen = [
+        f"{key} is {_text(found[key])} and should be {_text(shape)}"
+        for key, shape in expected.items()
+        if shape is not None and found.get(key, shape) != shape
+    ]
+    return [
+        f"{place} {problem}: {some(names)}"
+        for problem, names in (
+            ("lacks weights that its configuration asks for", missing),
+            ("holds weights that its configuration does not ask for", unexpected),
+            ("holds weights of another shape", misshapen),
+        )
+        if names
+    ]
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
     rest = len(names) - _N_NAMED
     return ", ".join(names[:_N_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _keys(file: Any) -> list[str]:  # noqa: ANN401  the library has no types
+    return file.keys()
+
+
+def _damaged(path: Path, error: Exception, remedy: str) -> WeightsError:
+    return WeightsError(f"{path} is damaged or incomplete ({one_line(str(error))}); {remedy}")
 
 
 def _text(shape: Shape) -> str:

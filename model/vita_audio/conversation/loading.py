@@ -17,10 +17,11 @@ from torch import nn
 
 from model.errors import ModelError
 from model.events import LoadProgress
-from model.vita_audio.checkpoint.directory import ModelDirectory, resolve
-from model.vita_audio.checkpoint.generation_defaults import (
+from model.vita_audio.checkpoint.directory import (
     GenerationDefaults,
+    ModelDirectory,
     read_generation_defaults,
+    resolve,
 )
 from model.vita_audio.checkpoint.precision import (
     ModelSize,

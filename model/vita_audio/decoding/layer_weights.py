@@ -18,6 +18,7 @@ from torch.nn import functional
 from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer
 
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
+from model.vita_audio.number_format import has_packed_bfloat16
 
 _PACKED_FOR_ROWS = 16  # a step has 1 to 15 tokens; other numbers work, a little slower
 
@@ -103,11 +104,9 @@ class ModuleWeights:
 
 
 def can_pack(weight: Tensor) -> bool:
-    """Whether the packed layout exists for ``weight`` and is faster."""
-    is_native = torch.backends.mkldnn.is_available() and (
-        torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001
-    )
-    return weight.device.type == "cpu" and weight.dtype is torch.bfloat16 and is_native
+    """Return whether the packed layout exists for ``weight`` and is faster."""
+    is_narrow = weight.device.type == "cpu" and weight.dtype is torch.bfloat16
+    return is_narrow and has_packed_bfloat16()
 
 
 def fused(layers: Sequence[nn.Module], packing: Packing = Packing.NONE) -> Projection:

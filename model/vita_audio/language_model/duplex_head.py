@@ -6,12 +6,9 @@ trained alone on frozen states.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
@@ -19,6 +16,9 @@ from torch.nn import functional
 
 from model.duplex.outcomes import N_OUTCOMES, USER_FLOOR, Outcome
 from model.errors import WeightsError
+from model.files.records import one_line
+from model.files.whole_file import replacing
+from model.vita_audio.checkpoint.weight_files import read_tensors
 
 FILE = "duplex_head.safetensors"
 _AGAIN = "restore the file or train it again"
@@ -94,9 +94,8 @@ def write_head(path: Path, head: DuplexHead, temperature: float) -> None:
         "temperature": f"{temperature:.{_DIGITS}g}",
     }
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in head.state_dict().items()}
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(safetensors.torch.save(state, notes))
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        partial.write_bytes(safetensors.torch.save(state, notes))
 
 
 def read_head(path: Path, backbone: int, device: torch.device | str = "cpu") -> EndOfTurnDetector:
@@ -106,15 +105,12 @@ def read_head(path: Path, backbone: int, device: torch.device | str = "cpu") -> 
         WeightsError: one line: the file is damaged, or belongs to another model.
     """
     try:
-        with safetensors.safe_open(path, framework="pt") as stored:
-            notes: Mapping[str, str] = stored.metadata() or {}
-            state = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118  a handle, no mapping
+        state, notes = read_tensors(path, remedy=_AGAIN)
         n_heads, temperature = int(notes["n_heads"]), float(notes["temperature"])
         width, found = state["reduce.weight"].shape
         inner = state["up.weight"].shape[0]
-    except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
-        reason = " ".join(str(error).split())
-        raise WeightsError(f"{path} cannot be read ({reason}); {_AGAIN}") from error
+    except (KeyError, ValueError) as error:
+        raise WeightsError(f"{path} is no head ({one_line(str(error))}); {_AGAIN}") from error
     if found != backbone:
         raise WeightsError(
             f"{path}: reduce.weight: reads states of width {found} and the model's have "

@@ -1,6 +1,6 @@
 """Where each training stage starts from: new vocabulary rows, new MCTP modules, a stock backbone.
 
-Source: VITA-Audio, training stages 1 to 4. Knows no data and no optimizer.
+Source: VITA-Audio, training stages 1 to 4.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import torch
 from torch import nn
 from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
 
-from model.errors import ModelError, WeightsError
+from model.errors import ModelError
+from model.vita_audio.checkpoint.pickled_weights import read_pickled, require_fit
 from model.vita_audio.language_model.model_config import BackboneSize, VitaAudioConfig, make_config
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 
@@ -21,7 +22,7 @@ ROWS_MULTIPLE = 8  # the embedding table is padded to a multiple of it
 def begin_from_backbone(
     backbone: Qwen2ForCausalLM, n_tokens: int, *, plus: bool = False
 ) -> VitaAudioForCausalLM:
-    """Stage 1: the weights of a stock Qwen2 under a vocabulary of ``n_tokens``, without modules.
+    """Begin stage 1: a stock Qwen2 under a vocabulary of ``n_tokens``, without modules.
 
     Tensors are shared with ``backbone``, which is not to be used any more. The encoder of a Plus
     model is random until ``load_sense_voice``.
@@ -56,7 +57,7 @@ def begin_from_backbone(
 
 
 def extend_vocabulary(model: VitaAudioForCausalLM, n_tokens: int) -> None:
-    """Gives embeddings and head rows for ``n_tokens``, padded; never takes rows away.
+    """Give embeddings and head rows for ``n_tokens``, padded; never takes rows away.
 
     New rows are drawn around the mean of the old ones, as the library does. Rows that the table
     already had beyond the tokenizer's are reused as they are.
@@ -67,7 +68,7 @@ def extend_vocabulary(model: VitaAudioForCausalLM, n_tokens: int) -> None:
 
 
 def grow_modules(model: VitaAudioForCausalLM, k: int) -> VitaAudioForCausalLM:
-    """Stages 2 and 3: a model with ``k`` modules that starts from one with fewer.
+    """Begin stage 2 or 3: return a model with ``k`` modules that starts from one with fewer.
 
     The block of each new module is a copy of the layer before it, in ascending order: the first
     one's of the last backbone layer. Norms and projection are copies of the module before; those
@@ -94,23 +95,23 @@ def grow_modules(model: VitaAudioForCausalLM, k: int) -> VitaAudioForCausalLM:
 
 
 def freeze_all_but_modules(model: VitaAudioForCausalLM) -> None:
-    """Stages 2 and 3: only the modules learn, from the MCTP losses alone."""
+    """Let only the modules learn, from the MCTP losses alone: stages 2 and 3."""
     model.requires_grad_(False)
     for k in range(model.num_mctp_modules):
         model.model.layers[model.num_backbone_layers + k].requires_grad_(True)
-    for parts in (model.mtp_embed_norms, model.mtp_hidden_norms, model.mtp_projs):
-        parts.requires_grad_(True)
+    for modules in (model.mtp_embed_norms, model.mtp_hidden_norms, model.mtp_projs):
+        modules.requires_grad_(True)
 
 
 def freeze_hearing(model: VitaAudioForCausalLM) -> None:
-    """Stages 1 and 4: all learns but the SenseVoice encoder."""
+    """Let all learn but the SenseVoice encoder: stages 1 and 4."""
     model.requires_grad_(True)
     if model.is_plus:
         model.model.audio_model.requires_grad_(False)
 
 
 def load_sense_voice(model: VitaAudioForCausalLM, path: Path) -> None:
-    """Fills the encoder of a Plus model from the ``model.pt`` of FunAudioLLM/SenseVoiceSmall.
+    """Fill the encoder of a Plus model from the ``model.pt`` of FunAudioLLM/SenseVoiceSmall.
 
     That the published file holds exactly the encoder's names was not verified.
 
@@ -119,19 +120,10 @@ def load_sense_voice(model: VitaAudioForCausalLM, path: Path) -> None:
     """
     if not model.is_plus:
         raise ModelError(f"a model of type {model.config.model_type} has no SenseVoice encoder")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        # funasr saves the parameters either alone or as one entry of a training state.
-        tensors = content.get("state_dict", content)
-        problems = model.model.audio_model.model.load_state_dict(tensors, strict=False)
-    except (OSError, RuntimeError, ValueError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise WeightsError(f"{path} is no SenseVoice checkpoint: {reason}") from error
-    if problems.missing_keys or problems.unexpected_keys:
-        raise WeightsError(
-            f"{path} is no SenseVoiceSmall checkpoint: it lacks "
-            f"{problems.missing_keys[:3]} and holds {problems.unexpected_keys[:3]}"
-        )
+    encoder = model.model.audio_model.model
+    state = read_pickled(path)
+    require_fit(encoder, state, path)
+    encoder.load_state_dict(state)
 
 
 def _with_weights_of(
@@ -154,9 +146,9 @@ def _copy_predecessor(model: VitaAudioForCausalLM, k: int) -> None:
     index = model.num_backbone_layers + k
     _copy(model.model.layers, index)
     if k > 0:
-        for parts in (model.mtp_embed_norms, model.mtp_hidden_norms, model.mtp_projs):
-            _copy(parts, k)
+        for modules in (model.mtp_embed_norms, model.mtp_hidden_norms, model.mtp_projs):
+            _copy(modules, k)
 
 
-def _copy(parts: nn.ModuleList, index: int) -> None:
-    parts[index].load_state_dict(parts[index - 1].state_dict())
+def _copy(modules: nn.ModuleList, index: int) -> None:
+    modules[index].load_state_dict(modules[index - 1].state_dict())

@@ -1,23 +1,22 @@
 """Sizes of the VITA-Audio language models and how a published config.json is read.
 
-Knows no weights and no tokenizer. The published config.json files themselves were not verified;
-the fields are those of the upstream source and of the stock Qwen2.5 files.
+The published config.json files themselves were not verified; the fields are those of the upstream
+source and of the stock Qwen2.5 files.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from huggingface_hub.dataclasses import strict
 from huggingface_hub.errors import StrictDataclassError
 from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
 
 from model.errors import ModelError
-
-CONFIG_NAME = "config.json"
+from model.files.records import one_line, read_json
+from model.vita_audio.checkpoint.directory import CONFIG
 
 _VOCABULARY_ROWS = 168_072  # tokens of either variant, padded to a multiple of 8
 _IM_END, _END_OF_TEXT = 151_645, 151_643  # of Qwen2.5
@@ -60,6 +59,7 @@ class VitaAudioConfig(Qwen2Config):
 
     @property
     def num_backbone_layers(self) -> int:
+        """Number of decoder layers without the blocks of the modules."""
         return self.num_hidden_layers - self.num_nextn_predict_layers
 
 
@@ -105,7 +105,7 @@ def make_config(
     vocabulary_rows: int = _VOCABULARY_ROWS,
     **fields: Any,  # noqa: ANN401
 ) -> VitaAudioConfig:
-    """Configuration of a backbone of ``size`` with ``k`` MCTP modules.
+    """Return the configuration of a backbone of ``size`` with ``k`` MCTP modules.
 
     Args:
         vocabulary_rows: rows of the embedding table, padding included.
@@ -134,13 +134,13 @@ def _within(vocabulary_rows: int, token_id: int) -> int | None:
 
 
 def read_config(directory: Path) -> VitaAudioConfig:
-    """Reads config.json of a published ``directory``; runs no code from it.
+    """Read config.json of a published ``directory``; runs no code from it.
 
     Raises:
         ModelError: the file is missing, damaged, or describes another model.
     """
-    path = directory / CONFIG_NAME
-    fields = _read_object(path)
+    path = directory / CONFIG
+    fields = read_json(path, dict[str, Any], ModelError, remedy="fetch it again")
     model_type = fields.pop("model_type", None)
     config_class = _CONFIG_CLASSES.get(str(model_type))
     if config_class is None:
@@ -153,25 +153,11 @@ def read_config(directory: Path) -> VitaAudioConfig:
     try:
         return config_class(**fields)
     except (StrictDataclassError, TypeError, ValueError) as error:
-        raise ModelError(f"{path} holds a value that does not fit: {_one_line(error)}") from error
+        raise ModelError(
+            f"{path} holds a value that does not fit: {one_line(str(error))}"
+        ) from error
 
 
 _CONFIG_CLASSES: dict[str, type[VitaAudioConfig]] = {
     config_class.model_type: config_class for config_class in (VitaAudioConfig, VitaAudioPlusConfig)
 }
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{path} is missing; is this the directory of a language model?") from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read: {_one_line(error)}; fetch it again") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path} holds no JSON object; fetch it again")
-    return cast(dict[str, Any], content)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

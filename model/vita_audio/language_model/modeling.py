@@ -1,19 +1,20 @@
 """The VITA-Audio network, with the parameter names of the published checkpoints.
 
-Knows no cache, no schedule and no sampling: generation state lives with whoever decodes. The
-published weight files were not verified; the key names are those of the upstream source.
+Generation state lives with whoever decodes. The published weight files were not verified; the key
+names are those of the upstream source.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers.masking_utils import create_causal_mask
 from transformers.models.qwen2.modeling_qwen2 import (
     Qwen2DecoderLayer,
     Qwen2PreTrainedModel,
@@ -22,13 +23,18 @@ from transformers.models.qwen2.modeling_qwen2 import (
 )
 
 from model.errors import ModelError, WeightsError
-from model.vita_audio.checkpoint.weight_files import WeightFiles, WeightReader
+from model.vita_audio.checkpoint.weight_files import WeightFiles
 from model.vita_audio.language_model.model_config import (
     VitaAudioConfig,
     VitaAudioPlusConfig,
     read_config,
 )
-from model.vita_audio.language_model.packed_losses import PackedLosses, packed_losses
+from model.vita_audio.language_model.packed_losses import (
+    PackedLosses,
+    PackedRow,
+    cross_entropy,
+    sample_lengths,
+)
 from model.vita_audio.sense_voice.encoder import SenseVoice, SenseVoiceConfig
 
 _EMBEDDINGS_KEY = "model.embed_tokens.weight"
@@ -41,7 +47,7 @@ FinishBlock = Callable[[str, nn.Module], None]
 
 
 class AudioModel(nn.Module):
-    """Holds the encoder under the prefix that the checkpoints give it."""
+    """The encoder under the prefix that the checkpoints give it."""
 
     def __init__(self, sizes: SenseVoiceConfig) -> None:
         super().__init__()
@@ -49,7 +55,7 @@ class AudioModel(nn.Module):
 
 
 class AudioProjection(nn.Module):
-    """Encoder frames to embeddings of the language model."""
+    """The projection of encoder frames to embeddings of the language model."""
 
     def __init__(self, audio_width: int, hidden: int) -> None:
         super().__init__()
@@ -61,7 +67,7 @@ class AudioProjection(nn.Module):
         )
 
     def forward(self, frames: Tensor) -> Tensor:
-        """``frames`` (…, audio_width) to (…, hidden)."""
+        """Return embeddings (…, hidden) of ``frames`` (…, audio_width)."""
         return self.mlp(self.pre_proj_layernorm(frames))
 
 
@@ -121,7 +127,7 @@ class VitaAudioForCausalLM(Qwen2PreTrainedModel):
         *args: Any,  # noqa: ANN401
         **kwargs: Any,  # noqa: ANN401
     ) -> VitaAudioForCausalLM:
-        """Loads a local directory of either variant, as the library's method does.
+        """Load a local directory of either variant, as the library's method does.
 
         For training; it only warns of weights that are missing. ``load_language_model`` is strict.
         """
@@ -130,14 +136,16 @@ class VitaAudioForCausalLM(Qwen2PreTrainedModel):
 
     @property
     def num_backbone_layers(self) -> int:
+        """Number of decoder layers without the blocks of the modules."""
         return self.config.num_backbone_layers
 
     @property
     def num_mctp_modules(self) -> int:
+        """K, the number of MCTP modules."""
         return self.config.num_nextn_predict_layers
 
     def keep_modules(self, n_modules: int) -> None:
-        """Takes all but the first ``n_modules`` MCTP modules away.
+        """Take all but the first ``n_modules`` MCTP modules away.
 
         Raises:
             ModelError: there are fewer.
@@ -161,11 +169,6 @@ class VitaAudioForCausalLM(Qwen2PreTrainedModel):
         """Whether user audio goes in as features."""
         return isinstance(self.config, VitaAudioPlusConfig)
 
-    @property
-    def is_mctp_branch_detached(self) -> bool:
-        """Whether the backbone learns from the main loss only (VITA-Audio: the Plus variants)."""
-        return self.is_plus
-
     def forward(
         self,
         input_ids: Tensor,
@@ -175,20 +178,113 @@ class VitaAudioForCausalLM(Qwen2PreTrainedModel):
         audio_indices: Sequence[Tensor] = (),
         num_items_in_batch: Tensor | int | None = None,
     ) -> PackedLosses:
-        """Losses of packed training rows; see ``packed_losses``.
+        """Return the losses of packed training rows; see ``losses``.
 
         Args:
-            input_ids: (b, n) int64; ``position_ids`` and ``labels`` alike.
             audios: (t, 560) features of each user audio; Plus only.
             audio_indices: (2, 1, t + 4) int64 of each: row and place of its placeholders.
         """
         embeddings = self.embed(input_ids, audios, audio_indices) if self.is_plus else None
-        return packed_losses(self, input_ids, position_ids, labels, embeddings, num_items_in_batch)
+        return self.losses(input_ids, position_ids, labels, embeddings, num_items_in_batch)
+
+    def losses(
+        self,
+        input_ids: Tensor,
+        position_ids: Tensor,
+        labels: Tensor,
+        embeddings: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> PackedLosses:
+        """Return the losses of rows of packed samples; several rows count as one long row.
+
+        Args:
+            input_ids: (b, n) int64.
+            position_ids: (b, n) int64, restarting at 0 with each sample.
+            labels: (b, n) int64, not shifted; −100 where nothing is learnt.
+            embeddings: (b, n, hidden) backbone input where it is not that of ``input_ids`` (heard
+                audio). The MCTP modules always read the embeddings of ``input_ids``.
+            num_items_in_batch: divides the main loss instead of its number of labels (gradient
+                accumulation). The MCTP losses ignore it, as upstream.
+
+        Raises:
+            ModelError: position ids that neither restart at 0 nor count on.
+        """
+        ids, positions = input_ids.reshape(1, -1), position_ids.reshape(1, -1)
+        row = PackedRow(self.model.embed_tokens(ids), labels.reshape(1, -1), positions)
+        row.require_packed()
+        heard = row.embeddings if embeddings is None else embeddings.reshape(row.embeddings.shape)
+        hidden = self.run_backbone(heard, positions)
+        loss = main_loss = hidden.new_zeros(())
+        if self.lm_head.weight.requires_grad:
+            loss = main_loss = cross_entropy(
+                self.lm_head, hidden, row.targets(0), num_items_in_batch
+            )
+        level_losses = self._level_losses(row, hidden)
+        if len(level_losses) > 0:
+            loss = main_loss + level_losses.mean() * self.config.mtp_loss_weight
+        return PackedLosses(loss=loss, main_loss=main_loss, level_losses=level_losses)
+
+    def run_backbone(self, embeddings: Tensor, positions: Tensor) -> Tensor:
+        """Return h_0 (1, n, hidden), behind the final norm, of ``embeddings`` (1, n, hidden)."""
+        layers = self.model.layers[: self.num_backbone_layers]
+        return self.model.norm(self._run_layers(layers, embeddings, positions))
+
+    def run_module(
+        self, k: int, next_embeddings: Tensor, hidden: Tensor, positions: Tensor
+    ) -> Tensor:
+        """Return h_{k+1} (1, n, hidden) of module ``k``.
+
+        Args:
+            next_embeddings: (1, n, hidden) embeddings of the tokens at ``positions`` (1, n).
+            hidden: (1, n, hidden) states h_k of the tokens before, behind ``model.norm``.
+        """
+        index = self.num_backbone_layers + k
+        both = (self.mtp_embed_norms[k](next_embeddings), self.mtp_hidden_norms[k](hidden))
+        fused = self.mtp_projs[k](torch.cat(both, dim=-1))
+        layers = self.model.layers[index : index + 1]
+        return self.model.norm(self._run_layers(layers, fused, positions))
+
+    def _level_losses(self, row: PackedRow, hidden: Tensor) -> Tensor:
+        if self.is_plus:
+            # The backbone learns from the main loss only (VITA-Audio: the Plus variants). Between
+            # the levels gradients still flow: a module also learns to feed the next one.
+            row = PackedRow(row.embeddings.detach(), row.labels, row.positions)
+            hidden = hidden.detach()
+        losses: list[Tensor] = []
+        for k in range(self.num_mctp_modules):
+            keep = row.positions[0] > k
+            # A token at q + 1 meets the hidden state at q.
+            hidden = hidden[:, keep.roll(-1)]
+            row = row.where(keep)
+            if hidden.shape[1] > 0:
+                hidden = self.run_module(k, row.embeddings, hidden, row.positions)
+            losses.append(cross_entropy(self.lm_head, hidden, row.targets(k + 1)))
+        return torch.stack(losses) if losses else hidden.new_zeros(0)
+
+    def _run_layers(self, layers: Iterable[nn.Module], hidden: Tensor, positions: Tensor) -> Tensor:
+        mask = create_causal_mask(
+            config=self.config,
+            inputs_embeds=hidden,
+            attention_mask=None,
+            past_key_values=None,
+            position_ids=positions,
+        )
+        rotation = self.model.rotary_emb(hidden, positions)
+        lengths = sample_lengths(positions)
+        for layer in layers:
+            hidden = layer(
+                hidden,
+                attention_mask=mask,
+                position_ids=positions,
+                position_embeddings=rotation,
+                **lengths,
+            )
+        return hidden
 
     def embed(
         self, input_ids: Tensor, audios: Sequence[Tensor], audio_indices: Sequence[Tensor]
     ) -> Tensor:
-        """Backbone input (b, n, hidden): what was heard stands in place of its placeholders."""
+        """Return the backbone input (b, n, hidden), what was heard in place of its placeholders."""
         embeddings = self.model.embed_tokens(input_ids)
         if not audios:
             return embeddings + self._unheard(embeddings) if self.training else embeddings
@@ -198,7 +294,7 @@ class VitaAudioForCausalLM(Qwen2PreTrainedModel):
         return embeddings.index_put(where, heard.to(embeddings.dtype))
 
     def hear(self, features: Tensor) -> Tensor:
-        """Embeddings (t + 4, hidden) of the whole of a user's audio, ``features`` (t, 560).
+        """Return embeddings (t + 4, hidden) of the whole of a user's audio, ``features`` (t, 560).
 
         Raises:
             ModelError: this variant hears discrete codes only.
@@ -218,18 +314,6 @@ class VitaAudioForCausalLM(Qwen2PreTrainedModel):
         nothing = like.new_zeros(1, projection.pre_proj_layernorm.normalized_shape[0])
         return projection(nothing).sum() * 0.0
 
-    def fuse(self, k: int, next_embeddings: Tensor, hidden: Tensor) -> Tensor:
-        """Input of the block of module ``k``.
-
-        Args:
-            next_embeddings: (b, n, hidden) embeddings of the tokens at p + k + 1.
-            hidden: (b, n, hidden) states h_k at p, behind ``model.norm``.
-        """
-        both = torch.cat(
-            (self.mtp_embed_norms[k](next_embeddings), self.mtp_hidden_norms[k](hidden)), dim=-1
-        )
-        return self.mtp_projs[k](both)
-
 
 def load_language_model(
     directory: Path,
@@ -240,7 +324,7 @@ def load_language_model(
     finish_block: FinishBlock | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> VitaAudioForCausalLM:
-    """Loads a published directory for inference, part by part and each tensor once.
+    """Load a published directory for inference, part by part and each tensor once.
 
     Args:
         dtype: of the parameters. The rotary frequencies stay float32.
@@ -262,10 +346,14 @@ def load_language_model(
         model.keep_modules(n_modules)
     names = [name for name in model.state_dict() if name in files.shapes]
     n_done = 0
-    with files.reading() as reader:
+    with files.reading() as tensor:
         for block_name, block_names in groupby(names, _block_name):
             block = model.get_submodule(block_name)
-            n_done += _fill(block, block_name, block_names, reader, dtype, device)
+            for name in block_names:
+                path, _, leaf = name.removeprefix(f"{block_name}.").rpartition(".")
+                filled = nn.Parameter(tensor(name).to(device, dtype), requires_grad=False)
+                setattr(block.get_submodule(path), leaf, filled)
+                n_done += 1
             if finish_block is not None:
                 finish_block(block_name, block)
             if on_progress is not None:
@@ -294,21 +382,3 @@ def _block_name(name: str) -> str:
     found = _BLOCK.match(name)
     assert found is not None, f"{name} belongs to no block"
     return found.group()
-
-
-def _fill(
-    block: nn.Module,
-    block_name: str,
-    names: Iterator[str],
-    reader: WeightReader,
-    dtype: torch.dtype,
-    device: torch.device | str,
-) -> int:
-    """Puts tensors in the place of ``block``'s parameters; returns how many."""
-    n_filled = 0
-    for name in names:
-        path, _, leaf = name.removeprefix(f"{block_name}.").rpartition(".")
-        tensor = reader.tensor(name).to(device=device, dtype=dtype)
-        setattr(block.get_submodule(path), leaf, nn.Parameter(tensor, requires_grad=False))
-        n_filled += 1
-    return n_filled

@@ -1,8 +1,7 @@
 """Writes language model folders the way the published checkpoints are laid out.
 
 config.json, generation_config.json and sharded safetensors with their index; the tokenizer's files
-are the caller's. Nothing is written twice: who needs all or nothing writes into a folder that is
-renamed afterwards. Knows no training.
+are the caller's. Who needs all or nothing writes into a folder that is renamed afterwards.
 """
 
 from __future__ import annotations
@@ -16,13 +15,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model.vita_audio.checkpoint.generation_defaults import GENERATION_CONFIG_NAME
+from model.vita_audio.checkpoint.directory import CONFIG, GENERATION_CONFIG
 from model.vita_audio.checkpoint.weight_files import INDEX_NAME
-from model.vita_audio.language_model.model_config import (
-    CONFIG_NAME,
-    VitaAudioConfig,
-    VitaAudioPlusConfig,
-)
+from model.vita_audio.language_model.model_config import VitaAudioConfig, VitaAudioPlusConfig
 from model.vita_audio.language_model.tokens import Vocabulary
 
 SHARD_BYTES = 5 << 30
@@ -32,12 +27,12 @@ _FORMAT = {"format": "pt"}  # readers of safetensors look for it
 def write_configuration(
     directory: Path, config: VitaAudioConfig, vocabulary: Vocabulary, pattern: Sequence[int]
 ) -> None:
-    """Writes config.json and generation_config.json.
+    """Write config.json and generation_config.json.
 
     Args:
         pattern: emission pattern that the model is to be decoded by.
     """
-    _write_json(directory / CONFIG_NAME, _published_fields(config))
+    _write_json(directory / CONFIG, _published_fields(config))
     pad = vocabulary.convert_tokens_to_ids("<|endoftext|>")
     generation = {
         "bos_token_id": pad,
@@ -50,7 +45,7 @@ def write_configuration(
         "top_k": 20,
         "top_p": 0.8,
     }
-    _write_json(directory / GENERATION_CONFIG_NAME, generation)
+    _write_json(directory / GENERATION_CONFIG, generation)
 
 
 def write_shards(
@@ -58,7 +53,7 @@ def write_shards(
     tensors: Mapping[str, Tensor],
     shards: Sequence[Sequence[str]] | None = None,
 ) -> None:
-    """Writes ``tensors`` in bfloat16, one shard after the other, and their index.
+    """Write ``tensors`` in bfloat16, one shard after the other, and their index.
 
     Args:
         shards: names of the tensors of each shard; None: as many as fit into 5 GiB.
@@ -67,7 +62,7 @@ def write_shards(
     weight_map: dict[str, str] = {}
     for number, keys in enumerate(shards, 1):
         name = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
-        part = {key: _ready(tensors[key]) for key in keys}
+        part = {key: tensors[key].detach().to("cpu", torch.bfloat16).contiguous() for key in keys}
         save_file(part, directory / name, _FORMAT)
         weight_map.update(dict.fromkeys(keys, name))
     n_bytes = sum(map(_n_bytes, tensors.values()))
@@ -89,10 +84,6 @@ def _divided(tensors: Mapping[str, Tensor], shard_bytes: int) -> list[list[str]]
 
 def _n_bytes(tensor: Tensor) -> int:
     return tensor.numel() * torch.bfloat16.itemsize
-
-
-def _ready(tensor: Tensor) -> Tensor:
-    return tensor.detach().to("cpu", torch.bfloat16).contiguous()
 
 
 def _published_fields(config: VitaAudioConfig) -> dict[str, Any]:

@@ -1,7 +1,4 @@
-"""The speech decoder as a whole: loads both networks and opens a stream for each reply.
-
-Knows no language model and no sound device.
-"""
+"""The speech decoder as a whole: loads both networks and opens a stream for each reply."""
 
 from __future__ import annotations
 
@@ -11,12 +8,16 @@ from typing import Self
 import torch
 
 from model.errors import ModelError, WeightsError
+from model.vita_audio.checkpoint.pickled_weights import load_into
 from model.vita_audio.number_format import best_dtype
-from model.vita_audio.speech_decoder.block_plan import ACCELERATOR_PLAN, CPU_PLAN, BlockPlan
-from model.vita_audio.speech_decoder.config_file import read_config
-from model.vita_audio.speech_decoder.conversion import load_into
-from model.vita_audio.speech_decoder.decode_stream import DecodeOptions, SpeechDecodeStream
-from model.vita_audio.speech_decoder.decoder_config import DecoderConfig
+from model.vita_audio.speech_decoder.decode_stream import (
+    ACCELERATOR_PLAN,
+    CPU_PLAN,
+    BlockPlan,
+    SpeechDecodeStream,
+    StreamOptions,
+)
+from model.vita_audio.speech_decoder.decoder_config import DecoderConfig, read_config
 from model.vita_audio.speech_decoder.flow import Flow
 from model.vita_audio.speech_decoder.hift import Hift
 
@@ -32,7 +33,7 @@ CPU_STEPS = 3
 
 
 class SpeechDecoder:
-    """Codes of the GLM-4-Voice tokenizer to 22 050 Hz speech.
+    """The networks from codes of the GLM-4-Voice tokenizer to 22 050 Hz speech.
 
     Holds weights only: any number of streams may be open at once.
     """
@@ -40,7 +41,7 @@ class SpeechDecoder:
     def __init__(
         self, flow: Flow, hift: Hift, config: DecoderConfig, dtype: torch.dtype | None = None
     ) -> None:
-        """Takes loaded float32 networks; the estimator and the vocoder's filter run in ``dtype``.
+        """Take loaded float32 networks; the estimator and the vocoder's filter run in ``dtype``.
 
         The encoder, the pitch and the source's weights stay float32. Without a ``dtype`` the
         device decides.
@@ -61,7 +62,7 @@ class SpeechDecoder:
     def from_directory(
         cls, directory: Path, device: torch.device | str, dtype: torch.dtype | None = None
     ) -> Self:
-        """Loads ``config.yaml``, ``flow.pt`` and ``hift.pt``.
+        """Load ``config.yaml``, ``flow.pt`` and ``hift.pt``.
 
         The two weight files are converted once, to safetensors beside them.
 
@@ -81,6 +82,7 @@ class SpeechDecoder:
 
     @property
     def rate_hz(self) -> int:
+        """Rate of the speech it makes."""
         return self.config.hift.rate_hz
 
     def open_stream(
@@ -90,7 +92,7 @@ class SpeechDecoder:
         steps: int | None = None,
         plan: BlockPlan | None = None,
     ) -> SpeechDecodeStream:
-        """State of one reply; the same seed, plan and codes give the same samples.
+        """Return the stream of one reply; the same seed, plan and codes give the same samples.
 
         Args:
             first_steps: flow steps of the first block; by default 1 on a CPU, else 2.
@@ -108,17 +110,17 @@ class SpeechDecoder:
         if min(first_steps, steps) < 1:
             raise ModelError(f"flow steps must be 1 or more, not {first_steps} and {steps}")
         plan = plan or (CPU_PLAN if on_cpu else ACCELERATOR_PLAN)
-        options = DecodeOptions(seed, first_steps, steps, plan)
+        options = StreamOptions(seed, first_steps, steps, plan)
         return SpeechDecodeStream(self._flow, self._hift, self.config, options)
 
     def warm_up(self) -> None:
-        """Decodes a first block, so that the first reply does not pay for what is set up once."""
+        """Decode a first block, so that the first reply does not pay for what is set up once."""
         stream = self.open_stream(seed=0, first_steps=1, steps=1)
         for _ in stream.push([0] * CPU_PLAN.first_codes):
             pass
 
 
 def networks(config: DecoderConfig) -> tuple[Flow, Hift]:
-    """Both networks on the meta device: shapes without memory."""
+    """Return both networks on the meta device: shapes without memory."""
     with torch.device("meta"):
         return Flow(config.flow), Hift(config.hift)

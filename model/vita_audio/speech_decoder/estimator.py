@@ -1,8 +1,8 @@
 """The velocity network of the flow: a one-dimensional U-Net of resnets and transformer blocks.
 
 Source: Matcha-TTS decoder as CosyVoice sets it up. Parameter names are those of the published
-file; that they are complete is not verified. Every call holds whole sequences without padding,
-so no mask exists anywhere.
+file; that they are complete is not verified. Every call holds whole sequences, so there are no
+masks. Shapes are (B, channels, T) between the blocks; B is 2, with and without conditions.
 """
 
 from __future__ import annotations
@@ -24,11 +24,7 @@ _WIDENING = 4  # of the time embedding and the feed-forward
 
 
 class Estimator(nn.Module):
-    """Velocity of a noisy mel.
-
-    Args of ``forward``: x and conditions stacked over channels (B, 320, T), and the resnets'
-    time offsets from ``time_offsets``. Returns (B, 80, T).
-    """
+    """The network that gives the velocity of a noisy mel."""
 
     def __init__(self, n_mels: int, config: EstimatorConfig) -> None:
         super().__init__()
@@ -53,12 +49,16 @@ class Estimator(nn.Module):
         self.final_proj = nn.Conv1d(channels[0], n_mels, 1)
 
     def time_offsets(self, t: float) -> list[Tensor]:
-        """What each resnet adds for time ``t`` in [0, 1]; (1, channels, 1) each, in call order."""
+        """Return what each resnet adds at time ``t`` in [0, 1]: (1, channels, 1), in call order."""
         embedded = functional.mish(self.time_mlp(t))
         blocks = (*_blocks(self.down_blocks), *_blocks(self.mid_blocks), *_blocks(self.up_blocks))
         return [block.resnet.time_offset(embedded) for block in blocks]
 
     def forward(self, stacked: Tensor, offsets: list[Tensor]) -> Tensor:
+        """Return (B, 80, T) of mel and conditions ``stacked`` (B, 320, T).
+
+        ``offsets`` are those of ``time_offsets``.
+        """
         x = stacked
         remaining = iter(offsets)
         skips: list[Tensor] = []
@@ -76,12 +76,15 @@ class Estimator(nn.Module):
 
 
 class TimeMlp(nn.Module):
+    """The embedding of a time."""
+
     def __init__(self, input_width: int, width: int) -> None:
         super().__init__()
         self.linear_1 = nn.Linear(input_width, width)
         self.linear_2 = nn.Linear(width, width)
 
     def forward(self, t: float) -> Tensor:
+        """Return (1, width) of ``t`` in [0, 1]."""
         weight = self.linear_1.weight
         half = self.linear_1.in_features // 2
         ladder = torch.arange(half, device=weight.device, dtype=torch.float32)
@@ -91,6 +94,8 @@ class TimeMlp(nn.Module):
 
 
 class ConvolutionBlock(nn.Module):
+    """A convolution with its norm and activation."""
+
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
         self.block = nn.Sequential(
@@ -100,10 +105,13 @@ class ConvolutionBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (B, after, T) of ``x`` (B, before, T)."""
         return self.block(x)
 
 
 class Resnet(nn.Module):
+    """Two convolutions with a time offset between them, and a shortcut."""
+
     def __init__(self, before: int, after: int, time_width: int) -> None:
         super().__init__()
         # index 0 is the activation, taken once for all resnets
@@ -113,14 +121,16 @@ class Resnet(nn.Module):
         self.res_conv = nn.Conv1d(before, after, 1)
 
     def forward(self, x: Tensor, time_offset: Tensor) -> Tensor:
+        """Return (B, after, T) of ``x`` (B, before, T)."""
         return self.block2(self.block1(x) + time_offset) + self.res_conv(x)
 
     def time_offset(self, embedded: Tensor) -> Tensor:
+        """Return (1, after, 1) of the activated time embedding (1, width)."""
         return self.mlp[1](embedded)[..., None]
 
 
 class Attention(nn.Module):
-    """Over all frames in both directions."""
+    """Attention over all frames in both directions."""
 
     def __init__(self, width: int, config: EstimatorConfig) -> None:
         super().__init__()
@@ -132,6 +142,7 @@ class Attention(nn.Module):
         self.to_out = nn.ModuleList([nn.Linear(inner, width)])
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (B, T, width) of ``x`` alike."""
         queries, keys, values = (
             project(x).unflatten(-1, self.heads).transpose(1, 2)
             for project in (self.to_q, self.to_k, self.to_v)
@@ -141,15 +152,20 @@ class Attention(nn.Module):
 
 
 class GeluProjection(nn.Module):
+    """A linear layer with its activation."""
+
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
         self.proj = nn.Linear(before, after)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (…, after) of ``x`` (…, before)."""
         return functional.gelu(self.proj(x))
 
 
 class TransformerBlock(nn.Module):
+    """Attention and a feed-forward, each behind a norm."""
+
     def __init__(self, width: int, config: EstimatorConfig) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width)
@@ -161,13 +177,13 @@ class TransformerBlock(nn.Module):
         self.ff = nn.ModuleDict({"net": nn.Sequential(*net)})
 
     def forward(self, x: Tensor) -> Tensor:
-        # x (B, T, width)
+        """Return (B, T, width) of ``x`` alike."""
         x = x + self.attn1(self.norm1(x))
         return x + self.ff["net"](self.norm3(x))
 
 
 class UnetBlock(nn.ModuleList):
-    """Published indices: 0 the resnet, 1 the transformer blocks, 2 the resampling if any."""
+    """A block with its published indices: 0 resnet, 1 transformer blocks, 2 resampling if any."""
 
     def __init__(
         self, before: int, after: int, config: EstimatorConfig, resample: nn.Module | None = None
@@ -181,24 +197,28 @@ class UnetBlock(nn.ModuleList):
 
     @property
     def resnet(self) -> Resnet:
+        """The resnet of the block."""
         return cast(Resnet, self[0])
 
     def forward(self, x: Tensor, time_offset: Tensor) -> Tensor:
+        """Return (B, after, T) of ``x`` (B, before, T), not resampled."""
         x = self.resnet(x, time_offset).transpose(1, 2)  # (B, T, channels)
         return self[1](x).transpose(1, 2)
 
     def resample(self, x: Tensor) -> Tensor:
+        """Return ``x`` at the next resolution."""
         return self[2](x)
 
 
 class Resample(nn.Module):
-    """Holds its convolution under the published name ``conv``."""
+    """A convolution under the published name ``conv``."""
 
     def __init__(self, convolution: nn.Module) -> None:
         super().__init__()
         self.conv = convolution
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the convolution of ``x``."""
         return self.conv(x)
 
 

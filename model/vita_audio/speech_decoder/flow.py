@@ -1,8 +1,8 @@
 """Codes to mel: the flow-matching model and its Euler sampler, one step at a time.
 
 Source: CosyVoice (flow matching with optimal-transport paths, classifier-free guidance). The
-contents of the published file are not verified. Knows no stream: a call is given all its codes,
-the mel that is already fixed, and the noise.
+contents of the published file are not verified. A call is given all its codes, the mel that is
+already fixed, and the noise.
 """
 
 from __future__ import annotations
@@ -18,11 +18,34 @@ from torch.nn import functional
 from model.vita_audio.speech_decoder.decoder_config import FlowConfig
 from model.vita_audio.speech_decoder.estimator import Estimator
 from model.vita_audio.speech_decoder.flow_encoder import FlowEncoder
-from model.vita_audio.speech_decoder.length_regulator import LengthRegulator
+
+_SMOOTHING_KERNEL = 3
+
+
+class LengthRegulator(nn.Module):
+    """The stretch of encoded codes to the frame rate: nearest neighbour, then convolutions.
+
+    Its group normalisation runs over all frames of a call: the output of a frame depends on how
+    many others are there, so nothing of it can be reused in a later call.
+    """
+
+    def __init__(self, n_mels: int, n_layers: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for _ in range(n_layers):
+            convolution = nn.Conv1d(n_mels, n_mels, _SMOOTHING_KERNEL, padding="same")
+            layers += [convolution, nn.GroupNorm(1, n_mels), nn.Mish()]
+        layers.append(nn.Conv1d(n_mels, n_mels, 1))
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, encoded: Tensor, n_frames: int) -> Tensor:
+        """Return (1, 80, ``n_frames``) of ``encoded`` (1, codes, 80)."""
+        stretched = functional.interpolate(encoded.transpose(1, 2), size=n_frames, mode="nearest")
+        return self.model(stretched)
 
 
 class Flow(nn.Module):
-    """The published model; ``open`` starts sampling a mel."""
+    """The published model: ``conditions`` of the codes, then ``sample``."""
 
     def __init__(self, config: FlowConfig) -> None:
         super().__init__()
@@ -31,18 +54,19 @@ class Flow(nn.Module):
         self.spk_embed_affine_layer = nn.Linear(config.speaker_width, config.n_mels)
         self.encoder = FlowEncoder(config.width, config.encoder)
         self.encoder_proj = nn.Linear(config.encoder.width, config.n_mels)
-        self.length_regulator = LengthRegulator(config.n_mels, config.n_regulator_layers)
+        self.length_regulator = LengthRegulator(config.n_mels, len(config.stretches))
         self.decoder = nn.ModuleDict({"estimator": Estimator(config.n_mels, config.estimator)})
 
     @property
     def estimator(self) -> Estimator:
+        """The velocity network."""
         estimator = self.decoder["estimator"]
         assert isinstance(estimator, Estimator)
         return estimator
 
     @torch.inference_mode()
     def conditions(self, codes: Tensor, n_frames: int, fixed_mel: Tensor) -> Tensor:
-        """μ, speaker and condition of a mel of ``n_frames``: (1, 240, frames).
+        """Return μ, speaker and condition of a mel of ``n_frames``: (1, 240, frames).
 
         Args:
             codes: (1, codes) int64, the first one at the start of an encoder block.
@@ -57,7 +81,7 @@ class Flow(nn.Module):
         return torch.cat((mu, speaker, condition), dim=1)
 
     def sample(self, conditions: Tensor, noise: Tensor, n_steps: int) -> Iterator[Tensor]:
-        """Euler from ``noise`` (1, 80, frames); yields the state after each of ``n_steps``.
+        """Yield the state after each of ``n_steps`` Euler steps from ``noise`` (1, 80, frames).
 
         The last one is the mel.
         """
@@ -69,9 +93,10 @@ class Flow(nn.Module):
 
     @torch.inference_mode()
     def velocity(self, x: Tensor, conditions: Tensor, t: float) -> Tensor:
-        """Guided velocity, float32; the call without conditions is the second row of one batch.
+        """Return the guided velocity (1, 80, frames) float32 of ``x`` at time ``t`` in [0, 1].
 
-        The estimator runs in the number format of its weights.
+        The call without conditions is the second row of one batch. The estimator runs in the number
+        format of its weights.
         """
         guidance = self.config.guidance
         estimator = self.estimator

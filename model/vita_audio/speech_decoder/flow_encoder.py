@@ -2,7 +2,7 @@
 
 Source: the conformer encoder of CosyVoice without convolution and macaron parts, attention in the
 manner of Transformer-XL; blocks of ten codes as in GLM-4-Voice's decoder. Parameter names are those
-of the published file; that they are complete is not verified. Keeps no state between calls: a
+of the published file; that they are complete is not verified. No state is kept between calls: a
 call costs less than a thirtieth of one flow step over the same codes.
 """
 
@@ -20,6 +20,8 @@ _POSITION_BASE = 10_000.0
 
 
 class FlowEncoder(nn.Module):
+    """The encoder of the flow model."""
+
     def __init__(self, input_width: int, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
@@ -30,11 +32,7 @@ class FlowEncoder(nn.Module):
         self.after_norm = nn.LayerNorm(config.width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Encodes codes that start at a block boundary.
-
-        Args:
-            x: (batch, codes, input width).
-        """
+        """Return (1, codes, width) of ``x`` (1, codes, input width), from a block boundary on."""
         n_codes = x.shape[1]
         hidden = self.embed["out"](x) * math.sqrt(self.config.width)
         positions = relative_positions(n_codes, self.config.width, hidden)
@@ -45,7 +43,7 @@ class FlowEncoder(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Pre-norm attention, then a swish feed-forward."""
+    """A layer of pre-norm attention and a swish feed-forward."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -55,22 +53,26 @@ class EncoderLayer(nn.Module):
         self.feed_forward = FeedForward(config)
 
     def forward(self, x: Tensor, positions: Tensor, allowed: Tensor) -> Tensor:
+        """Return (1, T, width) of ``x`` alike; see ``RelativeAttention``."""
         x = x + self.self_attn(self.norm_mha(x), positions, allowed)
         return x + self.feed_forward(self.norm_ff(x))
 
 
 class FeedForward(nn.Module):
+    """Two linear layers with a swish between them."""
+
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.w_1 = nn.Linear(config.width, config.feed_forward_width)
         self.w_2 = nn.Linear(config.feed_forward_width, config.width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (…, width) of ``x`` alike."""
         return self.w_2(functional.silu(self.w_1(x)))
 
 
 class RelativeAttention(nn.Module):
-    """score(i, j) = ((q_i + u)·k_j + (q_i + v)·p_{i−j}) / √d."""
+    """Attention with score(i, j) = ((q_i + u)·k_j + (q_i + v)·p_{i−j}) / √d."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -85,7 +87,12 @@ class RelativeAttention(nn.Module):
         self.pos_bias_v = nn.Parameter(torch.zeros(self.n_heads, self.head_width))
 
     def forward(self, x: Tensor, positions: Tensor, allowed: Tensor) -> Tensor:
-        # x (B, T, width), positions (2T−1, width), allowed (T, T) bool
+        """Return (1, T, width) of ``x`` alike.
+
+        Args:
+            positions: (2T−1, width) of the distances.
+            allowed: (T, T) bool, true where a query (row) may look.
+        """
         batch, n_codes, width = x.shape
         queries = self._heads(self.linear_q(x))  # (B, heads, T, d)
         relative = self._heads(self.linear_pos(positions)[None])  # (1, heads, 2T−1, d)
@@ -104,7 +111,7 @@ class RelativeAttention(nn.Module):
 
 
 def relative_positions(n_codes: int, width: int, like: Tensor) -> Tensor:
-    """Sinusoids of the distances n−1 … −(n−1), sine at even channels: (2n−1, width)."""
+    """Return (2n−1, width) sinusoids of the distances n−1 … −(n−1), sine at even channels."""
     distances = torch.arange(n_codes - 1, -n_codes, -1, device=like.device, dtype=torch.float32)
     channels = torch.arange(0, width, 2, device=like.device, dtype=torch.float32)
     angles = distances[:, None] * torch.exp(channels * (-math.log(_POSITION_BASE) / width))
@@ -112,7 +119,7 @@ def relative_positions(n_codes: int, width: int, like: Tensor) -> Tensor:
 
 
 def block_causal_mask(n_codes: int, block_codes: int, device: torch.device) -> Tensor:
-    """True where query (row) may see key (column): all up to the end of its own block."""
+    """Return (n, n) bool, true where a query (row) may see a key: to the end of its block."""
     index = torch.arange(n_codes, device=device)
     return index[None] < (index[:, None] // block_codes + 1) * block_codes
 

@@ -1,8 +1,7 @@
 """The HiFT vocoder: mel and harmonic source to samples.
 
 Source: HiFTNet (arXiv 2309.09493) as CosyVoice sets it up. Weights come fused: the weight norm of
-the published file is undone when it is converted. That file's contents are not verified. Knows no
-stream; ``reach_frames`` says how far one frame is felt.
+the published file is undone when it is converted. That file's contents are not verified.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _SMALLEST_ALPHA = 1e-9  # keeps the snake finite where alpha is 0
 
 
 class Hift(nn.Module):
-    """Published names; ``forward`` filters a given source."""
+    """The vocoder with its published names; ``forward`` filters a given source."""
 
     def __init__(self, config: HiftConfig) -> None:
         super().__init__()
@@ -58,21 +57,17 @@ class Hift(nn.Module):
 
     @property
     def merge_harmonics(self) -> nn.Linear:
-        """Weighs the sines of the source; a hyperbolic tangent follows."""
+        """The layer that weighs the sines of the source; a hyperbolic tangent follows."""
         linear = self.m_source["l_linear"]
         assert isinstance(linear, nn.Linear)
         return linear
 
     @torch.inference_mode()
     def forward(self, mel: Tensor, source: Tensor) -> Tensor:
-        """Samples of a mel.
+        """Return the samples (1, frames · 256) float32 of a mel (1, 80, frames).
 
         Args:
-            mel: (1, 80, frames).
             source: (1, frames · 256) float32.
-
-        Returns:
-            (1, frames · 256) float32.
         """
         config = self.config
         spectrum = self._stft(source).to(mel.dtype)  # (1, 18, frames · 64 + 1)
@@ -124,7 +119,7 @@ class Hift(nn.Module):
 
 
 class F0Predictor(nn.Module):
-    """Fundamental of each frame in Hz."""
+    """The network that tells the fundamental of each frame."""
 
     reach_frames = _N_F0_LAYERS * (_F0_KERNEL // 2)
 
@@ -139,23 +134,26 @@ class F0Predictor(nn.Module):
 
     @torch.inference_mode()
     def forward(self, mel: Tensor) -> Tensor:
-        # mel (1, 80, frames) -> (1, frames)
+        """Return the fundamental (1, frames) in Hz of ``mel`` (1, 80, frames)."""
         return self.classifier(self.condnet(mel).transpose(1, 2)).squeeze(-1).abs()
 
 
 class Snake(nn.Module):
-    """x + sin²(αx) / α, one α per channel."""
+    """The activation x + sin²(αx) / α, with one α per channel."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.alpha = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (1, width, n) of ``x`` alike."""
         alpha = self.alpha[:, None]
         return torch.addcdiv(x, (x * alpha).sin().square(), alpha + _SMALLEST_ALPHA)
 
 
 class ResidualBlock(nn.Module):
+    """Dilated convolutions, each with a shortcut around it."""
+
     def __init__(self, width: int, kernel: int, dilations: tuple[int, ...]) -> None:
         super().__init__()
         self.convs1 = nn.ModuleList(
@@ -169,8 +167,9 @@ class ResidualBlock(nn.Module):
         self.activations2 = nn.ModuleList(Snake(width) for _ in dilations)
 
     def forward(self, x: Tensor) -> Tensor:
-        parts = (self.activations1, self.convs1, self.activations2, self.convs2)
-        for snake1, conv1, snake2, conv2 in zip(*parts, strict=True):
+        """Return (1, width, n) of ``x`` alike."""
+        steps = (self.activations1, self.convs1, self.activations2, self.convs2)
+        for snake1, conv1, snake2, conv2 in zip(*steps, strict=True):
             x = x + conv2(snake2(conv1(snake1(x))))
         return x
 

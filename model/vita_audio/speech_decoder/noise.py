@@ -25,7 +25,7 @@ class NoiseTape:
         self._first_slab = 0
 
     def cut(self, start: int, stop: int) -> Tensor:
-        """Frames ``start`` … ``stop`` − 1: (frames, width) float32."""
+        """Return (frames, width) float32 of the frames ``start`` … ``stop`` − 1."""
         assert start >= self._first_slab * _SLAB_FRAMES
         while (self._first_slab + len(self._slabs)) * _SLAB_FRAMES < stop:
             slab = torch.randn(_SLAB_FRAMES, self._width, generator=self._generator)
@@ -38,6 +38,7 @@ class NoiseTape:
         return whole[start - offset : stop - offset]
 
     def forget_before(self, frame: int) -> None:
+        """Drop what lies before ``frame``."""
         n_slabs = max(0, frame // _SLAB_FRAMES - self._first_slab)
         del self._slabs[:n_slabs]
         self._first_slab += n_slabs

@@ -1,7 +1,7 @@
 """The vocoder's harmonic source, made once per sample with a phase that never jumps.
 
 Source: neural source-filter model (Wang et al. 2019) as CosyVoice sets it up: a sine for the
-fundamental and each harmonic, random initial phases for the harmonics, noise. Knows no filter.
+fundamental and each harmonic, random initial phases for the harmonics, noise.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _UNVOICED_NOISE = 1 / 3  # of the sine's amplitude
 
 
 class HarmonicSource:
-    """Continues where the last call ended.
+    """The source of one reply, which goes on where the last call ended.
 
     Noise is taken by frame index: however the frames are cut into calls, the samples are equal.
     """
@@ -38,13 +38,10 @@ class HarmonicSource:
 
     @torch.inference_mode()
     def extend(self, f0_hz: Tensor) -> Tensor:
-        """Samples of the next frames.
+        """Return the samples (1, frames · 256) float32 of the next frames.
 
         Args:
             f0_hz: (1, frames), the fundamental of each frame.
-
-        Returns:
-            (1, frames · 256) float32.
         """
         config = self._hift.config
         pitch = f0_hz[0].double().cpu()

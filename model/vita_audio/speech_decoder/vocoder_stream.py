@@ -2,7 +2,7 @@
 
 The last mel frames and source samples are kept as context on the left, and as many frames as the
 networks can see ahead are waited for on the right: nothing is faded and nothing clicks, because
-a joint computes what no joint would have computed. Knows no codes.
+a joint computes what no joint would have computed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from model.vita_audio.speech_decoder.source import HarmonicSource
 
 
 class VocoderStream:
-    """Mel in, samples out.
+    """The vocoder on one reply: mel in, samples out.
 
     Attributes:
         slice_frames: at most so many frames are vocoded between two looks at a cancel token.
@@ -39,25 +39,20 @@ class VocoderStream:
         self._is_complete = False
 
     @property
-    def n_emitted(self) -> int:
-        """Frames whose samples were returned."""
-        return self._n_emitted
-
-    @property
     def delay_frames(self) -> int:
         """How far the samples stay behind the mel until the end is known."""
         return self._hift.f0_predictor.reach_frames + self._hift.reach_frames
 
     def feed(self, mel: Tensor) -> None:
-        """Takes the next final frames: (1, 80, frames) float32."""
+        """Take the next final frames: (1, 80, frames) float32."""
         self._mel = torch.cat((self._mel, mel.float()), dim=-1)
 
     def complete(self) -> None:
-        """No frame follows; the rest is due."""
+        """Make the rest due: no frame follows."""
         self._is_complete = True
 
     def due(self) -> Iterator[NDArray[np.float32]]:
-        """Yields the samples that are due; a caller that stops early gets the rest next time."""
+        """Yield the samples that are due; a caller that stops early gets the rest next time."""
         while (stop := self._next_stop()) > self._n_emitted:
             samples = self._vocode(stop)
             self._n_emitted = stop

@@ -1,7 +1,7 @@
 """The encoder of the GLM-4-Voice speech tokenizer, block by block, and its nearest codes.
 
-GLM-4-Voice, WhisperVQEncoder up to the codebook, under the published parameter names. Does not know
-audio, and what it has heard lies in a ``SegmentState``, never on the model.
+GLM-4-Voice, WhisperVQEncoder up to the codebook, under the published parameter names. What it has
+heard lies in a ``SegmentState``, never on the model.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _STRIDE = 2  # of the second convolution
 
 
 class BlockCausalEncoder(nn.Module):
-    """Mel frames of one block to its hidden frames, given all earlier blocks of the segment.
+    """The encoder of one block of mel frames, given all earlier blocks of the segment.
 
     Every frame sees the earlier blocks and the whole of its own, so no mask is needed: the keys are
     those kept of the earlier blocks and those of this one.
@@ -37,7 +37,7 @@ class BlockCausalEncoder(nn.Module):
         self.codebook = nn.Embedding(config.n_codes, config.width)
 
     def forward(self, features: Tensor, n_heard: int, state: SegmentState, keep: bool) -> Tensor:
-        """Encodes the block that follows the ones kept in ``state``.
+        """Return the hidden frames (n, width) of the block that follows those kept in ``state``.
 
         A hidden frame i sees mel frames up to 2i and none later: the first block of a segment has
         one mel frame less than twice its hidden frames, and each later block starts with the last
@@ -47,9 +47,6 @@ class BlockCausalEncoder(nn.Module):
             features: (2n, n_bands), or (2n - 1, n_bands) in the first block; normalised.
             n_heard: of the n frames, those that are not all padding; the others are not seen.
             keep: the block is complete: later ones will see it.
-
-        Returns:
-            (n, width).
         """
         mel = torch.cat((state.mel_tail, features.to(state.mel_tail).T[None]), dim=2)
         halved = torch.cat((state.conv_tail, functional.gelu(self.conv1(mel))), dim=2)
@@ -93,14 +90,14 @@ class SegmentState:
         self.restart()
 
     def restart(self) -> None:
-        """A new segment begins."""
+        """Begin a new segment."""
         self.n_frames = 0
         self.n_heard = 0
         self.mel_tail = self._kept.new_zeros(1, self._config.n_bands, _KERNEL - 1)
         self.conv_tail = self._kept.new_zeros(1, self._config.width, _KERNEL - 1)
 
     def update(self, keys: Tensor, values: Tensor, layer: int) -> tuple[Tensor, Tensor]:
-        """Called by an attention layer: all keys and values that the block's frames see."""
+        """Return all keys and values that the block's frames see; attention layers call this."""
         end = self.n_frames + self.n_heard
         kept = self._kept[layer, :, :, :, :end]
         kept[0, :, :, self.n_frames :] = keys[:, :, : self.n_heard]
@@ -109,10 +106,11 @@ class SegmentState:
 
 
 class Codes:
-    """The nearest code of each group of frames, by squared distance; the first of equal ones.
+    """A codebook that finds the nearest code of each group of frames; the first of equal ones.
 
-    |x - c|² is |x|² - 2xc + |c|², and |x|² is the same for all codes. Computed in float32 at least:
-    distances to thousands of codes lie closer together than half precision tells apart.
+    By squared distance: |x - c|² is |x|² - 2xc + |c|², and |x|² is the same for all codes. Computed
+    in float32 at least: distances to thousands of codes lie closer together than half precision
+    tells apart.
     """
 
     def __init__(self, codebook: Tensor, n_pooled: int) -> None:
@@ -122,7 +120,7 @@ class Codes:
         self._n_pooled = n_pooled
 
     def nearest(self, hidden: Tensor) -> Tensor:
-        """Codes (n / n_pooled,) int64 of ``hidden`` (n, width)."""
+        """Return codes (n / n_pooled,) int64 of ``hidden`` (n, width)."""
         groups = hidden.to(self._codebook).unflatten(0, (-1, self._n_pooled)).mean(1)
         return torch.addmm(self._squares, groups, self._codebook.T, alpha=-2.0).argmin(1)
 

@@ -1,7 +1,7 @@
 """Whisper's log-mel spectrogram, frame by frame, with its normalisation as a step of its own.
 
 The filters are those of transformers' WhisperFeatureExtractor, which computes the same from a whole
-segment only. Does not know where a segment or a block ends.
+segment only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _RANGE = 8.0  # decades below the maximum at which Whisper clips
 
 
 class LogMel:
-    """Logarithmic band powers of frames. Computes in float32, or float64 if asked."""
+    """The logarithmic band powers of frames, in float32, or float64 if asked."""
 
     def __init__(
         self, n_bands: int, device: torch.device | str, dtype: torch.dtype = torch.float32
@@ -37,11 +37,11 @@ class LogMel:
         self._window = torch.hann_window(WINDOW, dtype=dtype, device=device)
 
     def tensor(self, samples: Tensor) -> Tensor:
-        """``samples`` where and as the frames are computed."""
+        """Return ``samples`` where and as the frames are computed."""
         return samples.to(self._window)
 
     def frames(self, signal: Tensor) -> Tensor:
-        """Every window that fits into ``signal`` (n,): (1 + (n - 400) // 160, n_bands), log10."""
+        """Return (1 + (n - 400) // 160, n_bands), log10, of every window in ``signal`` (n,)."""
         windows = signal.unfold(0, WINDOW, HOP) * self._window  # (t, 400)
         spectrum = torch.view_as_real(torch.fft.rfft(windows))  # (t, 201, 2)
         power = spectrum.square().sum(-1)
@@ -49,5 +49,5 @@ class LogMel:
 
 
 def normalised(log_mel: Tensor, maximum: Tensor) -> Tensor:
-    """Clips ``log_mel`` 80 dB below ``maximum``; around 0 for speech."""
+    """Return ``log_mel`` clipped 80 dB below ``maximum``, and around 0 for speech."""
     return (torch.maximum(log_mel, maximum - _RANGE) + 4.0) / 4.0

@@ -1,7 +1,5 @@
 """The user's speech to codes while it is spoken, in blocks of 4 s; a block's codes are final.
 
-Knows no conversation: whoever listens decides when the user has paused.
-
 Whisper clips features 80 dB below the loudest frame of a segment of 30 s, and the loudest frame may
 still come. A stream therefore clips every block relative to the loudest frame from the segment's
 start to that block's end, and never touches a finished block again. Its codes are those of one
@@ -29,7 +27,7 @@ _CONTEXT = HOP + REACH
 
 
 class SpeechTokenStream:
-    """One user turn. Work is done at block ends and in ``finish``, for one block each time."""
+    """The codes of one turn. Work is done at block ends and in ``finish``, one block each time."""
 
     def __init__(
         self, network: BlockCausalEncoder, codes: Codes, mel: LogMel, state: SegmentState
@@ -42,16 +40,10 @@ class SpeechTokenStream:
         self._signal = np.zeros(_CONTEXT + network.config.block_samples, np.float32)
         self._n_open = 0
         self._open_codes: list[int] = []
-        self._n_final = 0
         self._loudest: Tensor | None = None  # log power of this segment's complete blocks
 
-    @property
-    def n_final(self) -> int:
-        """Codes that ``hear`` has returned."""
-        return self._n_final
-
     def hear(self, samples: Samples) -> list[int]:
-        """Takes the next samples (n,) at 16 kHz; returns the codes of blocks that are now complete.
+        """Take the next samples (n,) at 16 kHz; return the codes of blocks that are now complete.
 
         They replace what ``finish`` returned of those blocks.
 
@@ -69,11 +61,10 @@ class SpeechTokenStream:
             if self._n_open == self._n_block:
                 final += self._encode_open(is_complete=True)
                 self._begin_block()
-        self._n_final += len(final)
         return final
 
     def finish(self) -> list[int]:
-        """Codes of the block that is not complete, as if the user had stopped here.
+        """Return the codes of the open block, as if the user had stopped here.
 
         The user may go on all the same: nothing is closed.
         """
@@ -119,7 +110,7 @@ class SpeechTokenStream:
 
 
 def checked(samples: Samples) -> Samples:
-    """``samples`` as float32.
+    """Return ``samples`` (n,) as float32.
 
     Raises:
         ModelError: they are not one channel, not float, or not finite.

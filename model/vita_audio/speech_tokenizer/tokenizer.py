@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from audio_io.frames import Samples
-from model.vita_audio.checkpoint.weight_files import Shape, WeightFiles
+from model.vita_audio.checkpoint.weight_files import WeightFiles
 from model.vita_audio.number_format import best_dtype
 from model.vita_audio.speech_tokenizer.block_encoder import BlockCausalEncoder, Codes, SegmentState
 from model.vita_audio.speech_tokenizer.log_mel import REACH, LogMel, normalised
@@ -28,7 +27,7 @@ _UNUSED = re.compile(r"embed_positions2\.weight|ema_count|ema_weight|layers\.(?P
 
 
 def encoder_dtype(device: torch.device) -> torch.dtype:
-    """float32 as upstream; on a CPU that multiplies bfloat16 that, which takes a third of the time.
+    """Return float32 as upstream; bfloat16 on a CPU that multiplies it: a third of the time.
 
     How many codes of the published weights change by that is not verified.
     """
@@ -36,7 +35,7 @@ def encoder_dtype(device: torch.device) -> torch.dtype:
 
 
 class SpeechTokenizer:
-    """Codes of speech. Holds weights only: any number of streams may be open."""
+    """The encoder of speech to codes. Holds weights only: any number of streams may be open."""
 
     def __init__(self, network: BlockCausalEncoder) -> None:
         self._network = network.eval().requires_grad_(requires_grad=False)
@@ -54,7 +53,7 @@ class SpeechTokenizer:
         device: torch.device | str = "cpu",
         dtype: torch.dtype | None = None,
     ) -> SpeechTokenizer:
-        """Reads config.json and model.safetensors.
+        """Read config.json and model.safetensors.
 
         Args:
             dtype: of the encoder; None: see ``encoder_dtype``. The codebook stays in float32.
@@ -68,11 +67,11 @@ class SpeechTokenizer:
             network = BlockCausalEncoder(config)
         files = WeightFiles.from_directory(directory)
         wanted = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-        files.require(wanted | _unused(files.shapes, config.n_layers))
+        files.require(wanted, is_ignored=lambda key: _is_unused(key, config.n_layers))
         wide = torch.promote_types(dtype, torch.float32)
-        with files.reading() as reader:
+        with files.reading() as tensor:
             weights = {
-                key: reader.tensor(key).to(device, wide if key == "codebook.weight" else dtype)
+                key: tensor(key).to(device, wide if key == "codebook.weight" else dtype)
                 for key in wanted
             }
         network.load_state_dict(weights, assign=True)
@@ -80,11 +79,12 @@ class SpeechTokenizer:
 
     @property
     def config(self) -> SpeechTokenizerConfig:
+        """Sizes of the network."""
         return self._network.config
 
     @torch.inference_mode()
     def encode(self, samples: Samples) -> list[int]:
-        """Codes of a whole recording (n,) at 16 kHz: ceil(n / 1280) at the published size.
+        """Return the codes of a whole recording (n,) at 16 kHz: ceil(n / 1280) as published.
 
         As upstream does, each segment of 30 s is normalised by its own maximum, so that late loud
         audio changes early codes; a stream cannot do that.
@@ -101,7 +101,7 @@ class SpeechTokenizer:
         return torch.cat(parts).tolist() if parts else []
 
     def open_stream(self) -> SpeechTokenStream:
-        """Codes of speech while it is spoken."""
+        """Return a stream for speech while it is spoken."""
         return SpeechTokenStream(self._network, self._codes, self._mel, self._new_state())
 
     def _new_state(self) -> SegmentState:
@@ -131,11 +131,6 @@ class SpeechTokenizer:
         return codes
 
 
-def _unused(shapes: Mapping[str, Shape], n_layers: int) -> dict[str, Shape]:
-    """Of the tensors in a file, those that may be there and are not read."""
-    found = ((key, _UNUSED.fullmatch(key)) for key in shapes)
-    return {
-        key: shapes[key]
-        for key, match in found
-        if match and (match["layer"] is None or int(match["layer"]) >= n_layers)
-    }
+def _is_unused(key: str, n_layers: int) -> bool:
+    match = _UNUSED.fullmatch(key)
+    return match is not None and (match["layer"] is None or int(match["layer"]) >= n_layers)

@@ -83,7 +83,7 @@ flow: !new:cosyvoice.flow.flow.MaskedDiffWithXvec
         block_size: {encoder.block_codes}
     length_regulator: !new:cosyvoice.flow.length_regulator.InterpolateRegulator
         channels: {flow.n_mels}
-        sampling_ratios: {[1] * flow.n_regulator_layers}
+        sampling_ratios: {list(flow.stretches)}
     decoder: !new:cosyvoice.flow.flow_matching.ConditionalCFM
         in_channels: {3 * flow.n_mels}
         cfm_params: !new:omegaconf.DictConfig

@@ -33,7 +33,6 @@ from model.training.duplex.network.operating_points import (
     losses,
 )
 from model.training.duplex.progress import Progress
-from model.vita_audio.benchmark.random_models import dtype_for
 from model.vita_audio.checkpoint.directory import ModelDirectory, resolve
 from model.vita_audio.conversation.prompt_cache import PromptCache
 from model.vita_audio.conversation.prompts import speech_turn
@@ -49,6 +48,7 @@ from model.vita_audio.language_model.duplex_head import (
 )
 from model.vita_audio.language_model.modeling import load_language_model
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer
+from model.vita_audio.number_format import decoding_dtype
 from model.vita_audio.speech_tokenizer.tokenizer import SpeechTokenizer
 
 _LEAD_FRAMES = 35  # the detector is 0.1 s late, and a turn is heard from 0.25 s before its onset
@@ -93,7 +93,9 @@ class BackboneListener:
                 f"{found.language_model}: is a Plus variant, which hears turns as a whole; choose "
                 "a variant that hears audio codes"
             )
-        model = load_language_model(found.language_model, dtype_for(device), device, n_modules=0)
+        model = load_language_model(
+            found.language_model, decoding_dtype(device), device, n_modules=0
+        )
         self.width: int = model.config.hidden_size
         tokenizer = TextTokenizer.from_directory(found.language_model)
         state = DecodingState(StepRunner(model), 0, N_TRACED)

@@ -10,7 +10,8 @@ from model.training.data.packing import pack  # noqa: E402
 from model.training.data.sample_encoder import EncodedSample  # noqa: E402
 from model.vita_audio.language_model.model_config import BackboneSize, make_config  # noqa: E402
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM  # noqa: E402
-from model.vita_audio.language_model.packed_losses import IGNORED, teacher_forced_logits  # noqa: E402
+from model.vita_audio.language_model.packed_losses import IGNORED  # noqa: E402
+from tests.fakes.vita_reference import teacher_forced_logits  # noqa: E402
 
 N_IDS = 12  # few, so that levels agree by chance now and then
 

@@ -10,7 +10,7 @@ from model.training.recipe import Lora, TrainingError  # noqa: E402
 from model.vita_audio.language_model.initialisation import freeze_all_but_modules  # noqa: E402
 from model.vita_audio.language_model.model_config import BackboneSize, make_config  # noqa: E402
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM  # noqa: E402
-from model.vita_audio.language_model.packed_losses import teacher_forced_logits  # noqa: E402
+from tests.fakes.vita_reference import teacher_forced_logits  # noqa: E402
 
 LORA = Lora(rank=2, alpha=4)
 

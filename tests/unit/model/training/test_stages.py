@@ -23,7 +23,7 @@ from model.training import (  # noqa: E402
     stage4_fine_tuning,
 )
 from model.training.journal import read_metrics  # noqa: E402
-from model.vita_audio.checkpoint.generation_defaults import read_generation_defaults  # noqa: E402
+from model.vita_audio.checkpoint.directory import read_generation_defaults  # noqa: E402
 from model.vita_audio.language_model.modeling import load_language_model  # noqa: E402
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer  # noqa: E402
 

@@ -109,17 +109,17 @@ def test_missing_and_unexpected_keys_are_named(tmp_path: Path) -> None:
     write_tensors(folder / "model.safetensors", ["lm_head.weight", "vision.weight"])
     missing, unexpected = problems_of(folder)
     assert "model.embed_tokens.weight" in missing
-    assert "more are missing" in missing
-    assert "vision.weight is unexpected" in unexpected
+    assert "more" in missing
+    assert unexpected.endswith("does not ask for: vision.weight")
 
 
 def test_a_cut_shard_is_named(tmp_path: Path) -> None:
     folder = write_layout(tmp_path)
     shard = folder / "model-00002-of-00002.safetensors"
     shard.write_bytes(shard.read_bytes()[:-1])
-    assert "its header says" in only(folder)
+    assert "is damaged or incomplete" in only(folder)
     shard.write_bytes(b"\0" * 4)
-    assert "no safetensors file" in only(folder)
+    assert f"{shard} is damaged or incomplete" in only(folder)
 
 
 def test_an_index_that_lies_is_named(tmp_path: Path) -> None:
@@ -130,7 +130,8 @@ def test_an_index_that_lies_is_named(tmp_path: Path) -> None:
     place = content["weight_map"]["lm_head.weight"]
     content["weight_map"]["lm_head.weight"] = shards[1 - shards.index(place)]
     write_json(index, content)
-    assert "where the shard has none" in only(folder)
+    assert f"{place} lacks" not in only(folder)
+    assert "lacks lm_head.weight, which model.safetensors.index.json lists" in only(folder)
     index.write_text("{")
     assert any("cannot be read" in problem for problem in problems_of(folder))
 
@@ -138,8 +139,11 @@ def test_an_index_that_lies_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"model_type": "llama"}, "model_type is 'llama'"),
-        ({"model_type": "qwen2_mtp", "num_nextn_predict_layers": "ten"}, "must be 0 or more"),
+        ({"model_type": "llama"}, "model_type: must be one of qwen2_mtp, .*, got 'llama'"),
+        (
+            {"model_type": "qwen2_mtp", "num_nextn_predict_layers": "ten"},
+            "must be a whole number of at least 0",
+        ),
     ],
 )
 def test_another_model_is_refused(tmp_path: Path, config: dict[str, object], said: str) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from model.errors import ModelError
-from model.vita_audio.checkpoint.generation_defaults import (
+from model.vita_audio.checkpoint.directory import (
     GenerationDefaults,
     read_generation_defaults,
 )
@@ -24,10 +24,6 @@ def test_published_fields_are_read(tmp_path):
     }
     (tmp_path / "generation_config.json").write_text(json.dumps(fields))
     assert read_generation_defaults(tmp_path) == GenerationDefaults(
-        does_sample=False,
-        temperature=1.0,
-        top_k=0,
-        top_p=0.95,
         repetition_penalty=1.1,
         pattern=(1, 10, 4, 10),
     )
@@ -35,11 +31,6 @@ def test_published_fields_are_read(tmp_path):
 
 def test_missing_file_gives_the_template(tmp_path):
     assert read_generation_defaults(tmp_path) == GenerationDefaults()
-
-
-def test_single_stop_id_is_a_list_of_one(tmp_path):
-    (tmp_path / "generation_config.json").write_text('{"eos_token_id": 7}')
-    assert read_generation_defaults(tmp_path).end_ids == (7,)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +42,8 @@ def test_single_stop_id_is_a_list_of_one(tmp_path):
         '{"mtp_inference_mode": []}',
         '{"mtp_inference_mode": [1, -1]}',
         '{"mtp_inference_mode": 3}',
-        '{"temperature": "hot"}',
-        '{"eos_token_id": null}',
+        '{"repetition_penalty": "strong"}',
+        '{"repetition_penalty": 0}',
     ],
 )
 def test_values_that_do_not_fit_are_refused_by_file_name(tmp_path, content):

@@ -37,5 +37,5 @@ def test_long_lists_are_cut_short(files):
 
 
 def test_tensors_are_read_one_by_one(files):
-    with files.reading() as reader:
-        assert torch.equal(reader.tensor("a"), torch.full((2, 3), 7.0))
+    with files.reading() as tensor:
+        assert torch.equal(tensor("a"), torch.full((2, 3), 7.0))

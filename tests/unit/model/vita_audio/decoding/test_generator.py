@@ -21,8 +21,8 @@ from model.vita_audio.decoding.sampler import SamplingSettings  # noqa: E402
 from model.vita_audio.decoding.schedule import BOOST, TURBO, VANILLA, Policy, Schedule  # noqa: E402
 from model.vita_audio.decoding.state import DecodingState, HeardSpan  # noqa: E402
 from model.vita_audio.decoding.step_runner import StepRunner  # noqa: E402
-from model.vita_audio.language_model.packed_losses import run_backbone, teacher_forced_logits  # noqa: E402
 from model.vita_audio.language_model.tokens import TokenKind  # noqa: E402
+from tests.fakes.vita_reference import teacher_forced_logits  # noqa: E402
 
 PROMPT = (3, 7, 1, 9, 12, 5, 30, 2)
 TOLERANCE = 1e-10
@@ -346,7 +346,7 @@ def test_states_of_the_newest_tokens_are_at_hand(exact_model, table):
     state.prefill(PROMPT)
     with torch.inference_mode():
         ids = torch.tensor([PROMPT])
-        hidden = run_backbone(model, model.model.embed_tokens(ids), torch.arange(8)[None])[0]
+        hidden = model.run_backbone(model.model.embed_tokens(ids), torch.arange(8)[None])[0]
     traced = state.traced(3, 6)
     assert traced is not None
     torch.testing.assert_close(traced, hidden[3:6], rtol=0, atol=TOLERANCE)

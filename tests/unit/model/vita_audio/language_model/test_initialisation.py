@@ -19,7 +19,7 @@ from model.vita_audio.language_model.initialisation import (  # noqa: E402
     grow_modules,
     load_sense_voice,
 )
-from model.vita_audio.language_model.packed_losses import packed_losses, teacher_forced_logits  # noqa: E402
+from tests.fakes.vita_reference import teacher_forced_logits  # noqa: E402
 
 MODULE_PARTS = ("mtp_embed_norms", "mtp_hidden_norms", "mtp_projs")
 
@@ -105,7 +105,7 @@ def test_stages_two_and_three_train_the_modules_alone(small_language_model, plus
     own = ("mtp_", "model.layers.3.", "model.layers.4.")
     assert trained == {name for name, _ in model.named_parameters() if name.startswith(own)}
     row = torch.arange(9)[None]
-    losses = packed_losses(model, row, row, row)
+    losses = model.losses(row, row, row)
     losses.loss.backward()
     assert losses.main_loss == 0
     assert all(p.grad is not None for p in model.parameters() if p.requires_grad)

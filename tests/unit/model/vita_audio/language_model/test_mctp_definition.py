@@ -13,11 +13,7 @@ from torch.nn import functional  # noqa: E402
 from transformers.modeling_layers import MtpModel  # noqa: E402
 from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM  # noqa: E402
 
-from model.vita_audio.language_model.packed_losses import (  # noqa: E402
-    run_backbone,
-    run_module,
-    teacher_forced_logits,
-)
+from tests.fakes.vita_reference import teacher_forced_logits  # noqa: E402
 
 TOLERANCE = 1e-10
 # The library makes its rotations and norms in float32, whatever the type of the model.
@@ -133,11 +129,11 @@ def test_levels_equal_the_library_module_with_renamed_tensors(small_language_mod
     positions = torch.arange(14)[None]
     with torch.no_grad():
         embeddings = model.model.embed_tokens(ids[None])
-        hidden = theirs = run_backbone(model, embeddings, positions)
+        hidden = theirs = model.run_backbone(embeddings, positions)
         for k in range(3):
             n = 14 - k - 1
-            hidden = run_module(
-                model, k, embeddings[:, k + 1 :], hidden[:, :n], positions[:, k + 1 :]
+            hidden = model.run_module(
+                k, embeddings[:, k + 1 :], hidden[:, :n], positions[:, k + 1 :]
             )
             theirs = library.forward_layer(
                 k, theirs[:, :n], positions[:, k + 1 :], None, input_ids=ids[None, k + 1 :]

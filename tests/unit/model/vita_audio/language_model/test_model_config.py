@@ -124,5 +124,5 @@ def test_damaged_file_is_named(tmp_path, content):
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(ModelError, match=r"config\.json is missing"):
+    with pytest.raises(ModelError, match=r"config\.json: is missing"):
         read_config(tmp_path)

@@ -12,11 +12,8 @@ from torch.nn import functional  # noqa: E402
 from transformers import AttentionInterface  # noqa: E402
 
 from model.errors import ModelError  # noqa: E402
-from model.vita_audio.language_model.packed_losses import (  # noqa: E402
-    IGNORED,
-    packed_losses,
-    teacher_forced_logits,
-)
+from model.vita_audio.language_model.packed_losses import IGNORED  # noqa: E402
+from tests.fakes.vita_reference import teacher_forced_logits  # noqa: E402
 
 TOLERANCE = 1e-10
 # The library makes its rotations and norms in float32, whatever the type of the model.
@@ -69,7 +66,7 @@ def test_packed_samples_lose_what_they_lose_alone(small_language_model, k, atten
     model.set_attn_implementation(attention)
     ids, positions, labels = packed(SAMPLE_LENGTHS)
     with torch.no_grad():
-        losses = packed_losses(model, ids, positions, labels)
+        losses = model.losses(ids, positions, labels)
         main, levels = reference_losses(model, ids, positions, labels)
     torch.testing.assert_close(losses.main_loss, main, rtol=0, atol=tolerance)
     torch.testing.assert_close(losses.level_losses, levels, rtol=0, atol=tolerance)
@@ -109,16 +106,16 @@ def test_attention_without_masks_is_told_where_samples_begin(small_language_mode
     model = small_language_model(k=3)
     row = packed(lengths)
     with torch.no_grad():
-        expected = packed_losses(model, *row)
+        expected = model.losses(*row)
         model.set_attn_implementation("by_lengths")
-        losses = packed_losses(model, *row)
+        losses = model.losses(*row)
     torch.testing.assert_close(losses.loss, expected.loss, rtol=0, atol=TOLERANCE)
 
 
 def test_mean_of_the_levels_is_weighted_by_the_configuration(small_language_model):
     model = small_language_model(k=2, mtp_loss_weight=0.25)
     with torch.no_grad():
-        losses = packed_losses(model, *packed(SAMPLE_LENGTHS))
+        losses = model.losses(*packed(SAMPLE_LENGTHS))
     expected = losses.main_loss + 0.25 * losses.level_losses.mean()
     torch.testing.assert_close(losses.loss, expected)
 
@@ -128,8 +125,8 @@ def test_rows_of_a_batch_count_as_one_long_row(small_language_model):
     ids, positions, labels = packed((6, 4, 9, 1))
     as_rows = [tensor.reshape(2, 10) for tensor in (ids, positions, labels)]
     with torch.no_grad():
-        one = packed_losses(model, ids, positions, labels)
-        two = packed_losses(model, *as_rows)
+        one = model.losses(ids, positions, labels)
+        two = model.losses(*as_rows)
     torch.testing.assert_close(two.loss, one.loss, rtol=0, atol=TOLERANCE)
 
 
@@ -142,8 +139,8 @@ def test_no_level_is_trained_to_predict_where_a_sample_begins(
     changed = labels.clone()
     changed[0, 6 + position] = (changed[0, 6 + position] + 1) % 64
     with torch.no_grad():
-        before = packed_losses(model, ids, positions, labels)
-        after = packed_losses(model, ids, positions, changed)
+        before = model.losses(ids, positions, labels)
+        after = model.losses(ids, positions, changed)
     differs = [before.main_loss != after.main_loss, *(before.level_losses != after.level_losses)]
     assert [level for level, does in enumerate(differs) if does] == learning
 
@@ -155,15 +152,15 @@ def test_other_samples_of_the_row_change_nothing(small_language_model):
     other = ids.clone()
     other[0, :8] = random_ids(8, seed=5)
     with torch.no_grad():
-        one = packed_losses(model, ids, positions, labels)
-        two = packed_losses(model, other, positions, labels)
+        one = model.losses(ids, positions, labels)
+        two = model.losses(other, positions, labels)
     torch.testing.assert_close(two.loss, one.loss, rtol=0, atol=TOLERANCE)
 
 
 def test_frozen_head_replaces_the_main_loss_by_nothing(small_language_model):
     model = small_language_model(k=2)
     model.lm_head.weight.requires_grad_(False)
-    losses = packed_losses(model, *packed(SAMPLE_LENGTHS))
+    losses = model.losses(*packed(SAMPLE_LENGTHS))
     assert losses.main_loss == 0
     torch.testing.assert_close(losses.loss, losses.level_losses.mean())
 
@@ -179,14 +176,14 @@ def trained_parts(model: Any, loss: Tensor) -> set[str]:
 
 def test_plain_backbone_learns_from_the_modules(small_language_model):
     model = small_language_model(k=2)
-    losses = packed_losses(model, *packed(SAMPLE_LENGTHS))
+    losses = model.losses(*packed(SAMPLE_LENGTHS))
     parts = trained_parts(model, losses.level_losses.sum())
     assert parts == {name for name, _ in model.named_parameters()}
 
 
 def test_plus_backbone_learns_from_the_main_loss_only(small_language_model):
     model = small_language_model(k=2, plus=True)
-    losses = packed_losses(model, *packed(SAMPLE_LENGTHS))
+    losses = model.losses(*packed(SAMPLE_LENGTHS))
     parts = trained_parts(model, losses.level_losses.sum())
     own = ("mtp_", "model.layers.3.", "model.layers.4.", "model.norm.", "lm_head.")
     assert parts == {name for name, _ in model.named_parameters() if name.startswith(own)}
@@ -194,14 +191,14 @@ def test_plus_backbone_learns_from_the_main_loss_only(small_language_model):
 
 def test_each_module_learns_from_the_levels_behind_it(small_language_model):
     model = small_language_model(k=3, plus=True)
-    losses = packed_losses(model, *packed(SAMPLE_LENGTHS))
+    losses = model.losses(*packed(SAMPLE_LENGTHS))
     assert "mtp_projs.0.weight" in trained_parts(model, losses.level_losses[2])
 
 
 def test_row_without_labels_loses_nothing_and_has_gradients_of_nothing(small_language_model):
     model = small_language_model(k=2)
     ids, positions, labels = packed((2, 2))
-    losses = packed_losses(model, ids, positions, torch.full_like(labels, IGNORED))
+    losses = model.losses(ids, positions, torch.full_like(labels, IGNORED))
     assert losses.loss == 0
     losses.loss.backward()
     assert all(p.grad is None or not p.grad.any() for p in model.parameters())
@@ -212,8 +209,8 @@ def test_accumulated_batches_divide_the_main_loss_by_all_their_labels(small_lang
     ids, positions, labels = packed((9,))
     n_targets = int((labels[0, 1:] != IGNORED).sum())
     with torch.no_grad():
-        one = packed_losses(model, ids, positions, labels)
-        two = packed_losses(model, ids, positions, labels, num_items_in_batch=2 * n_targets)
+        one = model.losses(ids, positions, labels)
+        two = model.losses(ids, positions, labels, num_items_in_batch=2 * n_targets)
     torch.testing.assert_close(two.main_loss, one.main_loss / 2)
     torch.testing.assert_close(two.level_losses, one.level_losses)
 
@@ -221,12 +218,12 @@ def test_accumulated_batches_divide_the_main_loss_by_all_their_labels(small_lang
 def test_long_rows_lose_the_same_part_by_part(small_language_model, monkeypatch):
     model = small_language_model(k=2)
     row = packed(SAMPLE_LENGTHS)
-    whole = packed_losses(model, *row)
+    whole = model.losses(*row)
     whole.loss.backward()
     gradient = model.lm_head.weight.grad.clone()
     model.zero_grad()
     monkeypatch.setattr("model.vita_audio.language_model.packed_losses._TOKENS_PER_HEAD_CALL", 4)
-    parts = packed_losses(model, *row)
+    parts = model.losses(*row)
     parts.loss.backward()
     torch.testing.assert_close(parts.loss, whole.loss, rtol=0, atol=TOLERANCE)
     torch.testing.assert_close(model.lm_head.weight.grad, gradient, rtol=0, atol=TOLERANCE)
@@ -235,11 +232,11 @@ def test_long_rows_lose_the_same_part_by_part(small_language_model, monkeypatch)
 def test_recomputed_activations_give_the_same_gradients(small_language_model):
     model = small_language_model(k=2).train()
     row = packed(SAMPLE_LENGTHS)
-    packed_losses(model, *row).loss.backward()
+    model.losses(*row).loss.backward()
     expected = {name: p.grad.clone() for name, p in model.named_parameters()}
     model.zero_grad()
     model.activation_checkpointing_enable()
-    packed_losses(model, *row).loss.backward()
+    model.losses(*row).loss.backward()
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(parameter.grad, expected[name], rtol=0, atol=TOLERANCE)
 
@@ -248,4 +245,4 @@ def test_recomputed_activations_give_the_same_gradients(small_language_model):
 def test_positions_that_belong_to_no_sample_are_refused(small_language_model, positions):
     ids = random_ids(4)[None]
     with pytest.raises(ModelError, match="restart at 0"):
-        packed_losses(small_language_model(), ids, torch.tensor([positions]), ids)
+        small_language_model().losses(ids, torch.tensor([positions]), ids)

@@ -11,10 +11,9 @@ pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
 from model.errors import ModelError  # noqa: E402
 from model.vita_audio.checkpoint.precision import Quantization  # noqa: E402
 from model.vita_audio.language_model import quantization  # noqa: E402
-from model.vita_audio.language_model.int8_linear import Int8Linear  # noqa: E402
 from model.vita_audio.language_model.model_config import BACKBONE_TINY, make_config  # noqa: E402
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM  # noqa: E402
-from model.vita_audio.language_model.quantization import quantize_layer, quantize_linear  # noqa: E402
+from model.vita_audio.language_model.quantization import Int8Linear, quantize_layer, quantize_linear  # noqa: E402
 
 # bitsandbytes logs which of its optional kernels are not there.
 pytestmark = pytest.mark.allow_warnings

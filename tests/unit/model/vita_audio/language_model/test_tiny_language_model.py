@@ -8,12 +8,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
 
-from model.vita_audio.checkpoint.generation_defaults import read_generation_defaults  # noqa: E402
+from model.vita_audio.checkpoint.directory import read_generation_defaults  # noqa: E402
 from model.vita_audio.language_model.modeling import load_language_model  # noqa: E402
-from model.vita_audio.language_model.packed_losses import teacher_forced_logits  # noqa: E402
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer  # noqa: E402
 from model.vita_audio.language_model.tokens import TokenKind, TokenTable  # noqa: E402
 from tests.fakes.vita_checkpoints.tiny_language_model import write_tiny_language_model  # noqa: E402
+from tests.fakes.vita_reference import teacher_forced_logits  # noqa: E402
 
 
 @pytest.mark.parametrize(("plus", "k"), [(False, 10), (True, 0), (True, 10)])
@@ -24,7 +24,8 @@ def test_written_directory_loads_and_fits_its_tokenizer(tmp_path, plus, k):
     assert (model.is_plus, model.num_mctp_modules) == (plus, k)
     assert model.config.vocab_size % 8 == 0
     assert 0 <= model.config.vocab_size - table.n_used < 8
-    assert set(read_generation_defaults(tmp_path).end_ids) == table.end_ids
+    generation = json.loads((tmp_path / "generation_config.json").read_text())
+    assert set(generation["eos_token_id"]) == table.end_ids
     assert len(list(tmp_path.glob("model-*-of-00003.safetensors"))) == 3
 
 

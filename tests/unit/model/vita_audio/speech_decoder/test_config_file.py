@@ -3,10 +3,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 
 from model.errors import WeightsError  # noqa: E402
-from model.vita_audio.speech_decoder.config_file import read_config  # noqa: E402
 from model.vita_audio.speech_decoder.decoder_config import (  # noqa: E402
     TINY_DECODER,
     DecoderConfig,
+    read_config,
 )
 
 
@@ -60,9 +60,12 @@ def test_tags_run_nothing(write, tmp_path):
         ("flow: [", "is no YAML"),
         ("- 1", "has no parts 'flow' and 'hift'"),
         ("flow: {}", "has no parts 'flow' and 'hift'"),
-        ("flow: {vocab_size: many}\nhift: {}", "flow.vocab_size is 'many' and should be a number"),
-        ("flow: {vocab_size: 1.5}\nhift: {}", "should be a whole number"),
-        ("flow: {}\nhift: {upsample_rates: 8}", "hift.upsample_rates is 8 and should be a list"),
+        (
+            "flow: {vocab_size: many}\nhift: {}",
+            "vocab_size: must be a whole number, got 'many'",
+        ),
+        ("flow: {vocab_size: 1.5}\nhift: {}", "flow.vocab_size: must be a whole number, got 1.5"),
+        ("flow: {}\nhift: {upsample_rates: 8}", "hift.upsample_rates: must be a list, got 8"),
     ],
 )
 def test_a_wrong_file_is_named_in_one_line(write, text, message):

@@ -6,8 +6,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 
 from model.errors import ModelError  # noqa: E402
-from model.vita_audio.speech_decoder.block_plan import BlockPlan  # noqa: E402
-from model.vita_audio.speech_decoder.decode_stream import fade  # noqa: E402
+from model.vita_audio.speech_decoder.decode_stream import (  # noqa: E402
+    BlockPlan,
+    fade,
+)
 
 PLAN = BlockPlan(growth=(12, 20), prompt_codes=20)
 
@@ -51,7 +53,6 @@ def test_the_tail_is_flushed_where_a_block_ends_exactly(decoder, n_codes):
 
     assert len(tail) > 0
     assert len(before) + len(tail) == decoder.config.n_frames(n_codes) * 256
-    assert stream.n_emitted == len(before) + len(tail)
 
 
 def test_nothing_said_is_nothing_heard(decoder):

@@ -1,6 +1,6 @@
 import pytest
 
-from model.vita_audio.speech_decoder.block_plan import BlockPlan
+from model.vita_audio.speech_decoder.decode_stream import BlockPlan
 from model.vita_audio.speech_decoder.decoder_config import DecoderConfig
 
 

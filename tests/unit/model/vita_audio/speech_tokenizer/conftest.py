@@ -39,7 +39,7 @@ def small_network(small_config: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def small_tokenizer(small_network: Any) -> Any:
-    from model.vita_audio.speech_tokenizer import SpeechTokenizer  # noqa: PLC0415
+    from model.vita_audio.speech_tokenizer.tokenizer import SpeechTokenizer  # noqa: PLC0415
 
     return SpeechTokenizer(small_network)
 

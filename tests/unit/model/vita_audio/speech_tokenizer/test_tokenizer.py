@@ -13,7 +13,7 @@ from hypothesis import strategies as st  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from model.errors import ModelError, WeightsError  # noqa: E402
-from model.vita_audio.speech_tokenizer import SpeechTokenizer  # noqa: E402
+from model.vita_audio.speech_tokenizer.tokenizer import SpeechTokenizer  # noqa: E402
 from model.vita_audio.speech_tokenizer.tokenizer_config import SpeechTokenizerConfig  # noqa: E402
 from tests.fakes.vita_checkpoints.tiny_speech_tokenizer import (  # noqa: E402
     published_fields,
@@ -168,7 +168,7 @@ def test_a_file_that_is_no_description_is_named(directory, name, text):
 def test_another_kind_of_tokenizer_is_refused_by_its_key(directory, name, key, value):
     rewrite(directory / name, **{key: value})
 
-    with pytest.raises(WeightsError, match=rf"{name}: {key} "):
+    with pytest.raises(WeightsError, match=rf"{name}: {key}: "):
         SpeechTokenizer.from_directory(directory)
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 
-from model.vita_audio.speech_decoder.pace import MelPace  # noqa: E402
+from model.vita_audio.speech_decoder.decode_stream import MelStretcher  # noqa: E402
 
 
 def ramp(n: int):
@@ -15,14 +15,14 @@ def ramp(n: int):
 
 def test_at_the_voice_s_own_rate_nothing_changes() -> None:
     mel = torch.randn(1, 80, 30)
-    pace = MelPace()
+    pace = MelStretcher()
     assert pace.feed(mel) is mel
     assert pace.finish() is None
 
 
 @pytest.mark.parametrize("rate", [0.7, 0.9, 1.2, 1.5])
 def test_frames_are_read_at_the_rate(rate: float) -> None:
-    pace = MelPace(rate)
+    pace = MelStretcher(rate)
     out = pace.feed(ramp(100))
     expected = rate * torch.arange(out.shape[-1])
     assert torch.allclose(out[0, 0], expected, atol=1e-4)
@@ -32,7 +32,7 @@ def test_frames_are_read_at_the_rate(rate: float) -> None:
 @given(st.floats(0.7, 1.5), st.lists(st.integers(0, 9), max_size=12))
 def test_pieces_give_what_the_whole_gives(rate: float, sizes: list[int]) -> None:
     mel = ramp(sum(sizes))
-    whole, pieces = MelPace(rate), MelPace(rate)
+    whole, pieces = MelStretcher(rate), MelStretcher(rate)
     expected = [whole.feed(mel), whole.finish()]
     got = [pieces.feed(part) for part in mel.split(sizes, dim=-1)] if sizes else []
     got.append(pieces.finish())
@@ -43,7 +43,7 @@ def test_pieces_give_what_the_whole_gives(rate: float, sizes: list[int]) -> None
 
 
 def test_a_rate_that_changes_applies_to_what_follows() -> None:
-    pace = MelPace()
+    pace = MelStretcher()
     first = pace.feed(ramp(50))
     pace.rate = 1.25
     second = pace.feed(ramp(50))
