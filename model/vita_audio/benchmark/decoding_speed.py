@@ -30,8 +30,13 @@ from model.vita_audio.benchmark.random_models import (
 )
 from model.vita_audio.benchmark.speech_speed import Row, speech_rows
 from model.vita_audio.decoding.generator import DecodeOptions, decode
-from model.vita_audio.decoding.output_head import AllowedTokens, FullHead, OutputHead
-from model.vita_audio.decoding.sampler import Sampler, SamplingSettings
+from model.vita_audio.decoding.output_head import (
+    AllowedTokens,
+    FullHead,
+    OutputHead,
+    Sampler,
+    SamplingSettings,
+)
 from model.vita_audio.decoding.schedule import BALANCE, BOOST, TURBO, VANILLA, Policy, Schedule
 from model.vita_audio.decoding.shortlist import ShortlistHead
 from model.vita_audio.decoding.state import DecodingState

@@ -35,7 +35,7 @@ from model.vita_audio.conversation.transcription import Recognizer, Transcriptio
 from model.vita_audio.conversation.user_audio import CodeListener, FeatureListener
 from model.vita_audio.decoding.generator import DecodeOptions
 from model.vita_audio.decoding.layer_weights import Packing
-from model.vita_audio.decoding.sampler import SamplingSettings
+from model.vita_audio.decoding.output_head import SamplingSettings
 from model.vita_audio.decoding.schedule import NAMED, VANILLA, Policy, Schedule
 from model.vita_audio.decoding.shortlist import head_for
 from model.vita_audio.decoding.state import N_TRACED, DecodingState

@@ -2,7 +2,7 @@
 marks no words.
 
 The text runs ahead of the sound. A word sounds no earlier than its text was written; its length is
-estimated from its letters, at a pace that what was written so far allows. Knows no tokens.
+estimated from its letters.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Word:
 
 
 class WordTiming:
-    """Hands out the marks of one reply; every word gets one, in order, none before its text.
+    """The marks of one reply; every word gets one, in order, none before its text.
 
     Attributes:
         rate: speaking rate; 1.0 is the voice's own.
@@ -51,7 +51,7 @@ class WordTiming:
         return bool(self._words) or bool(self._text[self._known_to :].strip())
 
     def write(self, text: str) -> None:
-        """More text of the reply; its last word may still grow."""
+        """Take more text of the reply; its last word may still grow."""
         self._text += text
         for match in _WORD.finditer(self._text, self._known_to):
             if match.end() == len(self._text):
@@ -59,7 +59,7 @@ class WordTiming:
             self._take(match)
 
     def sound(self, start: int, end: int) -> tuple[Mark, ...]:
-        """Marks of the words that begin in samples [start, end); each ends there at the latest."""
+        """Return the marks of words that begin in samples [start, end); each ends there at most."""
         marks: list[Mark] = []
         at = max(start, self._sounds_from)
         while self._words and at < end:
@@ -71,7 +71,7 @@ class WordTiming:
         return tuple(marks)
 
     def finish(self, start: int, end: int) -> tuple[Mark, ...]:
-        """Marks of all remaining words, in samples [start, end): the last of the reply."""
+        """Return the marks of all remaining words, in samples [start, end)."""
         for match in _WORD.finditer(self._text, self._known_to):
             self._take(match)
         if not self._words:

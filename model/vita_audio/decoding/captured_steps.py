@@ -1,8 +1,4 @@
-"""Steps of fixed shape recorded once and replayed: CUDA graphs.
-
-What is recorded is a function of tensors; how it is recorded is given from outside. Knows no
-network and no cache.
-"""
+"""Steps of fixed shape recorded once and replayed: CUDA graphs."""
 
 from __future__ import annotations
 
@@ -27,7 +23,7 @@ class _Captured:
 
 
 class CapturedSteps:
-    """Recordings by key. Valid as long as the memory that a step reads stays where it is.
+    """Recordings by key, valid as long as the memory that a step reads stays where it is.
 
     Args:
         record: records a step on fixed inputs; returns what repeats it, and its output's memory.
@@ -38,7 +34,7 @@ class CapturedSteps:
         self._captured: dict[Hashable, _Captured] = {}
 
     def run(self, key: Hashable, step: Step, inputs: tuple[Tensor, ...]) -> Tensor:
-        """The output of ``step(*inputs)``; its memory is overwritten by the next run of ``key``.
+        """Return the output of ``step(*inputs)``, which the next run of ``key`` overwrites.
 
         Args:
             key: must stand for the step and for the shapes of ``inputs``.
@@ -55,15 +51,16 @@ class CapturedSteps:
         return captured.output
 
     def forget(self) -> None:
-        """The memory moved: every recording is void."""
+        """Drop every recording: the memory moved."""
         self._captured.clear()
 
     def __len__(self) -> int:
+        """Return the number of recordings."""
         return len(self._captured)
 
 
 def record_cuda_graph(step: Step, inputs: tuple[Tensor, ...]) -> tuple[Recording, Tensor]:
-    """Records on the current CUDA device. Not verified on a GPU by this project's tests."""
+    """Record ``step`` on the current CUDA device. Not verified on a GPU by this project's tests."""
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
@@ -77,5 +74,5 @@ def record_cuda_graph(step: Step, inputs: tuple[Tensor, ...]) -> tuple[Recording
 
 
 def recorder_for(device: torch.device) -> Recorder | None:
-    """None where steps cannot be recorded."""
+    """Return what records steps on ``device``; None where they cannot be recorded."""
     return record_cuda_graph if device.type == "cuda" else None

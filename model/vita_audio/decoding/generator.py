@@ -9,8 +9,7 @@ from torch import Tensor
 
 from model.errors import ModelError
 from model.types import CancelToken
-from model.vita_audio.decoding.output_head import inside_audio
-from model.vita_audio.decoding.sampler import Sampler, SamplingSettings
+from model.vita_audio.decoding.output_head import Sampler, SamplingSettings, inside_audio
 from model.vita_audio.decoding.schedule import VANILLA, Policy, Schedule
 from model.vita_audio.decoding.state import DecodingState
 from model.vita_audio.language_model.tokens import DecodedToken, TokenKind, TokenTable

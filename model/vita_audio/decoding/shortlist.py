@@ -2,7 +2,7 @@
 
 Every row's score is bounded by its scan plus the error that its 4 bits can make; rows whose bound
 reaches the best exact score are scored again with the real weights. Greedy and top-k draws are
-those of the full head. Knows no sampling rule but what the sampler asks for.
+those of the full head.
 """
 
 from __future__ import annotations
@@ -13,8 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.vita_audio.decoding.output_head import AllowedTokens, FullHead, OutputHead, places_in
-from model.vita_audio.decoding.sampler import Sampler
+from model.vita_audio.decoding.output_head import (
+    AllowedTokens,
+    FullHead,
+    OutputHead,
+    Sampler,
+    places_in,
+)
 
 GROUP = 32  # weights that share a scale: the smallest the kernel takes, for the tightest bound
 
@@ -31,7 +36,7 @@ _CLIPS = (1.0, 0.94, 0.88)  # parts of a group's range tried: an outlier need no
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """4-bit copy of some rows.
+    """A 4-bit copy of some rows.
 
     Attributes:
         scales: (groups, padded rows, 2) bfloat16, steps and middles.
@@ -47,7 +52,7 @@ class _Scan:
     lengths: Tensor
 
     def scores(self, state: Tensor) -> tuple[Tensor, Tensor]:
-        """(rows,) approximate scores and (rows,) most that the exact ones can be."""
+        """Return approximate scores (rows,) and the most (rows,) that the exact ones can be."""
         approximate = torch.ops.aten._weight_int4pack_mm_for_cpu(  # noqa: SLF001
             state.bfloat16()[None], self.packed, GROUP, self.scales
         )[0, : self.n_rows].float()
@@ -59,7 +64,7 @@ class _Scan:
 
 
 class ShortlistHead:
-    """Draws as ``FullHead`` does, up to the rounding of one dot product.
+    """A head that draws as ``FullHead`` does, up to the rounding of one dot product.
 
     For weights on a CPU. The copy takes a quarter of the memory of bfloat16 weights and an eighth
     more for its scales.
@@ -73,13 +78,11 @@ class ShortlistHead:
         self._weight = weight
         self._scans = {(0, weight.shape[0]): _quantized(weight, 0, weight.shape[0])}
         self._is_seen = torch.zeros(weight.shape[0], dtype=torch.bool)  # all false between calls
-        self.n_choices = 0
-        self.n_rescored = 0
-        self.n_full = 0
+        self.n_full = 0  # choices that were left to the full head
 
     @staticmethod
     def fits(weight: Tensor) -> bool:
-        """Whether there is a kernel for ``weight`` and something to gain."""
+        """Return whether there is a kernel for ``weight`` and something to gain."""
         is_small = weight.shape[0] < _ROWS_AT_ONCE
         return weight.device.type == "cpu" and weight.shape[1] % GROUP == 0 and not is_small
 
@@ -104,8 +107,6 @@ class ShortlistHead:
         seeds = approximate.argmax()[None] if n_best == 1 else approximate.topk(n_best).indices
         reached = self._exact(state, seeds, scan, places, sampler).min()
         shortlist = (most >= reached).nonzero()[:, 0]
-        self.n_choices += 1
-        self.n_rescored += shortlist.numel()
         if shortlist.numel() > _MOST_RESCORED * scan.n_rows:
             return self._by_full(state, seen, sampler, allowed)
         scores = self._exact(state, shortlist, scan, places, sampler)
@@ -140,7 +141,7 @@ class ShortlistHead:
 
 
 def head_for(weight: Tensor) -> OutputHead:
-    """The fastest head that draws what the full one draws; takes seconds for a full vocabulary."""
+    """Return the fastest head that draws what the full one draws; takes seconds."""
     return ShortlistHead(weight) if ShortlistHead.fits(weight) else FullHead(weight)
 
 

@@ -20,7 +20,7 @@ from model.errors import ModelError
 from model.vita_audio.speech_decoder.decoder_config import DecoderConfig
 from model.vita_audio.speech_decoder.flow import Flow
 from model.vita_audio.speech_decoder.hift import Hift
-from model.vita_audio.speech_decoder.noise import NoiseTape
+from model.vita_audio.speech_decoder.source import NoiseTape
 from model.vita_audio.speech_decoder.vocoder_stream import VocoderStream
 
 

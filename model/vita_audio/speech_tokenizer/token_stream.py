@@ -19,8 +19,8 @@ from torch import Tensor
 from audio_io.frames import Samples
 from model.errors import ModelError
 from model.vita_audio.speech_tokenizer.block_encoder import BlockCausalEncoder, Codes, SegmentState
-from model.vita_audio.speech_tokenizer.log_mel import REACH, LogMel, normalised
 from model.vita_audio.speech_tokenizer.tokenizer_config import FRAME_SAMPLES, HOP
+from model.vita_audio.speech_tokenizer.whisper_mel import REACH, LogMel, normalised
 
 # A block starts with a mel frame that belongs to the one before; this lies before the block.
 _CONTEXT = HOP + REACH

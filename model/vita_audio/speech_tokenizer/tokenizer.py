@@ -18,9 +18,9 @@ from audio_io.frames import Samples
 from model.vita_audio.checkpoint.weight_files import WeightFiles
 from model.vita_audio.number_format import best_dtype
 from model.vita_audio.speech_tokenizer.block_encoder import BlockCausalEncoder, Codes, SegmentState
-from model.vita_audio.speech_tokenizer.log_mel import REACH, LogMel, normalised
 from model.vita_audio.speech_tokenizer.token_stream import SpeechTokenStream, checked
 from model.vita_audio.speech_tokenizer.tokenizer_config import FRAME_SAMPLES, SpeechTokenizerConfig
+from model.vita_audio.speech_tokenizer.whisper_mel import REACH, LogMel, normalised
 
 # Positions of the quantised frames and statistics of the codebook's training: of no use for codes.
 _UNUSED = re.compile(r"embed_positions2\.weight|ema_count|ema_weight|layers\.(?P<layer>\d+)\..+")

@@ -10,7 +10,7 @@ from model.training.journal import Journal  # noqa: E402
 from model.training.sample_replies import SENTENCES, SampleReplies, greedy_reply  # noqa: E402
 from model.vita_audio.conversation.prompts import synthesis  # noqa: E402
 from model.vita_audio.decoding.generator import DecodeOptions, decode  # noqa: E402
-from model.vita_audio.decoding.sampler import SamplingSettings  # noqa: E402
+from model.vita_audio.decoding.output_head import SamplingSettings  # noqa: E402
 from model.vita_audio.decoding.schedule import BALANCE, BOOST, VANILLA  # noqa: E402
 from model.vita_audio.decoding.state import DecodingState  # noqa: E402
 from model.vita_audio.decoding.step_runner import StepRunner  # noqa: E402

@@ -11,7 +11,7 @@ pytest.importorskip("transformers", reason="the speech-lm extra is not installed
 
 from model.vita_audio.decoding.captured_steps import CapturedSteps  # noqa: E402
 from model.vita_audio.decoding.generator import DecodeOptions, decode  # noqa: E402
-from model.vita_audio.decoding.sampler import SamplingSettings  # noqa: E402
+from model.vita_audio.decoding.output_head import SamplingSettings  # noqa: E402
 from model.vita_audio.decoding.schedule import BOOST  # noqa: E402
 from model.vita_audio.decoding.state import DecodingState  # noqa: E402
 from model.vita_audio.decoding.step_runner import StepRunner  # noqa: E402

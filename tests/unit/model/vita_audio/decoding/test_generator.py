@@ -16,8 +16,10 @@ from hypothesis import strategies as st  # noqa: E402
 from model.errors import ModelError  # noqa: E402
 from model.types import CancelReason, CancelToken  # noqa: E402
 from model.vita_audio.decoding.generator import DecodeOptions, decode  # noqa: E402
-from model.vita_audio.decoding.output_head import FullHead  # noqa: E402
-from model.vita_audio.decoding.sampler import SamplingSettings  # noqa: E402
+from model.vita_audio.decoding.output_head import (  # noqa: E402
+    FullHead,
+    SamplingSettings,
+)
 from model.vita_audio.decoding.schedule import BOOST, TURBO, VANILLA, Policy, Schedule  # noqa: E402
 from model.vita_audio.decoding.state import DecodingState, HeardSpan  # noqa: E402
 from model.vita_audio.decoding.step_runner import StepRunner  # noqa: E402

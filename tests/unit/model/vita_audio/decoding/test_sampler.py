@@ -13,7 +13,7 @@ from transformers.generation.logits_process import (  # noqa: E402
 )
 
 from model.errors import ModelError  # noqa: E402
-from model.vita_audio.decoding.sampler import Sampler, SamplingSettings  # noqa: E402
+from model.vita_audio.decoding.output_head import Sampler, SamplingSettings  # noqa: E402
 
 
 def test_greedy_takes_the_best():

@@ -7,8 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
 
-from model.vita_audio.decoding.output_head import AllowedTokens, FullHead  # noqa: E402
-from model.vita_audio.decoding.sampler import Sampler, SamplingSettings  # noqa: E402
+from model.vita_audio.decoding.output_head import AllowedTokens, FullHead, Sampler, SamplingSettings  # noqa: E402  # noqa: E402
 from model.vita_audio.decoding.shortlist import ShortlistHead, head_for  # noqa: E402
 
 N_ROWS, WIDTH = 9001, 256

@@ -2,7 +2,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 
-from model.vita_audio.speech_decoder.noise import NoiseTape  # noqa: E402
+from model.vita_audio.speech_decoder.source import NoiseTape  # noqa: E402
 
 
 def test_a_frame_has_the_same_noise_however_it_is_asked_for():

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 transformers = pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
 
-from model.vita_audio.speech_tokenizer.log_mel import LogMel, normalised  # noqa: E402
+from model.vita_audio.speech_tokenizer.whisper_mel import LogMel, normalised  # noqa: E402
 
 
 @pytest.mark.parametrize("n_bands", [80, 128])
