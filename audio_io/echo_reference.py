@@ -64,7 +64,7 @@ class EchoReference:
         return frame
 
     def _watch(self, backlog: int) -> None:
-        """Finds the lowest point of each window."""
+        """Find the lowest point of each window."""
         self._lowest = min(self._lowest, backlog)
         self._n_seen += 1
         if self._n_seen < _WINDOW_FRAMES:

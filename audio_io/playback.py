@@ -268,7 +268,7 @@ class Player:
         self._is_open = True
 
     def _flush_ring(self) -> int:
-        """Only while the renderer is silent: its reading side stands still then."""
+        """Drop what is in the ring, while the renderer is silent: its reader stands still then."""
         self._cut_at = max(self._renderer.ring.n_read, self._flushed_to)
         self._flushed_to = self._renderer.ring.n_written
         self._renderer.flush()

@@ -194,7 +194,7 @@ class PortAudioBackend:
     def _open(
         self, direction: Direction, device: DeviceInfo, request: StreamRequest
     ) -> tuple[Any, int]:
-        """The stream in the first format that the device accepts, and its rate."""
+        """Return the stream in the first format that the device accepts, and its rate."""
         if direction == "microphone":
             make, callback = self._library.InputStream, self._on_input
             wanted_hz, channels = ENGINE_RATE_HZ, (1, min(2, device.n_inputs))
@@ -226,7 +226,7 @@ class PortAudioBackend:
         return stated if stated > 0.0 else request.latency_ms / 1000.0
 
     def _quietly(self, action: str) -> None:
-        """A device that is gone cannot be stopped, and need not be."""
+        """Ignore errors: a device that is gone cannot be stopped, and need not be."""
         for stream in (self._input, self._output):
             if stream is not None:
                 with suppress(self._library.PortAudioError):

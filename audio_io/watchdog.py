@@ -125,7 +125,7 @@ class DeviceWatchdog:
         return WatchdogReport((returned,), _CHECK_S, has_opened=True)
 
     def _failed_again(self, error: AudioError, now_s: float, *, is_asked: bool) -> WatchdogReport:
-        """Who asked for the devices is told why there are none."""
+        """Tell whoever asked for the devices why there are none."""
         if self._backend.is_running:
             return WatchdogReport((DeviceLost("sound", f"{error}"),), _CHECK_S)
         events: tuple[DeviceLost, ...] = ()

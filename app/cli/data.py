@@ -160,7 +160,7 @@ def run_data(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     from model.training.data.mixture import read_mixture
-    from model.training.data.statistics import SurveyOptions, survey
+    from model.training.data.statistics import survey
     from model.training.data.statistics_table import render
 
     encoder = None
@@ -176,9 +176,15 @@ def _check(args: argparse.Namespace) -> int:
             speech_tokenizer=args.speech_tokenizer,
             device=args.device,
         )
-    options = SurveyOptions(encoder, args.row_tokens, args.decode, args.jobs)
     with _progress("samples", is_quiet=args.quiet) as show:
-        report = survey(read_mixture(args.file), options, show)
+        report = survey(
+            read_mixture(args.file),
+            show,
+            encoder=encoder,
+            row_tokens=args.row_tokens,
+            decodes=args.decode,
+            n_jobs=args.jobs,
+        )
     if args.json:
         sys.stdout.write(json.dumps(report.as_json(), ensure_ascii=False, indent=2) + "\n")
     else:
@@ -215,7 +221,7 @@ def _synthesize(args: argparse.Namespace) -> int:
 def _chosen(
     voices: tuple[VoicePreset, ...], names: tuple[str, ...], option: str
 ) -> tuple[VoicePreset, ...]:
-    """Those named, all where none is. Raises BadInputError for a voice that is not here."""
+    """Return the voices named, all where none is. Raises BadInputError for one not here."""
     known = {voice.id: voice for voice in voices}
     for name in names:
         if name not in known:

@@ -71,53 +71,49 @@ def measure_acceptance(model: VitaAudioForCausalLM, rows: Iterable[PackedRow]) -
     """Run every sample of ``rows`` alone; ``model`` keeps its mode."""
     was_training = model.training
     model.eval()
-    counts = _Counts(model.num_mctp_modules)
+    of_backbone = torch.zeros(2, dtype=torch.int64)  # targets, right ones
+    # Of each module: places, agreeing, right, places of the chain, whole chains.
+    of_modules = torch.zeros(model.num_mctp_modules, 5, dtype=torch.int64)
     for row in rows:
         embeddings = model.embed(row.input_ids, row.audios, row.audio_indices)
         for begin, end in pairwise(row.borders):
             ids, labels = row.input_ids[0, begin:end], row.labels[0, begin:end]
-            counts.add(labels, _choices(model, ids, embeddings[0, begin:end], labels != IGNORED))
+            choices = _choices(model, ids, embeddings[0, begin:end], labels != IGNORED)
+            _count(labels, choices, of_backbone, of_modules)
     model.train(was_training)
-    return counts.acceptance()
+    modules = tuple(
+        ModuleAcceptance(n, agrees / max(1, n), chain / max(1, n_chain), right / max(1, n))
+        for n, agrees, right, n_chain, chain in of_modules.tolist()
+    )
+    n_targets, n_right = of_backbone.tolist()
+    return Acceptance(n_right / max(1, n_targets), modules)
 
 
-class _Counts:
-    """Columns: places, agreeing, right, places of the chain, whole chains."""
-
-    def __init__(self, n_modules: int) -> None:
-        self._of_modules = torch.zeros(n_modules, 5, dtype=torch.int64)
-        self._n_targets = self._n_right = 0
-
-    def add(self, labels: Tensor, choices: Iterator[Tensor]) -> None:
-        """Counts one sample; ``choices`` (n,) of each level, the backbone's first."""
-        backbone = next(choices)
-        is_target = (labels != IGNORED) & (backbone != _UNKNOWN)
-        self._n_targets += int(is_target.sum())
-        self._n_right += int((is_target & (backbone == labels)).sum())
-        whole = in_chain = None
-        for k, chosen in enumerate(choices):
-            counted = is_target & (chosen != _UNKNOWN)
-            agrees = counted & (chosen == backbone)
-            right = counted & (chosen == labels)
-            # A chain starts at one backbone state p, whose draft k is for the token at p + k + 2.
-            at_p, agrees_at_p = counted[k + 2 :], agrees[k + 2 :]
-            in_chain = at_p if in_chain is None else in_chain[: len(at_p)] & at_p
-            whole = agrees_at_p if whole is None else whole[: len(at_p)] & agrees_at_p
-            sums = [mask.sum() for mask in (counted, agrees, right, in_chain, whole & in_chain)]
-            self._of_modules[k] += torch.stack(sums).cpu()
-
-    def acceptance(self) -> Acceptance:
-        modules = tuple(
-            ModuleAcceptance(n, agrees / max(1, n), chain / max(1, n_chain), right / max(1, n))
-            for n, agrees, right, n_chain, chain in self._of_modules.tolist()
-        )
-        return Acceptance(self._n_right / max(1, self._n_targets), modules)
+def _count(
+    labels: Tensor, choices: Iterator[Tensor], of_backbone: Tensor, of_modules: Tensor
+) -> None:
+    """Add one sample; ``choices`` (n,) of each level, the backbone's first."""
+    backbone = next(choices)
+    is_target = (labels != IGNORED) & (backbone != _UNKNOWN)
+    right = is_target & (backbone == labels)
+    of_backbone += torch.stack((is_target.sum(), right.sum())).cpu()
+    whole = in_chain = None
+    for k, chosen in enumerate(choices):
+        counted = is_target & (chosen != _UNKNOWN)
+        agrees = counted & (chosen == backbone)
+        right = counted & (chosen == labels)
+        # A chain starts at one backbone state p, whose draft k is for the token at p + k + 2.
+        at_p, agrees_at_p = counted[k + 2 :], agrees[k + 2 :]
+        in_chain = at_p if in_chain is None else in_chain[: len(at_p)] & at_p
+        whole = agrees_at_p if whole is None else whole[: len(at_p)] & agrees_at_p
+        sums = [mask.sum() for mask in (counted, agrees, right, in_chain, whole & in_chain)]
+        of_modules[k] += torch.stack(sums).cpu()
 
 
 def _choices(
     model: VitaAudioForCausalLM, ids: Tensor, embeddings: Tensor, is_target: Tensor
 ) -> Iterator[Tensor]:
-    """(n,) token that each level chooses for each target of a sample ``ids`` (n,)."""
+    """Yield the tokens (n,) that each level chooses for the targets of a sample ``ids`` (n,)."""
     n = ids.shape[0]
     positions = torch.arange(n, device=ids.device)[None]
     hidden = model.run_backbone(embeddings[None], positions)
@@ -132,7 +128,7 @@ def _choices(
 
 
 def _chosen(head: nn.Module, states: Tensor, is_target: Tensor, n: int) -> Tensor:
-    """(n,) choices; ``states`` predict the last places of the sample, of which some count."""
+    """Return the choices (n,); ``states`` predict the last places, of which some count."""
     chosen = torch.full((n,), _UNKNOWN, device=states.device)
     places = is_target.nonzero()[:, 0]
     first = n - is_target.shape[0]

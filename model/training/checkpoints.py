@@ -129,7 +129,7 @@ class Checkpoints:
             shutil.rmtree(self._run.out / _STEPS, ignore_errors=True)
 
     def _publish(self, folder: Path, tensors: Mapping[str, Any]) -> None:
-        """Writes the model as others load it, and links what it needs to be talked to."""
+        """Write the model as others load it, and link what it needs to be talked to."""
         recipe, config = self._run.recipe, self._model.config
         if recipe.lora.rank:
             tensors = merged(tensors, recipe.lora)
@@ -150,7 +150,7 @@ class Checkpoints:
                 logger.info("%s cannot be linked (%s); copy it there to talk to it", place, error)
 
     def _settings(self) -> dict[str, Any]:
-        """What must be the same for a run to go on exactly."""
+        """Return what must be the same for a run to go on exactly."""
         recipe, stage, config = self._run.recipe, self._run.stage, self._model.config
         return {
             "stage": self._run.number,
@@ -169,7 +169,7 @@ class Checkpoints:
         }
 
     def _saved(self) -> list[Path]:
-        """Whole ones, oldest first."""
+        """Return the folders of whole saved steps, oldest first."""
         return sorted((self._run.out / _STEPS).glob("[0-9]*"))
 
 

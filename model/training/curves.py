@@ -35,7 +35,6 @@ class StageCurve:
 
     name: str
     losses: tuple[float, ...]
-    level_losses: tuple[tuple[float, ...], ...]
     seconds: float
     n_tokens: int
     memory_mib: int
@@ -60,7 +59,6 @@ def read_curve(folder: Path) -> StageCurve:
     return StageCurve(
         folder.name,
         tuple(one["loss"] for one in records),
-        tuple(tuple(one["level_losses"]) for one in records),
         sum(one["seconds"] for one in records),
         sum(one["n_tokens"] for one in records),
         max(one.get("memory_mib", 0) for one in records),

@@ -39,32 +39,25 @@ def begin_from_recipe(run: StageRun) -> VitaAudioForCausalLM:
     Raises:
         ModelError: the backbone's folder is none, or SenseVoice is missing.
     """
-    start, folder = run.recipe.start, run.out / VOCABULARY
+    start, plus, folder = run.recipe.start, run.recipe.plus, run.out / VOCABULARY
+    stock = run.recipe_file.parent / start.backbone  # paths of a recipe are relative to it
     state = PartialState()
-    if state.is_main_process:
-        _write_vocabulary(run, folder)
+    if state.is_main_process and start.shape is not None:
+        write_byte_vocabulary(folder, plus=plus, n_base=start.shape.base_tokens)
+    elif state.is_main_process:
+        extend_stock_vocabulary(stock, folder, plus=plus)
     state.wait_for_everyone()
     tokenizer = TextTokenizer.from_directory(folder)
     if start.shape is not None:
-        model = _random_model(start.shape, tokenizer, plus=run.recipe.plus)
+        model = _random_model(start.shape, tokenizer, plus=plus)
     else:
-        backbone = _stock_backbone(_beside(run, start.backbone), run)
-        model = begin_from_backbone(backbone, len(tokenizer), plus=run.recipe.plus)
-    if run.recipe.plus:
+        model = begin_from_backbone(_stock_backbone(stock, run), len(tokenizer), plus=plus)
+    if plus:
         _load_hearing(run, model, folder)
     if state.is_main_process:
         write_configuration(folder, model.config, tokenizer, VANILLA.pattern)
     state.wait_for_everyone()
     return model.train()
-
-
-def _write_vocabulary(run: StageRun, folder: Path) -> None:
-    recipe = run.recipe
-    if recipe.start.shape is not None:
-        write_byte_vocabulary(folder, plus=recipe.plus, n_base=recipe.start.shape.base_tokens)
-    else:
-        source = _beside(run, recipe.start.backbone)
-        extend_stock_vocabulary(source, folder, plus=recipe.plus)
 
 
 def _random_model(shape: Shape, tokenizer: TextTokenizer, *, plus: bool) -> VitaAudioForCausalLM:
@@ -95,17 +88,12 @@ def _stock_backbone(folder: Path, run: StageRun) -> Qwen2ForCausalLM:
 
 
 def _load_hearing(run: StageRun, model: VitaAudioForCausalLM, folder: Path) -> None:
-    """SenseVoice's weights, and its statistics beside the vocabulary."""
+    """Load SenseVoice's weights, and copy its statistics beside the vocabulary."""
     if not run.recipe.start.sense_voice:
         raise TrainingError(
             f"{run.recipe_file}: start.sense_voice: a Plus model needs the model.pt of "
             "FunAudioLLM/SenseVoiceSmall"
         )
-    path = _beside(run, run.recipe.start.sense_voice)
+    path = run.recipe_file.parent / run.recipe.start.sense_voice
     load_sense_voice(model, path)
     copy_tokenizer(path.parent, folder)
-
-
-def _beside(run: StageRun, name: str) -> Path:
-    """Paths of a recipe are relative to it."""
-    return run.recipe_file.parent / name

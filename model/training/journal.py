@@ -88,7 +88,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 
 def _continued(folder: Path, n_steps: int) -> TextIO:
-    """The file, with the lines before step ``n_steps`` alone."""
+    """Open the file to write on, with the lines before step ``n_steps`` alone."""
     path = folder / METRICS
     kept = [record for record in read_metrics(folder) if record["step"] < n_steps]
     write_atomically(path, "".join(map(_line, kept)))
@@ -96,12 +96,12 @@ def _continued(folder: Path, n_steps: int) -> TextIO:
 
 
 def _line(record: Mapping[str, Any]) -> str:
-    """A number that is not finite becomes null."""
+    """Return a line of JSON; a number that is not finite becomes null."""
     return msgspec.json.encode(record).decode() + "\n"
 
 
 def _scalars(prefix: str, value: object) -> Iterator[tuple[str, float]]:
-    """The numbers in ``value`` under names such as "held_out/modules/0/agrees"."""
+    """Yield the numbers in ``value`` under names such as "held_out/modules/0/agrees"."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             yield from _scalars(f"{prefix}/{name}" if prefix else name, item)

@@ -112,7 +112,7 @@ def greedy_reply(
 
 
 def _last_logits(model: VitaAudioForCausalLM, ids: Sequence[int], level: int) -> Tensor:
-    """(vocabulary,) of the token that follows ``ids``, as ``level`` predicts it."""
+    """Return the logits (vocabulary,) of the token behind ``ids``, as ``level`` predicts it."""
     row = torch.tensor([ids], device=model.device)
     positions = torch.arange(row.shape[1], device=row.device)[None]
     of_ids = model.model.embed_tokens(row)

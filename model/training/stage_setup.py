@@ -21,7 +21,7 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
 
 from model.training.acceptance import measure_acceptance
 from model.training.checkpoints import Checkpoints
-from model.training.data.loader import PackedRows, RowOptions, open_mixture
+from model.training.data.loader import PackedRows, RowOptions
 from model.training.data.packing import PackedRow
 from model.training.data.sample_encoder import SampleEncoder
 from model.training.journal import Journal
@@ -94,7 +94,6 @@ def train(
         checkpoints = Checkpoints(run, accelerator, model, vocabulary)
         loop = TrainingLoop(run, accelerator, prepared, prepared_optimizer, rows)
         loop.run(checkpoints, _observer(run, accelerator, prepared, encoder))
-        logger.info("the data was begun %d times", rows.n_epochs_begun)
 
 
 def train_grown(run: StageRun, freeze: Callable[[VitaAudioForCausalLM], None]) -> None:
@@ -142,19 +141,19 @@ def open_rows(run: StageRun, encoder: SampleEncoder, accelerator: Accelerator) -
         n_workers=run.recipe.workers,
         is_padded=run.recipe.precision.compile,
     )
-    return open_mixture(run.data, encoder, options)
+    return PackedRows(run.data, encoder, options)
 
 
 def read_held_out(path: Path, encoder: SampleEncoder, row_length: int) -> list[PackedRow]:
     """Return the first rows of ``path``, each sample once. Raises ModelError."""
-    with open_mixture(path, encoder, RowOptions(row_tokens=row_length, n_epochs=1)) as rows:
+    with PackedRows(path, encoder, RowOptions(row_tokens=row_length, n_epochs=1)) as rows:
         return list(islice(rows, _MOST_HELD_OUT))
 
 
 def _observer(
     run: StageRun, accelerator: Accelerator, prepared: torch.nn.Module, encoder: SampleEncoder
 ) -> Observe:
-    """Agreement on held-out rows, and speech; of a model that one process has as a whole."""
+    """Measure agreement and make speech where one process has the whole model."""
     held_out: list[PackedRow] = []
     samples: SampleReplies | None = None
     model: VitaAudioForCausalLM = accelerator.unwrap_model(prepared)

@@ -59,7 +59,7 @@ def _compare(run: StageRun) -> None:
 
 
 def _plain_twin(model: VitaAudioForCausalLM) -> Qwen2ForCausalLM:
-    """The backbone as the library's own model, with weights of its own."""
+    """Return the backbone as the library's own model, with a copy of its weights."""
     known = Qwen2Config.__dataclass_fields__
     n_layers = model.num_backbone_layers
     fields = {name: one for name, one in model.config.to_dict().items() if name in known}
@@ -75,7 +75,7 @@ def _timed(
     batches: Sequence[PackedRow],
     model: VitaAudioForCausalLM | Qwen2ForCausalLM,
 ) -> str:
-    """Cells of the table: speed, most memory of tensors on a GPU, the backbone's first loss."""
+    """Return the cells: speed, most memory of tensors on a GPU, the backbone's first loss."""
     apply_precision(model, run.recipe.precision)
     n_layers = model.config.num_hidden_layers - getattr(model, "num_mctp_modules", 0)
     optimizer = make_optimizer(model, n_layers, run.stage, run.recipe.adam)
@@ -97,7 +97,7 @@ def _timed(
 
 
 def _step(accelerator: Accelerator, model: Any, optimizer: Any, batch: PackedRow) -> float:  # noqa: ANN401
-    """Its number is read, so that the time is that of the finished step."""
+    """Return the loss; reading its number makes the time that of the finished step."""
     inputs = batch.to(accelerator.device).inputs()
     if isinstance(accelerator.unwrap_model(model), Qwen2ForCausalLM):
         for name in ("audios", "audio_indices"):

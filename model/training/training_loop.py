@@ -100,7 +100,7 @@ class TrainingLoop:
         )
 
     def _step(self, step: int) -> dict[str, Any]:
-        """One step of the optimizer; returns what it measured, over all processes."""
+        """Take a step of the optimizer; return what it measured, over all processes."""
         began_s = time.perf_counter()
         accelerator, stage = self._accelerator, self._stage
         batches = [next(self._rows) for _ in range(accelerator.gradient_accumulation_steps)]
@@ -137,7 +137,7 @@ class TrainingLoop:
         return total
 
     def _learn(self, batches: list[PackedRow], targets_per_row: float) -> tuple[Tensor, float]:
-        """Sums of the losses of this process's rows, and the length of the gradient."""
+        """Return the summed losses of this process's rows, and the length of the gradient."""
         accelerator = self._accelerator
         norm = 0.0
         found: list[Tensor] = []
@@ -157,7 +157,7 @@ class TrainingLoop:
         return torch.stack(found).sum(dim=0), norm
 
     def _is_saved(self, n_done: int) -> bool:
-        """Evenly over the stage; the end is one of them."""
+        """Return whether a save is due; they are spread evenly and the end is one of them."""
         stage = self._stage
         return n_done * stage.saves // stage.steps != (n_done - 1) * stage.saves // stage.steps
 

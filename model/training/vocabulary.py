@@ -109,7 +109,7 @@ def copy_tokenizer(source: Path, directory: Path) -> None:
 
 
 def _extended(tokenizer: Tokenizer, directory: Path, *, plus: bool) -> TextTokenizer:
-    """Add VITA-Audio's tokens and writes ``tokenizer.json`` and the list of added tokens."""
+    """Add VITA-Audio's tokens; write ``tokenizer.json`` and the list of added tokens."""
     tokenizer.add_tokens([_added(name, special=True) for name in vita_audio_specials(plus=plus)])
     codes = (f"<|audio_{code}|>" for code in range(N_CODES))
     tokenizer.add_tokens([_added(name, special=False) for name in codes])

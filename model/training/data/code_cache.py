@@ -12,25 +12,17 @@ import threading
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import msgspec
 
-from audio_io.frames import Samples
 from model.files.records import RecordError, read_json
 from model.training.data.problems import BadSample, DataError, Fault, writing
 from model.training.data.sounds import read_sound
+from model.vita_audio.speech_tokenizer.tokenizer import SpeechTokenizer
 
 _FORMAT = 1
 _NAMED = 12  # hexadecimal digits of the tokenizer in a file's name
-
-
-class Tokenizer(Protocol):
-    """What is needed of the speech tokenizer."""
-
-    def encode(self, samples: Samples) -> list[int]:
-        """Return the codes of ``samples`` at 16 kHz."""
-        ...
 
 
 class _Kept(msgspec.Struct):
@@ -48,11 +40,11 @@ class CodeCache:
         open_tokenizer: called when codes are missing for the first time.
     """
 
-    def __init__(self, folder: Path, open_tokenizer: Callable[[], Tokenizer]) -> None:
+    def __init__(self, folder: Path, open_tokenizer: Callable[[], SpeechTokenizer]) -> None:
         self._folder = folder
         self._open_tokenizer = open_tokenizer
         self._lock = threading.Lock()
-        self._tokenizer: Tokenizer | None = None
+        self._tokenizer: SpeechTokenizer | None = None
 
     def path_of(self, recording: Path) -> Path:
         """Return where the codes of ``recording`` are kept."""
@@ -88,7 +80,7 @@ class CodeCache:
 
     @cached_property
     def _tokenizer_hash(self) -> str:
-        """Of configuration and weights."""
+        """Return a hash of configuration and weights."""
         paths = sorted(self._folder.glob("*.json")) + sorted(self._folder.glob("*.safetensors"))
         if not any(path.suffix == ".safetensors" for path in paths):
             raise DataError(

@@ -1,7 +1,7 @@
 """Text and audio codes of an answer in turns, in the rhythm in which they are decoded.
 
 Source: VITA-Audio, interleaved training targets. The pattern is that of decoding: counts of text
-tokens, and of tokens of an audio segment with its two tags. Knows no tokenizer.
+tokens, and of tokens of an audio segment with its two tags.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _TAGS = 2  # of a segment: its begin and its end
 
 
 def require_pattern(pattern: Sequence[int]) -> None:
-    """Raises DataError where ``pattern`` does not give text and audio in turns."""
+    """Raise DataError where ``pattern`` does not give text and audio in turns."""
     shown = " ".join(map(str, pattern)) or "(empty)"
     if not pattern or len(pattern) % 2:
         raise DataError(f"pattern: {shown}: must be pairs of text and audio, such as 1 10 4 10")
@@ -27,7 +27,7 @@ def require_pattern(pattern: Sequence[int]) -> None:
 
 
 def segment_lengths(n_text: int, n_codes: int, pattern: Sequence[int]) -> list[tuple[int, int]]:
-    """Text tokens and codes of each segment; the last one takes all the rest of both."""
+    """Return text tokens and codes of each segment; the last takes all the rest of both."""
     texts = _cut(n_text, pattern[::2])
     codes = _cut(n_codes, [count - _TAGS for count in pattern[1::2]])
     n_segments = min(len(texts), len(codes))
@@ -41,7 +41,7 @@ def segment_lengths(n_text: int, n_codes: int, pattern: Sequence[int]) -> list[t
 def interleave(
     text: Sequence[int], codes: Sequence[int], pattern: Sequence[int], begin: int, end: int
 ) -> list[int]:
-    """Ids of the answer. Text alone, or audio alone, stays in one piece.
+    """Return the ids of the answer. Text alone, or audio alone, stays in one piece.
 
     Args:
         codes: token ids of the audio, without tags.
@@ -62,7 +62,7 @@ def interleave(
 
 
 def _cut(total: int, sizes: Sequence[int]) -> list[int]:
-    """Lengths of the pieces; the last size repeats, the last piece may be shorter."""
+    """Return the lengths of the pieces; the last size repeats, the last piece may be shorter."""
     pieces: list[int] = []
     for size in chain(sizes, repeat(sizes[-1])):
         if total <= 0:

@@ -19,7 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
-from model.training.data.mixture import Entry, Mixture, read_mixture
+from model.training.data.mixture import Entry, read_mixture
 from model.training.data.packing import PackedRow, pack
 from model.training.data.problems import BadSample, DataError, Fault, SkipLog
 from model.training.data.sample_encoder import EncodedSample, SampleEncoder
@@ -60,24 +60,19 @@ class RowOptions:
             )
 
 
-def open_mixture(
-    path: Path, encoder: SampleEncoder, options: RowOptions | None = None
-) -> PackedRows:
-    """Return the rows of a mixture (TOML), or of a single JSONL file.
+class PackedRows:
+    """The rows of a mixture (TOML) or of a single JSONL file. For one thread.
 
     Raises:
-        DataError: the mixture or an option cannot be used.
+        DataError: the mixture cannot be used.
     """
-    return PackedRows(read_mixture(path), encoder, options or RowOptions())
 
-
-class PackedRows:
-    """An iterator of rows. For one thread; ``close`` ends the workers."""
-
-    def __init__(self, mixture: Mixture, encoder: SampleEncoder, options: RowOptions) -> None:
-        self.mixture = mixture
+    def __init__(
+        self, path: Path, encoder: SampleEncoder, options: RowOptions | None = None
+    ) -> None:
+        self.mixture = mixture = read_mixture(path)
         self.encoder = encoder
-        self.options = options
+        self.options = options = options or RowOptions()
         self.skipped = SkipLog()
         self._order = lru_cache(maxsize=_KEPT_ORDERS)(mixture.order)
         n_workers = options.n_workers
@@ -107,11 +102,6 @@ class PackedRows:
             if (row := stream.next_row()) is not None:
                 return row
         raise StopIteration
-
-    @property
-    def n_epochs_begun(self) -> int:
-        """Return how often the mixture was begun."""
-        return max(stream.next_deal for stream in self._streams) // len(self.mixture) + 1
 
     def state_dict(self) -> dict[str, Any]:
         """Return the place of this process in the data; the next row comes first after loading."""
@@ -149,11 +139,13 @@ class PackedRows:
         self._turn = int(states[0]["turn"]) % len(self._streams)
 
     def close(self) -> None:
-        """End the workers, and log how many samples were skipped."""
+        """End the workers, and log how often the data was begun and what was skipped."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
-        logger.info("%s: %s", self.mixture.path, self.skipped.summary())
+        n_begun = max(stream.next_deal for stream in self._streams) // len(self.mixture) + 1
+        path, summary = self.mixture.path, self.skipped.summary()
+        logger.info("%s: begun %d times; %s", path, n_begun, summary)
 
     def deal(self, number: int) -> Entry | None:
         """Return the sample with this number of all epochs; None behind the last."""
@@ -225,7 +217,7 @@ class _Stream:
         return {"next": self.next_deal, "waiting": waiting}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Reads the samples that were waiting again."""
+        """Go on at ``state``; read the samples that were waiting again."""
         self.next_deal = int(state["next"])
         self._samples = self._read_ahead()
         self._buffers = {
@@ -234,7 +226,7 @@ class _Stream:
         }
 
     def _take(self) -> tuple[str, int, EncodedSample] | None:
-        """The next good sample, behind its source's name and its number."""
+        """Return the next good sample, behind its source's name and its number."""
         rows = self._rows
         for _ in range(len(rows.mixture) + 1):
             found = next(self._samples, None)
@@ -249,7 +241,7 @@ class _Stream:
         raise DataError(f"{rows.mixture.path}: no sample can be used: {rows.skipped.summary()}")
 
     def _read_ahead(self) -> Iterator[tuple[int, Entry, Callable[[], EncodedSample | BadSample]]]:
-        """All samples from the next one on; where there are workers some are in work already."""
+        """Yield the samples from the next one on; with workers some are in work already."""
         rows = self._rows
         n_ahead = _AHEAD if rows.options.n_workers else 1
         ahead: deque[tuple[int, Entry, Callable[[], EncodedSample | BadSample]]] = deque()

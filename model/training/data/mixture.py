@@ -104,7 +104,7 @@ class Mixture:
 
     @cached_property
     def _chosen(self) -> NDArray[np.int64]:
-        """(n, 2): number of the file, and of the line in it."""
+        """Return number of file and line of each sample, (n, 2)."""
         parts: list[NDArray[np.int64]] = []
         for number, (source, file) in enumerate(self.files):
             order = np.random.default_rng(self.seed).permutation(len(file))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,14 +40,6 @@ from model.vita_audio.speech_tokenizer.tokenizer import SpeechTokenizer
 _LONGEST_HEARD_S = 122.0  # of SenseVoice's position table
 
 Features = NDArray[np.float32]
-
-
-class Codes(Protocol):
-    """The audio codes of recordings."""
-
-    def codes_of(self, recording: Path) -> list[int]:
-        """Return 12.5 codes for each second of ``recording``."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +76,7 @@ class SampleEncoder:
     def __init__(
         self,
         tokenizer: TextTokenizer,
-        codes: Codes,
+        codes: CodeCache,
         pattern: tuple[int, ...],
         features_of: Callable[[Samples], Any] | None = None,
     ) -> None:
@@ -158,7 +150,7 @@ class SampleEncoder:
         encoding.add([self._im_end, *self._text("\n")])
 
     def _add_heard(self, encoding: _Encoding, recording: Path, *, is_user: bool) -> None:
-        """Codes, or in the variants that hear features, the user's sound as frames."""
+        """Add codes, or in the variants that hear features, the user's sound as frames."""
         table = self.tokenizer.table
         encoding.add([table.begin_of_audio])
         if self._features_of is None or not is_user:
@@ -225,7 +217,7 @@ class _Encoding:
 
 
 def _as_held(sample: Sample, system: str) -> tuple[Turn, ...]:
-    """The turns as a conversation has them: with a system message, and text before every tag.
+    """Return the turns as a conversation has them: a system message, text before every tag.
 
     What a person says without writing is an empty text, a newline and the sound.
     """
@@ -242,7 +234,7 @@ def _as_held(sample: Sample, system: str) -> tuple[Turn, ...]:
 
 
 def _read_aloud(sample: Sample, turns: tuple[Turn, ...], index: int) -> str:
-    """Of a synthesis, the text behind the instruction of the message before; else nothing."""
+    """Return the text that a synthesis was asked to read aloud; "" for other samples."""
     is_sound_only = turns[index].content.strip() == TAG
     if sample.kind is not SampleKind.SYNTHESIS or not is_sound_only or index == 0:
         return ""

@@ -194,7 +194,7 @@ def parse_sample(line: str, folder: Path) -> Sample:
 
 
 def _turn(message: _Message, number: int, paths: list[Path]) -> Turn:
-    """``paths``: recordings that no earlier message has taken."""
+    """Check a message; ``paths`` are the recordings that no earlier one has taken."""
     role, content = _ROLES.get(message.role), message.content
     if role is None:
         roles = ", ".join(_ROLES)

@@ -104,23 +104,6 @@ class DataReport:
 
 
 @dataclass(frozen=True, slots=True)
-class SurveyOptions:
-    """How closely data is looked at.
-
-    Attributes:
-        encoder: counts tokens; None: nobody does.
-        row_tokens: a sample with more is reported as too long.
-        decodes: recordings are read to their end, not their headers only.
-        n_jobs: samples looked at side by side.
-    """
-
-    encoder: Encoder | None = None
-    row_tokens: int = 8192
-    decodes: bool = False
-    n_jobs: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class _Facts:
     source: str
     kind: str
@@ -133,22 +116,35 @@ class _Facts:
 
 
 def survey(
-    mixture: Mixture, options: SurveyOptions, on_progress: OnProgress | None = None
+    mixture: Mixture,
+    on_progress: OnProgress | None = None,
+    *,
+    encoder: Encoder | None = None,
+    row_tokens: int = 8192,
+    decodes: bool = False,
+    n_jobs: int = 1,
 ) -> DataReport:
     """Look at every line of every file, once, whatever the ratios.
+
+    Args:
+        encoder: counts tokens; None: nobody does.
+        row_tokens: a sample with more is reported as too long.
+        decodes: recordings are read to their end, not their headers only.
+        n_jobs: samples looked at side by side.
 
     Raises:
         DataError: a file cannot be read, or codes cannot be written.
     """
+    look = partial(_look, encoder=encoder, row_tokens=row_tokens, decodes=decodes)
     skipped = SkipLog(is_told=False)
     facts: list[_Facts] = []
     entries = [
         Entry(source, file, index) for source, file in mixture.files for index in range(len(file))
     ]
-    with ThreadPoolExecutor(options.n_jobs, "data-check") as pool:
+    with ThreadPoolExecutor(n_jobs, "data-check") as pool:
         for begin in range(0, len(entries), _AT_A_TIME):
             batch = entries[begin : begin + _AT_A_TIME]
-            results = pool.map(partial(_look, options=options), batch)
+            results = pool.map(look, batch)
             for entry, result in zip(batch, results, strict=True):
                 if isinstance(result, BadSample):
                     skipped.add(entry.place, result)
@@ -159,7 +155,9 @@ def survey(
     return _report(mixture, facts, skipped)
 
 
-def _look(entry: Entry, options: SurveyOptions) -> _Facts | BadSample:
+def _look(
+    entry: Entry, encoder: Encoder | None, row_tokens: int, *, decodes: bool
+) -> _Facts | BadSample:
     try:
         sample = entry.sample()
         seconds: defaultdict[bool, list[float]] = defaultdict(list)
@@ -167,11 +165,14 @@ def _look(entry: Entry, options: SurveyOptions) -> _Facts | BadSample:
         for turn in sample.turns:
             for path in turn.audios:
                 info = sound_info(path)
-                if options.decodes:
+                if decodes:
                     read_sound(path)
                 seconds[turn.role is Role.ASSISTANT].append(info.seconds)
                 rates.append(info.rate_hz)
         language = sample.language or written_language(sample.answer or sample.said)
+        n_tokens = len(encoder.encode(sample, entry.source.system)) if encoder else None
+        if n_tokens is not None and n_tokens > row_tokens:
+            return BadSample(Fault.TOO_LONG, f"has {n_tokens} tokens and a row {row_tokens}")
         return _Facts(
             source=entry.source.name,
             kind=str(sample.kind),
@@ -180,19 +181,10 @@ def _look(entry: Entry, options: SurveyOptions) -> _Facts | BadSample:
             spoken_s=seconds[True],
             rates_hz=rates,
             n_words=len(_WORD.findall(sample.answer)),
-            n_tokens=_n_tokens(sample, entry, options),
+            n_tokens=n_tokens,
         )
     except BadSample as error:
         return error
-
-
-def _n_tokens(sample: Sample, entry: Entry, options: SurveyOptions) -> int | None:
-    if options.encoder is None:
-        return None
-    n_tokens = len(options.encoder.encode(sample, entry.source.system))
-    if n_tokens > options.row_tokens:
-        raise BadSample(Fault.TOO_LONG, f"has {n_tokens} tokens and a row {options.row_tokens}")
-    return n_tokens
 
 
 def _report(mixture: Mixture, facts: list[_Facts], skipped: SkipLog) -> DataReport:
@@ -216,7 +208,7 @@ def _report(mixture: Mixture, facts: list[_Facts], skipped: SkipLog) -> DataRepo
 
 
 def _shares(facts: list[_Facts], field: str, taken: Counter[str] | None = None) -> Iterator[Share]:
-    """The largest first."""
+    """Yield the shares, the largest first."""
     groups: defaultdict[str, list[_Facts]] = defaultdict(list)
     for fact in facts:
         groups[getattr(fact, field)].append(fact)

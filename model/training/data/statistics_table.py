@@ -59,7 +59,7 @@ def _skipped(report: DataReport) -> Iterator[str]:
 
 
 def _table(rows: Rows) -> str:
-    """The first column to the left, the others to the right; nothing for a header alone."""
+    """Align the first column left, the others right; return "" for a header alone."""
     listed = list(rows)
     if len(listed) < 2:
         return ""

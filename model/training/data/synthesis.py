@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 
 import soundfile
 
@@ -21,7 +21,12 @@ from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.training.data.dialogues import Dialogue
 from model.training.data.problems import BadSample, DataError, Fault, SkipLog, writing
 from model.training.data.samples import TAG
-from model.training.data.voice_assignment import DialogueVoices, Utterance, VoiceAssignment
+from model.training.data.voice_assignment import (
+    BundledSpeaker,
+    DialogueVoices,
+    Utterance,
+    VoiceAssignment,
+)
 from model.vita_audio.conversation.prompts import RECOGNITION, SYNTHESIS, SYSTEMS
 
 _FULL_BYTES = 1 << 20  # less than a recording may take
@@ -30,14 +35,6 @@ _MIXTURE, _HELD_OUT = "mixture.toml", "held_out.toml"
 
 Line = dict[str, Any]
 OnProgress = Callable[[int, int], None]
-
-
-class Speaker(Protocol):
-    """Speaks one utterance at a time."""
-
-    def speak(self, utterance: Utterance) -> Samples:
-        """Return the sound, (n,) at 16 kHz; empty where nothing can be said."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ class DataSynthesis:
         self,
         folder: Path,
         assignment: VoiceAssignment,
-        speakers: Sequence[Speaker],
+        speakers: Sequence[BundledSpeaker],
         skipped: SkipLog,
     ) -> None:
         self._folder = folder
@@ -136,8 +133,8 @@ class DataSynthesis:
     def _record(
         self, missing: Sequence[Utterance], n_wanted: int, on_progress: OnProgress | None
     ) -> frozenset[str]:
-        """Returns the keys of utterances in which nothing can be said."""
-        free: SimpleQueue[Speaker] = SimpleQueue()
+        """Speak what is missing; return the keys of utterances in which nothing can be said."""
+        free: SimpleQueue[BundledSpeaker] = SimpleQueue()
         for speaker in self._speakers:
             free.put(speaker)
         silent: set[str] = set()
@@ -156,8 +153,8 @@ class DataSynthesis:
                 raise
         return frozenset(silent)
 
-    def _speak(self, utterance: Utterance, free: SimpleQueue[Speaker]) -> bool:
-        """Whether there was anything to hear."""
+    def _speak(self, utterance: Utterance, free: SimpleQueue[BundledSpeaker]) -> bool:
+        """Write a recording; return whether there was anything to hear."""
         speaker = free.get()
         try:
             samples = speaker.speak(utterance)
@@ -179,7 +176,7 @@ class DataSynthesis:
     def _write(
         self, spoken: Sequence[_SpokenDialogue], mixture: str, prefix: str
     ) -> dict[str, int]:
-        """Returns how many samples are in which file."""
+        """Write the files; return how many samples are in which."""
         utterances = {u.key: u for one in spoken for u in one.utterances}
         answers = {u.key: u for one in spoken for u in one.answered}
         files = {
@@ -207,7 +204,7 @@ def _name(utterance: Utterance) -> str:
 
 
 def _conversations(spoken: _SpokenDialogue) -> Iterator[Line]:
-    """One for each answer; what was said before it is written, as in a conversation."""
+    """Yield a line for each answer; what was said before it is written."""
     system = _message("system", SYSTEMS[spoken.voices.name])
     earlier: list[Line] = []
     for asked, answered in zip(spoken.asked, spoken.answered, strict=True):

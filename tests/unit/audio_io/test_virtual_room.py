@@ -38,10 +38,10 @@ def test_streamed_convolution_equals_the_whole(n: int, delay: int) -> None:
 def test_the_loudspeaker_is_recorded_after_its_latency() -> None:
     room = VirtualRoom(RoomSettings(output_latency_ms=60.0))
     _play(room, tone(0.5, 24_000), 0.8)
-    ear = room.recording().loudspeaker
-    first = int(np.flatnonzero(np.abs(ear) > 0.02)[0])
+    heard = room.recording().loudspeaker
+    first = int(np.flatnonzero(np.abs(heard) > 0.02)[0])
     assert abs(first - 960) < 8
-    assert np.max(np.abs(ear)) == pytest.approx(0.3, abs=0.01)
+    assert np.max(np.abs(heard)) == pytest.approx(0.3, abs=0.01)
 
 
 def test_the_echo_has_the_level_and_the_delay_that_were_asked_for() -> None:

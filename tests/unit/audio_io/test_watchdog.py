@@ -15,7 +15,7 @@ from tests.fakes.audio import FakeCard, FakePortAudio
 TICK_S = 0.02
 
 
-class Desk:
+class Machine:
     """A machine with a watchdog, in virtual time."""
 
     def __init__(self, cards: list[FakeCard], request: StreamRequest | None = None) -> None:
@@ -48,127 +48,131 @@ class Desk:
 @pytest.mark.parametrize("finishes", [True, False])
 def test_an_unplugged_device_is_reported_and_comes_back(finishes: bool) -> None:
     card = FakeCard("headset", 1, 2)
-    desk = Desk([card])
-    desk.run(1.0)
-    desk.library.unplug(card, finishes=finishes)
-    desk.run(5.0)
-    assert [type(event) for event in desk.events] == [DeviceLost]
+    machine = Machine([card])
+    machine.run(1.0)
+    machine.library.unplug(card, finishes=finishes)
+    machine.run(5.0)
+    assert [type(event) for event in machine.events] == [DeviceLost]
     card.is_plugged = True
-    desk.run(2.0)
-    returned = desk.events[1]
+    machine.run(2.0)
+    returned = machine.events[1]
     assert isinstance(returned, DeviceReturned)
     assert 5.0 <= returned.gap_s <= 7.1
-    assert desk.is_audible()
+    assert machine.is_audible()
 
 
 def test_a_named_device_that_is_gone_gives_way_to_the_default() -> None:
     usb = FakeCard("USB headset", 1, 2)
-    desk = Desk([FakeCard("built in", 2, 2), usb], StreamRequest("USB headset", "USB headset"))
-    desk.run(0.5)
-    desk.library.unplug(usb, finishes=True)
-    desk.run(2.0)
-    assert isinstance(desk.events[-1], DeviceReturned)
-    assert "built in" in desk.events[-1].name
-    assert desk.is_audible()
+    machine = Machine(
+        [FakeCard("built in", 2, 2), usb], StreamRequest("USB headset", "USB headset")
+    )
+    machine.run(0.5)
+    machine.library.unplug(usb, finishes=True)
+    machine.run(2.0)
+    assert isinstance(machine.events[-1], DeviceReturned)
+    assert "built in" in machine.events[-1].name
+    assert machine.is_audible()
 
 
 def test_only_the_missing_half_gives_way() -> None:
     usb = FakeCard("USB microphone", 1, 0)
     built_in = FakeCard("built in", 2, 2)
-    desk = Desk([built_in, usb, FakeCard("HDMI", 0, 2)], StreamRequest("USB microphone", "HDMI"))
-    desk.library.unplug(usb, finishes=True)
-    desk.run(2.0)
-    assert desk.events[-1].name == "built in / HDMI"
+    machine = Machine(
+        [built_in, usb, FakeCard("HDMI", 0, 2)], StreamRequest("USB microphone", "HDMI")
+    )
+    machine.library.unplug(usb, finishes=True)
+    machine.run(2.0)
+    assert machine.events[-1].name == "built in / HDMI"
 
 
 def test_all_is_well_without_events() -> None:
-    desk = Desk([FakeCard("card", 1, 2)])
-    desk.run(5.0)
-    assert desk.events == []
+    machine = Machine([FakeCard("card", 1, 2)])
+    machine.run(5.0)
+    assert machine.events == []
 
 
 def test_sound_survives_500_random_events() -> None:
     rng = np.random.default_rng(2026)
     cards = [FakeCard("built in", 2, 2), FakeCard("USB", 1, 2), FakeCard("HDMI", 0, 2)]
-    desk = Desk(cards, StreamRequest("USB", None))
+    machine = Machine(cards, StreamRequest("USB", None))
     n_threads = threading.active_count()
     for _ in range(500):
         card = cards[int(rng.integers(len(cards)))]
         match int(rng.integers(5)):
             case 0:
-                desk.library.unplug(card, finishes=bool(rng.integers(2)))
+                machine.library.unplug(card, finishes=bool(rng.integers(2)))
             case 1:
                 card.is_plugged = True
             case 2:
                 card.is_stalled = not card.is_stalled
             case 3:
-                desk.library.is_server_down = not desk.library.is_server_down
+                machine.library.is_server_down = not machine.library.is_server_down
             case 4:
                 card.rates_hz = ((16_000, 48_000), (44_100,), ())[int(rng.integers(3))]
-        desk.run(float(rng.uniform(0.02, 1.5)))
+        machine.run(float(rng.uniform(0.02, 1.5)))
         if rng.random() < 0.2:
-            desk.library.is_server_down = False
+            machine.library.is_server_down = False
             for each in cards:
                 each.is_plugged, each.is_stalled, each.rates_hz = True, False, (16_000, 48_000)
-            desk.run(2.0)
-            assert desk.is_audible()
-    assert sum(isinstance(event, DeviceLost) for event in desk.events) > 20
+            machine.run(2.0)
+            assert machine.is_audible()
+    assert sum(isinstance(event, DeviceLost) for event in machine.events) > 20
     assert threading.active_count() == n_threads
-    losses = [type(event) for event in desk.events]
+    losses = [type(event) for event in machine.events]
     assert all(a is not b for a, b in pairwise(losses))
 
 
-def begin(cards: list[FakeCard], request: StreamRequest | None = None) -> Desk:
+def begin(cards: list[FakeCard], request: StreamRequest | None = None) -> Machine:
     """A machine whose streams nobody has opened yet."""
-    desk = Desk.__new__(Desk)
-    desk.cards = cards
-    desk.library = FakePortAudio(cards)
-    desk.backend = PortAudioBackend(desk.library, desk.library.clock)
-    desk.watchdog = DeviceWatchdog(desk.backend, request or StreamRequest())
-    desk.events = []
-    report = desk.watchdog.begin(desk.library.now_s)
-    desk.events += report.events
-    desk._next_s = desk.library.now_s + report.wait_s
-    return desk
+    machine = Machine.__new__(Machine)
+    machine.cards = cards
+    machine.library = FakePortAudio(cards)
+    machine.backend = PortAudioBackend(machine.library, machine.library.clock)
+    machine.watchdog = DeviceWatchdog(machine.backend, request or StreamRequest())
+    machine.events = []
+    report = machine.watchdog.begin(machine.library.now_s)
+    machine.events += report.events
+    machine._next_s = machine.library.now_s + report.wait_s
+    return machine
 
 
 def test_the_first_opening_is_no_return() -> None:
-    desk = begin([FakeCard("card", 1, 2)])
-    assert desk.events == []
-    assert desk.watchdog.lost_at_s is None
-    assert desk.is_audible()
+    machine = begin([FakeCard("card", 1, 2)])
+    assert machine.events == []
+    assert machine.watchdog.lost_at_s is None
+    assert machine.is_audible()
 
 
 def test_a_machine_without_devices_says_why_and_gets_sound_when_one_comes() -> None:
     card = FakeCard("headset", 1, 2, is_plugged=False)
-    desk = begin([card])
-    (lost,) = desk.events
+    machine = begin([card])
+    (lost,) = machine.events
     assert isinstance(lost, DeviceLost)
     assert "microphone" in lost.message
     card.is_plugged = True
-    desk.run(2.0)
-    assert isinstance(desk.events[-1], DeviceReturned)
-    assert desk.is_audible()
+    machine.run(2.0)
+    assert isinstance(machine.events[-1], DeviceReturned)
+    assert machine.is_audible()
 
 
 def test_a_named_device_that_is_missing_at_the_start_gives_way_at_once() -> None:
-    desk = begin([FakeCard("built in", 1, 2)], StreamRequest("USB headset", None))
-    assert desk.events == []
-    assert desk.backend.format.input_name == "built in"
+    machine = begin([FakeCard("built in", 1, 2)], StreamRequest("USB headset", None))
+    assert machine.events == []
+    assert machine.backend.format.input_name == "built in"
 
 
 def test_other_devices_are_opened_at_the_next_step_and_are_no_loss() -> None:
-    desk = begin([FakeCard("built in", 1, 2), FakeCard("USB", 1, 2)])
-    desk.watchdog.change(StreamRequest("USB", "USB"))
-    report = desk.watchdog.step(desk.library.now_s)
+    machine = begin([FakeCard("built in", 1, 2), FakeCard("USB", 1, 2)])
+    machine.watchdog.change(StreamRequest("USB", "USB"))
+    report = machine.watchdog.step(machine.library.now_s)
     assert report.has_opened
     assert report.events == ()
-    assert desk.backend.format.input_name == "USB"
+    assert machine.backend.format.input_name == "USB"
 
 
 def test_who_asks_while_there_is_nothing_is_told_again() -> None:
-    desk = begin([FakeCard("headset", 1, 2, is_plugged=False)])
-    desk.watchdog.change(StreamRequest())
-    report = desk.watchdog.step(desk.library.now_s)
+    machine = begin([FakeCard("headset", 1, 2, is_plugged=False)])
+    machine.watchdog.change(StreamRequest())
+    report = machine.watchdog.step(machine.library.now_s)
     assert [type(event) for event in report.events] == [DeviceLost]
     assert not report.has_opened

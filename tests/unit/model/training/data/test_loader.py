@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 
 import torch
 
-from model.training.data.loader import PackedRows, RowOptions, open_mixture
+from model.training.data.loader import PackedRows, RowOptions
 from model.training.data.packing import PackedRow
 from model.training.data.problems import DataError, Fault
 from model.training.data.sample_encoder import SampleEncoder
@@ -57,7 +57,7 @@ def encoder(tiny_plain: Path) -> SampleEncoder:
 
 
 def rows(folder: Path, encoder: SampleEncoder, **options: Any) -> PackedRows:
-    return open_mixture(folder / "mixture.toml", encoder, RowOptions(row_tokens=400, **options))
+    return PackedRows(folder / "mixture.toml", encoder, RowOptions(row_tokens=400, **options))
 
 
 def taken(loader: PackedRows, n: int) -> list[list[int]]:
@@ -180,7 +180,7 @@ def test_bad_samples_are_named_once_counted_and_passed_over(
             written("Hi.", "Bye."),
         ],
     )
-    with open_mixture(path, encoder, RowOptions(row_tokens=200, n_epochs=2)) as loader:
+    with PackedRows(path, encoder, RowOptions(row_tokens=200, n_epochs=2)) as loader:
         assert len(samples_of(list(loader))) == 4
         assert loader.skipped.counts == {
             Fault.BROKEN_LINE: 1,
@@ -200,7 +200,7 @@ def test_a_mixture_without_a_good_sample_is_an_error_and_no_endless_search(
 ) -> None:
     path = write_jsonl(tmp_path / "bad.jsonl", ["{}", "[]"])
     with (
-        open_mixture(path, encoder) as loader,
+        PackedRows(path, encoder) as loader,
         pytest.raises(DataError, match=r"no sample can be used: 2 samples were skipped"),
     ):
         next(loader)
@@ -239,7 +239,7 @@ def test_a_row_of_heard_frames_goes_through_the_network(
     options = RowOptions(row_tokens=600, n_epochs=1)
     path = folder / "speech.jsonl"
     heard = 0
-    with open_mixture(
+    with PackedRows(
         path, SampleEncoder.from_directory(tiny_plus, BOOST.pattern), options
     ) as loader:
         for batch in loader:

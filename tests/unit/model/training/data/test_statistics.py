@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from model.training.data.mixture import read_mixture
 from model.training.data.problems import Fault
 from model.training.data.samples import SampleKind
-from model.training.data.statistics import DataReport, SurveyOptions, survey
+from model.training.data.statistics import DataReport, survey
 from model.training.data.statistics_table import render
 from tests.fakes.training_data import (
     read_aloud,
@@ -39,8 +40,8 @@ def data(tmp_path: Path) -> Path:
     )
 
 
-def report(data: Path, options: SurveyOptions | None = None) -> DataReport:
-    return survey(read_mixture(data), options or SurveyOptions())
+def report(data: Path, **options: Any) -> DataReport:
+    return survey(read_mixture(data), **options)
 
 
 def test_hours_and_lengths_are_those_of_the_recordings(data: Path) -> None:
@@ -82,7 +83,7 @@ def test_what_cannot_be_used_is_counted_and_named_with_its_line(data: Path) -> N
 
 
 def test_the_same_is_found_side_by_side(data: Path) -> None:
-    assert report(data, SurveyOptions(n_jobs=4)) == report(data)
+    assert report(data, n_jobs=4) == report(data)
 
 
 def test_a_recording_that_is_cut_off_is_noticed_where_it_is_read_to_its_end(
@@ -92,7 +93,7 @@ def test_a_recording_that_is_cut_off_is_noticed_where_it_is_read_to_its_end(
     path.write_bytes(path.read_bytes()[:20_000])
     data = write_jsonl(tmp_path / "data.jsonl", [recognised("cut.flac", "hello")])
     assert not report(data).skipped
-    assert report(data, SurveyOptions(decodes=True)).faults == {Fault.UNREADABLE_AUDIO: 1}
+    assert report(data, decodes=True).faults == {Fault.UNREADABLE_AUDIO: 1}
 
 
 def test_what_a_mixture_takes_of_each_source_is_told(data: Path) -> None:
@@ -110,7 +111,7 @@ def test_tokens_are_counted_with_a_vocabulary_and_too_long_samples_named(
     encoder = SampleEncoder.from_directory(tiny_plain, (1, 10, 4, 10))
     record(tmp_path / "q.wav", 2.0)
     data = write_jsonl(tmp_path / "d.jsonl", [recognised("q.wav", "hi"), written("x" * 99, "y")])
-    found = report(data, SurveyOptions(encoder, row_tokens=100))
+    found = report(data, encoder=encoder, row_tokens=100)
     assert found.tokens is not None
     # Two turns of mark, name, newline, mark, newline; instruction, codes with tags, transcript.
     turns = len("user\n") + len("assistant\n") + 2 * 3

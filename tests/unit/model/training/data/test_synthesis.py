@@ -12,7 +12,7 @@ from model.training.data.dialogues import Dialogue
 from model.training.data.mixture import read_mixture
 from model.training.data.problems import DataError, Fault, Place, SkipLog
 from model.training.data.samples import SampleKind
-from model.training.data.statistics import SurveyOptions, survey
+from model.training.data.statistics import survey
 from model.training.data.synthesis import DataSynthesis, Synthesized
 from model.training.data.voice_assignment import Utterance, VoiceAssignment
 from model.types import VoicePreset
@@ -76,7 +76,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_all_four_kinds_of_data_can_be_used_as_they_are(tmp_path: Path) -> None:
     made = run(tmp_path)
-    report = survey(read_mixture(made.mixture), SurveyOptions(decodes=True))
+    report = survey(read_mixture(made.mixture), decodes=True)
     assert {share.name: share.n for share in report.kinds} == {
         SampleKind.SPEECH_TO_SPEECH: 3,
         SampleKind.RECOGNITION: 6,
@@ -158,7 +158,7 @@ def test_some_dialogues_are_held_out_and_never_learnt(tmp_path: Path) -> None:
     assert not answers("") & answers("held_out-")
     assert len(answers("") | answers("held_out-")) == 40
     assert 4 <= len(answers("held_out-")) <= 16
-    report = survey(read_mixture(tmp_path / "held_out.toml"), SurveyOptions())
+    report = survey(read_mixture(tmp_path / "held_out.toml"))
     assert (report.n_samples, report.skipped) == (5 * len(answers("held_out-")), ())
     run(tmp_path, many)
     assert not (tmp_path / "held_out.toml").exists()
