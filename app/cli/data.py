@@ -16,11 +16,10 @@ from tqdm import tqdm
 from app.messages.errors import BadInputError, ParleyError, one_line
 from model.errors import ModelError
 from model.store.packages import default_store
+from model.types import VoicePreset
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction  # pyright: ignore[reportPrivateUsage]
-
-    from model.types import VoicePreset
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -85,7 +84,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", metavar="NAME", help="of the speech tokenizer")
     parser.add_argument(
         "--row-tokens",
-        type=_positive,
+        type=_whole_from(1),
         default=_ROW_TOKENS,
         metavar="N",
         help=f"longest sample in tokens (default: {_ROW_TOKENS})",
@@ -112,7 +111,9 @@ def _add_synthesize(parser: argparse.ArgumentParser) -> None:
         metavar="PART",
         help="of the dialogues, as 0.1, in a mixture of their own: held_out.toml",
     )
-    parser.add_argument("--seed", type=_number, default=0, metavar="N", help="who speaks what")
+    parser.add_argument(
+        "--seed", type=_whole_from(0), default=0, metavar="N", help="who speaks what"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress")
     _add_jobs(parser)
 
@@ -120,20 +121,21 @@ def _add_synthesize(parser: argparse.ArgumentParser) -> None:
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
     n_jobs = min(_MOST_JOBS, os.cpu_count() or 1)
     parser.add_argument(
-        "--jobs", type=_positive, default=n_jobs, metavar="N", help="side by side; default: cores"
+        "--jobs",
+        type=_whole_from(1),
+        default=n_jobs,
+        metavar="N",
+        help="side by side; default: cores",
     )
 
 
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
-    return int(text)
+def _whole_from(least: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least}")
+        return int(text)
 
-
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0")
-    return int(text)
+    return read
 
 
 def _part(text: str) -> float:
