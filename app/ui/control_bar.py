@@ -145,9 +145,6 @@ class ControlBar(QWidget):
         for part in (self.segments, self.voice_button, self.speed_holder):
             part.setHidden(is_tiny)
 
-    def focus_text(self) -> None:
-        self.text.setFocus(Qt.FocusReason.ShortcutFocusReason)
-
     def toggle_microphone(self) -> None:
         self._send(MicrophoneSwitched(not self._picture.is_mic_open))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from PySide6.QtCore import QEvent, QPoint, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import (
     QFont,
     QResizeEvent,
@@ -94,8 +94,6 @@ LINE_BREAK = "\u2028"
 class ConversationView(QTextBrowser):
     """A view that follows the newest words unless the reader scrolled up."""
 
-    follow_changed = Signal(bool)
-
     def __init__(self, look: Look) -> None:
         super().__init__()
         self.setObjectName("captions")
@@ -118,10 +116,6 @@ class ConversationView(QTextBrowser):
     @property
     def lines(self) -> tuple[CaptionLine, ...]:
         return self._lines
-
-    @property
-    def is_following(self) -> bool:
-        return self._is_following
 
     def set_look(self, look: Look) -> None:
         self._look = look
@@ -164,7 +158,6 @@ class ConversationView(QTextBrowser):
         self._is_following = True
         self._scroll_to_end()
         self._newest_button.setVisible(False)
-        self.follow_changed.emit(True)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -278,7 +271,6 @@ class ConversationView(QTextBrowser):
         self._is_following = is_near
         self._newest_button.setVisible(not is_near)
         self._place_button()
-        self.follow_changed.emit(is_near)
 
     def _place_button(self) -> None:
         button = self._newest_button

@@ -34,7 +34,7 @@ class EmptyState(QWidget):
         column.addWidget(self._hint)
         column.addSpacing(tokens.SPACE_M)
         for button in self.suggestions:
-            button.clicked.connect(lambda _=False, b=button: self._choose(b))
+            button.clicked.connect(lambda _=False, b=button: self.suggestion_chosen.emit(b.words))
             column.addWidget(button)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(tokens.SPACE_XL, tokens.SPACE_S, tokens.SPACE_XL, tokens.SPACE_S)
@@ -53,6 +53,3 @@ class EmptyState(QWidget):
         self._hint.setText(look.words("empty.hint"))
         for i, button in enumerate(self.suggestions, start=1):
             button.set_words(look.words(f"empty.try_{i}"))
-
-    def _choose(self, button: WrappingButton) -> None:
-        self.suggestion_chosen.emit(button.words)

@@ -104,7 +104,8 @@ class TracePlot(QWidget):
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             mark = self.mark_near(event.pos().x())
-            text = "" if mark is None else _told(mark, self._look)
+            parts = (sentence(mark, self._look.words), details(mark)) if mark is not None else ()
+            text = "\n".join(part for part in parts if part)
             QToolTip.showText(event.globalPos(), text, self)
             return True
         return super().event(event)
@@ -251,7 +252,3 @@ def _without_flats(trace: Sequence[TracePoint], value: Value) -> Iterator[tuple[
         yield last
     if last is not None and not is_told:
         yield last
-
-
-def _told(mark: TraceMark, look: Look) -> str:
-    return "\n".join(part for part in (sentence(mark, look.words), details(mark)) if part)

@@ -38,7 +38,9 @@ class ModelRow(QFrame):
         column = QVBoxLayout()
         column.setSpacing(tokens.SPACE_XS)
         column.addWidget(make_label("plain", title, wraps=True))
-        facts = words("models.model_facts", size=_gb(info.megabytes), licence=info.licence)
+        facts = words(
+            "models.model_facts", size=f"{info.megabytes / 1000:.1f}", licence=info.licence
+        )
         if info.megabytes:
             column.addWidget(make_label("caption", facts, wraps=True))
         column.addWidget(self.reason)
@@ -96,19 +98,19 @@ class ModelChoice(QWidget):
     def _build(self) -> None:
         empty_layout(self._column)
         self.rows.clear()
-        for info in self._session.speech_models():
+        session = self._session
+        for info in session.speech_models():
             row = ModelRow(self._look, info, is_used=info.name == self._settings.model.name)
             row.use.clicked.connect(lambda _=False, name=info.name: self._use(name))
-            row.forget.clicked.connect(lambda _=False, name=info.name: self._forget(name))
+            row.forget.clicked.connect(
+                lambda _=False, name=info.name: session.send(RemoveWeights((name,)))
+            )
             self.rows[info.name] = row
             self._column.addWidget(row)
 
     def _use(self, name: str) -> None:
         settings = self._session.settings().with_value("model", "name", name)
         self._session.send(ApplySettings(settings))
-
-    def _forget(self, name: str) -> None:
-        self._session.send(RemoveWeights((name,)))
 
     def _add(self) -> None:
         folder = self.ask_folder()
@@ -118,7 +120,3 @@ class ModelChoice(QWidget):
     def _ask_folder(self) -> str:
         title = self._look.words("models.add_folder")
         return QFileDialog.getExistingDirectory(self, title)
-
-
-def _gb(megabytes: float) -> str:
-    return f"{megabytes / 1000:.1f}"

@@ -134,9 +134,11 @@ class ModelsPage(QWidget):
         column.setSpacing(tokens.SPACE_M)
         column.addWidget(self.consent)
         for name, card in self.cards.items():
-            card.get_asked.connect(lambda n=name: self._get(n))
-            card.stop_asked.connect(lambda n=name: self._stop(n))
-            card.remove_asked.connect(lambda n=name: self._remove(n))
+            card.get_asked.connect(lambda n=name: self._send(FetchWeights, n))
+            card.stop_asked.connect(lambda n=name: self._send(StopFetching, n))
+            card.remove_asked.connect(
+                lambda n=name: self.remove_asked.emit(self._sets[n].removable, self.cards[n].title)
+            )
             column.addWidget(card)
         self._show()
 
@@ -174,14 +176,8 @@ class ModelsPage(QWidget):
         names = self._sets[name].names
         return next((d for d in self._downloads if d.names == names), None)
 
-    def _get(self, name: str) -> None:
-        self._session.send(FetchWeights(self._sets[name].names))
-
-    def _stop(self, name: str) -> None:
-        self._session.send(StopFetching(self._sets[name].names))
-
-    def _remove(self, name: str) -> None:
-        self.remove_asked.emit(self._sets[name].removable, self.cards[name].title)
+    def _send(self, command: type[FetchWeights | StopFetching], name: str) -> None:
+        self._session.send(command(self._sets[name].names))
 
 
 def _steps(downloads: tuple[DownloadInfo, ...]) -> tuple[object, ...]:

@@ -107,10 +107,8 @@ class OptionRow(QWidget):
             return box
         if option.choices:
             return self._combo(option.choices)
-        if isinstance(default, int):
+        if isinstance(default, (int, float)):
             return self._spin(default)
-        if isinstance(default, float):
-            return self._double_spin()
         line = QLineEdit()
         if option.longest is not None:
             line.setMaxLength(option.longest)
@@ -124,29 +122,19 @@ class OptionRow(QWidget):
         combo.currentIndexChanged.connect(self._report)
         return combo
 
-    def _spin(self, default: int) -> QSpinBox:
+    def _spin(self, default: float) -> QSpinBox | QDoubleSpinBox:
         option = self.info.option
-        spin = QuietSpinBox()
-        spin.setRange(
-            int(option.minimum) if option.minimum is not None else -INT_LIMIT,
-            int(option.maximum) if option.maximum is not None else INT_LIMIT,
-        )
-        spin.setSingleStep(10 if default >= 50 else 1)
-        spin.lineEdit().setTextMargins(tokens.SPACE_S, 0, 0, 0)
-        spin.setSuffix(f" {option.unit}" if option.unit else "")
-        spin.setKeyboardTracking(False)
-        spin.valueChanged.connect(self._report)
-        return spin
-
-    def _double_spin(self) -> QDoubleSpinBox:
-        option = self.info.option
-        spin = QuietDoubleSpinBox()
-        spin.setDecimals(N_DECIMALS)
-        spin.setRange(
-            option.minimum if option.minimum is not None else -INT_LIMIT,
-            option.maximum if option.maximum is not None else INT_LIMIT,
-        )
-        spin.setSingleStep(1.0 if option.unit else 0.05)
+        low = -INT_LIMIT if option.minimum is None else option.minimum
+        high = INT_LIMIT if option.maximum is None else option.maximum
+        if isinstance(default, int):
+            spin = QuietSpinBox()
+            spin.setRange(int(low), int(high))
+            spin.setSingleStep(10 if default >= 50 else 1)
+        else:
+            spin = QuietDoubleSpinBox()
+            spin.setDecimals(N_DECIMALS)
+            spin.setRange(low, high)
+            spin.setSingleStep(1.0 if option.unit else 0.05)
         spin.lineEdit().setTextMargins(tokens.SPACE_S, 0, 0, 0)
         spin.setSuffix(f" {option.unit}" if option.unit else "")
         spin.setKeyboardTracking(False)
@@ -180,11 +168,11 @@ class OptionRow(QWidget):
             row.addWidget(self.field, 0, Qt.AlignmentFlag.AlignVCenter)
         if self.reset is not None:
             self.reset.setAccessibleName(words("settings.reset_of", name=name))
-            self.reset.clicked.connect(self._put_back)
+            self.reset.clicked.connect(self._reset)
             row.addWidget(self.reset, 0, Qt.AlignmentFlag.AlignVCenter)
             self._show_reset()
 
-    def _put_back(self) -> None:
+    def _reset(self) -> None:
         self.show_value(self.info.default)
         self.changed.emit(self.info.default)
 

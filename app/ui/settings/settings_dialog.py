@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,
@@ -27,9 +25,8 @@ from app.ui.settings.settings_pages import (
     OPTIONS_OF,
     PAGES,
     SHOWN_ELSEWHERE,
-    DeleteButton,
+    SideButton,
     VoicePage,
-    first_run_again,
     shortcuts_page,
 )
 from app.ui.theme import tokens
@@ -107,21 +104,11 @@ class SettingsDialog(QDialog):
         self.navigation.setFixedWidth(look.px(NAVIGATION))
         self.navigation.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.pages = QStackedWidget()
-        builders: dict[str, Callable[[], list[QWidget]]] = {
-            "audio": self._audio_extras,
-            "voice": self._voice_extras,
-            "models": self._models_extras,
-            "privacy": self._privacy_extras,
-            "appearance": self._appearance_extras,
-            "shortcuts": lambda: [shortcuts_page(self._look)],
-            "advanced": self._advanced_extras,
-        }
         declared = {info.name: info for info in options()}
         for name in PAGES:
             self.navigation.addItem(look.words(f"settings.{name}"))
             infos = [declared[key] for key in OPTIONS_OF.get(name, ())]
-            extras = builders[name]() if name in builders else []
-            self.pages.addWidget(self._page(name, infos, extras))
+            self.pages.addWidget(self._page(name, infos, self._extras(name)))
         self.navigation.currentRowChanged.connect(self.pages.setCurrentIndex)
         self.navigation.setCurrentRow(0)
         self._outer.addWidget(self.navigation)
@@ -154,32 +141,40 @@ class SettingsDialog(QDialog):
             self._draft = self._draft.with_value(info.section, info.key, value)
             self._session.send(ApplySettings(self._draft))
 
-    def _audio_extras(self) -> list[QWidget]:
-        self.devices = DeviceChoosers(self._look, self._session)
-        self.echo_test = EchoTest(self._look, self._session.send)
-        return [self.devices, self.echo_test, make_hairline()]
-
-    def _voice_extras(self) -> list[QWidget]:
-        self.voices = VoicePage(self._look, self._session)
-        return [self.voices]
-
-    def _models_extras(self) -> list[QWidget]:
-        self.models = ModelsPage(self._look, self._session)
-        self.models.remove_asked.connect(self.remove_weights_asked)
-        self.model_choice = ModelChoice(self._look, self._session)
-        return [self.model_choice, make_hairline(), self.models]
-
-    def _privacy_extras(self) -> list[QWidget]:
-        recordings = DeleteButton(self._look, "privacy.delete_recordings")
-        recordings.asked.connect(self.delete_recordings_asked)
-        self.delete_recordings = recordings.button
-        everything = DeleteButton(self._look, "privacy.delete_all")
-        everything.asked.connect(self.delete_all_asked)
-        self.delete_everything = everything.button
-        return [recordings, everything]
-
-    def _appearance_extras(self) -> list[QWidget]:
-        return [first_run_again(self._look, self.first_run_asked.emit)]
+    def _extras(self, name: str) -> list[QWidget]:
+        """Return what a page shows besides its options."""
+        look, session = self._look, self._session
+        match name:
+            case "audio":
+                self.devices = DeviceChoosers(look, session)
+                self.echo_test = EchoTest(look, session.send)
+                return [self.devices, self.echo_test, make_hairline()]
+            case "voice":
+                self.voices = VoicePage(look, session)
+                return [self.voices]
+            case "models":
+                self.models = ModelsPage(look, session)
+                self.models.remove_asked.connect(self.remove_weights_asked)
+                self.model_choice = ModelChoice(look, session)
+                return [self.model_choice, make_hairline(), self.models]
+            case "privacy":
+                recordings = SideButton(look, "privacy.delete_recordings", "danger")
+                recordings.button.clicked.connect(self.delete_recordings_asked)
+                self.delete_recordings = recordings.button
+                everything = SideButton(look, "privacy.delete_all", "danger")
+                everything.button.clicked.connect(self.delete_all_asked)
+                self.delete_everything = everything.button
+                return [recordings, everything]
+            case "appearance":
+                again = SideButton(look, "first_run.again")
+                again.button.clicked.connect(self.first_run_asked)
+                return [again]
+            case "shortcuts":
+                return [shortcuts_page(look)]
+            case "advanced":
+                return self._advanced_extras()
+            case _:
+                return []
 
     def _advanced_extras(self) -> list[QWidget]:
         """Return every option that no other page shows, by section, with default and reset."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
-from app.session.catalog import VoiceInfo
 from app.session.commands import ChooseVoice, PreviewVoice, SessionPort
 from app.session.snapshot import EngineSnapshot
 from app.settings.settings import Settings
@@ -91,7 +88,8 @@ class BlendMaker(QWidget):
         self.use.setText(words("voice.use_blend"))
         voices = tuple(voice for voice in session.voices() if voice.is_available)
         for menu in (self.first, self.second):
-            _fill(menu, voices)
+            for voice in voices:
+                menu.addItem(voice.name, voice.id)
         if self.second.count() > 1:
             self.second.setCurrentIndex(1)
         self.hear.clicked.connect(
@@ -153,16 +151,13 @@ class VoicePage(QWidget):
             self._column.addWidget(BlendMaker(look, session))
 
 
-class DeleteButton(QWidget):
-    """A button named by ``words`` that only asks; ``ConversationActions`` confirms."""
+class SideButton(QWidget):
+    """A button named by ``words`` at the left of its row."""
 
-    asked = Signal()
-
-    def __init__(self, look: Look, words: str) -> None:
+    def __init__(self, look: Look, words: str, look_name: str = "") -> None:
         super().__init__()
-        self.button = make_button("danger")
+        self.button = make_button(look_name)
         show_text(self.button, look.words(words))
-        self.button.clicked.connect(self.asked)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, tokens.SPACE_M, 0, 0)
         row.addWidget(self.button)
@@ -180,20 +175,3 @@ def shortcuts_page(look: Look) -> QWidget:
         grid.addWidget(make_label("number", shortcut.shown_keys(look.words)), row, 0)
         grid.addWidget(make_label("plain", look.words(shortcut.name_key), wraps=True), row, 1)
     return page
-
-
-def first_run_again(look: Look, start: Callable[[], None]) -> QWidget:
-    button = make_button()
-    show_text(button, look.words("first_run.again"))
-    button.clicked.connect(start)
-    holder = QWidget()
-    row = QHBoxLayout(holder)
-    row.setContentsMargins(0, tokens.SPACE_M, 0, 0)
-    row.addWidget(button)
-    row.addStretch(1)
-    return holder
-
-
-def _fill(menu: QuietComboBox, voices: tuple[VoiceInfo, ...]) -> None:
-    for voice in voices:
-        menu.addItem(voice.name, voice.id)

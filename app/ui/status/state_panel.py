@@ -117,16 +117,12 @@ class StatePanel(QWidget):
     def _write(self) -> None:
         state, words = self.ring.state, self._look.words
         self.word.setText(words(f"state.{state}"))
-        self.hint.setText(self._hint(state))
+        self.hint.setText(loading_words(self._picture, words) or words(f"hint.{state}"))
         action = mending_action(state)
         # Hidden buttons are listed to screen readers too, so this one always has a name.
         show_text(self.mend, words(f"action.{action or 'retry_audio'}"))
         self.mend.setVisible(bool(action))
         self.hint.setVisible(not action and not (self._is_compact and not self._picture.loading))
-
-    def _hint(self, state: ShownState) -> str:
-        picture, words = self._picture, self._look.words
-        return loading_words(picture, words) or words(f"hint.{state}")
 
     def _mend(self) -> None:
         action = mending_action(self.ring.state)

@@ -15,8 +15,6 @@ from app.ui.widgets.level_meter import SmoothedLevel, shown_level
 SIZE = 148  # px at 100 %
 MIN_SIZE = 72
 
-STATE_BLEND_S = 0.16  # a state change is visible at once and settles within this
-
 MOVING_STATES = frozenset({ShownState.THINKING, ShownState.STOPPING})
 MIC_STATES = frozenset(
     {ShownState.LISTENING, ShownState.HEARING, ShownState.OVERLAP, ShownState.INTERRUPTED}

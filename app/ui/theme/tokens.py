@@ -15,7 +15,6 @@ SPACE_XL = 24
 
 RADIUS_S = 6
 RADIUS_M = 10
-RADIUS_L = 16
 
 SIZE_CAPTION = 12  # px at 100 %
 SIZE_BODY = 14
@@ -43,7 +42,7 @@ class Palette:
         control_line: borders that make a control recognisable (3:1).
         text / muted / unheard: words, secondary words, words not yet spoken.
         user / reply: the two voices, as text and as waves.
-        user_soft / reply_soft: their tints behind words.
+        reply_soft: its tint behind words.
         on_reply: text on a ``reply`` ground.
     """
 
@@ -58,7 +57,6 @@ class Palette:
     muted: str
     unheard: str
     user: str
-    user_soft: str
     reply: str
     reply_soft: str
     on_reply: str
@@ -81,7 +79,6 @@ LIGHT = Palette(
     muted="#5c5852",
     unheard="#706b64",
     user="#0b6b66",
-    user_soft="#e2f1ef",
     reply="#5443b5",
     reply_soft="#e6e1fa",
     on_reply="#ffffff",
@@ -104,7 +101,6 @@ DARK = Palette(
     muted="#b3b0ab",
     unheard="#918e8a",
     user="#62cdc4",
-    user_soft="#1b3a39",
     reply="#b3a7fb",
     reply_soft="#37315f",
     on_reply="#17171a",
@@ -116,11 +112,11 @@ DARK = Palette(
 )
 
 TEXT_ON_GROUND = (
-    ("text", ("ground", "panel", "raised", "hover", "user_soft", "reply_soft")),
+    ("text", ("ground", "panel", "raised", "hover", "reply_soft")),
     ("text", ("warning_soft", "danger_soft")),
     ("muted", ("ground", "panel", "raised", "hover")),
     ("unheard", ("ground",)),
-    ("user", ("ground", "panel", "raised", "user_soft")),
+    ("user", ("ground", "panel", "raised")),
     ("reply", ("ground", "panel", "raised", "reply_soft")),
     ("on_reply", ("reply",)),
     ("good", ("ground", "panel", "raised")),
