@@ -240,7 +240,7 @@ def test_every_notice_the_program_sends_has_chinese_words() -> None:
         "model_restarting", "model_talks", "moment_not_saved",
         "moment_saved", "part_failed", "part_over", "recording_off", "recordings_deleted",
         "recordings_not_deleted",
-        "settings_problem", "settings_unknown", "settings_unsaved", "weights_not_fetched",
+        "settings_problem", "settings_unsaved", "weights_not_fetched",
         "weights_not_removed",
     }  # fmt: skip
     written = {key.removeprefix("message.") for key in read_words("zh") if "message." in key}
