@@ -1,16 +1,15 @@
-"""What the session tells the person, one function a notice. Texts here are the English ones.
-
-Knows no state: who shows them decides when.
-"""
+"""What the session tells the person. The texts here are the English ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from functools import partial
 
 
 class NoticeKind(StrEnum):
+    """How urgent a notice is."""
+
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
@@ -21,11 +20,11 @@ class Notice:
     """One line above the conversation: what happened, what Parley did, one button.
 
     Attributes:
-        key: same key replaces the notice; an empty ``text`` removes it.
-        action: id of the button's command ("" for none): "retry_audio", "restart_model",
+        key: a notice with the same key is replaced; an empty ``text`` removes it.
+        action: id of the button's command ("" for no button): "retry_audio", "restart_model",
             "open_audio_settings", "open_models_settings", "open_privacy_settings", "dismiss".
-        message: id of the words in another language ("" for none); ``text`` is its English.
-        values: what stands in the words' places, by name.
+        message: id of the translated text ("" for none); ``text`` is the English one.
+        values: what the translated text is filled with, by name.
     """
 
     key: str
@@ -38,121 +37,120 @@ class Notice:
 
 
 DEVICE, MODEL, SILENCE, ECHO = "device", "model", "silence", "echo"
-FALLBACK, RECORDING = "fallback", "recording"
+FALLBACK, RECORDING, WEIGHTS = "fallback", "recording", "weights"
+_NO_BUTTON = ("", "")
 _DISMISS = ("dismiss", "OK")
+_RESTART = ("restart_model", "Try again")
+_TO_MODELS = ("open_models_settings", "Models")
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeTemplate:
+    """A notice with places in its text (and its key); calling it fills them."""
+
+    message: str
+    key: str
+    text: str
+    action: tuple[str, str] = _DISMISS
+    kind: NoticeKind = NoticeKind.WARNING
+
+    def __call__(self, **values: str) -> Notice:
+        """Return the notice. Raises KeyError for a place that is not filled."""
+        key, text = self.key.format(**values), self.text.format(**values).rstrip()
+        return Notice(key, self.kind, text, *self.action, self.message, tuple(values.items()))
 
 
 def nothing(key: str) -> Notice:
-    """Takes away the notice of that key."""
+    """Return what removes the notice with that key."""
     return Notice(key, NoticeKind.INFO, "")
 
 
-def warning(key: str, text: str, message: str = "", **values: str) -> Notice:
-    return Notice(key, NoticeKind.WARNING, text, *_DISMISS, message, tuple(values.items()))
+def warning(key: str, text: str) -> Notice:
+    """Return a text that is told as it is, in any language."""
+    return Notice(key, NoticeKind.WARNING, text, *_DISMISS)
 
 
-def device_lost(reason: str) -> Notice:
-    text = f"{reason[:1].upper()}{reason[1:]}."
-    return Notice(
-        DEVICE, NoticeKind.ERROR, text, "retry_audio", "Try again", "device_lost",
-        (("reason", reason),),
-    )  # fmt: skip
+_info = partial(NoticeTemplate, kind=NoticeKind.INFO)
+_error = partial(NoticeTemplate, kind=NoticeKind.ERROR)
 
-
-def device_returned(name: str) -> Notice:
-    text = f"Sound is back: {name}."
-    return Notice(DEVICE, NoticeKind.INFO, text, *_DISMISS, "device_returned", (("name", name),))
-
-
-def microphone_silent() -> Notice:
-    text = "The microphone gives no sound at all: is it muted, or may Parley not use it?"
-    action = ("open_audio_settings", "Audio settings")
-    return Notice(SILENCE, NoticeKind.WARNING, text, *action, "microphone_silent")
-
-
-def use_headphones(*, is_switched_off: bool) -> Notice:
-    """Until then interrupting takes more, so that Parley does not interrupt itself."""
-    if is_switched_off:
-        text = "Echo cancellation is off. Use headphones, or Parley may hear itself."
-        return warning(ECHO, text, "echo_off")
-    text = "The echo is not under control yet. Use headphones, or turn the loudspeaker down."
-    return warning(ECHO, text, "echo_weak")
-
-
-def model_restarting() -> Notice:
-    text = "The speech model stopped; it is being started again. Nothing was lost."
-    return Notice(MODEL, NoticeKind.WARNING, text, message="model_restarting")
-
-
-def model_failed() -> Notice:
-    text = "The speech model does not start. Its files can be checked: parley models check."
-    return Notice(MODEL, NoticeKind.ERROR, text, "restart_model", "Try again", "model_failed")
-
-
-def model_loading(name: str, percent: int) -> Notice:
-    text = f"{name} is loading, {percent} %. Until then the embedded assistant answers."
-    values = (("name", name), ("percent", str(percent)))
-    return Notice(FALLBACK, NoticeKind.INFO, text, message="model_loading", values=values)
-
-
-def model_talks(name: str, note: str) -> Notice:
-    """``note``: how it was loaded, one sentence."""
-    text = f"{name} talks now. {note}".rstrip()
-    values = (("name", name), ("note", note))
-    return Notice(FALLBACK, NoticeKind.INFO, text, *_DISMISS, "model_talks", values)
-
-
-def model_replaced(name: str, reason: str, is_memory: bool) -> Notice:
-    """The embedded assistant has taken over from a model that cannot be used."""
-    values = (("name", name), ("reason", reason))
-    action = ("restart_model", "Try again")
-    if is_memory:
-        text = (
-            f"The memory did not suffice for {name} ({reason}). "
-            "The embedded assistant goes on; nothing was lost."
-        )
-        return Notice(FALLBACK, NoticeKind.WARNING, text, *action, "model_no_memory", values)
-    text = f"{name} cannot be used: {reason}. The embedded assistant goes on; nothing was lost."
-    return Notice(FALLBACK, NoticeKind.WARNING, text, *action, "model_replaced", values)
-
-
-def moment_saved(folder: Path) -> Notice:
-    text = f"The last seconds were saved: {folder}."
-    values = (("path", str(folder)),)
-    return Notice(RECORDING, NoticeKind.INFO, text, *_DISMISS, "moment_saved", values)
-
-
-def moment_not_saved(reason: str) -> Notice:
-    text = f"The moment could not be saved: {reason}."
-    return warning(RECORDING, text, "moment_not_saved", reason=reason)
-
-
-def recording_is_off() -> Notice:
-    """Marking a moment needs the sound of the last seconds."""
-    text = "Recording is off, so nothing of the last seconds was kept."
-    action = ("open_privacy_settings", "Privacy settings")
-    return Notice(RECORDING, NoticeKind.INFO, text, *action, "recording_off")
-
-
-def recordings_gone() -> Notice:
-    text = "All recordings were deleted."
-    return Notice(RECORDING, NoticeKind.INFO, text, *_DISMISS, "recordings_deleted")
-
-
-def recordings_not_deleted(reason: str) -> Notice:
-    text = f"Some recordings could not be deleted: {reason}."
-    return warning(RECORDING, text, "recordings_not_deleted", reason=reason)
-
-
-def part_failed(name: str, reason: str) -> Notice:
-    """A thread failed and goes on."""
-    text = f"Something went wrong in {name} ({reason}). Parley goes on."
-    values = (("name", name), ("reason", reason))
-    return Notice(name, NoticeKind.WARNING, text, *_DISMISS, "part_failed", values)
-
-
-def part_over(name: str, reason: str) -> Notice:
-    """A thread failed too often."""
-    text = f"{name.capitalize()} does not work any more ({reason}). Please start Parley again."
-    values = (("name", name), ("reason", reason))
-    return Notice(name, NoticeKind.ERROR, text, *_DISMISS, "part_over", values)
+device_lost = _error("device_lost", DEVICE, "No sound: {reason}.", ("retry_audio", "Try again"))
+device_returned = _info("device_returned", DEVICE, "Sound is back: {name}.")
+microphone_silent = NoticeTemplate(
+    "microphone_silent",
+    SILENCE,
+    "The microphone gives no sound at all. Is it muted, or is Parley not allowed to use it?",
+    ("open_audio_settings", "Audio settings"),
+)
+echo_off = NoticeTemplate(
+    "echo_off", ECHO, "Echo cancellation is off. Use headphones, or Parley may hear itself."
+)
+echo_weak = NoticeTemplate(
+    "echo_weak",
+    ECHO,
+    "The echo is not under control yet. Use headphones, or turn the loudspeaker down.",
+)
+model_restarting = NoticeTemplate(
+    "model_restarting",
+    MODEL,
+    "The speech model stopped and is being started again. Nothing was lost.",
+    _NO_BUTTON,
+)
+model_failed = _error(
+    "model_failed",
+    MODEL,
+    "The speech model does not start. To check its files, run: parley models check.",
+    _RESTART,
+)
+model_loading = _info(
+    "model_loading",
+    FALLBACK,
+    "{name} is loading, {percent} %. Until then the embedded assistant answers.",
+    _NO_BUTTON,
+)
+model_talks = _info("model_talks", FALLBACK, "{name} talks now. {note}")
+model_no_memory = NoticeTemplate(
+    "model_no_memory",
+    FALLBACK,
+    "There is not enough memory for {name} ({reason}). The embedded assistant goes on; "
+    "nothing was lost.",
+    _RESTART,
+)
+model_replaced = NoticeTemplate(
+    "model_replaced",
+    FALLBACK,
+    "{name} cannot be used: {reason}. The embedded assistant goes on; nothing was lost.",
+    _RESTART,
+)
+weights_not_fetched = _error(
+    "weights_not_fetched", WEIGHTS, "The download failed: {reason}.", _TO_MODELS
+)
+weights_not_removed = _error(
+    "weights_not_removed", WEIGHTS, "The files could not be removed: {reason}.", _TO_MODELS
+)
+folder_not_added = _error(
+    "folder_not_added", WEIGHTS, "The folder was not added: {reason}.", _TO_MODELS
+)
+moment_saved = _info("moment_saved", RECORDING, "The last seconds were saved: {path}.")
+moment_not_saved = NoticeTemplate(
+    "moment_not_saved", RECORDING, "The last seconds could not be saved: {reason}."
+)
+recording_is_off = _info(
+    "recording_off",
+    RECORDING,
+    "Recording is off, so nothing of the last seconds was kept.",
+    ("open_privacy_settings", "Privacy settings"),
+)
+recordings_gone = _info("recordings_deleted", RECORDING, "All recordings were deleted.")
+recordings_not_deleted = NoticeTemplate(
+    "recordings_not_deleted", RECORDING, "Some recordings are still there: {reason}."
+)
+settings_unsaved = NoticeTemplate(
+    "settings_unsaved", "settings", "The settings could not be saved: {reason}."
+)
+history_failed = NoticeTemplate("history_failed", "history", "{reason}.")
+part_failed = NoticeTemplate(
+    "part_failed", "{name}", "Something went wrong in {name} ({reason}). Parley goes on."
+)
+part_over = _error(
+    "part_over", "{name}", "Parley has stopped working in {name} ({reason}). Please start it again."
+)

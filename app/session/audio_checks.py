@@ -78,4 +78,4 @@ class EchoWatch:
     def _advise(self) -> None:
         if not self._is_shown:
             self._is_shown = True
-            self._notify(notices.use_headphones(is_switched_off=self._is_switched_off))
+            self._notify(notices.echo_off() if self._is_switched_off else notices.echo_weak())

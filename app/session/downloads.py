@@ -14,8 +14,9 @@ from threading import Lock
 
 from app.engine.bounded_queue import BoundedQueue, Overflow
 from app.engine.clock import Clock
+from app.messages import notices
 from app.messages.errors import one_line
-from app.messages.notices import Notice, NoticeKind
+from app.messages.notices import Notice
 from app.session.catalog import ModelFiles
 from app.session.commands import (
     AddModelFolder,
@@ -29,8 +30,6 @@ from model.errors import WeightsError
 from model.types import FetchProgress
 
 logger = logging.getLogger(__name__)
-
-NOTICE_KEY = "weights"
 
 _ORDERS = 64  # more than a person asks for before the first has arrived
 _SPEED_OVER_S = 5.0  # long enough to read, short enough to follow a network that changes
@@ -120,7 +119,7 @@ class Downloads:
             reason = one_line(str(error))
             logger.info("a download failed: %s", reason)
             self._show(DownloadInfo(names, error=reason))
-            self._complain("weights_not_fetched", "The download failed", reason)
+            self._notify(notices.weights_not_fetched(reason=reason))
         else:
             self._drop(names)
         self.n_changes += 1
@@ -130,16 +129,14 @@ class Downloads:
             for name in names:
                 self._model_store.remove(name)
         except (WeightsError, OSError) as error:
-            reason = one_line(str(error))
-            self._complain("weights_not_removed", "The files could not be removed", reason)
+            self._notify(notices.weights_not_removed(reason=one_line(str(error))))
         self.n_changes += 1
 
     def _add(self, folder: str) -> None:
         try:
             self._model_store.add(Path(folder))
         except (WeightsError, OSError) as error:
-            reason = one_line(str(error))
-            self._complain("folder_not_added", "The folder was not added", reason)
+            self._notify(notices.folder_not_added(reason=one_line(str(error))))
         self.n_changes += 1
 
     def _check_wanted(self, names: tuple[str, ...]) -> None:
@@ -161,19 +158,6 @@ class Downloads:
     def _drop(self, names: tuple[str, ...]) -> None:
         with self._lock:
             self.downloads = tuple(shown for shown in self.downloads if shown.names != names)
-
-    def _complain(self, message: str, what: str, reason: str) -> None:
-        self._notify(
-            Notice(
-                NOTICE_KEY,
-                NoticeKind.ERROR,
-                f"{what}: {reason}.",
-                "open_models_settings",
-                "Models",
-                message=message,
-                values=(("reason", reason),),
-            )
-        )
 
 
 class _Meter:

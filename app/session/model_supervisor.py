@@ -136,7 +136,7 @@ class ModelSupervisor:
                 self._reserve = before
             else:
                 self._retire(before)
-        self._notify(notices.model_talks(place.name, place.note))
+        self._notify(notices.model_talks(name=place.name, note=place.note))
 
     # -- a person's side -----------------------------------------------------------------------
 
@@ -200,7 +200,7 @@ class ModelSupervisor:
         if not isinstance(event, WorkerFailed):
             self._post(named(event))
             if isinstance(event, ModelReady) and place.note:
-                self._notify(notices.model_talks(place.name, place.note))
+                self._notify(notices.model_talks(name=place.name, note=place.note))
         elif self._parts.is_heavy(place.settings):
             self._fall_back(place, event)
         elif self._loading is not None and event.kind is not FailureKind.CRASHED:
@@ -218,7 +218,7 @@ class ModelSupervisor:
             percent = int(event.fraction * _PERCENT)
             if percent // _SHOWN_STEP != place.shown_percent // _SHOWN_STEP:
                 place.shown_percent = percent
-                self._notify(notices.model_loading(place.name, percent))
+                self._notify(notices.model_loading(name=place.name, percent=str(percent)))
 
     def _fall_back(self, place: _Place, event: WorkerFailed) -> None:
         reserve, self._reserve = self._reserve, None
@@ -237,7 +237,8 @@ class ModelSupervisor:
     def _tell_replaced(self, place: _Place, event: WorkerFailed) -> None:
         logger.info("%s cannot be used (%s): %s", place.name, event.kind.value, event.message)
         is_memory = event.kind is FailureKind.OUT_OF_MEMORY
-        self._notify(notices.model_replaced(place.name, event.message, is_memory))
+        notice = notices.model_no_memory if is_memory else notices.model_replaced
+        self._notify(notice(name=place.name, reason=event.message))
 
     # -- places --------------------------------------------------------------------------------
 
@@ -260,7 +261,7 @@ class ModelSupervisor:
         """Beside the one that talks, after what is on its way out has given its memory back."""
         with self._lock:
             self._loading = place = self._place(settings)
-        self._notify(notices.model_loading(place.name, 0))
+        self._notify(notices.model_loading(name=place.name, percent="0"))
         self._jobs.put(lambda: self._begin(place))
 
     def _hand_over(self, place: _Place, reason: str, *, is_new: bool = False) -> None:

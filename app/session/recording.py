@@ -88,12 +88,14 @@ class RecordingSession:
         self._recorder.mark(mark, self._saved)
 
     def _saved(self, folder: Path | None, reason: str) -> None:
-        saved = notices.moment_not_saved(reason) if folder is None else notices.moment_saved(folder)
-        self._notify(saved)
+        if folder is None:
+            self._notify(notices.moment_not_saved(reason=reason))
+        else:
+            self._notify(notices.moment_saved(path=str(folder)))
 
     def _deleted(self, reason: str) -> None:
         self._notify(
-            notices.recordings_not_deleted(reason) if reason else notices.recordings_gone()
+            notices.recordings_not_deleted(reason=reason) if reason else notices.recordings_gone()
         )
 
 

@@ -295,10 +295,7 @@ class Session:
         try:
             self._save_settings(settings)
         except OSError as error:
-            text = f"The settings could not be saved: {error}."
-            self.snapshots.notify(
-                notices.warning("settings", text, "settings_unsaved", reason=str(error))
-            )
+            self.snapshots.notify(notices.settings_unsaved(reason=str(error)))
 
     def _apply(self, settings: Settings) -> None:
         before = self._settings
@@ -328,9 +325,7 @@ class Session:
         try:
             self.dialogue.conversation.open(conversation_id)
         except HistoryError as error:
-            self.snapshots.notify(
-                notices.warning("history", f"{error}.", "history_failed", reason=str(error))
-            )
+            self.snapshots.notify(notices.history_failed(reason=str(error)))
 
     def _preview(self, preset: str, rate: float) -> None:
         if self.dialogue.state.phase is not Phase.LISTENING:
@@ -356,9 +351,9 @@ class Session:
         del now_s
         match event:
             case DeviceLost(message=message):
-                self.snapshots.notify(notices.device_lost(message))
+                self.snapshots.notify(notices.device_lost(reason=message))
             case DeviceReturned(name=name):
-                self.snapshots.notify(notices.device_returned(name))
+                self.snapshots.notify(notices.device_returned(name=name))
             case ModelReady():
                 self.snapshots.notify(notices.nothing(notices.MODEL))
             case GenerationEnded(was_cancelled=False):
@@ -385,7 +380,7 @@ class Session:
     def _part_failed(self, name: str, message: str, is_over: bool) -> None:
         """On the thread that failed."""
         notice = notices.part_over if is_over else notices.part_failed
-        self.notify(notice(name, message))
+        self.notify(notice(name=name, reason=message))
 
     def _from_model(self, event: DialogueEvent) -> None:
         self.engine.post(event)

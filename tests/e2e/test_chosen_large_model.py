@@ -87,5 +87,5 @@ def test_a_folder_is_chosen_talks_is_interrupted_and_is_replaced_when_it_is_kill
         live.wait_for("its answer", lambda p: any(line.text == ANSWER for line in p.captions))
         said = [line.text for line in live.now.captions if line.role == "user"]
         assert said == ["Hello.", "And again?", "Are you there?"]
-        assert any("memory did not suffice" in n.text for n in live.now.notices)
+        assert any("not enough memory for" in n.text for n in live.now.notices)
     assert live.survivors == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable
 
 import pytest
@@ -18,7 +19,8 @@ from app.dialogue.events import (
     TextSubmitted,
 )
 from app.dialogue.state import Phase
-from app.messages.notices import Notice, NoticeKind
+from app.messages import notices
+from app.messages.notices import Notice, NoticeKind, NoticeTemplate
 from app.session.commands import ApplySettings, ChooseVoice, NewConversation, PreviewVoice
 from app.session.snapshot import EngineSnapshot
 from app.ui.notices_bar import notice_text
@@ -232,19 +234,25 @@ def test_a_notice_speaks_the_windows_language(make_desk: Callable[..., Desk]) ->
     assert any("声音已恢复" in label.text() for label in desk.window.middle.findChildren(QLabel))
 
 
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
 def test_every_notice_the_program_sends_has_chinese_words() -> None:
-    sent = {
-        "device_lost", "device_returned", "echo_off", "echo_weak", "history_failed",
-        "history_in_memory", "history_not_kept", "history_put_aside", "microphone_silent",
-        "folder_not_added", "model_failed", "model_loading", "model_no_memory", "model_replaced",
-        "model_restarting", "model_talks", "moment_not_saved",
-        "moment_saved", "part_failed", "part_over", "recording_off", "recordings_deleted",
-        "recordings_not_deleted",
-        "settings_problem", "settings_unsaved", "weights_not_fetched",
-        "weights_not_removed",
-    }  # fmt: skip
-    written = {key.removeprefix("message.") for key in read_words("zh") if "message." in key}
-    assert written == sent
+    templates = {
+        found.message: found.text
+        for found in vars(notices).values()
+        if isinstance(found, NoticeTemplate)
+    }
+    written = {
+        key.removeprefix("message."): text
+        for key, text in read_words("zh").items()
+        if key.startswith("message.")
+    }
+    others = {"history_in_memory", "history_not_kept", "history_put_aside", "settings_problem"}
+    assert written.keys() == templates.keys() | others
+    for message, text in templates.items():
+        assert places(written[message]) == places(text), message
 
 
 def test_a_notice_about_models_opens_their_page(make_desk: Callable[..., Desk]) -> None:

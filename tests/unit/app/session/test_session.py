@@ -307,7 +307,7 @@ def test_out_of_memory_in_a_reply_is_answered_by_the_embedded_model_within_three
         assert perf_counter() - asked_s < 3.0
         picture = live.wait_for_notice("fallback")
         (notice,) = (n for n in picture.notices if n.key == "fallback")
-        assert "The memory did not suffice for big (CUDA out of memory)" in notice.text
+        assert "There is not enough memory for big (CUDA out of memory)" in notice.text
         live.wait_for_event("assistant_speech_ended")
         live.wait_for_phase(Phase.LISTENING)
         assert captions(live) == [("user", "Is it true?"), ("assistant", SHORT)]
@@ -530,7 +530,7 @@ def test_a_controller_that_keeps_failing_says_so_and_ends() -> None:
         for _ in range(3):
             live.session.engine.post(break_down)
         live.wait_for(
-            "last words", lambda p: any("start Parley again" in notice.text for notice in p.notices)
+            "last words", lambda p: any("start it again" in notice.text for notice in p.notices)
         )
     assert live.survivors == ()
 

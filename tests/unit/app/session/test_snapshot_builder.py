@@ -75,10 +75,10 @@ def desk() -> Desk:
 
 
 def test_the_same_key_replaces_and_an_empty_text_removes(desk: Desk) -> None:
-    desk.snapshots.notify(notices.device_lost("no microphone"))
+    desk.snapshots.notify(notices.device_lost(reason="no microphone"))
     desk.snapshots.notify(notices.model_failed())
     assert desk.keys() == ["device", "model"]
-    desk.snapshots.notify(notices.device_returned("card"))
+    desk.snapshots.notify(notices.device_returned(name="card"))
     assert desk.tick().notices[0].text == "Sound is back: card."
     desk.snapshots.notify(notices.nothing("device"))
     assert desk.keys() == ["model"]
@@ -86,7 +86,7 @@ def test_the_same_key_replaces_and_an_empty_text_removes(desk: Desk) -> None:
 
 
 def test_what_needs_no_answer_goes_away_and_what_does_stays(desk: Desk) -> None:
-    desk.snapshots.notify(notices.device_returned("card"))
+    desk.snapshots.notify(notices.device_returned(name="card"))
     desk.snapshots.notify(notices.warning("restart", "Later."))
     desk.snapshots.notify(notices.microphone_silent())
     desk.snapshots.notify(notices.model_failed())
