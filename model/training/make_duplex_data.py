@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -74,30 +74,27 @@ def make(args: argparse.Namespace, pipeline: DataPipeline) -> list[ClipInfo]:
         for i in range(0, len(group), CLIPS_A_SHARD)
     ]
     infos: list[ClipInfo] = []
-    with Progress(len(shards), "shards of clips") as progress:
-        for made in _made(pipeline, list(enumerate(shards)), args.workers):
+    with ExitStack() as stack:
+        progress = stack.enter_context(Progress(len(shards), "shards of clips"))
+        work = map
+        if args.workers > 1:
+            pool = ProcessPoolExecutor(args.workers, get_context("spawn"))
+            work = stack.enter_context(pool).map
+        for made in work(pipeline.make_shard, enumerate(shards)):
             infos += made
             progress.update()
     write_lists(pipeline.out, infos, len(shards), pipeline.detectors())
     return infos
 
 
-def _made(
-    pipeline: DataPipeline, shards: Sequence[tuple[int, Sequence[Clip]]], n_workers: int
-) -> Iterable[list[ClipInfo]]:
-    if n_workers == 1:
-        yield from map(pipeline.make_shard, shards)
-        return
-    with ProcessPoolExecutor(n_workers, get_context("spawn")) as pool:
-        yield from pool.map(pipeline.make_shard, shards)
-
-
 def report(infos: Sequence[ClipInfo], sound_licences: Sequence[str]) -> str:
     """Return what a set consists of: minutes by kind, speakers, licences of speech and sounds."""
-    lines = [f"{len(infos)} clips, {_minutes(infos):.1f} min"]
-    lines += _table("split", infos, lambda info: info.split)
-    lines += _table("language", infos, lambda info: info.language)
-    lines += _table("kind", infos, lambda info: info.kind)
+    lines = [_size("", infos)]
+    for key in ("split", "language", "kind"):
+        groups: dict[str, list[ClipInfo]] = {}
+        for info in infos:
+            groups.setdefault(getattr(info, key), []).append(info)
+        lines += [_size(f"  {key} {name}: ", groups[name]) for name in sorted(groups)]
     for split in sorted({info.split for info in infos}):
         speakers = {s for i in infos if i.split == split for s in i.speaker.split(",") if s}
         lines.append(f"speakers in {split}: {len(speakers)}")
@@ -108,18 +105,9 @@ def report(infos: Sequence[ClipInfo], sound_licences: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(title: str, infos: Iterable[ClipInfo], key: Callable[[ClipInfo], str]) -> list[str]:
-    groups: defaultdict[str, list[ClipInfo]] = defaultdict(list)
-    for info in infos:
-        groups[key(info)].append(info)
-    return [
-        f"  {title} {name}: {len(group)} clips, {_minutes(group):.1f} min"
-        for name, group in sorted(groups.items())
-    ]
-
-
-def _minutes(infos: Iterable[ClipInfo]) -> float:
-    return sum(info.seconds for info in infos) / 60.0
+def _size(title: str, infos: Sequence[ClipInfo]) -> str:
+    minutes = sum(info.seconds for info in infos) / 60.0
+    return f"{title}{len(infos)} clips, {minutes:.1f} min"
 
 
 def _parser() -> argparse.ArgumentParser:

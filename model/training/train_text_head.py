@@ -18,7 +18,6 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from model.duplex.lexicon import read_lexicons
@@ -75,10 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fitted = TextHead(args.out / HEAD_NAME)
         grammar = GrammarScorer(lexicons)
         _print("texts", f"{len(found)}, {len(validation)} of them held out")
-        weights = _report_held_out(validation, held_out, fitted, grammar)
+        _report_held_out(validation, held_out, fitted, grammar)
         if args.dev is not None:
             path = args.dev / "turns" / "labels.jsonl"
-            _report_turns(fit.labelled_texts(path), encoder, fitted, grammar, weights)
+            _report_turns(fit.labelled_texts(path), encoder, fitted, grammar)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -120,29 +119,16 @@ def _log_odds(grammar: GrammarScorer, text: str) -> float:
 
 def _report_held_out(
     found: Sequence[Example], data: fit.LabelledStates, head: TextHead, grammar: GrammarScorer
-) -> fit.Array:
-    """Print the scores on held-out families; return the weights of head and grammar together."""
+) -> None:
+    """Print the scores of the head and of the grammar's rules on held-out families."""
     places = [(e, i) for e in found for i in np.flatnonzero(e.labels != UNUSED)]
     by_head = head.logits(data.states)
-    by_grammar = np.array([_log_odds(grammar, " ".join(e.words[: i + 1])) for e, i in places])
-    columns = np.column_stack([by_head, by_grammar])
-    is_first = np.array([zlib.crc32(f"half {e.family}".encode()) % 2 == 0 for e, _ in places])
-    weights = fit.stacked(columns[is_first], data.labels[is_first], data.weights[is_first])
-    both = columns @ weights[:2] + weights[2]
-
-    def report(name: str, logits: fit.Array, chosen: npt.NDArray[np.bool_]) -> None:
-        found = fit.score(logits[chosen], data.labels[chosen], data.weights[chosen])
-        _print(name, found.line)
-
-    every = np.ones(len(places), np.bool_)
-    report("head", by_head, every)
-    report("rules", by_grammar, every)
-    report("head, other half", by_head, ~is_first)
-    report("both, other half", both, ~is_first)
+    by_rules = np.array([_log_odds(grammar, " ".join(e.words[: i + 1])) for e, i in places])
+    _print("head", fit.score(by_head, data.labels, data.weights).line)
+    _print("rules", fit.score(by_rules, data.labels, data.weights).line)
     for source in SHARES:
-        report(f"head on {source}", by_head, np.array([e.source == source for e, _ in places]))
-    _print("stacked", ", ".join(f"{weight:.2f}" for weight in weights))
-    return weights
+        of = np.array([example.source == source for example, _ in places])
+        _print(f"head on {source}", fit.score(by_head[of], data.labels[of], data.weights[of]).line)
 
 
 def _report_turns(
@@ -150,14 +136,12 @@ def _report_turns(
     encoder: LanguageModelEncoder,
     head: TextHead,
     grammar: GrammarScorer,
-    weights: fit.Array,
 ) -> None:
     states = [encoder.state(text.text) for text in texts]
     by_head = np.array([0.0 if state is None else head.logit(state) for state in states])
-    by_grammar = np.array([_log_odds(grammar, text.text) for text in texts])
-    both = np.column_stack([by_head, by_grammar]) @ weights[:2] + weights[2]
+    by_rules = np.array([_log_odds(grammar, text.text) for text in texts])
     is_end = np.array([text.is_end for text in texts], np.float32)
-    for name, logits in (("head", by_head), ("rules", by_grammar), ("both", both)):
+    for name, logits in (("head", by_head), ("rules", by_rules)):
         _print(f"turns, {name}", fit.score(logits, is_end).line)
         kept = fit.kept_by_kind(texts, logits)
         _print("", ", ".join(f"{kind} {n} of {all_}" for kind, (n, all_) in kept.items()))

@@ -23,7 +23,7 @@ import safetensors.numpy
 
 from model.files.whole_file import SHARED, write_atomically
 
-LIMIT_BYTES = 50 * 10**9  # some eight hours of conversations need 2 GB
+LIMIT_BYTES = 20 * 10**9  # an hour of clips needs 130 MB
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ block of the speech tokenizer codes see the future.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,22 +166,18 @@ Truth = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class FittedHead:
-    """A head with its losses and errors on the validation speakers.
+    """A head, fitted and measured on the validation speakers.
 
     Attributes:
-        temperature: fitted on them.
-        loss: at that temperature, in nats; ``prior_loss``: of always saying the shares.
-        right: share of pauses whose likeliest outcome was true.
-        ece_raw, ece: calibration error of the end of a turn without and with the temperature.
+        loss: at the fitted ``temperature``, in nats.
+        scores: for people: the loss of always saying the shares, the share of pauses whose
+            likeliest outcome was true, calibration errors of the end of a turn.
     """
 
     head: DuplexHead
     temperature: float
     loss: float
-    prior_loss: float
-    right: float
-    ece_raw: float
-    ece: float
+    scores: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,16 +191,9 @@ class HeadSettings:
 
 
 def fit_head(
-    train: Sequence[Example],
-    val: Sequence[Example],
-    settings: HeadSettings,
-    tell: Callable[[int, float, float], None],
+    train: Sequence[Example], val: Sequence[Example], settings: HeadSettings
 ) -> FittedHead:
-    """Fit a head and keep its best epoch.
-
-    Args:
-        tell: called with number, training loss and validation loss of every epoch.
-    """
+    """Fit a head, print the losses of every epoch, and keep the best one."""
     torch.manual_seed(settings.seed)
     head = DuplexHead(HeadShape(train[0].states.shape[1]), _DROPOUT)
     optimizer = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=_WEIGHT_DECAY)
@@ -218,7 +207,7 @@ def fit_head(
         if val_loss < best[0]:
             state = {name: tensor.clone() for name, tensor in head.state_dict().items()}
             best = (val_loss, number, state)
-        tell(number, loss, val_loss)
+        sys.stdout.write(f"epoch {number:3d}  train {loss:.4f}  val {val_loss:.4f}\n")
     head.load_state_dict(best[2])
     return _measured(head, train, val)
 
@@ -228,15 +217,18 @@ def _measured(head: DuplexHead, train: Sequence[Example], val: Sequence[Example]
     temperature = fit_temperature(logits, truth)
     shares = np.bincount([example.outcome for example in train], minlength=len(USER_FLOOR)) + 1.0
     prior = np.log(shares / shares.sum()).astype(np.float32)
-    return FittedHead(
-        head,
-        temperature,
-        loss=float(np.mean(losses(logits, truth, temperature))),
-        prior_loss=float(np.mean(losses(np.tile(prior, (len(truth), 1)), truth, 1.0))),
-        right=float(np.mean(logits.argmax(axis=1) == truth)),
-        ece_raw=_error(logits, truth, 1.0),
-        ece=_error(logits, truth, temperature),
+    prior_loss = np.mean(losses(np.tile(prior, (len(truth), 1)), truth, 1.0))
+    right = np.mean(logits.argmax(axis=1) == truth)
+    error, error_raw = (
+        calibration_error(np.exp(log_probabilities(logits, t))[:, _END], truth == _END) or 0.0
+        for t in (temperature, 1.0)
     )
+    scores = (
+        f"shares alone {prior_loss:.4f}, {100.0 * right:.1f} % right, temperature "
+        f"{temperature:.2f}, calibration error {error:.3f} ({error_raw:.3f} without)"
+    )
+    loss = float(np.mean(losses(logits, truth, temperature)))
+    return FittedHead(head, temperature, loss, scores)
 
 
 def loss_of(head: DuplexHead, examples: Sequence[Example], temperature: float = 1.0) -> float:
@@ -282,11 +274,6 @@ def _last_logits(head: DuplexHead, batch: Sequence[Example]) -> Tensor:
     return head(padded)[torch.arange(len(batch)), lengths - 1][:, _FLOOR]
 
 
-def _error(logits: Logits, truth: Truth, temperature: float) -> float:
-    p = np.exp(log_probabilities(logits, temperature))[:, _END]
-    return calibration_error(p, truth == _END) or 0.0
-
-
 def train_head(data: Path, backbone: Path, settings: HeadSettings, device: torch.device) -> bool:
     """Train a head on the clips in ``data``; return whether it was written into ``backbone``.
 
@@ -302,13 +289,17 @@ def train_head(data: Path, backbone: Path, settings: HeadSettings, device: torch
     found = resolve(backbone)
     listener = BackboneListener(found, device)
     train, val = (_examples(listener, data, split) for split in ("train", "val"))
-    fitted = fit_head(train, val, settings, _tell)
+    fitted = fit_head(train, val, settings)
     path = found.language_model / FILE
     old = _old_loss(path, listener.width, val)
     is_written = old is None or fitted.loss < old or settings.is_forced
     if is_written:
         write_head(path, fitted.head, fitted.temperature)
-    _report(fitted, path, old, is_written=is_written)
+    before = "none before" if old is None else f"{old:.4f} before"
+    verdict = "written" if is_written else "not written, the head there is better"
+    sys.stdout.write(
+        f"held-out loss {fitted.loss:.4f}, {before}; {fitted.scores}\n{path}: {verdict}\n"
+    )
     return is_written
 
 
@@ -334,17 +325,3 @@ def _old_loss(path: Path, width: int, val: Sequence[Example]) -> float | None:
     except WeightsError:
         return None
     return loss_of(old.head, val, old.temperature)
-
-
-def _tell(number: int, loss: float, val_loss: float) -> None:
-    sys.stdout.write(f"epoch {number:3d}  train {loss:.4f}  val {val_loss:.4f}\n")
-
-
-def _report(fitted: FittedHead, path: Path, old: float | None, *, is_written: bool) -> None:
-    before = "none before" if old is None else f"{old:.4f} before"
-    sys.stdout.write(
-        f"held-out loss {fitted.loss:.4f} (shares alone {fitted.prior_loss:.4f}, {before}), "
-        f"{100.0 * fitted.right:.1f} % right, temperature {fitted.temperature:.2f}, calibration "
-        f"error {fitted.ece:.3f} ({fitted.ece_raw:.3f} without)\n"
-        f"{path}: {'written' if is_written else 'not written, the head there is better'}\n"
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,9 @@ from model.duplex.frame_features import N_FEATURES, FeatureStream
 from model.duplex.lexicon import read_lexicons
 from model.duplex.offline import FRAME
 from model.duplex.smart_turn import WEIGHTS_NAME as SMART_TURN
-from model.duplex.smart_turn import SmartTurn, TurnClassifier
+from model.duplex.smart_turn import TurnClassifier
 from model.duplex.text_turn_detector import WEIGHTS_NAME as TEXT_ENCODER
 from model.duplex.text_turn_detector import (
-    LanguageModelEncoder,
     State,
     TextEncoder,
     TextHead,
@@ -29,26 +28,33 @@ from model.training.duplex.errors import DataError
 from model.types import AgentState
 
 
-class RememberedAnswers:
-    """Asks the slow detectors about each sound and each text of a clip once.
+class RememberedDetectors:
+    """The slow end-of-turn detectors, asked about each sound and each text of a clip once.
 
-    It stands for a TurnClassifier and a TextEncoder. ``save`` keeps the answers, so that making
-    the vectors again costs little.
+    It stands for a TurnClassifier and a TextEncoder. Answers are kept, so that making the vectors
+    again costs little.
     """
 
     last_inference_s = 0.0  # it takes no time that a conversation would notice
 
-    def __init__(
-        self, cache: Cache, clip: str, classifier: TurnClassifier, encoder: TextEncoder
-    ) -> None:
-        """``clip``: the address of the heard clip that is asked about."""
+    def __init__(self, cache: Cache, classifier: TurnClassifier, encoder: TextEncoder) -> None:
         self._cache = cache
-        self._where = address("answers", clip, SMART_TURN, TEXT_ENCODER)
-        kept = cache.read(self._where)
-        self._known = dict(kept.tensors) if kept else {}
-        self._n_kept = len(self._known)
         self._classifier = classifier
         self._encoder = encoder
+        self._head = TextHead()
+        self._known: dict[str, npt.NDArray[Any]] = {}
+
+    def vectors(self, heard: Heard, where: str) -> npt.NDArray[np.float16]:
+        """Return the vectors of the heard clip at the address ``where``."""
+        answers = address("answers", where, SMART_TURN, TEXT_ENCODER)
+        kept = self._cache.read(answers)
+        self._known = dict(kept.tensors) if kept else {}
+        n_kept = len(self._known)
+        stream = FeatureStream(read_lexicons(), self, TextTurnDetector(self, self._head))
+        found = vectors(heard, stream)
+        if len(self._known) > n_kept:
+            self._cache.write(answers, Entry(self._known))
+        return found
 
     def p_complete(self, samples: Samples) -> float:
         """Return what the classifier says of ``samples``, to five digits."""
@@ -67,32 +73,6 @@ class RememberedAnswers:
                 return None
             self._known[key] = np.array(state, np.float32)
         return self._known.get(key)
-
-    def save(self) -> None:
-        """Write the answers if there are new ones."""
-        if len(self._known) > self._n_kept:
-            self._cache.write(self._where, Entry(self._known))
-
-    def close(self) -> None:
-        """Do nothing: the weights belong to others."""
-
-
-class EndOfTurnDetectors:
-    """The slow detectors, opened once for many clips."""
-
-    def __init__(self, weights: Path, cache: Cache) -> None:
-        self._cache = cache
-        self._classifier = SmartTurn(weights / SMART_TURN)
-        self._encoder = LanguageModelEncoder(weights / TEXT_ENCODER)
-        self._head = TextHead()
-
-    def vectors(self, heard: Heard, clip: str) -> npt.NDArray[np.float16]:
-        """Return the vectors of the heard clip at the address ``clip``; see ``vectors``."""
-        answers = RememberedAnswers(self._cache, clip, self._classifier, self._encoder)
-        detector = TextTurnDetector(answers, self._head)
-        found = vectors(heard, FeatureStream(read_lexicons(), answers, detector))
-        answers.save()
-        return found
 
     def close(self) -> None:
         """Free the weights."""

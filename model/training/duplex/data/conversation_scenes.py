@@ -141,7 +141,9 @@ class _Scene:
         self.mixer.agent_speaks(Span(span.start_s, span.end_s + self.draw((0.0, 0.3))))
         return span
 
-    def put_sound(self, at_s: float, level_db: tuple[float, float], *, is_breath: bool) -> Span:
+    def put_sound(
+        self, at_s: float, level_db: tuple[float, float], *, is_breath: bool = False
+    ) -> Span:
         _, samples = self.stock.event(self.rng, is_breath=is_breath)
         return self.mixer.noise(samples, at_s, self.draw(level_db))
 
@@ -179,25 +181,25 @@ class _Scene:
         self.put_faint_sounds(performance, at_s)
         return self.finish(end_s)
 
-    def sounds(self) -> Scene:
-        """Coughs, keys, doors, music: nobody said anything."""
+    def nobody(self, put: Callable[[float], Span], most: int, gap_s: tuple[float, float]) -> float:
+        """Sounds that nobody made for the assistant; return when the last one is over."""
         self.enter_room(is_echo=False)
         at_s = self.draw(_LEAD_S)
-        for _ in range(int(self.rng.integers(1, 4))):
-            span = self.put_sound(at_s, _SOUND_DB, is_breath=False)
+        for _ in range(int(self.rng.integers(1, most + 1))):
+            span = put(at_s)
             self.mixer.label(span.start_s, span.end_s + NOISE_TAIL_S, Outcome.NOISE)
-            at_s = span.end_s + self.draw((NOISE_TAIL_S, 2.5))
-        return self.mixer.finish(self.kind, at_s + _TAIL_S)
+            at_s = span.end_s + self.draw(gap_s)
+        return at_s
+
+    def sounds(self) -> Scene:
+        """Coughs, keys, doors, music: nobody said anything."""
+        end_s = self.nobody(lambda at_s: self.put_sound(at_s, _SOUND_DB), 3, (NOISE_TAIL_S, 2.5))
+        return self.mixer.finish(self.kind, end_s + _TAIL_S)
 
     def other_people(self) -> Scene:
         """People in the background, a television, or the user talking to somebody else."""
-        self.enter_room(is_echo=False)
-        at_s = self.draw(_LEAD_S)
-        for _ in range(int(self.rng.integers(1, 3))):
-            span = self.put_others(at_s)
-            self.mixer.label(span.start_s, span.end_s + NOISE_TAIL_S, Outcome.NOISE)
-            at_s = span.end_s + self.draw((0.5, 2.0))
-        return self.mixer.finish(self.kind, at_s + NOISE_TAIL_S)
+        end_s = self.nobody(self.put_others, 2, (0.5, 2.0))
+        return self.mixer.finish(self.kind, end_s + NOISE_TAIL_S)
 
     def overlap(self, add_events: Callable[[Span], None] = lambda _: None) -> Scene:
         """A long reply that goes on whatever is said; words belong to one burst of speech each."""

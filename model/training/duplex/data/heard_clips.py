@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -48,8 +48,7 @@ class ClipInfo:
     heard: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TextChange:
+class TextChange(NamedTuple):
     """From frame ``frame`` on the text is ``text``, which covers the sound up to ``until_s``."""
 
     frame: int
@@ -122,11 +121,7 @@ class Heard:
         sf.write(sound, channels, ENGINE_RATE_HZ, format="FLAC", subtype="PCM_24")
         tensors = {name: getattr(self, name) for name in _TRACKS}
         truth = {"outcomes": self.truth.outcomes, "is_overlap": self.truth.is_overlap}
-        about = {
-            "info": asdict(self.info),
-            "words": [[c.frame, c.text, c.until_s] for c in self.words],
-            "agent_text": [[c.frame, c.text, c.until_s] for c in self.agent_text],
-        }
+        about = {"info": asdict(self.info), "words": self.words, "agent_text": self.agent_text}
         flac = np.frombuffer(sound.getvalue(), np.uint8)
         return Entry({**tensors, **truth, "sound": flac}, about)
 

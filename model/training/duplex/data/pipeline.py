@@ -1,13 +1,14 @@
 """From a plan to shards of labelled vectors: makes clips, hears them, and keeps what is slow.
 
-Runs in one process or in several; each shard opens the models it needs.
+Clips are heard through the real canceller, detector and recogniser. Shards are made in one process
+or in several; each opens the models it needs.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,21 +17,27 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from audio_io.frames import ENGINE_RATE_HZ
+from audio_io.aec import WebRtcEchoCanceller
+from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
+from audio_io.interfaces import VoiceActivityDetector
+from audio_io.vad import SileroVad
+from model.cascade.cascade import open_recognizer
 from model.cascade.synthesizer import Synthesizer
 from model.duplex.frame_features import FeatureStream, table_hash
 from model.duplex.labels import MANIFEST
 from model.duplex.lexicon import Phrases, read_lexicons
+from model.duplex.offline import FRAME, Listener, WordFollower
 from model.duplex.smart_turn import WEIGHTS_NAME as SMART_TURN
+from model.duplex.smart_turn import SmartTurn
 from model.duplex.text_turn_detector import DEFAULT_WEIGHTS as TEXT_HEAD
 from model.duplex.text_turn_detector import WEIGHTS_NAME as TEXT_ENCODER
+from model.duplex.text_turn_detector import LanguageModelEncoder
 from model.training.duplex.cache import Cache, address, file_hash
 from model.training.duplex.data.chance import between
-from model.training.duplex.data.clip_vectors import EndOfTurnDetectors, vectors
+from model.training.duplex.data.clip_vectors import RememberedDetectors, vectors
 from model.training.duplex.data.conversation_scenes import SceneContext, make_scene
 from model.training.duplex.data.dataset import CACHE, infos_of, shard_path, write_shard
-from model.training.duplex.data.front_end import OfflineFrontEnd
-from model.training.duplex.data.heard_clips import ClipInfo, Heard, heard_in
+from model.training.duplex.data.heard_clips import STEP_FRAMES, ClipInfo, Heard, changes, heard_in
 from model.training.duplex.data.labelled_clips import LabelledTest, MarkedClip, with_marked_truth
 from model.training.duplex.data.performance import Performer
 from model.training.duplex.data.plan import SceneOrder
@@ -39,16 +46,19 @@ from model.training.duplex.data.recordings import (
     NOISE,
     ROOM,
     Recordings,
+    of_kind,
     read_recordings,
 )
 from model.training.duplex.data.rooms import SoundStock
-from model.training.duplex.data.scene import Scene
+from model.training.duplex.data.scene import Scene, truth_of
 from model.training.duplex.data.speaker_pool import SpeakerPool, Speech, phrase_bank
 from model.training.duplex.data.speakers import TEST, TRAIN, VALIDATION, slow_speakers
 from model.training.duplex.data.speech import LoudnessDetector, SynthesizedSpeech, ToneSpeech
 from model.training.duplex.text_head.corpus import corpus
 
 TEXTS = "texts"
+DETECTOR = "silero_vad_16k_op15.onnx"
+_FULL_SCALE_24 = 2.0**23  # what is kept is what features are made of, so it is rounded first
 # Words are late by 0.05 s (a word) to 0.36 s (6 s of speech) on one 2.5 GHz core.
 _PASS_S, _USUAL_PASS_S = (0.05, 0.36), 0.15
 _FORMAT = 1  # to be raised when the same plan makes other scenes
@@ -59,6 +69,62 @@ _HELD_OUT_PART = 6  # families of text that the text head has not seen: its view
 _VALIDATION_PART = 8
 _SPACE_BEFORE_MARK = re.compile(r"\s+([.,!?])")
 _SHORTEST_TEXT, _LONGEST_TEXT = 3, 26  # words
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineFrontEnd:
+    """One set of models for many scenes; a scene is heard the same every time.
+
+    Attributes:
+        recognizer_of: returns the recogniser of a language; None: no words.
+    """
+
+    detector: VoiceActivityDetector
+    recognizer_of: Callable[[str], WordFollower] | None
+
+    @staticmethod
+    def opened(weights: Path) -> OfflineFrontEnd:
+        """Open the detector, and a recogniser when its language first comes.
+
+        Raises:
+            AudioUnavailable, ModelError: weights are missing or damaged.
+        """
+        recognizers: dict[str, WordFollower] = {}
+
+        def recognizer_of(language: str) -> WordFollower:
+            if language not in recognizers:
+                recognizers[language] = open_recognizer(weights, language)
+            return recognizers[language]
+
+        return OfflineFrontEnd(SileroVad(weights / DETECTOR), recognizer_of)
+
+    def hear(self, scene: Scene, info: ClipInfo, pass_s: float) -> Heard:
+        """Return what is heard of ``scene``; ``pass_s``: how late the recogniser's words are."""
+        recognizer_of, language = self.recognizer_of, scene.recognizer
+        make = None if recognizer_of is None else lambda: recognizer_of(language)
+        listener = Listener(lambda: self.detector, WebRtcEchoCanceller, make, pass_s=pass_s)
+        listening = listener.hear(scene.microphone, scene.loudspeaker, one_turn=scene.one_turn)
+        n = len(listening.frames) // STEP_FRAMES * STEP_FRAMES
+        users = [heard.user for heard in listening.frames[:n]]
+        at_s = [user.clean.start_s for user in users]
+        return Heard(
+            info=info,
+            clean=frozen(_rounded(np.concatenate([user.clean.samples for user in users]))),
+            far=frozen(_rounded(scene.loudspeaker[: n * FRAME])),
+            p_speech=np.array([user.p_speech for user in users], np.float32),
+            is_speech=np.array([user.is_speech for user in users]),
+            has_converged=np.array([user.aec_has_converged for user in users]),
+            is_agent_speaking=np.array([scene.is_agent_speaking(t) for t in at_s]),
+            words=changes([(user.partial_text, user.partial_at_s) for user in users]),
+            agent_text=changes([(scene.agent_text(t), 0.0) for t in at_s]),
+            truth=truth_of(scene, n // STEP_FRAMES),
+        )
+
+
+def _rounded(samples: Samples) -> Samples:
+    limit = 1.0 - 1.0 / _FULL_SCALE_24
+    return np.round(np.clip(samples, -1.0, limit) * _FULL_SCALE_24) / np.float32(_FULL_SCALE_24)
+
 
 Clip = SceneOrder | LabelledTest | MarkedClip
 
@@ -112,11 +178,11 @@ class DataPipeline:
 
     def recordings(self) -> Recordings:
         """Read the recordings to learn from. Raises DataError."""
-        return read_recordings(self.real) if self.real else Recordings(())
+        return read_recordings(self.real) if self.real else ()
 
     def sound_licences(self) -> tuple[str, ...]:
         """Return those of recorded noises and rooms, which any scene may hold. Raises DataError."""
-        rows = self.recordings().of_kind(NOISE, ROOM, CROWD)
+        rows = of_kind(self.recordings(), NOISE, ROOM, CROWD)
         return tuple(sorted({row.licence for row in rows}))
 
 
@@ -164,10 +230,12 @@ class _ClipMaker:
         return heard
 
     @cached_property
-    def _detectors(self) -> EndOfTurnDetectors | None:
+    def _detectors(self) -> RememberedDetectors | None:
         if self._pipeline.is_tiny:
             return None
-        return EndOfTurnDetectors(self._pipeline.weights, self.cache)
+        weights = self._pipeline.weights
+        encoder = LanguageModelEncoder(weights / TEXT_ENCODER)
+        return RememberedDetectors(self.cache, SmartTurn(weights / SMART_TURN), encoder)
 
     @cached_property
     def _front_end(self) -> OfflineFrontEnd:

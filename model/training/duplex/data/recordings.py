@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,15 +88,13 @@ class Recording(msgspec.Struct, frozen=True):
         ).trimmed()  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Recordings:
-    """All recordings that may be learnt from, in the order of the manifest."""
+Recordings = tuple[Recording, ...]
+"""All that may be learnt from, in the order of the manifest."""
 
-    rows: tuple[Recording, ...]
 
-    def of_kind(self, *kinds: str, split: str | None = None) -> tuple[Recording, ...]:
-        """Return the recordings of some kinds; ``split`` None: of both splits."""
-        return tuple(r for r in self.rows if r.kind in kinds and split in (None, r.split))
+def of_kind(recordings: Recordings, *kinds: str, split: str | None = None) -> Recordings:
+    """Return the recordings of some kinds; ``split`` None: of both splits."""
+    return tuple(r for r in recordings if r.kind in kinds and split in (None, r.split))
 
 
 def read_recordings(folder: Path) -> Recordings:
@@ -125,7 +122,7 @@ def read_recordings(folder: Path) -> Recordings:
             raise DataError(f"{manifest}:{number}: path: {path} is missing")
         if not tested & {row.id, *(row.speaker or "").split(",")}:
             rows.append(msgspec.structs.replace(row, path=str(path)))
-    return Recordings(tuple(rows))
+    return tuple(rows)
 
 
 def _names(value: object) -> Iterator[str]:

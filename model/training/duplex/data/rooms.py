@@ -11,7 +11,7 @@ from audio_io.frames import ENGINE_RATE_HZ, Samples
 from audio_io.room_acoustics import level_of_active_speech
 from model.training.duplex.data import acoustics
 from model.training.duplex.data.chance import between, pick
-from model.training.duplex.data.recordings import CROWD, NOISE, ROOM, Recordings
+from model.training.duplex.data.recordings import CROWD, NOISE, ROOM, Recordings, of_kind
 from model.training.duplex.data.sound_effects import EFFECTS
 from model.training.duplex.data.utterance import tilted
 
@@ -137,11 +137,11 @@ class SoundStock:
     """Rooms and noises of one split, recorded ones where there are some."""
 
     def __init__(self, recordings: Recordings, split: str) -> None:
-        rows = recordings.of_kind(NOISE, split=split)
+        rows = of_kind(recordings, NOISE, split=split)
         self._steady = [row for row in rows if row.category in STEADY]
         self._events = [row for row in rows if row.category not in STEADY]
-        self._crowd = recordings.of_kind(CROWD, split=split)
-        self._rooms = recordings.of_kind(ROOM)  # walls are nobody's voice: both splits
+        self._crowd = of_kind(recordings, CROWD, split=split)
+        self._rooms = of_kind(recordings, ROOM)  # walls are nobody's voice: both splits
 
     def room(self, rng: np.random.Generator, *, is_echo: bool) -> Room:
         """Draw a room; ``is_echo``: with levels at which the user is heard against an echo."""

@@ -15,7 +15,13 @@ import numpy as np
 
 from model.training.duplex import TABLES
 from model.training.duplex.data.chance import between, pick
-from model.training.duplex.data.recordings import READ_SPEECH, SHORT_SPEECH, Recording, Recordings
+from model.training.duplex.data.recordings import (
+    READ_SPEECH,
+    SHORT_SPEECH,
+    Recording,
+    Recordings,
+    of_kind,
+)
 from model.training.duplex.data.speakers import ASSISTANT, Speaker, fast_speakers
 from model.training.duplex.data.turn_texts import TurnText, turn_text
 from model.training.duplex.data.utterance import Utterance, joined
@@ -103,8 +109,8 @@ class SpeakerPool:
             if phrase.speaker.split == split:
                 key = (phrase.role, phrase.speaker.language)
                 self._phrases.setdefault(key, []).append(phrase)
-        self._short = recordings.of_kind(*SHORT_SPEECH, split=split)
-        self._readings = recordings.of_kind(*READ_SPEECH, split=split)
+        self._short = of_kind(recordings, *SHORT_SPEECH, split=split)
+        self._readings = of_kind(recordings, *READ_SPEECH, split=split)
         self._sentences = sentences
 
     def variant(self, rng: np.random.Generator) -> Speaker:

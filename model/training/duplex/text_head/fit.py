@@ -23,9 +23,6 @@ from model.files.records import read_jsonl
 from model.files.whole_file import SHARED, write_atomically
 from model.training.duplex.errors import DataError
 
-_NEWTON_STEPS = 25
-_RIDGE = 1e-3
-
 Array = npt.NDArray[np.floating]
 
 
@@ -68,19 +65,6 @@ def score(logits: Array, labels: Array, weights: Array | None = None) -> Scores:
     q = np.clip(np.where(is_end, p, 1.0 - p), 1e-7, None)
     log_loss = float(-(weights * np.log(q)).sum() / weights.sum())
     return Scores(auc, kept, log_loss, calibration_error(p, is_end, weights) or 0.0)
-
-
-def stacked(columns: Array, labels: Array, weights: Array) -> npt.NDArray[np.float64]:
-    """Return coefficients of a logistic regression, (n_columns + 1,), the last one the bias."""
-    x = np.column_stack([columns, np.ones(len(columns))])
-    weights = weights / weights.mean()
-    w = np.zeros(x.shape[1])
-    for _ in range(_NEWTON_STEPS):
-        p = 1.0 / (1.0 + np.exp(-(x @ w)))
-        gradient = x.T @ (weights * (p - labels)) + _RIDGE * w
-        hessian = (x * (weights * p * (1 - p))[:, None]).T @ x + _RIDGE * np.eye(len(w))
-        w -= np.linalg.solve(hessian, gradient)
-    return w
 
 
 @dataclass(frozen=True, slots=True)

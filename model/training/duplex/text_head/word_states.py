@@ -7,6 +7,7 @@ running reader would see there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -42,13 +43,12 @@ def windows(n_words: int) -> Iterator[tuple[int, int, int]]:
 
 
 class WordReader:
-    """Reads whole turns, each text once: ``cache`` keeps the states."""
+    """Reads whole turns, each text once: ``kept`` holds the states."""
 
-    def __init__(self, reader: LanguageModelEncoder, cache: Cache) -> None:
+    def __init__(self, reader: LanguageModelEncoder, kept: Cache) -> None:
         self._reader = reader
-        self._cache = cache
-        self._n_tokens: dict[str, int] = {}
-        self._n_prompt = len(reader.tokens(PROMPT))
+        self._kept = kept
+        self._n_tokens = cache(lambda text: len(reader.tokens(text)))
 
     def states(self, words: Words) -> States:
         """Return float16 (n_words, 576).
@@ -57,7 +57,7 @@ class WordReader:
             ModelError: the reader failed, or its tokens do not end where words do.
         """
         where = address("word_states", WEIGHTS_NAME, PROMPT, words)
-        return self._cache.made(where, lambda: Entry({"states": self._read(words)})).tensors[
+        return self._kept.made(where, lambda: Entry({"states": self._read(words)})).tensors[
             "states"
         ]
 
@@ -69,8 +69,8 @@ class WordReader:
         return np.concatenate(parts).astype(np.float16)
 
     def _window(self, words: Sequence[str], n_before: int) -> npt.NDArray[np.float32]:
-        counts = [self._count(word, is_first=i == 0) for i, word in enumerate(words)]
-        ends = self._n_prompt + np.cumsum(counts)
+        texts = (word if i == 0 else f" {word}" for i, word in enumerate(words))
+        ends = self._n_tokens(PROMPT) + np.cumsum([self._n_tokens(text) for text in texts])
         states = self._reader.token_states(words)
         if ends[-1] != len(states):
             raise ModelError(
@@ -78,9 +78,3 @@ class WordReader:
                 "tokenizer, so that their ends cannot be found"
             )
         return states[ends[n_before:] - 1]
-
-    def _count(self, word: str, *, is_first: bool) -> int:
-        text = word if is_first else f" {word}"
-        if text not in self._n_tokens:
-            self._n_tokens[text] = len(self._reader.tokens(text))
-        return self._n_tokens[text]

@@ -6,14 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.duplex.frame_features import FeatureStream
-from model.duplex.lexicon import read_lexicons
 from model.duplex.outcomes import Outcome
 from model.training.duplex.cache import Cache, address
-from model.training.duplex.data.clip_vectors import RememberedAnswers, vectors
+from model.training.duplex.data.clip_vectors import RememberedDetectors
 from model.training.duplex.data.conversation_scenes import make_scene
-from model.training.duplex.data.front_end import OfflineFrontEnd
 from model.training.duplex.data.heard_clips import ClipInfo, Heard, heard_in
+from model.training.duplex.data.pipeline import OfflineFrontEnd
 from model.training.duplex.data.speech import LoudnessDetector
 from tests.fakes.duplex_scenes import tone_context
 from tests.fakes.text_reader import FakeTextReader
@@ -96,15 +94,13 @@ def test_every_step_has_a_vector_and_the_detectors_are_asked_once(
 ) -> None:
     classifier, encoder, rows = Classifier(), FakeTextReader(), []
     for _ in range(2):
-        answers = RememberedAnswers(Cache(tmp_path), "heard/clip", classifier, encoder)
-        rows.append(vectors(heard, FeatureStream(read_lexicons(), answers, None)))
-        states = [answers.state("Turn it off"), answers.state("turn it off.")]
-        answers.save()
+        detectors = RememberedDetectors(Cache(tmp_path), classifier, encoder)
+        rows.append(detectors.vectors(heard, "heard/clip"))
         if len(rows) == 1:
-            n_asked = classifier.n_asked
+            n_asked, n_read = classifier.n_asked, len(encoder.read)
     assert len(rows[0]) == len(heard.truth.outcomes)
     assert np.array_equal(rows[0], rows[1])
-    assert np.array_equal(*states)
     assert n_asked > 0
     assert classifier.n_asked == n_asked
-    assert encoder.read == ["Turn it off"]
+    assert n_read > 0
+    assert len(encoder.read) == n_read

@@ -9,9 +9,9 @@ import soundfile as sf
 
 from model.duplex.lexicon import read_lexicons
 from model.duplex.outcomes import NOT_SCORED, Outcome
-from model.training.duplex.data.front_end import OfflineFrontEnd
 from model.training.duplex.data.heard_clips import ClipInfo, Heard
 from model.training.duplex.data.labelled_clips import MarkedClip, read_marked, with_marked_truth
+from model.training.duplex.data.pipeline import OfflineFrontEnd
 from model.training.duplex.data.speech import LoudnessDetector
 from model.training.duplex.errors import DataError
 

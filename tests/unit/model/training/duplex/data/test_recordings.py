@@ -42,18 +42,18 @@ def test_people_and_clips_of_the_tests_are_never_learnt_from(tmp_path: Path) -> 
         "noise": [{"clip": "used"}],
     }
     found = read_recordings(folder_with(tmp_path, rows, tests))
-    assert [r.id for r in found.rows] == ["free"]
+    assert [r.id for r in found] == ["free"]
 
 
 def test_only_what_may_be_trained_on_is_read(tmp_path: Path) -> None:
     rows = [row("a", "x"), row("b", "y", train_ok=False), row("c", "z", kind="aec_real")]
-    assert [r.id for r in read_recordings(folder_with(tmp_path, rows)).rows] == ["a"]
+    assert [r.id for r in read_recordings(folder_with(tmp_path, rows))] == ["a"]
 
 
 def test_a_speaker_stands_on_one_side_of_the_split(tmp_path: Path) -> None:
     rows = [row(f"{s}{i}", f"speaker{s}") for s in range(40) for i in range(2)]
     found = read_recordings(folder_with(tmp_path, rows))
-    sides = {(r.speaker, r.split) for r in found.rows}
+    sides = {(r.speaker, r.split) for r in found}
     assert len(sides) == 40
     assert {split for _, split in sides} == {"train", "val"}
 
@@ -80,7 +80,7 @@ def test_a_bad_row_is_named(tmp_path: Path, line: str, complaint: str) -> None:
 
 
 def test_sound_of_another_rate_is_refused(tmp_path: Path) -> None:
-    (recording,) = read_recordings(folder_with(tmp_path, [row("a", "x")])).rows
+    (recording,) = read_recordings(folder_with(tmp_path, [row("a", "x")]))
     sf.write(recording.path, np.zeros(800, np.float32), 8000)
     with pytest.raises(DataError, match="resample it to 16000 Hz"):
         recording.samples()

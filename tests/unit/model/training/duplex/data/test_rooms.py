@@ -8,7 +8,7 @@ import pytest
 import soundfile as sf
 
 from audio_io.frames import level_dbfs
-from model.training.duplex.data.recordings import Recordings, read_recordings
+from model.training.duplex.data.recordings import of_kind, read_recordings
 from model.training.duplex.data.rooms import SoundStock
 
 RATE = 16_000
@@ -37,9 +37,7 @@ def stock(tmp_path: Path) -> SoundStock:
         )
     (tmp_path / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     recordings = read_recordings(tmp_path)
-    return SoundStock(
-        Recordings(tuple(r for r in recordings.rows)), recordings.of_kind("noise")[0].split
-    )
+    return SoundStock(recordings, of_kind(recordings, "noise")[0].split)
 
 
 def test_recorded_sounds_are_events_and_steady_ones_are_not(stock: SoundStock) -> None:
@@ -51,7 +49,7 @@ def test_recorded_sounds_are_events_and_steady_ones_are_not(stock: SoundStock) -
 def test_people_in_the_background_last_as_long_as_asked(stock: SoundStock) -> None:
     crowd = stock.crowd(np.random.default_rng(1), 2.5)
     assert crowd is None or len(crowd) == round(2.5 * RATE)
-    assert SoundStock(Recordings(()), "train").crowd(np.random.default_rng(1), 1.0) is None
+    assert SoundStock((), "train").crowd(np.random.default_rng(1), 1.0) is None
 
 
 def test_rooms_stay_within_what_people_have(stock: SoundStock) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.training.duplex.text_head.fit import kept_by_kind, labelled_texts, score, stacked
+from model.training.duplex.text_head.fit import kept_by_kind, labelled_texts, score
 
 
 def test_perfect_and_useless_scores() -> None:
@@ -34,14 +34,6 @@ def test_honest_probabilities_are_calibrated() -> None:
     labels = (rng.random(20000) < 1 / (1 + np.exp(-logits))).astype(int)
     assert score(logits, labels).calibration_error < 0.02
     assert score(logits * 4, labels).calibration_error > 0.1
-
-
-def test_two_scores_together_find_their_weights() -> None:
-    rng = np.random.default_rng(0)
-    columns = rng.normal(size=(20000, 2))
-    logits = columns @ [1.5, -0.5] + 0.3
-    labels = (rng.random(20000) < 1 / (1 + np.exp(-logits))).astype(float)
-    assert stacked(columns, labels, np.ones(20000)) == pytest.approx([1.5, -0.5, 0.3], abs=0.08)
 
 
 def test_recorded_turns_give_holds_and_ends_by_kind(tmp_path: Path) -> None:
