@@ -40,9 +40,9 @@ from audio_io.vad import SileroVad
 from audio_io.virtual_room import SilentBackend
 from audio_io.watchdog import DeviceWatchdog, RestartableBackend
 from model import catalog, duplex
-from model.cascade.cascade import open_recognizer
 from model.cascade.clauses import ClauseSplitter
 from model.cascade.engines import RATE_HZ as SYNTHESIS_RATE_HZ
+from model.cascade.recognizer import open_recognizer
 from model.cascade.synthesizer import Synthesizer
 from model.cascade.voices import read_voices, usable
 from model.duplex.lexicon import read_lexicons

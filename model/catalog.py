@@ -114,7 +114,7 @@ _ENTRIES = (
         (*_RECOGNISER, "qwen2.5-coder-0.5b"),
         _RECOGNISER_MB + 491,
         "Apache-2.0, MIT",
-        "model.cascade.variants:build_default",
+        "model.cascade.cascade:build_default",
     ),
     CatalogEntry(
         "cascade-quick",
@@ -122,7 +122,7 @@ _ENTRIES = (
         (*_RECOGNISER, "smollm2-135m"),
         _RECOGNISER_MB + 98,
         "Apache-2.0, MIT",
-        "model.cascade.variants:build_quick",
+        "model.cascade.cascade:build_quick",
     ),
     CatalogEntry(
         "cascade-better",
@@ -130,7 +130,7 @@ _ENTRIES = (
         (*_RECOGNISER, "qwen2.5-coder-1.5b"),
         _RECOGNISER_MB + 1117,
         "Apache-2.0, MIT",
-        "model.cascade.variants:build_better",
+        "model.cascade.cascade:build_better",
     ),
     CatalogEntry(
         "scripted",

@@ -1,7 +1,7 @@
 """The embedded default: recogniser, language model and synthesizer, all streamed.
 
 Three native threads at most are at work: the caller's (recognition), the language model's and the
-synthesizer's; each uses one core. Knows nothing of processes, devices or the dialogue's state.
+synthesizer's; each uses one core.
 """
 
 from __future__ import annotations
@@ -9,26 +9,20 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from audio_io.frames import AudioFrame
-from model.cascade.chat_prompt import ChatPrompt, read_persona
+from model.cascade.chat_prompt import ChatPrompt, Limit, read_limits, read_persona, with_note
 from model.cascade.engines import RATE_HZ
-from model.cascade.language_choice import BilingualTranscriber, written_language
+from model.cascade.language_choice import written_language
 from model.cascade.language_model import CONTEXT_TOKENS, Completion, LanguageModel
-from model.cascade.limits import Limit, read_limits, with_note
-from model.cascade.mandarin import FOLDER as MANDARIN_FOLDER
-from model.cascade.mandarin import MandarinRecognizer
-from model.cascade.moonshine import Moonshine
-from model.cascade.recognizer import StreamingRecognizer
-from model.cascade.reply import SpokenReply
-from model.cascade.reply_ahead import ReplyAhead
+from model.cascade.recognizer import StreamingRecognizer, open_recognizer
+from model.cascade.reply import ReplyAhead, SpokenReply
 from model.cascade.synthesizer import Synthesizer
-from model.cascade.token_draft import SharedDraft
-from model.errors import ModelError, WeightsError
+from model.errors import ModelError
 from model.events import LoadProgress, ReplyEvent, TranscriptPartial, TurnTranscribed
 from model.requests import ReplyRequest
 from model.types import CancelToken, TurnContext, TurnKey, VoiceChoice, VoicePreset
@@ -66,14 +60,14 @@ class CascadeOptions:
 
 
 class CascadeModel:
-    """``SpeechModel`` of three engines. Hears and speaks Mandarin where that is installed."""
+    """A ``SpeechModel`` of three engines that hears and speaks Mandarin where that is installed."""
 
     def __init__(self, weights_dir: Path, options: CascadeOptions | None = None) -> None:
         self._weights_dir = weights_dir
         self._options = options or CascadeOptions()
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="cascade")
         self._synthesizer = Synthesizer(weights_dir)
-        self._parts: _Parts | None = None
+        self._engines: _Engines | None = None
         self._spoken: SpokenReply | None = None  # the latest reply, running or over
         self._turn: TurnKey | None = None
         self._context = TurnContext()
@@ -85,10 +79,12 @@ class CascadeModel:
 
     @property
     def name(self) -> str:
+        """Return the catalog's name."""
         return self._options.name
 
     @property
     def sample_rate_hz(self) -> int:
+        """Return the rate of the speech it makes."""
         return RATE_HZ
 
     def load(self, report: Callable[[LoadProgress], None]) -> None:
@@ -108,18 +104,20 @@ class CascadeModel:
             llm, prompts = llm_future.result()
         limits = {language: read_limits(language) for language in prompts}
         ahead = ReplyAhead(lambda prompt: llm.complete(prompt, _REPLY_TOKENS))
-        self._parts = _Parts(recognizer, llm, prompts, limits, ahead)
+        self._engines = _Engines(recognizer, llm, prompts, limits, ahead)
         if self._warming is not None:
             self._warming.is_done.wait()
         report(LoadProgress("prompt", 1.0))
 
     def voices(self) -> tuple[VoicePreset, ...]:
+        """Return the voices whose files are here."""
         return self._synthesizer.voices()
 
     def begin_turn(self, key: TurnKey, context: TurnContext) -> None:
-        parts = self._loaded()
+        """Open a turn, and warm the prompt up to it."""
+        engines = self._loaded()
         if self._turn is None or key.turn != self._turn.turn:
-            parts.recognizer.begin()
+            engines.recognizer.begin()
             self._warmed_words = 0
         self._take_back_guess()
         self._turn = key
@@ -128,44 +126,47 @@ class CascadeModel:
         self._warm(self._speakable(context.language), context)
 
     def hear(self, frame: AudioFrame) -> Iterable[TranscriptPartial]:
-        parts = self._loaded()
+        """Take audio; compute ahead what will not change any more."""
+        engines = self._loaded()
         if self._turn is None:
             return ()
-        has_changed = parts.recognizer.hear(frame)
-        if self._options.prepares and (guess := parts.recognizer.guess()):
+        has_changed = engines.recognizer.hear(frame)
+        if self._options.prepares and (guess := engines.recognizer.guess()):
             self._expect(guess)
         if not has_changed:
             return ()
-        text = parts.recognizer.partial_text
+        text = engines.recognizer.partial_text
         # Partials may guess the language wrong; another one would cost the whole computed history.
-        if self._speakable(parts.recognizer.language) == self._opened:
+        if self._speakable(engines.recognizer.language) == self._opened:
             self._warm_with(text)
-        return (TranscriptPartial(self._turn.turn, text, parts.recognizer.end_s),)
+        return (TranscriptPartial(self._turn.turn, text, engines.recognizer.end_s),)
 
     def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed]:
-        parts = self._loaded()
+        """Transcribe the turn; begin the reply to the words that were guessed."""
+        engines = self._loaded()
         if self._turn is None or key.turn != self._turn.turn:
             return ()
         self._turn = key
         started = time.perf_counter()
-        self._bet_on_guess()
-        text = parts.recognizer.finish()
-        language = parts.recognizer.language
+        self._answer_guess()
+        text = engines.recognizer.finish()
+        language = engines.recognizer.language
         return (TurnTranscribed(key, text, language, time.perf_counter() - started),)
 
     def reply(self, request: ReplyRequest, cancel: CancelToken) -> Iterator[ReplyEvent]:
-        parts = self._loaded()
+        """Take the reply that was begun ahead where its words came true, else begin one."""
+        engines = self._loaded()
         context = request.context
         user_text = (context.user_text or "").strip()
         if not user_text:
             return
         self._talk_as(context.persona)
         prompt = self._prompt(context, user_text)
-        completion = parts.ahead.take(prompt.before, user_text)
+        completion = engines.ahead.take(prompt.before, user_text)
         if completion is None:
             self._open(prompt.language)
             self._stop_warming(unless_it_starts=prompt.text)
-            completion = parts.llm.complete(prompt.text, _REPLY_TOKENS)
+            completion = engines.llm.complete(prompt.text, _REPLY_TOKENS)
         spoken = SpokenReply(
             request.generation, self._synthesizer, self._pool, request.voice, prompt.language
         )
@@ -173,6 +174,7 @@ class CascadeModel:
         yield from spoken.from_model(completion, cancel)
 
     def say(self, text: str, voice: VoiceChoice, generation: int) -> Iterator[ReplyEvent]:
+        """Speak ``text`` as it is."""
         voices = {preset.id: preset.language for preset in self.voices()}
         language = voices.get(voice.preset, "en")
         spoken = SpokenReply(generation, self._synthesizer, self._pool, voice, language)
@@ -180,26 +182,29 @@ class CascadeModel:
         yield from spoken.from_text(text)
 
     def use_voice(self, voice: VoiceChoice) -> None:
+        """Go on with ``voice`` from the next clause."""
         if self._spoken is not None:
             self._spoken.use_voice(voice)
 
     def forget_turn(self, key: TurnKey) -> None:
+        """Give up what was prepared for the turn."""
         if self._turn is not None and key.turn == self._turn.turn:
             self._take_back_guess()
             self._turn = None
             self._loaded().recognizer.begin()
 
     def close(self) -> None:
+        """End all threads and free the engines."""
         self._synthesizer.stop()
-        if self._parts is not None:
-            self._parts.llm.close()
-            self._parts = None
+        if self._engines is not None:
+            self._engines.llm.close()
+            self._engines = None
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _loaded(self) -> _Parts:
-        if self._parts is None:
+    def _loaded(self) -> _Engines:
+        if self._engines is None:
             raise ModelError(f"{self.name}: used before it was loaded")
-        return self._parts
+        return self._engines
 
     def _open_language_model(self, language: str) -> tuple[LanguageModel, dict[str, ChatPrompt]]:
         """Load the weights and begin to compute the opening of the prompt of ``language``."""
@@ -222,22 +227,22 @@ class CascadeModel:
             self._opened = None
 
     def _speakable(self, language: str) -> str:
-        """Returns ``language`` where there is a voice for it, else English."""
+        """Return ``language`` where there is a voice for it, else English."""
         return "zh" if language == "zh" and self._synthesizer.can_speak("zh") else "en"
 
     def _prompt(self, context: TurnContext, user_text: str) -> _Prompt:
-        parts = self._loaded()
+        engines = self._loaded()
         written = written_language(user_text) or context.language
         language = self._speakable(written)
-        noted = with_note(user_text, parts.limits[language])
+        noted = with_note(user_text, engines.limits[language])
         if written != language:
             noted = f"{user_text} ({_NO_MANDARIN_VOICE})"
-        chat = parts.prompts[language]
+        chat = engines.prompts[language]
         before = chat.before_user(context.messages)
         return _Prompt(language, before, chat.for_reply(context.messages, noted))
 
     def _expect(self, guess: str) -> None:
-        """The user may have finished: computes the whole prompt, if these are the words."""
+        """Compute the whole prompt for the case that these are the user's last words."""
         prompt = self._prompt(self._context, guess)
         if prompt.language != self._opened:
             return
@@ -246,22 +251,22 @@ class CascadeModel:
         self._stop_warming(unless_it_starts=prompt.text)
         self._warming = self._loaded().llm.warm(prompt.text[:-1])  # a reply computes the last token
 
-    def _bet_on_guess(self) -> None:
-        """Begins the reply to the guess, unless another one is still being written."""
-        parts, guess = self._loaded(), self._guess
+    def _answer_guess(self) -> None:
+        """Begin the reply to the guess, unless another one is still being written."""
+        engines, guess = self._loaded(), self._guess
         is_writing = self._replying is not None and not self._replying.is_done.is_set()
-        if not guess or parts.recognizer.has_said_more or is_writing:
+        if not guess or engines.recognizer.has_said_more or is_writing:
             return
         prompt = self._prompt(self._context, guess)
         self._stop_warming(unless_it_starts=prompt.text)
-        parts.ahead.begin(prompt.before, guess, prompt.text)
+        engines.ahead.begin(prompt.before, guess, prompt.text)
 
     def _take_back_guess(self) -> None:
         self._guess = ""
         self._loaded().ahead.drop()
 
     def _warm_with(self, partial: str) -> None:
-        """Computes the words that will not change any more while the user is still speaking."""
+        """Compute the words that will not change any more while the user is still speaking."""
         words = _WORD.findall(partial)
         n_stable = len(words) - _UNSTABLE_WORDS
         if n_stable < self._warmed_words + _STABLE_WORDS:
@@ -278,7 +283,7 @@ class CascadeModel:
         self._warming = self._loaded().llm.warm(prompt)
 
     def _open(self, language: str) -> None:
-        """Puts the opening of the prompt of ``language`` into the model's cache."""
+        """Put the opening of the prompt of ``language`` into the model's cache."""
         if language == self._opened:
             return
         opening = self._loaded().prompts[language].before_user(())
@@ -287,7 +292,7 @@ class CascadeModel:
         self._opened = language
 
     def _stop_warming(self, unless_it_starts: str) -> None:
-        """A prompt computed ahead gives way to the next one, unless that one begins with it."""
+        """Let a prompt computed ahead give way to the next one, unless that begins with it."""
         if self._warming is not None and not unless_it_starts.startswith(self._warming.prompt):
             self._warming.cancel()
         self._warming = None
@@ -295,7 +300,7 @@ class CascadeModel:
 
 @dataclass(frozen=True, slots=True)
 class _Prompt:
-    """``text`` begins with ``before``, which ends where the user's words begin."""
+    """A prompt; ``text`` begins with ``before``, which ends where the user's words begin."""
 
     language: str
     before: str
@@ -303,7 +308,7 @@ class _Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class _Engines:
     recognizer: StreamingRecognizer
     llm: LanguageModel
     prompts: dict[str, ChatPrompt]
@@ -311,30 +316,33 @@ class _Parts:
     ahead: ReplyAhead
 
 
-def open_recognizer(weights_dir: Path, language: str = "en") -> StreamingRecognizer:
-    """Opens the recognisers of ``language``: "en", "zh", or "auto" for all that are installed.
-
-    Raises:
-        WeightsError: one that is needed is missing.
-    """
-    mandarin_folder = weights_dir / MANDARIN_FOLDER
-    if language == "zh":
-        mandarin = MandarinRecognizer(mandarin_folder)
-        return StreamingRecognizer(mandarin, mandarin)
-    draft = SharedDraft()
-    tiny = Moonshine(weights_dir / "moonshine-tiny-en", draft=draft)
-    base = _larger(weights_dir, draft) or tiny
-    if language == "auto" and MandarinRecognizer.is_installed(mandarin_folder):
-        mandarin = MandarinRecognizer(mandarin_folder)
-        final = BilingualTranscriber(base, mandarin)
-        return StreamingRecognizer(BilingualTranscriber(tiny, mandarin, final), final)
-    return StreamingRecognizer(tiny, base)
+Options = Mapping[str, str | int | float | bool]
 
 
-def _larger(weights_dir: Path, draft: SharedDraft) -> Moonshine | None:
-    """The larger model writes the final text; where it is missing the smaller one does."""
-    try:
-        return Moonshine(weights_dir / "moonshine-base-en", fold=True, draft=draft)
-    except WeightsError as error:
-        log.info("using the small recogniser for everything: %s", error)
-        return None
+def build_default(weights_dir: Path, options: Options) -> CascadeModel:
+    """Make the catalog's "cascade"."""
+    return _build(weights_dir, options, "cascade", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf")
+
+
+def build_quick(weights_dir: Path, options: Options) -> CascadeModel:
+    """Make the catalog's "cascade-quick"."""
+    return _build(weights_dir, options, "cascade-quick", "smollm2-135m-instruct-q4_1.gguf")
+
+
+def build_better(weights_dir: Path, options: Options) -> CascadeModel:
+    """Make the catalog's "cascade-better"."""
+    return _build(weights_dir, options, "cascade-better", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf")
+
+
+def _build(weights_dir: Path, options: Options, name: str, file_name: str) -> CascadeModel:
+    default = CascadeOptions()
+    chosen = CascadeOptions(
+        language_model=file_name,
+        llm_threads=int(options.get("llm_threads", default.llm_threads)),
+        name=name,
+        language=str(options.get("language", default.language)),
+        prepares=bool(options.get("prepares", default.prepares)),
+        voice=str(options.get("voice", default.voice)),
+        persona=str(options.get("persona", default.persona)),
+    )
+    return CascadeModel(weights_dir, chosen)

@@ -1,7 +1,7 @@
-"""Writes a conversation as the chat model wants to read it (ChatML: Qwen2.5 and SmolLM2 alike).
+"""Prompts of a conversation as chat models read it (ChatML: Qwen2.5 and SmolLM2 alike).
 
 The prompt of a turn begins with the prompt of the turns before it, so that its computed prefix can
-be reused. Knows nothing of the runtime: tokens are counted by a function it is given.
+be reused. Notes on what the model cannot do are added where the user asks for it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from model.errors import ModelError
+from model.files.records import Misfit, read_toml
 from model.types import Message
 
 PROMPTS = Path(__file__).resolve().parents[2] / "resources" / "prompts"
@@ -25,12 +28,12 @@ _SPECIAL = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """Who the assistant is: instructions, and a few turns that show the manner.
+    """Who the assistant is: instructions, and a few turns that show how it talks.
 
     Small models follow examples far better than instructions.
 
     Attributes:
-        interruption: put before the user's words that follow a reply that was cut.
+        interruption: stands before the user's words that follow a reply that was cut.
     """
 
     system: str
@@ -39,7 +42,7 @@ class Persona:
 
 
 def read_persona(language: str, folder: Path = PROMPTS) -> Persona:
-    """Returns the persona of ``language``, the English one where there is none.
+    """Return the persona of ``language``, the English one where there is none.
 
     The file holds the instructions and then lines that begin with ``[user]`` or ``[assistant]``.
 
@@ -60,7 +63,7 @@ def read_persona(language: str, folder: Path = PROMPTS) -> Persona:
 
 
 class ChatPrompt:
-    """Prompts of one conversation; ``budget_tokens`` is what the history may take."""
+    """Writes the prompts of one conversation; ``budget_tokens`` is what the history may take."""
 
     def __init__(
         self, persona: Persona, count_tokens: Callable[[str], int], budget_tokens: int
@@ -81,7 +84,7 @@ class ChatPrompt:
         return (Message("system", system), *self._persona.examples)
 
     def before_user(self, messages: tuple[Message, ...]) -> str:
-        """Everything up to where the user's words begin."""
+        """Return everything up to where the user's words begin."""
         lines = (*self._opening, *self._trimmed(messages))
         parts: list[str] = []
         note = ""
@@ -92,11 +95,11 @@ class ChatPrompt:
         return "".join(parts) + "<|im_start|>user\n" + note
 
     def for_reply(self, messages: tuple[Message, ...], user_text: str) -> str:
-        """Everything up to where the assistant's words begin."""
+        """Return everything up to where the assistant's words begin."""
         return f"{self.before_user(messages)}{_plain(user_text)}<|im_end|>\n<|im_start|>assistant\n"
 
     def _trimmed(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        """Drops whole turns, oldest first, a quarter of the budget at a time.
+        """Drop whole turns, oldest first, a quarter of the budget at a time.
 
         Dropping one turn per turn would throw the computed prefix away each time.
         """
@@ -117,7 +120,7 @@ class ChatPrompt:
 
 
 def _turns(messages: tuple[Message, ...]) -> list[list[Message]]:
-    """Groups messages; a turn begins with the user's words."""
+    """Group messages; a turn begins with the user's words."""
     turns: list[list[Message]] = []
     for message in messages:
         if message.role == "user" or not turns:
@@ -127,7 +130,51 @@ def _turns(messages: tuple[Message, ...]) -> list[list[Message]]:
 
 
 def _plain(text: str) -> str:
-    """Control words of the chat format cannot be spoken into it."""
+    """Return the text without control words of the chat format: nobody can speak those."""
     for word in _SPECIAL:
         text = text.replace(word, "")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Something the model cannot do: ``note`` tells it so when the user's words match."""
+
+    pattern: re.Pattern[str]
+    note: str
+
+
+class _LimitEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pattern: str
+    note: str
+
+    def __post_init__(self) -> None:
+        try:
+            re.compile(self.pattern)
+        except re.error as error:
+            raise Misfit("pattern", f"is no regular expression ({error})") from error
+
+
+class _LimitsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    limit: tuple[_LimitEntry, ...]
+
+
+def read_limits(language: str, folder: Path = PROMPTS) -> tuple[Limit, ...]:
+    """Return the limits of ``language``; none where there is no file.
+
+    Raises:
+        ModelError: the file is broken; names file and key.
+    """
+    path = folder / f"limits_{language}.toml"
+    if not path.is_file():
+        return ()
+    entries = read_toml(path, _LimitsFile, ModelError, remedy="reinstall").limit
+    return tuple(Limit(re.compile(entry.pattern, re.IGNORECASE), entry.note) for entry in entries)
+
+
+def with_note(text: str, limits: tuple[Limit, ...]) -> str:
+    """Return ``text`` with the first fitting note behind it in brackets."""
+    for limit in limits:
+        if limit.pattern.search(text):
+            return f"{text} ({limit.note})"
     return text

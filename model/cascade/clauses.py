@@ -1,7 +1,7 @@
 """Cuts a growing reply into clauses that can be spoken one after the other.
 
 The first clause is short, so that sound starts early; later ones are whole sentences or long
-phrases. Fed token by token or all at once, the clauses are the same. Knows nothing of sound.
+phrases. Fed token by token or all at once, the clauses are the same.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _HAS_LETTER = re.compile(r"\w")
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """text[start:end] of the reply; ``text`` is that piece, outer white space removed."""
+    """A piece [start, end) of the reply, without the white space around it."""
 
     text: str
     start: int
@@ -51,7 +51,7 @@ class Clause:
 
 
 class ClauseSplitter:
-    """Takes text deltas, gives clauses as soon as they cannot change any more."""
+    """Turns text deltas into clauses as soon as those cannot change any more."""
 
     def __init__(self) -> None:
         self._text = ""
@@ -61,22 +61,22 @@ class ClauseSplitter:
 
     @property
     def text(self) -> str:
-        """All text so far."""
+        """Return all text so far."""
         return self._text
 
     def push(self, delta: str) -> list[Clause]:
-        """Takes more text; returns the clauses that are complete now."""
+        """Take more text; return the clauses that are complete now."""
         self._text += delta
         return self._complete(is_final=False)
 
     def finish(self) -> list[Clause]:
-        """The text is over; returns what is left."""
+        """Return what is left at the end of the text."""
         clauses = self._complete(is_final=True)
         last = self._take(len(self._text))
         return [*clauses, last] if last else clauses
 
     def _complete(self, is_final: bool) -> list[Clause]:
-        """Looks at each character once, when enough of what follows it is known."""
+        """Look at each character once, when enough of what follows it is known."""
         clauses: list[Clause] = []
         while self._scan < len(self._text):
             cut = self._cut_at(self._scan, is_final)
@@ -98,7 +98,7 @@ class ClauseSplitter:
         return Clause(text, start, start + len(text))
 
     def _cut_at(self, at: int, is_final: bool) -> bool | None:
-        """Whether a clause ends after character ``at``; None when more text is needed to know."""
+        """Return whether a clause ends after character ``at``; None: more text must tell."""
         char = self._text[at]
         if char in _CJK_SENTENCE_ENDS:
             return True
@@ -114,7 +114,7 @@ class ClauseSplitter:
         return self._cut_before(at, following, is_whole or is_final)
 
     def _cut_at_mark(self, at: int) -> bool:
-        """The first clause need not wait for the space: between letters nothing else can follow."""
+        """Decide at a mark: the first clause need not wait for the space behind it."""
         words = self._text[self._start : at].split()
         return len(words) >= _COMMA_FIRST_WORDS and self._text[at - 1].isalpha()
 
@@ -125,7 +125,7 @@ class ClauseSplitter:
         return length >= _CJK_AT_MOST
 
     def _cut_before(self, space_at: int, following: str, is_whole: bool) -> bool | None:
-        """Decides at a space, knowing the word before it and the beginning of the one after it."""
+        """Decide at a space, knowing the word before it and the beginning of the one after it."""
         words = self._text[self._start : space_at].split()
         if not words:
             return False
@@ -146,7 +146,7 @@ class ClauseSplitter:
         return following.lower() in _JOINING_WORDS if is_whole else _joins_or_not(following)
 
     def _following(self, at: int) -> tuple[str, bool]:
-        """The word from ``at`` on as far as it is known, and whether that is all of it."""
+        """Return the word from ``at`` on as far as it is known, and whether that is all of it."""
         word = self._text[at:].lstrip()
         end = next((i for i, char in enumerate(word) if char.isspace()), None)
         if end is not None:
@@ -155,18 +155,18 @@ class ClauseSplitter:
 
 
 def _joins_or_not(beginning: str) -> bool | None:
-    """False for the beginning of a word that cannot become a joining one, else None."""
+    """Return False for the beginning of a word that cannot become a joining one, else None."""
     start = beginning.lower()
     return None if any(word.startswith(start) for word in _JOINING_WORDS) else False
 
 
 def is_cjk(char: str) -> bool:
-    """Whether the character is a Chinese ideograph."""
+    """Return whether the character is a Chinese ideograph."""
     return "\u4e00" <= char <= "\u9fff" or "\u3400" <= char <= "\u4dbf"
 
 
 def _ends_sentence(word: str, following: str) -> bool:
-    """Whether ``word``, which ends in a full stop or the like, ends a sentence."""
+    """Return whether ``word``, which ends in a full stop or the like, ends a sentence."""
     if word[-1] != "." or word.endswith("..."):
         return not following[:1].islower()
     stem = word[:-1].lstrip("\"'“‘([").lower()

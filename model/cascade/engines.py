@@ -1,12 +1,11 @@
 """Speech engines: phonemes in, sound with the time of every symbol out.
 
 Both networks predict how long each symbol lasts; that inner tensor is declared as an output, so
-word times are exact rather than guessed. Knows nothing of text, clauses or replies.
+word times are exact rather than guessed.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,16 +13,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from audio_io.frames import Samples
-from model.cascade.hibari_parts import hibari_assets, waveform
-from model.cascade.onnx_session import (
-    RunOptions,
-    new_run_options,
-    open_session,
-    with_output,
-)
-from model.errors import WeightsError
+from model.cascade.hibari_library import hibari_assets, waveform
+from model.cascade.onnx_graph import with_output
+from model.cascade.onnx_session import RunOptions, new_run_options, open_session
+from model.errors import ModelError, WeightsError
+from model.files.records import read_json
 
-RATE_HZ = 24_000  # of both engines
+RATE_HZ = 24_000
 _HIBARI_DURATIONS = "/Clip_output_0"
 _KOKORO_DURATIONS = "/encoder/Clip_output_0"
 _STYLE = 256  # floats per Kokoro style; a voice file holds one style per phoneme count
@@ -36,7 +32,8 @@ class RawSpeech:
     """Sound, and where each symbol begins: ``onsets[i]`` to ``onsets[i + 1]`` is symbol i.
 
     Attributes:
-        onsets: int64 (n_symbols + 1,), samples.
+        samples: float32 (n,) at 24 kHz.
+        onsets: int64 (n_symbols + 1,), in samples.
     """
 
     samples: Samples
@@ -44,12 +41,14 @@ class RawSpeech:
 
 
 class SpeechEngine(Protocol):
-    """Turns phonemes of misaki's alphabet into 24 kHz speech. Called from one thread at a time."""
+    """A synthesizer, called from one thread at a time."""
 
-    def synthesize(self, symbols: str, style: Samples | None, rate: float) -> RawSpeech: ...
+    def synthesize(self, symbols: str, style: Samples | None, rate: float) -> RawSpeech:
+        """Speak phonemes of misaki's alphabet; ``rate`` 1.0 is the voice's own pace."""
+        ...
 
     def stop(self) -> None:
-        """Ends a synthesis that is running on another thread, which then raises ``Stopped``."""
+        """End a synthesis that is running on another thread, which then raises ``Stopped``."""
         ...
 
 
@@ -60,10 +59,10 @@ class Stopped(Exception):
 class _Alphabet:
     def __init__(self) -> None:
         path = hibari_assets() / "vocab.json"
-        self._ids: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
+        self._ids = read_json(path, dict[str, int], ModelError, remedy="reinstall")
 
     def encode(self, symbols: str) -> tuple[list[int], list[int]]:
-        """Returns ids with the padding, and for each symbol its index (of the next known one)."""
+        """Return ids with padding, and for each symbol its index (or that of the next known)."""
         ids = [0]
         index: list[int] = []
         for symbol in symbols:
@@ -75,14 +74,14 @@ class _Alphabet:
 
 
 def _timed(samples: Samples, durations: Samples, index: list[int]) -> RawSpeech:
-    """Durations count frames; the frames of all symbols fill the samples exactly."""
+    """Place the symbols: durations count frames, which fill the samples exactly."""
     edges = np.concatenate([[0.0], np.cumsum(durations.reshape(-1), dtype=np.float64)])
     onsets = edges * (len(samples) / max(1.0, edges[-1]))
     return RawSpeech(samples, onsets[np.asarray(index)].astype(np.int64))
 
 
 class HibariEngine:
-    """The bundled voice: about fifty times faster than real time on one core."""
+    """The bundled voice, about fifty times faster than real time on one core."""
 
     def __init__(self) -> None:
         path = hibari_assets() / "hibari.onnx"
@@ -90,7 +89,7 @@ class HibariEngine:
         self._alphabet = _Alphabet()
 
     def synthesize(self, symbols: str, style: Samples | None, rate: float) -> RawSpeech:
-        """There is one voice; ``style`` says nothing to it."""
+        """See ``SpeechEngine``; there is one voice, so ``style`` is ignored."""
         del style
         ids, index = self._alphabet.encode(symbols[:_MAX_SYMBOLS])
         feed = {"ids": np.array([ids], np.int64), "speed": np.array([rate], np.float32)}
@@ -99,11 +98,11 @@ class HibariEngine:
         return _timed(samples, durations, index)
 
     def stop(self) -> None:
-        """It is done before anybody could stop it."""
+        """Do nothing: a synthesis is over before anybody could stop it."""
 
 
 class KokoroEngine:
-    """Kokoro-82M, int8: many voices, about as fast as real time on one core."""
+    """Kokoro-82M in 8 bits: many voices, about as fast as real time on one core."""
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
@@ -113,7 +112,7 @@ class KokoroEngine:
         self._run_options: RunOptions | None = None
 
     def synthesize(self, symbols: str, style: Samples | None, rate: float) -> RawSpeech:
-        """``style`` is a voice table (n, 256).
+        """See ``SpeechEngine``; ``style`` is a voice table (n, 256).
 
         Raises:
             Stopped: ``stop`` was called meanwhile.
@@ -140,13 +139,14 @@ class KokoroEngine:
         return _timed(samples, durations, index)
 
     def stop(self) -> None:
+        """See ``SpeechEngine``."""
         options = self._run_options
         if options is not None:
             options.terminate = True
 
 
 def read_style(path: Path) -> Samples:
-    """Reads a voice table.
+    """Read a voice table, float32 (n, 256).
 
     Raises:
         WeightsError: the file is missing or has the wrong size.

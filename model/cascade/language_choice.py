@@ -1,7 +1,7 @@
 """Which language somebody speaks: two recognisers listen, and the one that is surer is believed.
 
 The English one is sure of English and doubts what it makes of Mandarin, so Mandarin is tried only
-where it doubts. Knows nothing of turns or replies.
+where it doubts.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ _MARGIN_AFTER_MANDARIN = 0.0
 
 
 class Transcriber(Protocol):
-    """Offline recogniser."""
+    """An offline recogniser."""
 
-    def transcribe(self, samples: Samples) -> Transcription: ...
+    def transcribe(self, samples: Samples) -> Transcription:
+        """Return the words in float32 (n,) at 16 kHz."""
+        ...
 
 
 class BilingualTranscriber:
@@ -47,7 +49,7 @@ class BilingualTranscriber:
         self._is_after_mandarin = False
 
     def transcribe(self, samples: Samples) -> Transcription:
-        """Asks for Mandarin only where the English recogniser doubts: that takes time as well."""
+        """See ``Transcriber``; Mandarin is tried only where the English recogniser doubts."""
         english = self._english.transcribe(samples)
         after = self._leader._is_after_mandarin  # noqa: SLF001 - another of this class
         heard = english
@@ -65,7 +67,7 @@ class BilingualTranscriber:
 
 
 def written_language(text: str) -> str | None:
-    """Returns "zh" or "en" by the characters of ``text``, None where it has no letters.
+    """Return "zh" or "en" by the characters of ``text``, None where it has no letters.
 
     One ideograph says about as much as four letters.
     """

@@ -1,11 +1,12 @@
 """A chat model on llama.cpp: text in, tokens out as they come, cancellable, its prompt kept warm.
 
-Generation runs on one native thread; the caller takes the text in pieces. Knows nothing of
-conversations: prompts arrive complete (see ``chat_prompt``).
+Generation runs on one native thread; the caller takes the text in pieces.
 """
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -15,8 +16,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from model.cascade.llama_server import LlamaServer, ServerSize
-from model.cascade.prompt_prefix import PrefixStore
-from model.errors import WeightsError
+from model.errors import ModelError, WeightsError
+from model.files.whole_file import replacing
+
+log = logging.getLogger(__name__)
+
+Ask = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 CONTEXT_TOKENS = 4096
 _SLOT = 0  # one conversation, one KV cache
@@ -26,11 +31,13 @@ _REPEAT_PENALTY = 1.08  # more makes a 0.5B model avoid plain words
 # Replies are spoken: one line, no list, no markdown, no link. Small models are told so in vain.
 _SPEAKABLE = r"root ::= [^0-9\n*#`\[\]] [^\n*#`\[\]]*"  # llama.cpp's grammar notation
 _SEED = 7  # the same conversation gives the same reply
+_PREFIX_SUFFIX = ".kv"
+_N_PREFIXES = 12  # files of 3 MB: languages and models, and a few wishes how to talk
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Something a completion reported: text, or its end (``error`` set when it failed)."""
+    """What a completion reports: text, or its end, with an error where it failed."""
 
     text: str = ""
     is_last: bool = False
@@ -38,7 +45,7 @@ class Piece:
 
 
 class Completion:
-    """One running generation; read it from one thread.
+    """One running generation, read from one thread.
 
     Attributes:
         is_kept: the computed prompt is kept on disk, and taken from there.
@@ -53,38 +60,76 @@ class Completion:
         self.is_done = threading.Event()
 
     def cancel(self) -> None:
-        """The model stops at the next token (or the next batch of the prompt)."""
+        """Stop at the next token, or the next batch of the prompt."""
         self._is_cancelled.set()
 
     @property
     def is_cancelled(self) -> bool:
+        """Return whether ``cancel`` was called."""
         return self._is_cancelled.is_set()
 
-    def take(self, timeout_s: float) -> Piece | None:
-        """Returns the next piece, None when there is none within ``timeout_s``."""
+    def take(self, timeout_s: float = 0.0) -> Piece | None:
+        """Return the next piece; None when there is none within ``timeout_s``."""
         try:
-            return self._pieces.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
-
-    def take_ready(self) -> Piece | None:
-        try:
-            return self._pieces.get_nowait()
+            return self._pieces.get(block=timeout_s > 0.0, timeout=timeout_s)
         except queue.Empty:
             return None
 
     def put(self, piece: Piece) -> None:
-        """Called by the generating thread."""
+        """Add a piece; called by the generating thread."""
         self._pieces.put(piece)
         if piece.is_last:
             self.is_done.set()
+
+
+class PrefixStore:
+    """Computed beginnings of prompts on disk, named after everything they depend on.
+
+    Three seconds of one core become a millisecond. Holds the instructions of the assistant only,
+    never what anybody said; a file that the runtime refuses is made anew.
+    """
+
+    def __init__(self, weights: Path, runtime_version: str) -> None:
+        self.folder = weights.parent / "prefixes"
+        self._basis = f"{weights.name} {weights.stat().st_size} {runtime_version}"
+
+    def restore(self, ask: Ask, prompt: str) -> bool:
+        """Return whether the slot now holds ``prompt``."""
+        path = self._path(prompt)
+        if not path.is_file():
+            return False
+        try:
+            ask("/slots/0?action=restore", {"filename": path.name})
+        except ModelError as error:
+            log.info("the saved prompt is made anew: %s", error)
+            path.unlink(missing_ok=True)
+            return False
+        return True
+
+    def save(self, ask: Ask, prompt: str) -> None:
+        """Keep the slot's state as that of ``prompt``; a full disk only costs the next start."""
+        path = self._path(prompt)
+        try:
+            with replacing(path) as partial:
+                ask("/slots/0?action=save", {"filename": partial.name})
+            files = sorted(
+                self.folder.glob(f"*{_PREFIX_SUFFIX}"), key=lambda found: found.stat().st_mtime
+            )
+            for old in files[:-_N_PREFIXES]:
+                old.unlink(missing_ok=True)
+        except (ModelError, OSError) as error:
+            log.info("the computed prompt was not kept: %s", error)
+
+    def _path(self, prompt: str) -> Path:
+        digest = hashlib.sha256(f"{self._basis}\n{prompt}".encode()).hexdigest()
+        return self.folder / f"{digest[:24]}{_PREFIX_SUFFIX}"
 
 
 class LanguageModel:
     """Owns the weights and the generating thread; completions run one after the other."""
 
     def __init__(self, path: Path, n_threads: int = 1) -> None:
-        """Loads the weights.
+        """Load the weights.
 
         Raises:
             WeightsError: the file is missing or is not a model.
@@ -103,23 +148,23 @@ class LanguageModel:
         self._thread.start()
 
     def complete(self, prompt: str, max_tokens: int) -> Completion:
-        """Starts a generation; what was only warming the prompt gives way."""
+        """Queue a generation."""
         job = Completion(prompt, max_tokens)
         self._jobs.put(job)
         return job
 
     def warm(self, prompt: str) -> Completion:
-        """Computes the KV cache of ``prompt`` so that a completion that starts with it is quick."""
+        """Compute the KV cache of ``prompt``, so that a completion that starts with it is quick."""
         return self.complete(prompt, max_tokens=0)
 
     def warm_opening(self, prompt: str) -> Completion:
-        """Like ``warm`` for what every conversation begins with: taken from disk where it is."""
+        """Warm what every conversation begins with; it is taken from disk where it is there."""
         job = Completion(prompt, max_tokens=0, is_kept=True)
         self._jobs.put(job)
         return job
 
     def count_tokens(self, text: str) -> int:
-        """Returns the number of tokens of ``text``, by the model's own tokenizer."""
+        """Return the number of tokens of ``text``, by the model's own tokenizer."""
         known = self._token_counts.get(text)
         if known is None:
             known = len(self._server.ask("/tokenize", {"content": text})["tokens"])
@@ -127,7 +172,7 @@ class LanguageModel:
         return known
 
     def close(self) -> None:
-        """Ends the thread and frees the weights."""
+        """End the thread and free the weights."""
         running = self._running
         if running is not None:
             running.cancel()
@@ -179,7 +224,7 @@ class LanguageModel:
 
 def _receiver(job: Completion) -> Callable[[object], bool]:
     def receive(chunk: object) -> bool:
-        """Returning True ends the generation."""
+        """Take a chunk of the answer; returning True ends the generation."""
         if isinstance(chunk, dict):
             data = cast("dict[str, Any]", chunk)
             if "error" in data:

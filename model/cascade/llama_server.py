@@ -1,7 +1,4 @@
-"""One llama.cpp runtime in this process, and the private door through which it is asked.
-
-Knows no prompt and no task: whoever opens it says how large it is and what it shall answer.
-"""
+"""One llama.cpp runtime in this process, and the private address at which it is asked."""
 
 from __future__ import annotations
 
@@ -52,7 +49,7 @@ class LlamaServer:
     def __init__(
         self, path: Path, size: ServerSize, adjust: Callable[[Any], None] | None = None
     ) -> None:
-        """Loads the weights.
+        """Load the weights.
 
         Args:
             adjust: sets what else the runtime's parameters need.
@@ -76,27 +73,27 @@ class LlamaServer:
         params.n_threads_http = 1
         if adjust is not None:
             adjust(params)
-        self._door = _PrivateDoor()
-        self._door.configure(params)
+        self._address = _PrivateAddress()
+        self._address.configure(params)
         try:
             self._server = cast(_Server, _xllamacpp.Server(params))
         except (RuntimeError, ValueError) as error:
-            self._door.close()
+            self._address.close()
             raise WeightsError(f"{path}: not a model llama.cpp can load: {error}") from error
-        self._door.address = str(self._server.listening_address)
+        self._address.url = str(self._server.listening_address)
 
     def complete(self, request: dict[str, Any], on_chunk: Callable[[object], bool]) -> None:
-        """Generates until done or ``on_chunk`` returns True. Raises whatever the runtime raises."""
+        """Generate until done or ``on_chunk`` returns True. Raises whatever the runtime raises."""
         self._server.handle_completions(request, on_chunk)
 
     def ask(self, path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - parsed JSON
-        """Posts ``body``; raises ModelError when the runtime refuses."""
-        return self._door.ask(path, body)
+        """Post ``body`` and return the answer. Raises ModelError when the runtime refuses."""
+        return self._address.ask(path, body)
 
     def close(self) -> None:
-        """Frees the weights."""
+        """Free the weights."""
         del self._server
-        self._door.close()
+        self._address.close()
 
 
 class _Server(Protocol):
@@ -112,15 +109,15 @@ class _Params(Protocol):
     hostnames: list[str]
 
 
-class _PrivateDoor:
-    """The runtime insists on a listening address; this keeps it off the network.
+class _PrivateAddress:
+    """Keeps the listening address that the runtime insists on off the network.
 
-    Where the system has them it is a socket file in a folder only this user may enter, elsewhere
-    a loopback port behind a random key.
+    Where the system has them it is a socket file in a folder that only this user may enter,
+    elsewhere a loopback port behind a random key.
     """
 
     def __init__(self) -> None:
-        self.address = ""
+        self.url = ""
         self._key = secrets.token_urlsafe(24)
         self._folder: Path | None = None
 
@@ -152,13 +149,13 @@ class _PrivateDoor:
 
     def _connect(self) -> http.client.HTTPConnection:
         if self._folder is None:
-            host = self.address.removeprefix("http://")
+            host = self.url.removeprefix("http://")
             return http.client.HTTPConnection(host, timeout=_SOCKET_TIMEOUT_S)
         return _SocketFileConnection(str(self._folder / "llm.sock"))
 
 
 def _remove_orphans() -> None:
-    """Removes socket folders of processes that were killed."""
+    """Remove socket folders of processes that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
         pid_text = folder.name.removeprefix(_FOLDER_PREFIX).partition("-")[0]
         try:

@@ -1,18 +1,16 @@
-"""The optional Mandarin recogniser on onnxruntime: a stretch of speech in, its characters out.
-
-Knows nothing of streaming, turns, microphones or other languages.
-"""
+"""The optional Mandarin recogniser on onnxruntime: a stretch of speech in, its characters out."""
 
 from __future__ import annotations
 
 import ast
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import soxr
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples
-from model.cascade.log_fbank import log_fbank
 from model.cascade.moonshine import Transcription, has_looped, without_loop
 from model.cascade.onnx_session import open_session
 from model.errors import WeightsError
@@ -24,16 +22,32 @@ _TOKENS_PER_S = 8.0  # fast Mandarin has seven characters a second
 _SPARE_TOKENS = 4
 _MIN_SAMPLES = ENGINE_RATE_HZ // 2  # shorter sounds are padded
 
+_RATE_HZ = 22_050  # of the features: training resampled everything
+N_BANDS = 40
+_FRAME = 551  # 25 ms
+_HOP = 220  # 10 ms
+_FFT = 512  # training transformed only the first 512 samples of a frame
+_PREEMPHASIS = 0.97
+# One step of 16 bits: recordings are never quite silent, and the logarithm of digital silence would
+# outweigh everything else when the features are scaled.
+_DITHER = 2.0**-15
+_DITHER_SEED = 1  # the same sound always gives the same words
+
+_soxr: Any = soxr  # a compiled module without types
+
+Features = np.ndarray[Any, np.dtype[np.float32]]
+_Array = np.ndarray[Any, np.dtype[np.float64]]
+
 
 class MandarinRecognizer:
-    """Transformer with 40 mel bands in, 4461 symbols out, decoded greedily.
+    """A transformer with 40 mel bands in and 4461 symbols out, decoded greedily.
 
     Its decoder keeps no state between steps; with the few characters of a spoken phrase that costs
     less than the encoder.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Opens the weights.
+        """Open the weights.
 
         Raises:
             WeightsError: a file is missing, or is not what it should be.
@@ -49,10 +63,11 @@ class MandarinRecognizer:
 
     @staticmethod
     def is_installed(folder: Path) -> bool:
+        """Return whether the weights are in ``folder``."""
         return all(path.is_file() for path in _files(folder))
 
     def transcribe(self, samples: Samples) -> Transcription:
-        """Returns the characters in ``samples`` (16 kHz), without punctuation.
+        """Return the characters in ``samples``, float32 (n,) at 16 kHz, without punctuation.
 
         ``mean_logprob`` counts the end of the sentence as one more token.
         """
@@ -81,7 +96,7 @@ def _files(folder: Path) -> tuple[Path, ...]:
 
 
 def read_characters(path: Path) -> dict[int, str]:
-    """Reads the table "number: character" out of a Python file, as text: nothing of it is run.
+    """Read the table "number: character" out of a Python file, as text: nothing of it is run.
 
     Raises:
         WeightsError: the file holds no such table.
@@ -97,3 +112,48 @@ def read_characters(path: Path) -> dict[int, str]:
             "remove it and run `parley models get mandarin`"
         ) from error
     raise WeightsError(f"{path}: holds no {_TABLE_NAME}; run `parley models get mandarin`")
+
+
+def log_fbank(samples: Samples) -> Features:
+    """Return log mel energies (n_frames, 40), zero mean and unit deviation, of 16 kHz ``samples``.
+
+    Raises:
+        ValueError: less than one frame.
+    """
+    if len(samples) * _RATE_HZ < (_FRAME + _HOP) * ENGINE_RATE_HZ:
+        raise ValueError(f"{len(samples)} samples are too few to have features")
+    noise = np.random.default_rng(_DITHER_SEED).normal(0.0, _DITHER, len(samples))
+    sound = _soxr.resample(samples.astype(np.float64) + noise, ENGINE_RATE_HZ, _RATE_HZ)
+    energies = _power(cast(_Array, sound)) @ _FILTERS.T  # [n_frames, 40]
+    decibels = 20.0 * np.log10(np.maximum(energies, np.finfo(np.float64).eps))
+    decibels -= decibels.mean(axis=0)
+    return (decibels / decibels.std()).astype(np.float32)
+
+
+def _power(sound: _Array) -> _Array:
+    """Return spectra [n_frames, 257] of frames every 10 ms, the last one filled up with zeros."""
+    emphasized = np.append(sound[0], sound[1:] - _PREEMPHASIS * sound[:-1])
+    n_frames = -(-(len(emphasized) - _FRAME) // _HOP)
+    padded = np.pad(emphasized, (0, n_frames * _HOP + _FRAME - len(emphasized)))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)[: n_frames * _HOP : _HOP]
+    spectra = np.fft.rfft(frames * np.hamming(_FRAME), _FFT)
+    return np.abs(spectra) ** 2 / _FFT
+
+
+def _filters() -> _Array:
+    """Return triangles [40, 257] between 0 Hz and half the rate, evenly spaced in mel."""
+    top_mel = 2595.0 * math.log10(1.0 + _RATE_HZ / 2.0 / 700.0)
+    mels: _Array = np.linspace(0.0, top_mel, N_BANDS + 2)
+    hz: _Array = 700.0 * np.expm1(mels * (math.log(10.0) / 2595.0))
+    edges = np.floor((_FFT + 1) * hz / _RATE_HZ)
+    bins = np.arange(_FFT // 2 + 1)
+    filters = np.zeros((N_BANDS, len(bins)))
+    for band, (left, centre, right) in enumerate(zip(edges, edges[1:], edges[2:], strict=False)):
+        rising = (bins >= left) & (bins < centre)
+        falling = (bins >= centre) & (bins < right)
+        filters[band, rising] = (bins[rising] - left) / (centre - left)
+        filters[band, falling] = (right - bins[falling]) / (right - centre)
+    return filters
+
+
+_FILTERS = _filters()

@@ -1,7 +1,4 @@
-"""Moonshine on onnxruntime: a stretch of speech in, its words out.
-
-Knows nothing of streaming, turns or microphones.
-"""
+"""Moonshine on onnxruntime: a stretch of English speech in, its words out."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ import logging
 import math
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -17,10 +15,10 @@ from typing import Any, cast
 import numpy as np
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples
-from model.cascade.graph_names import with_named_subgraphs
+from model.cascade.onnx_graph import with_named_subgraphs
 from model.cascade.onnx_session import RUNTIME_VERSION, Session, open_session
-from model.cascade.token_draft import SharedDraft, TokenDraft
 from model.errors import WeightsError
+from model.files.whole_file import replacing
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +29,13 @@ MAX_SAMPLES = 9 * ENGINE_RATE_HZ  # the attention masks in the files end at 9.3 
 _MIN_SAMPLES = ENGINE_RATE_HZ // 2  # the encoder needs some context; shorter sounds are padded
 _BYTE_TOKEN = re.compile(rb"<0x([0-9A-F]{2})>")
 _WORD_MARK = "\u2581"
+_SEARCH = 6  # tokens of a draft in which the writer's own one is looked for: two words or so
+_IN_DOUBT = 4  # tokens offered while the writer goes its own way: each has its price
 
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """Words and how sure the model was of them.
+    """Words, and how sure the model was of them.
 
     Attributes:
         mean_logprob: mean natural log probability of the tokens; 0.0 when there are none.
@@ -48,17 +48,55 @@ class Transcription:
     language: str = "en"
 
 
+class SharedDraft:
+    """The latest tokens of all models that hear the same speaker."""
+
+    def __init__(self) -> None:
+        self.tokens: tuple[int, ...] = ()
+
+
+class TokenDraft:
+    """A draft of what a decoder is about to write, kept in step with what it does write.
+
+    Whoever heard the beginning of a sentence, or heard it less well, wrote nearly the same tokens.
+    A decoder checks many of them at once in hardly more time than it needs to write one. What is
+    wrong in a draft costs time only, never a word.
+    """
+
+    def __init__(self, tokens: Sequence[int]) -> None:
+        self._tokens = tuple(tokens)
+        self._at = 0  # where the draft and the writer last agreed
+        self._n_own = 0  # tokens the writer put in the draft's place since then
+
+    def ahead(self) -> tuple[int, ...]:
+        """Return what may come next; each token of the writer's own replaces one of the draft."""
+        follows = self._at + self._n_own
+        return self._tokens[follows : follows + _IN_DOUBT if self._n_own else None]
+
+    def written(self, token: int) -> None:
+        """Take the writer's next token, which may be the expected one."""
+        follows = self._at + self._n_own
+        if follows < len(self._tokens) and self._tokens[follows] == token:
+            self._at, self._n_own = follows + 1, 0
+            return
+        around = self._tokens[self._at : follows + _SEARCH]
+        if token in around:
+            self._at, self._n_own = self._at + around.index(token) + 1, 0
+        else:
+            self._n_own += 1
+
+
 class Moonshine:
-    """Offline recogniser of one size; ``folder`` holds encoder, decoder and tokenizer."""
+    """An offline recogniser of one size; ``folder`` holds encoder, decoder and tokenizer."""
 
     def __init__(self, folder: Path, fold: bool = False, draft: SharedDraft | None = None) -> None:
-        """Opens the weights.
+        """Open the weights.
 
         Args:
             fold: unpack the quantised constants once, to a file kept beside the weights. Without
                 it the base size unpacks all of its weights at every token.
-            draft: of all sizes that hear the same speaker; their tokens are the same. Only a folded
-                model reads it: the rounding of another one depends on what it computes at once.
+            draft: shared by all sizes that hear the same speaker; their tokens are the same. Only a
+                folded model reads it: elsewhere the rounding depends on what is computed at once.
 
         Raises:
             WeightsError: a file is missing or cannot be opened.
@@ -78,7 +116,7 @@ class Moonshine:
         }
 
     def transcribe(self, samples: Samples) -> Transcription:
-        """Returns the words in ``samples`` (16 kHz); greedy, bounded by the length of the audio.
+        """Return the words in ``samples``, float32 (n,) at 16 kHz, decoded greedily.
 
         Raises:
             ValueError: more than ``MAX_SAMPLES``.
@@ -95,7 +133,7 @@ class Moonshine:
         return self._decode(hidden, max_tokens)
 
     def _decode(self, hidden: np.ndarray[Any, Any], max_tokens: int) -> Transcription:
-        """Greedy: the same tokens as one at a time; where a draft was right, many in one run."""
+        """Decode as if token by token; where a draft was right, many in one run."""
         known = [t for t in self._draft.tokens if t < len(self._pieces)]
         draft = TokenDraft(known if self._reads_draft else ())
         run = _DecoderRun(self._decoder, hidden, self._empty_past)
@@ -127,7 +165,7 @@ class Moonshine:
 
 
 class _DecoderRun:
-    """The decoder with what it computed of one sentence so far."""
+    """The decoder, with what it has computed of one sentence so far."""
 
     def __init__(
         self, decoder: Session, hidden: np.ndarray[Any, Any], empty_past: dict[str, Any]
@@ -141,7 +179,7 @@ class _DecoderRun:
         self._is_begun = False
 
     def logits(self, token: int, guessed: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        """Returns [1 + n_guessed, n_vocabulary]: what follows ``token``, and each guess."""
+        """Return [1 + n_guessed, n_vocabulary]: what follows ``token``, and each guess."""
         feed = {**self._fixed, **self._past}
         feed["input_ids"] = np.array([[token, *guessed]], np.int64)
         feed["use_cache_branch"] = np.array([self._is_begun])
@@ -154,7 +192,7 @@ class _DecoderRun:
         return outputs["logits"][0]
 
     def keep(self, n_tokens: int) -> None:
-        """Forgets what was computed of guesses that were wrong."""
+        """Forget what was computed of guesses that were wrong."""
         for name, value in self._past.items():
             if ".decoder." in name:
                 self._past[name] = value[:, :, :n_tokens]
@@ -165,12 +203,12 @@ _LOOP_REPEATS = 4  # "no, no, no" is speech; four times the same phrase is a stu
 
 
 def has_looped(tokens: list[int]) -> bool:
-    """Whether the tokens end in the same phrase ``_LOOP_REPEATS`` times."""
+    """Return whether the tokens end in the same phrase ``_LOOP_REPEATS`` times."""
     return any(_loops_with(tokens, period) for period in _LOOP_PERIODS)
 
 
 def without_loop(tokens: list[int]) -> list[int]:
-    """Returns the tokens with a final loop reduced to one round."""
+    """Return the tokens with a final loop reduced to one round."""
     for period in _LOOP_PERIODS:
         if _loops_with(tokens, period):
             return tokens[: len(tokens) - period * (_LOOP_REPEATS - 1)]
@@ -197,7 +235,7 @@ def _existing(path: Path) -> Path:
 
 
 def _read_pieces(path: Path) -> list[bytes]:
-    """Reads the vocabulary: length (one byte, or two from 128 on), then the piece."""
+    """Read the vocabulary: length (one byte, or two from 128 on), then the piece."""
     raw = path.read_bytes()
     pieces: list[bytes] = []
     at = 0
@@ -213,9 +251,9 @@ def _read_pieces(path: Path) -> list[bytes]:
 
 
 def _folded(path: Path) -> Path:
-    """Returns the constant-folded twin of an ``.ort`` file, made on first use.
+    """Return the constant-folded twin of an ``.ort`` file, made on first use.
 
-    The name carries onnxruntime's version: what the optimiser writes is its own affair.
+    The name carries onnxruntime's version, as each version writes what it likes.
 
     Raises:
         WeightsError: the folder cannot be written.
@@ -225,16 +263,14 @@ def _folded(path: Path) -> Path:
         return target
     log.info("folding %s once; this takes some seconds", path.name)
     plain = path.with_name(f"{path.stem}.{os.getpid()}.plain.onnx")
-    partial = path.with_name(f"{path.stem}.{os.getpid()}.part.onnx")
     try:
         open_session(path, optimized=plain, level="basic")
         plain.write_bytes(with_named_subgraphs(plain.read_bytes()))
-        open_session(plain, optimized=partial, level="extended")
-        open_session(partial)  # a file that does not load must not be kept
-        os.replace(partial, target)
+        with replacing(target) as folded:
+            open_session(plain, optimized=folded, level="extended")
+            open_session(folded)  # a file that does not load must not be kept
     except OSError as error:
         raise WeightsError(f"{path.parent}: cannot keep the folded model: {error}") from error
     finally:
         plain.unlink(missing_ok=True)
-        partial.unlink(missing_ok=True)
     return target

@@ -1,6 +1,6 @@
-"""Opens ONNX models the way a two-core machine with a running sound card likes it.
+"""ONNX models on onnxruntime: one thread, no spinning.
 
-One thread, no spinning: engines that spin against each other are many times slower. Knows no model.
+Engines that spin against each other are many times slower on two cores with a running sound card.
 """
 
 from __future__ import annotations
@@ -24,14 +24,10 @@ _LEVELS = {
 }
 
 _QUIET = 3  # onnxruntime's log level: errors only
-# ONNX field numbers: ModelProto.graph, GraphProto.output, ValueInfoProto.name/.type,
-# TypeProto.tensor_type, TypeProto.Tensor.elem_type; 1 is float.
-_GRAPH, _OUTPUT, _NAME, _TYPE, _TENSOR = 7, 12, 1, 2, 1
-_FLOAT_TENSOR = b"\x08\x01"
 
 
 class Tensor(Protocol):
-    """Name and shape of an input or output; unknown dimensions are names."""
+    """An input or output of a model; unknown dimensions are names."""
 
     name: str
     shape: list[int | str]
@@ -40,24 +36,29 @@ class Tensor(Protocol):
 class Session(Protocol):
     """A model that can be run."""
 
-    def get_inputs(self) -> list[Tensor]: ...
+    def get_inputs(self) -> list[Tensor]:
+        """Return what it takes."""
+        ...
 
-    def get_outputs(self) -> list[Tensor]: ...
+    def get_outputs(self) -> list[Tensor]:
+        """Return what it gives."""
+        ...
 
     def run(
         self, names: None, feed: dict[str, Any], options: RunOptions | None = None
     ) -> list[Any]:
-        """Returns all outputs. Raises whatever the runtime raises."""
+        """Return all outputs. Raises whatever the runtime raises."""
         ...
 
 
 class RunOptions(Protocol):
-    """Handed to ``Session.run``; ``terminate`` ends that run from another thread."""
+    """Options for ``Session.run``; ``terminate`` ends that run from another thread."""
 
     terminate: bool
 
 
 def new_run_options() -> RunOptions:
+    """Return options for one run."""
     return cast(RunOptions, _runtime.RunOptions())
 
 
@@ -67,7 +68,7 @@ def open_session(
     optimized: Path | None = None,
     level: Optimization = "all",
 ) -> Session:
-    """Opens a model on the CPU.
+    """Open a model on the CPU.
 
     Args:
         optimized: where to write the optimised graph, as ONNX.
@@ -94,18 +95,3 @@ def open_session(
             f"{name}: cannot be opened ({type(error).__name__}); "
             "remove it and run `parley models get`"
         ) from error
-
-
-def with_output(model: bytes, tensor: str) -> bytes:
-    """Returns the model with an inner float tensor declared as one more output.
-
-    A protobuf message may be continued by appending fields: repeated ones are joined, so a tail
-    of a few bytes adds the output without parsing the model.
-    """
-    kind = _field(_TYPE, _field(_TENSOR, _FLOAT_TENSOR))
-    return model + _field(_GRAPH, _field(_OUTPUT, _field(_NAME, tensor.encode()) + kind))
-
-
-def _field(number: int, body: bytes) -> bytes:
-    assert len(body) < 128, "a tail of single-byte lengths"
-    return bytes([number << 3 | 2, len(body)]) + body

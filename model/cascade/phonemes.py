@@ -1,7 +1,6 @@
 """Spoken text to phonemes, each word with its place in the displayed text.
 
-English is hibari's own converter; Mandarin is misaki's, where it is installed. Knows nothing of
-sound.
+English is converted by hibari; Mandarin by misaki, where it is installed.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from model.cascade.clauses import is_cjk
-from model.cascade.hibari_parts import Converter, normalized
+from model.cascade.hibari_library import Converter, normalized
 from model.cascade.speech_text import Span, spoken
 
 _PUNCTUATION = frozenset(".,!?;:—…\"“”()'’ ")
@@ -38,16 +37,21 @@ class Phonemes:
 
 
 class Phonemizer(Protocol):
-    def __call__(self, text: str) -> Phonemes: ...
+    """Converts displayed text of one language."""
+
+    def __call__(self, text: str) -> Phonemes:
+        """Return the phonemes of ``text``."""
+        ...
 
 
 class EnglishPhonemizer:
-    """American or British."""
+    """Converts English to American or British phonemes."""
 
     def __init__(self, is_british: bool = False) -> None:
         self._convert = Converter(is_british)
 
     def __call__(self, text: str) -> Phonemes:
+        """See ``Phonemizer``."""
         said = spoken(text, normalized)
         tokens = self._convert(said.text) if said.text else []
         symbols = ""
@@ -59,22 +63,18 @@ class EnglishPhonemizer:
             symbols += token.phonemes or ""
             spaces_seen += len(token.text.split()) - 1 if token.text.strip() else 0
             if token.whitespace:
-                _add_word(
-                    words,
-                    symbols,
-                    word_start,
-                    said.words[min(spaces_seen, len(said.words) - 1)].source,
-                )
+                source = said.sources[min(spaces_seen, len(said.sources) - 1)]
+                _add_word(words, symbols, word_start, source)
                 spaces_seen += 1
                 symbols += " "
                 word_start = len(symbols)
         if tokens:
-            _add_word(words, symbols, word_start, said.words[-1].source)
+            _add_word(words, symbols, word_start, said.sources[-1])
         return Phonemes(symbols, tuple(words))
 
 
 class MandarinPhonemizer:
-    """misaki's converter for Mandarin (jieba and pypinyin inside)."""
+    """Converts Mandarin with misaki (jieba and pypinyin inside)."""
 
     def __init__(self) -> None:
         self._convert: Any = importlib.import_module("misaki.zh").ZHG2P()
@@ -82,12 +82,13 @@ class MandarinPhonemizer:
 
     @staticmethod
     def is_installed() -> bool:
+        """Return whether the converter's packages are here."""
         return importlib.util.find_spec("misaki") is not None and (
             importlib.util.find_spec("pypinyin") is not None
         )
 
     def __call__(self, text: str) -> Phonemes:
-        """Phrases are converted one by one: their symbols carry no word boundaries of their own."""
+        """Convert phrase by phrase: their symbols carry no word boundaries of their own."""
         symbols = ""
         words: list[PhonemeWord] = []
         for match in re.finditer(r"[^，。！？；：、,.!?;:\s]+[，。！？；：、,.!?;:\s]*", text):
@@ -100,7 +101,7 @@ class MandarinPhonemizer:
 
 
 def _add_word(words: list[PhonemeWord], symbols: str, start: int, source: Span) -> None:
-    """Adds symbols[start:] without the punctuation around it; joins pieces of one shown word."""
+    """Add symbols[start:] without the punctuation around it; join pieces of one shown word."""
     end = len(symbols)
     while end > start and symbols[end - 1] in _PUNCTUATION:
         end -= 1
@@ -116,7 +117,7 @@ def _add_word(words: list[PhonemeWord], symbols: str, start: int, source: Span) 
 
 
 def _spread(piece: str, offset: int, symbols: str, begin: int, end: int) -> list[PhonemeWord]:
-    """Gives each character of a Mandarin phrase an equal share of the phrase's symbols."""
+    """Give each character of a Mandarin phrase an equal share of the phrase's symbols."""
     places = [i for i, char in enumerate(piece) if is_cjk(char) or char.isalnum()]
     while end > begin and symbols[end - 1] in _PUNCTUATION:
         end -= 1

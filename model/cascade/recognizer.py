@@ -3,19 +3,25 @@
 A small model follows the speaker; a larger one writes the final text. A long turn is cut at pauses
 into segments that are transcribed once and then frozen, so the cost of a partial and of the final
 pass is bounded. Everything is decided in audio time: the same frames give the same words.
-Knows nothing of dialogue, files or processes.
 """
 
 from __future__ import annotations
 
+import logging
 import re
+from pathlib import Path
 
 import numpy as np
 
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, level_dbfs
 from model.cascade.clauses import is_cjk
-from model.cascade.language_choice import Transcriber
-from model.cascade.moonshine import Transcription
+from model.cascade.language_choice import BilingualTranscriber, Transcriber
+from model.cascade.mandarin import FOLDER as MANDARIN_FOLDER
+from model.cascade.mandarin import MandarinRecognizer
+from model.cascade.moonshine import Moonshine, SharedDraft, Transcription
+from model.errors import WeightsError
+
+log = logging.getLogger(__name__)
 
 _WINDOW = ENGINE_RATE_HZ // 50  # 20 ms: one look at the energy
 _SPEECH_DBFS = -55.0  # clean microphones sit below -65 in silence; quiet talkers reach -45
@@ -36,7 +42,7 @@ _LETTER = re.compile(r"\w")
 
 
 class StreamingRecognizer:
-    """Hears one turn at a time; all positions are samples of what was heard of this turn."""
+    """Hears one turn at a time; positions are samples of what was heard of it."""
 
     def __init__(self, partial: Transcriber, final: Transcriber) -> None:
         self._partial = partial
@@ -44,7 +50,7 @@ class StreamingRecognizer:
         self.begin()
 
     def begin(self) -> None:
-        """Forgets what was heard."""
+        """Forget what was heard."""
         self._open: list[Samples] = []
         self._n_open = 0
         self._frozen: list[Transcription] = []
@@ -58,20 +64,21 @@ class StreamingRecognizer:
 
     @property
     def end_s(self) -> float:
-        """End of what was heard, on the stream's clock."""
+        """Return the end of what was heard, in seconds on the stream's clock."""
         return (self._end or 0) / ENGINE_RATE_HZ
 
     @property
     def partial_text(self) -> str:
+        """Return the words so far."""
         return self._text
 
     @property
     def language(self) -> str:
-        """Of most of the words so far, partial or final: "en", "zh"."""
+        """Return the language of most words so far, partial or final: "en", "zh"."""
         return self._language
 
     def hear(self, frame: AudioFrame) -> bool:
-        """Takes audio; returns whether ``partial_text`` has changed.
+        """Take audio; return whether ``partial_text`` has changed.
 
         Samples that were heard before are not taken twice.
         """
@@ -97,7 +104,7 @@ class StreamingRecognizer:
         return has_news and self._set_text(self._partial_words())
 
     def guess(self) -> str | None:
-        """The final words if this pause is the end, once in each pause; else None.
+        """Return the final words if this pause were the end, once in each pause; else None.
 
         What ``hear`` and ``finish`` say does not depend on it.
         """
@@ -110,11 +117,11 @@ class StreamingRecognizer:
 
     @property
     def has_said_more(self) -> bool:
-        """Words after the last guess, not just a breath."""
+        """Return whether words, not just a breath, followed the last guess."""
         return self._quiet.n_loud_since_guess >= _GUESS_LOUD_WINDOWS
 
     def finish(self) -> str:
-        """Returns the final words of all that was heard; free when nothing was heard since."""
+        """Return the final words of all that was heard; free when nothing was heard since."""
         return self._joined(self._final_words())
 
     def _final_words(self) -> Transcription:
@@ -123,7 +130,7 @@ class StreamingRecognizer:
         return self._finished[1]
 
     def _partial_words(self) -> Transcription:
-        """The small model hears words in noise; the large one does not, and has to agree once."""
+        """Follow the small model once the large one, which hears no words in noise, agreed."""
         segment = self._segment()
         heard = words_in(self._partial, segment)
         if heard.text and not self._is_confirmed:
@@ -168,7 +175,7 @@ class StreamingRecognizer:
 
 
 class _QuietCounter:
-    """Counts quiet windows at the end and loud ones since the last partial, and guess."""
+    """Counts quiet windows at the end, and loud ones since the last partial and the last guess."""
 
     def __init__(self) -> None:
         self.n_quiet = 0
@@ -190,7 +197,7 @@ class _QuietCounter:
 
 
 def words_in(transcriber: Transcriber, samples: Samples) -> Transcription:
-    """Returns no words where there is no voice to speak of or the model itself doubts them."""
+    """Transcribe; return no words where there is hardly a voice or the model doubts them."""
     voiced = trimmed(samples)
     if voiced is None:
         return _NOTHING
@@ -201,7 +208,7 @@ def words_in(transcriber: Transcriber, samples: Samples) -> Transcription:
 
 
 def trimmed(samples: Samples) -> Samples | None:
-    """Gives both ends the same quiet margin; None where nothing is louder than silence.
+    """Give both ends the same quiet margin; return None where nothing is louder than silence.
 
     Where the sound reaches the end of what was heard, silence is added: the models mistake a first
     word that has no quiet before it.
@@ -216,7 +223,7 @@ def trimmed(samples: Samples) -> Samples | None:
 
 
 def quietest_place(samples: Samples, not_before: int) -> int:
-    """Returns the middle of the quietest 240 ms after ``not_before``."""
+    """Return the middle of the quietest 240 ms after ``not_before``."""
     levels = np.maximum(_levels_dbfs(samples), _SPEECH_DBFS - 20.0)
     if len(levels) <= _PAUSE_WINDOWS:
         return len(samples)
@@ -234,10 +241,39 @@ def _levels_dbfs(samples: Samples) -> np.ndarray[tuple[int], np.dtype[np.float64
 
 
 def joined(parts: list[str]) -> str:
-    """Puts stretches together; Mandarin, which is written without spaces, with a comma."""
+    """Join stretches with spaces; Mandarin, which is written without them, with commas."""
     text = ""
     for part in parts:
         if text:
             text += "，" if is_cjk(text[-1]) and is_cjk(part[0]) else " "
         text += part
     return text
+
+
+def open_recognizer(weights_dir: Path, language: str = "en") -> StreamingRecognizer:
+    """Open the recognisers of ``language``: "en", "zh", or "auto" for all that are installed.
+
+    Raises:
+        WeightsError: one that is needed is missing.
+    """
+    mandarin_folder = weights_dir / MANDARIN_FOLDER
+    if language == "zh":
+        mandarin = MandarinRecognizer(mandarin_folder)
+        return StreamingRecognizer(mandarin, mandarin)
+    draft = SharedDraft()
+    tiny = Moonshine(weights_dir / "moonshine-tiny-en", draft=draft)
+    base = _larger(weights_dir, draft) or tiny
+    if language == "auto" and MandarinRecognizer.is_installed(mandarin_folder):
+        mandarin = MandarinRecognizer(mandarin_folder)
+        final = BilingualTranscriber(base, mandarin)
+        return StreamingRecognizer(BilingualTranscriber(tiny, mandarin, final), final)
+    return StreamingRecognizer(tiny, base)
+
+
+def _larger(weights_dir: Path, draft: SharedDraft) -> Moonshine | None:
+    """Open the model that writes the final text; where it is missing the smaller one does."""
+    try:
+        return Moonshine(weights_dir / "moonshine-base-en", fold=True, draft=draft)
+    except WeightsError as error:
+        log.info("using the small recogniser for everything: %s", error)
+        return None

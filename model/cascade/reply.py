@@ -1,16 +1,14 @@
-"""One spoken reply: tokens to clauses to sound, with the language model and the voice side by side.
-
-Knows nothing of turns or prompts.
-"""
+"""Spoken replies: tokens to clauses to sound, language model and voice side by side."""
 
 from __future__ import annotations
 
 import re
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
 
 from model.cascade.clauses import Clause, ClauseSplitter
 from model.cascade.engines import RATE_HZ, Stopped
@@ -25,12 +23,13 @@ _MAX_SENTENCES = 3
 _SENTENCE = re.compile(r"[^.!?。！？]*[.!?。！？]+[\"'”’)]*(?=\s|$)|[^。！？]*[。！？]")
 # A list, or its second item: nobody listens to those. The letters keep "e.g. 3" and "No. 5" whole.
 _LIST = re.compile(r"(?<=[.!?:])[^\S\n]*\n|(?<=[^\W\d_]{3}[.!?])\s+\d|(?<=[；;])\s*\d")
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _LOOP_WORDS = 4  # a phrase of so many words...
 _LOOP_REPEATS = 3  # ...so many times in a row is a stuck model
 
 
 class SpokenReply:
-    """Yields the events of one generation. A step works or waits for at most 200 ms.
+    """Makes the events of one generation. A step works or waits for at most 200 ms.
 
     Kokoro's clauses take longer than that; they are made on another thread while the steps wait.
     """
@@ -56,12 +55,12 @@ class SpokenReply:
         self._spans: dict[str, float] = {}
 
     def use_voice(self, choice: VoiceChoice) -> None:
-        """Applies to clauses that are not being spoken yet."""
+        """Speak with ``choice`` from the next clause on."""
         self._rate = choice.rate
         self._voice = self._synthesizer.resolve(choice, self._language)
 
     def from_text(self, text: str) -> Iterator[ReplyEvent]:
-        """Speaks a text that is known already."""
+        """Speak a text that is known already."""
         yield TextDelta(self._generation, text)
         self._waiting.extend([*self._splitter.push(text), *self._splitter.finish()])
         try:
@@ -71,7 +70,7 @@ class SpokenReply:
             self._give_up()
 
     def from_model(self, completion: Completion, cancel: CancelToken) -> Iterator[ReplyEvent]:
-        """Speaks what the language model writes, while it writes.
+        """Speak what the language model writes, while it writes.
 
         Raises:
             ModelError: the language model failed.
@@ -94,8 +93,8 @@ class SpokenReply:
             self._give_up()
 
     def _read(self, completion: Completion, wait_s: float) -> tuple[str, bool]:
-        """Takes all the text there is; returns it and whether more will come."""
-        piece = completion.take(wait_s) if wait_s else completion.take_ready()
+        """Take all the text there is; return it and whether more will come."""
+        piece = completion.take(wait_s)
         text = ""
         is_writing = True
         while piece is not None:
@@ -105,7 +104,7 @@ class SpokenReply:
             if piece.is_last:
                 is_writing = False
                 break
-            piece = completion.take_ready()
+            piece = completion.take()
         text = text if self._splitter.text else text.lstrip()
         if text:
             self._spans.setdefault("first_token", time.perf_counter() - self._started)
@@ -156,7 +155,7 @@ class SpokenReply:
         return SpeechChunk(self._generation, spoken.samples, start, RATE_HZ, marks, shown)
 
     def _give_up(self) -> None:
-        """Frees what is still running; its result is not wanted."""
+        """Free what is still running; its result is not wanted."""
         if self._job is None:
             return
         _, future, _ = self._job
@@ -167,14 +166,14 @@ class SpokenReply:
 
 
 def _swallow_stop(future: Future[Spoken]) -> None:
-    """A synthesis that was given up ends in ``Stopped``; nobody waits for it."""
+    """Ignore ``Stopped`` of a synthesis that was given up; nobody waits for it."""
     error = future.exception()
     if error is not None and not isinstance(error, Stopped):
         raise error
 
 
 def allowed_length(text: str) -> int:
-    """Where a reply must end: after three sentences, at a list, or where the model loops."""
+    """Return where a reply must end: after three sentences, at a list, or where it loops."""
     if found := _LIST.search(text.rstrip("\n")):
         text = text[: found.start()]
     sentences = list(_SENTENCE.finditer(text))
@@ -197,3 +196,58 @@ def _loop_start(text: str) -> int:
         if len(set(phrases)) == 1:
             return words[at + _LOOP_WORDS - 1][1]
     return len(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    before: str
+    words: tuple[str, ...]
+    completion: Completion
+
+
+class ReplyAhead:
+    """A reply that is begun on a guess of the user's words, and used where the guess comes true.
+
+    The final words take the larger recogniser a quarter of a second in which the language model
+    would have nothing to do. At most one reply is ahead.
+
+    Args:
+        complete: begins a generation for a prompt.
+    """
+
+    def __init__(self, complete: Callable[[str], Completion]) -> None:
+        self._complete = complete
+        self._started: _Started | None = None
+
+    def begin(self, before: str, user_text: str, prompt: str) -> None:
+        """Begin a reply.
+
+        Args:
+            before: the prompt up to the user's words.
+            prompt: the whole of it.
+        """
+        self.drop()
+        self._started = _Started(before, spoken_words(user_text), self._complete(prompt))
+
+    def take(self, before: str, user_text: str) -> Completion | None:
+        """Return the reply to these very words; None where there is none. Others are ended.
+
+        Spelling and punctuation may differ: nobody hears them.
+        """
+        started = self._started
+        if started is None or started.before != before or started.words != spoken_words(user_text):
+            self.drop()
+            return None
+        self._started = None
+        return started.completion
+
+    def drop(self) -> None:
+        """End what was begun: the user goes on, or wants no answer."""
+        if self._started is not None:
+            self._started.completion.cancel()
+            self._started = None
+
+
+def spoken_words(text: str) -> tuple[str, ...]:
+    """Return the words in small letters; "double-shot" gives two."""
+    return tuple(_WORD.findall(text.casefold().replace("\u2019", "'")))

@@ -1,7 +1,7 @@
 """Makes displayed text speakable: no markdown, no emoji, symbols in words; offsets are kept.
 
 Numbers, units, dates and currency are read by the phonemizer's own normaliser (hibari); this module
-removes what must not be read and spells out what that one does not know. Knows nothing of sound.
+removes what must not be read and spells out what that one does not know.
 """
 
 from __future__ import annotations
@@ -45,34 +45,29 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class SpokenWord:
-    """One word to be spoken and the displayed text it stands for."""
-
-    text: str
-    source: Span
-
-
-@dataclass(frozen=True, slots=True)
 class SpokenText:
-    """``text`` is what the phonemizer gets; ``words`` are its white-space-separated words."""
+    """What the phonemizer gets.
+
+    Attributes:
+        sources: the displayed text that each white-space-separated word of ``text`` stands for.
+    """
 
     text: str
-    words: tuple[SpokenWord, ...]
+    sources: tuple[Span, ...]
 
 
 def spoken(displayed: str, normalize: Callable[[str], str]) -> SpokenText:
-    """Returns what to say for ``displayed``; ``normalize`` reads numbers, units and the like."""
+    """Return what to say for ``displayed``; ``normalize`` reads numbers, units and the like."""
     visible = _visible_words(displayed)
     plain = " ".join(text for text, _ in visible)
     for pattern, replacement in _SPELLED:
         plain = pattern.sub(replacement, plain)
     text = normalize(plain).strip() if re.search(r"\w", plain) else ""
-    words = text.split()
-    return SpokenText(text, tuple(_aligned(words, visible)))
+    return SpokenText(text, tuple(_aligned(text.split(), visible)))
 
 
 def _visible_words(displayed: str) -> list[tuple[str, Span]]:
-    """Words that are to be heard, each with its place; markup is cut out, also inside words."""
+    """Return the words to be heard with their places; markup is cut out, also inside words."""
     kept = bytearray(b"\x01" * len(displayed))
     for match in _TOKEN.finditer(displayed):
         kept[match.start() : match.end()] = bytes(match.end() - match.start())
@@ -88,28 +83,27 @@ def _visible_words(displayed: str) -> list[tuple[str, Span]]:
     return words
 
 
-def _aligned(words: list[str], visible: list[tuple[str, Span]]) -> list[SpokenWord]:
-    """Matches equal words; what was rewritten in between shares the place it came from."""
+def _aligned(words: list[str], visible: list[tuple[str, Span]]) -> list[Span]:
+    """Match equal words; what was rewritten in between shares the place it came from."""
     if not visible:
         return []
     matcher = difflib.SequenceMatcher(
         None, [_core(word) for word in words], [_core(text) for text, _ in visible], autojunk=False
     )
-    aligned: list[SpokenWord] = []
+    aligned: list[Span] = []
     for tag, a_begin, a_end, b_begin, b_end in matcher.get_opcodes():
-        for i in range(a_begin, a_end):
-            if tag == "equal":
-                source = visible[b_begin + i - a_begin][1]
-            else:
-                source = _shared(i - a_begin, a_end - a_begin, visible, b_begin, b_end)
-            aligned.append(SpokenWord(words[i], source))
+        n = a_end - a_begin
+        if tag == "equal":
+            aligned += [place for _, place in visible[b_begin:b_end]]
+        else:
+            aligned += [_shared(i, n, visible, b_begin, b_end) for i in range(n)]
     return aligned
 
 
 def _shared(
     index: int, n_spoken: int, visible: list[tuple[str, Span]], begin: int, end: int
 ) -> Span:
-    """The part of visible[begin:end] for spoken word ``index`` of ``n_spoken``."""
+    """Return the part of visible[begin:end] for spoken word ``index`` of ``n_spoken``."""
     if begin == end:  # said but not shown: belongs to the word before it
         nearest = visible[max(0, begin - 1)][1]
         return Span(nearest.end, nearest.end)

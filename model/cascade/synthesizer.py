@@ -1,7 +1,4 @@
-"""Clauses to speech: chooses engine and voice, trims, levels and joins, and places the words.
-
-Knows nothing of language models or playback.
-"""
+"""Clauses to speech: chooses engine and voice, trims, levels and joins, and places the words."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from msgspec import structs
 
 from audio_io.frames import Samples, frozen
 from model.cascade.engines import (
@@ -24,6 +22,7 @@ from model.cascade.voices import (
     KOKORO_FILE,
     MAX_RATE,
     MIN_RATE,
+    Style,
     Voice,
     blend_of,
     read_voices,
@@ -47,7 +46,7 @@ _HOP = RATE_HZ // 200  # 5 ms: resolution of the silence search
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A clause as sound; mark offsets count from the clause's own start."""
+    """A clause as sound: float32 (n,) at 24 kHz; marks count from the clause's own start."""
 
     samples: Samples
     marks: tuple[Mark, ...]
@@ -64,25 +63,24 @@ class Synthesizer:
         self._styles: dict[str, Samples] = {}
 
     def voices(self) -> tuple[VoicePreset, ...]:
-        """Voices whose parts are installed."""
+        """Return the voices whose files are here."""
         return tuple(v.preset for v in usable(self._voices, self._weights_dir).values())
 
     def resolve(self, choice: VoiceChoice, language: str) -> Voice:
-        """Returns the voice to use: the chosen one, or one that speaks ``language``."""
+        """Return the voice to use: the chosen one, or one that speaks ``language``."""
         here = usable(self._voices, self._weights_dir)
         voice = self._blended(choice.preset, here) or here.get(choice.preset)
-        if voice is None or voice.preset.language != language:
-            fitting = (v for v in here.values() if v.preset.language == language)
+        if voice is None or voice.language != language:
+            fitting = (v for v in here.values() if v.language == language)
             voice = next(fitting, None) or voice or here[_DEFAULT_VOICE]
         return voice
 
     def can_speak(self, language: str) -> bool:
-        return any(
-            v.preset.language == language for v in usable(self._voices, self._weights_dir).values()
-        )
+        """Return whether a voice of ``language`` is here."""
+        return any(v.language == language for v in usable(self._voices, self._weights_dir).values())
 
     def speak(self, text: str, voice: Voice, rate: float) -> Spoken:
-        """Returns ``text`` as sound; nothing at all where there is nothing to say.
+        """Return ``text`` as sound; nothing at all where there is nothing to say.
 
         Raises:
             Stopped: ``stop`` was called meanwhile.
@@ -90,7 +88,7 @@ class Synthesizer:
         phonemes = self._phonemizer(voice.phonemizer)(text)
         if not phonemes.words:
             return Spoken(frozen(np.zeros(0, np.float32)), ())
-        engine = self._engine(voice.preset.engine)
+        engine = self._engine(voice.engine)
         rate = min(MAX_RATE, max(MIN_RATE, rate))
         raw = engine.synthesize(phonemes.symbols, self._style(voice), rate)
         return joined(raw, phonemes, _pause_ms(text) / rate, voice.gain_db)
@@ -101,7 +99,7 @@ class Synthesizer:
         self.speak(greeting, self.resolve(choice, language), choice.rate)
 
     def stop(self) -> None:
-        """Gives up a synthesis that is running on another thread."""
+        """Give up a synthesis that is running on another thread."""
         for engine in self._engines.values():
             engine.stop()
 
@@ -121,34 +119,30 @@ class Synthesizer:
     def _style(self, voice: Voice) -> Samples | None:
         if not voice.styles:
             return None
-        if voice.preset.id not in self._styles:
-            total = sum(weight for _, weight in voice.styles) or 1.0
+        if voice.id not in self._styles:
+            total = sum(one.weight for one in voice.styles) or 1.0
             parts = [
-                read_style(self._weights_dir / style_file(name)) * (weight / total)
-                for name, weight in voice.styles
+                read_style(self._weights_dir / style_file(one.style)) * (one.weight / total)
+                for one in voice.styles
             ]
-            self._styles[voice.preset.id] = np.asarray(np.sum(parts, axis=0), np.float32)
-        return self._styles[voice.preset.id]
+            self._styles[voice.id] = np.asarray(np.sum(parts, axis=0), np.float32)
+        return self._styles[voice.id]
 
     def _blended(self, choice: str, here: dict[str, Voice]) -> Voice | None:
-        """Mixes two Kokoro voices; None when ``choice`` is no blend of voices that are here."""
+        """Mix two Kokoro voices; return None where ``choice`` is no blend of voices here."""
         blend = blend_of(choice)
         if blend is None or blend[0] not in here or blend[1] not in here:
             return None
         first, second, weight = here[blend[0]], here[blend[1]], blend[2]
         if not first.styles or not second.styles or first.phonemizer != second.phonemizer:
             return first
-        styles = [(name, w * (1.0 - weight)) for name, w in first.styles]
-        styles += [(name, w * weight) for name, w in second.styles]
-        p = first.preset
-        preset = VoicePreset(
-            choice, choice, p.language, p.accent, p.gender, p.engine, p.sample_sentence
-        )
-        return Voice(preset, tuple(styles), first.phonemizer, first.gain_db)
+        styles = [Style(one.style, one.weight * (1.0 - weight)) for one in first.styles]
+        styles += [Style(one.style, one.weight * weight) for one in second.styles]
+        return structs.replace(first, id=choice, name=choice, styles=tuple(styles))
 
 
 def joined(raw: RawSpeech, phonemes: Phonemes, pause_ms: float, gain_db: float) -> Spoken:
-    """Trims silence at both ends, levels, fades and adds the pause that follows the clause."""
+    """Trim silence at both ends, level, fade, and add the pause that follows the clause."""
     begin, end = _sounding(raw.samples)
     body = raw.samples[begin:end] * np.float32(10.0 ** (gain_db / 20.0))
     peak = float(np.max(np.abs(body))) if len(body) else 0.0
@@ -175,7 +169,7 @@ def _marks(raw: RawSpeech, phonemes: Phonemes, begin: int, n: int) -> tuple[Mark
 
 
 def _sounding(samples: Samples) -> tuple[int, int]:
-    """Where the sound begins and ends, with some silence around it."""
+    """Return where the sound begins and ends, with some silence around it."""
     n = len(samples) // _HOP
     peaks = np.abs(samples[: n * _HOP]).reshape(n, _HOP).max(axis=1) if n else np.zeros(0)
     loud = np.flatnonzero(peaks > (peaks.max(initial=0.0) * 10.0 ** (_FLOOR_DB / 20.0)))

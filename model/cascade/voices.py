@@ -1,17 +1,16 @@
-"""The voices a person can choose, read from ``resources/voices.toml``.
-
-Knows which files a voice needs, not how they are fetched or spoken with.
-"""
+"""The voices a person can choose, read from ``resources/voices.toml``."""
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Literal
+
+import msgspec
 
 from model.cascade.phonemes import MandarinPhonemizer
 from model.errors import ModelError
+from model.files.records import read_toml
 from model.types import VoicePreset
 
 VOICES_FILE = Path(__file__).resolve().parents[2] / "resources" / "voices.toml"
@@ -20,56 +19,71 @@ MIN_RATE, MAX_RATE = 0.7, 1.5
 
 
 def style_file(style: str) -> str:
-    """Path of a style table below the weights folder."""
+    """Return the path of a style table below the weights folder."""
     return f"kokoro-voices/{style}.bin"
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
+class Style(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A Kokoro style table, a file below ``kokoro-voices``, and its share of a voice."""
+
+    style: str
+    weight: float
+
+
+class Voice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One entry of the file.
 
     Attributes:
-        styles: (file below ``kokoro-voices``, weight) of each part; empty for the bundled voice.
-        phonemizer: "us", "gb" or "zh".
         gain_db: brings the voice to the common level.
+        styles: style tables that are mixed; none for the bundled voice.
     """
 
-    preset: VoicePreset
-    styles: tuple[tuple[str, float], ...]
-    phonemizer: str
-    gain_db: float
+    id: str
+    name: str
+    language: str
+    accent: str
+    gender: str
+    engine: Literal["hibari", "kokoro"]
+    phonemizer: Literal["us", "gb", "zh"]
+    sample_sentence: str
+    realtime_factor: float | None = None
+    gain_db: float = 0.0
+    styles: tuple[Style, ...] = msgspec.field(name="parts", default=())
+
+    @property
+    def preset(self) -> VoicePreset:
+        """Return what a person is shown."""
+        needs = tuple(f"kokoro-voice-{one.style}" for one in self.styles)
+        return VoicePreset(
+            self.id, self.name, self.language, self.accent, self.gender, self.engine,
+            self.sample_sentence, self.realtime_factor,
+            needs=("kokoro-82m-int8", *needs) if needs else (),
+        )  # fmt: skip
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Paths below the weights folder."""
+        """Return the paths of its files below the weights folder."""
         if not self.styles:
             return ()
-        return (KOKORO_FILE, *(style_file(style) for style, _ in self.styles))
+        return (KOKORO_FILE, *(style_file(one.style) for one in self.styles))
+
+
+class _VoicesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    voice: tuple[Voice, ...]
 
 
 def read_voices(path: Path = VOICES_FILE) -> dict[str, Voice]:
-    """Returns all voices by id, in the order of the file.
+    """Return all voices by id, in the order of the file.
 
     Raises:
-        ModelError: the file is missing or broken; names the voice and key.
+        ModelError: the file is missing or broken; names the entry and its key.
     """
-    try:
-        entries: list[dict[str, Any]] = tomllib.loads(path.read_text(encoding="utf-8"))["voice"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{path}: cannot read the voices: {error}; reinstall") from error
-    voices: dict[str, Voice] = {}
-    for entry in entries:
-        try:
-            voice = _voice(entry)
-        except (KeyError, TypeError, ValueError) as error:
-            name = entry.get("id", "(no id)")
-            raise ModelError(f"{path}: voice {name}: key {error}; reinstall") from error
-        voices[voice.preset.id] = voice
-    return voices
+    voices = read_toml(path, _VoicesFile, ModelError, remedy="reinstall").voice
+    return {voice.id: voice for voice in voices}
 
 
-def usable(voices: dict[str, Voice], weights_dir: Path) -> dict[str, Voice]:
-    """Returns the voices whose parts are all here."""
+def usable(voices: Mapping[str, Voice], weights_dir: Path) -> dict[str, Voice]:
+    """Return the voices whose files are all here."""
     has_mandarin = MandarinPhonemizer.is_installed()
     return {
         name: voice
@@ -80,7 +94,7 @@ def usable(voices: dict[str, Voice], weights_dir: Path) -> dict[str, Voice]:
 
 
 def blend_of(choice: str) -> tuple[str, str, float] | None:
-    """Parses "first+second:weight"; None when ``choice`` is a plain id or malformed."""
+    """Parse "first+second:weight"; return None where ``choice`` is a plain id or malformed."""
     names, _, weight_text = choice.partition(":")
     first, plus, second = names.partition("+")
     if not plus:
@@ -90,22 +104,3 @@ def blend_of(choice: str) -> tuple[str, str, float] | None:
     except ValueError:
         return None
     return first, second, min(1.0, max(0.0, weight))
-
-
-def _voice(entry: dict[str, Any]) -> Voice:
-    styles = tuple((str(part["style"]), float(part["weight"])) for part in entry.get("parts", ()))
-    needs = tuple(f"kokoro-voice-{style}" for style, _ in styles)
-    if styles:
-        needs = ("kokoro-82m-int8", *needs)
-    preset = VoicePreset(
-        id=entry["id"],
-        name=entry["name"],
-        language=entry["language"],
-        accent=entry["accent"],
-        gender=entry["gender"],
-        engine=entry["engine"],
-        sample_sentence=entry["sample_sentence"],
-        realtime_factor=entry.get("realtime_factor"),
-        needs=needs,
-    )
-    return Voice(preset, styles, entry["phonemizer"], float(entry.get("gain_db", 0.0)))

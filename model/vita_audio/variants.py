@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from model.cascade.cascade import open_recognizer
+from model.cascade.recognizer import open_recognizer
 from model.errors import ModelError, WeightsError
 from model.vita_audio.conversation.loading import VitaAudioOptions, load_model
 from model.vita_audio.conversation.speech_model import VitaAudioModel

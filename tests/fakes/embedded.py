@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from audio_io.frames import AudioFrame, Samples, frozen
-from model.cascade.cascade import open_recognizer
+from model.cascade.recognizer import open_recognizer
 from model.store.packages import WeightStore
 
 RATE_HZ = 16_000

@@ -20,11 +20,10 @@ from app.scenes.run import SceneOptions, SceneResult, run_scene
 from app.scenes.scene_file import Cue, EndPlan, Label, RoomPlan, Scene, Utterance
 from app.settings.settings import Settings
 from audio_io.frames import ENGINE_RATE_HZ, Samples
-from model.cascade.cascade import open_recognizer
 from model.cascade.engines import RATE_HZ
 from model.cascade.mandarin import FOLDER as MANDARIN_FOLDER
 from model.cascade.mandarin import MandarinRecognizer
-from model.cascade.recognizer import StreamingRecognizer
+from model.cascade.recognizer import StreamingRecognizer, open_recognizer
 from model.cascade.synthesizer import Synthesizer
 from model.duplex.policy import ENDPOINTING_MODES, LONGEST_WAIT_MS, MOST_EXTRA_MS
 from model.requests import ReplyRequest

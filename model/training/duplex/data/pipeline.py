@@ -21,7 +21,7 @@ from audio_io.aec import WebRtcEchoCanceller
 from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
 from audio_io.interfaces import VoiceActivityDetector
 from audio_io.vad import SileroVad
-from model.cascade.cascade import open_recognizer
+from model.cascade.recognizer import open_recognizer
 from model.cascade.synthesizer import Synthesizer
 from model.duplex.frame_features import FeatureStream, table_hash
 from model.duplex.labels import MANIFEST

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.cascade.voices import Voice
+from model.cascade.voices import Style, Voice
 from model.training.duplex import TABLES
 from model.training.duplex.data.chance import between
-from model.types import VoicePreset
 
 TRAIN, VALIDATION, TEST = "train", "val", "test"
 
@@ -48,10 +47,17 @@ class Speaker:
     @property
     def voice(self) -> Voice:
         """The voice as the synthesizer knows it."""
-        engine = "kokoro" if self.style else "hibari"
-        preset = VoicePreset(self.id, self.id, self.language, "", "", engine, "")
-        styles = ((self.style, 1.0),) if self.style else ()
-        return Voice(preset, styles, self.phonemizer, 0.0)
+        return Voice(
+            id=self.id,
+            name=self.id,
+            language=self.language,
+            accent="",
+            gender="",
+            engine="kokoro" if self.style else "hibari",
+            phonemizer=self.phonemizer,
+            sample_sentence="",
+            styles=(Style(self.style, 1.0),) if self.style else (),
+        )
 
 
 _HIBARI_LICENCE = "Apache-2.0 (hibari-tts)"

@@ -10,12 +10,12 @@ import pytest
 
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, frozen
 from model.cascade import cascade as cascade_module
-from model.cascade.cascade import CascadeModel, CascadeOptions, _Parts
+from model.cascade.cascade import CascadeModel, CascadeOptions, _Engines
 from model.cascade.chat_prompt import ChatPrompt, Persona
 from model.cascade.language_model import Completion, Piece
 from model.cascade.moonshine import Transcription
 from model.cascade.recognizer import StreamingRecognizer
-from model.cascade.reply_ahead import ReplyAhead
+from model.cascade.reply import ReplyAhead
 from model.requests import ReplyRequest
 from model.types import CancelToken, TurnContext, TurnKey, VoiceChoice
 
@@ -74,7 +74,7 @@ def cascade(
         Writes(guess), Writes(guess, guess, final)
     )  # agrees, guesses, ends
     ahead = ReplyAhead(lambda prompt: writer.complete(prompt, 9))
-    model._parts = _Parts(recognizer, writer, {"en": chat}, {"en": ()}, ahead)  # pyright: ignore[reportArgumentType]
+    model._engines = _Engines(recognizer, writer, {"en": chat}, {"en": ()}, ahead)  # pyright: ignore[reportArgumentType]
     made.append(model)
     return model, writer
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, frozen
-from model.cascade.graph_names import with_named_subgraphs
 from model.cascade.language_model import Completion, LanguageModel
 from model.cascade.moonshine import MAX_SAMPLES, Moonshine
+from model.cascade.onnx_graph import with_named_subgraphs
 from model.cascade.recognizer import StreamingRecognizer, words_in
 from model.errors import WeightsError
 from model.store.packages import WeightStore

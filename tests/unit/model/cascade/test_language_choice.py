@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from audio_io.frames import Samples
-from model.cascade.cascade import open_recognizer
 from model.cascade.language_choice import BilingualTranscriber, written_language
 from model.cascade.moonshine import Transcription
+from model.cascade.recognizer import open_recognizer
 from model.errors import WeightsError
 
 SOUND = np.zeros(16_000, np.float32)

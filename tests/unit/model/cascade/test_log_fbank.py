@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples
-from model.cascade.log_fbank import N_BANDS, log_fbank
+from model.cascade.mandarin import N_BANDS, log_fbank
 
 
 def chirp(seconds: float) -> Samples:

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from audio_io.frames import AudioFrame, frozen
-from model.cascade.cascade import open_recognizer
 from model.cascade.mandarin import FOLDER, MandarinRecognizer, read_characters
-from model.cascade.recognizer import words_in
+from model.cascade.recognizer import open_recognizer, words_in
 from model.errors import WeightsError
 from model.store.packages import WeightStore
 

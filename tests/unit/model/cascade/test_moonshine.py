@@ -10,9 +10,8 @@ import pytest
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 from audio_io.resampler import resample
 from model.cascade.engines import RATE_HZ as SYNTHESIS_RATE_HZ
-from model.cascade.moonshine import Moonshine
+from model.cascade.moonshine import Moonshine, SharedDraft
 from model.cascade.synthesizer import Synthesizer
-from model.cascade.token_draft import SharedDraft
 from model.store.packages import WeightStore
 from model.types import VoiceChoice
 

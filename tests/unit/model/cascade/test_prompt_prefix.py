@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from model.cascade.prompt_prefix import PrefixStore
+from model.cascade.language_model import PrefixStore
 from model.errors import ModelError
 
 

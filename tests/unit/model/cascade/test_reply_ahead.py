@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from model.cascade.language_model import Completion
-from model.cascade.reply_ahead import ReplyAhead, spoken_words
+from model.cascade.reply import ReplyAhead, spoken_words
 
 BEFORE = "<system><user>"
 

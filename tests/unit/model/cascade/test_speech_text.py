@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.cascade.hibari_parts import normalized
+from model.cascade.hibari_library import normalized
 from model.cascade.phonemes import EnglishPhonemizer
 from model.cascade.speech_text import spoken
 
@@ -30,7 +30,7 @@ def test_text_is_made_speakable(shown: str, said: str) -> None:
 
 def test_a_rewritten_word_keeps_its_place_in_the_shown_text() -> None:
     shown = "It is **5 km** away, on 2024-03-05."
-    places = [shown[w.source.start : w.source.end] for w in spoken(shown, normalized).words]
+    places = [shown[at.start : at.end] for at in spoken(shown, normalized).sources]
     assert places[:3] == ["It", "is", "5"]
     assert "km" in places
     assert "away," in places
@@ -43,8 +43,8 @@ def test_what_cannot_be_said_is_nothing() -> None:
 
 @given(st.text(max_size=80))
 def test_any_text_maps_into_itself(shown: str) -> None:
-    for word in spoken(shown, normalized).words:
-        assert 0 <= word.source.start <= word.source.end <= len(shown)
+    for source in spoken(shown, normalized).sources:
+        assert 0 <= source.start <= source.end <= len(shown)
 
 
 PIECES = "$3.50, 1,250 km **Dr.** U.S. and/or 7:30 pm 😀 hello (or) x_y -5°C 50%"

@@ -83,19 +83,19 @@ def test_levels_never_clip() -> None:
 
 def test_the_file_offers_what_is_promised() -> None:
     voices = read_voices().values()
-    hd = [v for v in voices if v.preset.engine == "kokoro" and len(v.styles) == 1]
+    hd = [v for v in voices if v.engine == "kokoro" and len(v.styles) == 1]
     assert len(hd) >= 8
-    assert sum(v.preset.language == "zh" for v in hd) >= 2
-    assert {v.preset.accent for v in hd} >= {"American", "British", "Mandarin"}
-    assert {v.preset.gender for v in hd} == {"female", "male"}
+    assert sum(v.language == "zh" for v in hd) >= 2
+    assert {v.accent for v in hd} >= {"American", "British", "Mandarin"}
+    assert {v.gender for v in hd} == {"female", "male"}
     assert sum(len(v.styles) > 1 for v in voices) >= 2
-    assert all(v.preset.realtime_factor for v in voices)
+    assert all(v.realtime_factor for v in voices)
 
 
 def test_a_broken_voice_file_names_voice_and_key(tmp_path: Path) -> None:
     path = tmp_path / "voices.toml"
     path.write_text('[[voice]]\nid = "x"\n', "utf-8")
-    with pytest.raises(ModelError, match=r"voices.toml: voice x: key 'name'"):
+    with pytest.raises(ModelError, match=r"voices.toml: voice\[0\].name: is missing"):
         read_voices(path)
 
 

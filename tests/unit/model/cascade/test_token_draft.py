@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.cascade.token_draft import TokenDraft
+from model.cascade.moonshine import TokenDraft
 
 TOKENS = st.lists(st.integers(3, 20), max_size=25)
 

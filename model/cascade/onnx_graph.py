@@ -1,9 +1,4 @@
-"""Gives the unnamed sub-graphs of an ONNX file a name, on the protobuf wire.
-
-onnxruntime writes a model it has read from its own format with nameless ``If`` branches and then
-refuses to read that file back. Naming them is all that is missing, and the ONNX package is a heavy
-price for it. Knows nothing of what the graph computes.
-"""
+"""Edits of ONNX files on the protobuf wire; the ONNX package would be a heavy price for them."""
 
 from __future__ import annotations
 
@@ -11,16 +6,32 @@ from collections.abc import Iterator
 
 # Field numbers of onnx.proto3 (ONNX IR version 3 and later).
 _MODEL_GRAPH = 7
-_GRAPH_NODE = 1
-_GRAPH_NAME = 2
+_GRAPH_NODE, _GRAPH_NAME, _GRAPH_OUTPUT = 1, 2, 12
 _NODE_ATTRIBUTE = 5
 _ATTRIBUTE_GRAPH = 6
-_WIRE_VARINT, _WIRE_FIXED64, _WIRE_BYTES, _WIRE_FIXED32 = 0, 1, 2, 5
+_VALUE_NAME, _VALUE_TYPE, _TENSOR_TYPE = 1, 2, 1
+_FLOAT_TENSOR = b"\x08\x01"  # TypeProto.Tensor.elem_type is float
+_WIRE_BYTES = 2
+_FIXED_SIZES = {1: 8, 5: 4}  # wire types of fixed64 and fixed32
 _PATH_TO_SUBGRAPH = (_GRAPH_NODE, _NODE_ATTRIBUTE, _ATTRIBUTE_GRAPH)
 
 
+def with_output(model: bytes, tensor: str) -> bytes:
+    """Return the model with an inner float tensor declared as one more output.
+
+    A protobuf message may be continued by appending fields: repeated ones are joined, so a tail
+    of a few bytes adds the output without parsing the model.
+    """
+    kind = _bytes_field(_VALUE_TYPE, _bytes_field(_TENSOR_TYPE, _FLOAT_TENSOR))
+    value = _bytes_field(_VALUE_NAME, tensor.encode()) + kind
+    return model + _bytes_field(_MODEL_GRAPH, _bytes_field(_GRAPH_OUTPUT, value))
+
+
 def with_named_subgraphs(model: bytes) -> bytes:
-    """Returns the model with every nameless branch (one level deep) named ``branch_N``.
+    """Return the model with every nameless branch (one level deep) named ``branch_N``.
+
+    onnxruntime writes a model that it has read from its own format with nameless ``If`` branches
+    and then refuses to read that file back.
 
     Raises:
         ValueError: these bytes are no protobuf message.
@@ -49,25 +60,23 @@ class _BranchNamer:
             return bytes(graph)
         self._n_named += 1
         name = f"branch_{self._n_named}".encode()
-        return bytes(graph) + _field((_GRAPH_NAME << 3) | _WIRE_BYTES, name)
+        return bytes(graph) + _bytes_field(_GRAPH_NAME, name)
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yields (tag, payload); the payload of a non-length-delimited field is its raw encoding."""
+    """Yield (tag, payload); the payload of a field without a length is its raw encoding."""
     at = 0
     while at < len(message):
         tag, at = _varint(message, at)
-        match tag & 7:
-            case 2:  # _WIRE_BYTES
-                size, at = _varint(message, at)
-            case 0:  # _WIRE_VARINT
-                size = _varint(message, at)[1] - at
-            case 1:  # _WIRE_FIXED64
-                size = 8
-            case 5:  # _WIRE_FIXED32
-                size = 4
-            case _:
-                raise ValueError(f"not a protobuf message: wire type {tag & 7} at byte {at}")
+        wire = tag & 7
+        if wire == _WIRE_BYTES:
+            size, at = _varint(message, at)
+        elif wire == 0:
+            size = _varint(message, at)[1] - at
+        elif wire in _FIXED_SIZES:
+            size = _FIXED_SIZES[wire]
+        else:
+            raise ValueError(f"not a protobuf message: wire type {wire} at byte {at}")
         if at + size > len(message):
             raise ValueError(f"not a protobuf message: a field of {size} bytes ends too late")
         yield tag, message[at : at + size]
@@ -98,3 +107,7 @@ def _encoded(value: int) -> bytes:
 def _field(tag: int, body: bytes | memoryview) -> bytes:
     size = _encoded(len(body)) if tag & 7 == _WIRE_BYTES else b""
     return _encoded(tag) + size + bytes(body)
+
+
+def _bytes_field(number: int, body: bytes) -> bytes:
+    return _field(number << 3 | _WIRE_BYTES, body)

@@ -1,4 +1,4 @@
-"""The parts of hibari that are used, with types: phonemizer, vocabulary and waveform generator.
+"""What is used of hibari, with types: its phonemizer, vocabulary and waveform generator.
 
 hibari is pinned; this is the only module that knows its insides.
 """
@@ -19,7 +19,7 @@ _g2p: Any = g2p
 
 
 class Token(Protocol):
-    """A piece of text with its sound; ``whitespace`` is what follows it."""
+    """A piece of text with its phonemes; ``whitespace`` is what follows it."""
 
     text: str
     whitespace: str
@@ -27,7 +27,7 @@ class Token(Protocol):
 
 
 class Converter:
-    """Text to tokens with misaki's symbols."""
+    """Converts text to tokens with misaki's symbols."""
 
     def __init__(self, is_british: bool) -> None:
         self._g2p: Any = _g2p.G2P(british=is_british)
@@ -37,15 +37,15 @@ class Converter:
 
 
 def normalized(text: str) -> str:
-    """Returns ``text`` with times, dates, units and the like in words."""
+    """Return ``text`` with times, dates, units and the like in words."""
     return cast(str, _g2p.normalize(text))
 
 
 def hibari_assets() -> Path:
-    """Folder of the files inside the package."""
+    """Return the folder of the files inside the package."""
     return Path(hibari.__file__).parent / "assets"
 
 
 def waveform(frames: list[Any], noise: np.random.Generator) -> Samples:
-    """Returns 24 kHz sound from the network's spectral frames."""
+    """Return sound, float32 (n,) at 24 kHz, made of the network's spectral frames."""
     return cast(Samples, _dsp.synth(*frames, noise))
