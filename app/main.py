@@ -1,7 +1,4 @@
-"""The composition root: the only place that knows every implementation.
-
-Hands makers of each role to those who build an engine from them. No logic of its own.
-"""
+"""The composition root: the only place that knows every implementation of every role."""
 
 from __future__ import annotations
 
@@ -9,9 +6,8 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +15,6 @@ import psutil
 
 from app.engine.factories import Factories, InlineModelWorker, Worker
 from app.engine.rules import Phrases, thresholds
-from app.evaluation.turn_taking.detector_bench import DetectorFactories
-from app.evaluation.turn_taking.predictor_run import CachedTurnClassifier, CachedUtteranceScorer
 from app.history.opening import open_history
 from app.messages.errors import BadInputError
 from app.messages.logs import logging_to
@@ -46,7 +40,6 @@ from model.cascade.recognizer import open_recognizer
 from model.cascade.synthesizer import Synthesizer
 from model.cascade.voices import read_voices, usable
 from model.duplex.lexicon import read_lexicons
-from model.duplex.policy import ENDPOINTING_MODES
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
 from model.duplex.predictor_factory import PredictorFactory
 from model.errors import ModelError
@@ -71,20 +64,15 @@ _SOUND_S = 0.06
 _READING_S = 0.1
 
 
-def resources_folder() -> Path:
-    """Data files beside the packages."""
-    return Path(__file__).resolve().parents[1] / "resources"
+RESOURCES = Path(__file__).resolve().parents[1] / "resources"
+"""Data files beside the packages."""
 
 
-def scenes_folder() -> Path:
-    return resources_folder() / "scenes"
-
-
-# -- parts -------------------------------------------------------------------------------------
+# -- factories ---------------------------------------------------------------------------------
 
 
 def make_factories(store: WeightStore) -> Factories:
-    """Makers of every role, on real weights. Raises ModelError for broken word lists."""
+    """Return factories of every role, on real weights. Raises ModelError for broken word lists."""
     lexicons = read_lexicons()
     phrases = Phrases(
         stop=tuple(word for lexicon in lexicons.values() for word in lexicon.stop_words),
@@ -94,13 +82,13 @@ def make_factories(store: WeightStore) -> Factories:
         phrases=phrases,
         canceller=_canceller,
         detector=lambda: SileroVad(store.require(_VAD_WEIGHTS)),
-        predictor=_Predictors(store).predictor,
+        predictor=_predictors(store),
         prediction_cost_s=_prediction_cost_s,
         backend=_backend,
         watchdog=DeviceWatchdog,
         worker=partial(_process_worker, store),
         inline_worker=partial(_inline_worker, store),
-        synthesize=_Narrator(store).speak,
+        synthesize=_narrator(store),
         resident_mb=_resident_mb,
         is_heavy=partial(_is_heavy, store),
         predictor_weights=partial(_predictor_weights, store),
@@ -108,12 +96,21 @@ def make_factories(store: WeightStore) -> Factories:
 
 
 def scene_factories(model: str) -> tuple[Settings, Factories]:
-    """Default settings (so that results can be compared) and parts. Raises BadInputError."""
+    """Return default settings, so that results can be compared, and factories.
+
+    Raises:
+        BadInputError: there is no such model.
+    """
     store = default_store()
     settings = Settings()
     if model:
-        _check_model(model)
-        settings = replace(settings, model=replace(settings.model, name=model))
+        try:
+            catalog.entry(model)
+            if model.startswith(PREFIX):
+                _local_models().named(model)
+        except ModelError as error:
+            raise BadInputError(None, "--model", str(error)) from None
+        settings = settings.with_value("model", "name", model)
     return settings, make_factories(store)
 
 
@@ -132,23 +129,13 @@ def _canceller(settings: Settings) -> EchoCanceller:
     )
 
 
-class _Predictors:
-    """Makes predictors as the settings ask; they share weights that are read when first needed."""
+def _predictors(store: WeightStore) -> Callable[[Settings], DuplexPredictor]:
+    """Return what makes predictors; they share weights, which are read when first needed."""
+    shared = cache(lambda: PredictorFactory(store.folder))
 
-    def __init__(self, store: WeightStore) -> None:
-        self._store = store
-        self._kit: PredictorFactory | None = None
-
-    @property
-    def kit(self) -> PredictorFactory:
-        """Raises ModelError for weights or word lists that cannot be used."""
-        if self._kit is None:
-            self._kit = PredictorFactory(self._store.folder)
-        return self._kit
-
-    def predictor(self, settings: Settings) -> DuplexPredictor:
+    def predictor(settings: Settings) -> DuplexPredictor:
         conversation = settings.conversation
-        return self.kit.predictor(
+        return shared().predictor(
             PredictorSettings(
                 endpointing_mode=conversation.endpointing_mode,
                 thresholds=thresholds(settings),
@@ -156,6 +143,8 @@ class _Predictors:
                 extra_stop_words={"en": conversation.extra_stop_words},
             )
         )
+
+    return predictor
 
 
 def _prediction_cost_s(predictor: DuplexPredictor) -> float:
@@ -166,12 +155,12 @@ def _prediction_cost_s(predictor: DuplexPredictor) -> float:
 
 
 def _predictor_weights(store: WeightStore) -> dict[str, str]:
-    """Checksums of what predictors read and of their code; "" for a weight that is missing."""
+    """Return checksums of what predictors read and of their code; "" for a missing weight."""
     known = store.manifest.entries
     weights = {
         name: known[name].sha256 if store.is_present(name) else "" for name in _PREDICTOR_WEIGHTS
     }
-    own = (resources_folder() / "duplex").iterdir()
+    own = (RESOURCES / "duplex").iterdir()
     files = {path.name: path for path in own if path.suffix in _PREDICTOR_FILES}
     digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     code = sorted(Path(duplex.__path__[0]).glob("*.py"))
@@ -179,26 +168,17 @@ def _predictor_weights(store: WeightStore) -> dict[str, str]:
     return dict(sorted((weights | digests).items()))
 
 
-def _check_model(name: str) -> None:
-    try:
-        catalog.entry(name)
-        if name.startswith(PREFIX):
-            _local_models().named(name)
-    except ModelError as error:
-        raise BadInputError(None, "--model", str(error)) from None
-
-
 def _model_name(store: WeightStore, settings: Settings) -> str:
-    """The catalog's name for what the settings ask for; the quick one where only that is here."""
+    """Return the model the settings ask for, or the quick one where only that one is here."""
     model = settings.model
     if model.name != catalog.DEFAULT_MODEL:
         return model.name
     wanted = model.name if model.answers == "standard" else f"{model.name}-{model.answers}"
-    return wanted if _has_weights(store, wanted) or not _has_weights(store, _QUICK) else _QUICK
-
-
-def _has_weights(store: WeightStore, name: str) -> bool:
-    return all(store.is_present(weight) for weight in catalog.entry(name).weights)
+    here = {
+        name: all(store.is_present(weight) for weight in catalog.entry(name).weights)
+        for name in (wanted, _QUICK)
+    }
+    return _QUICK if here[_QUICK] and not here[wanted] else wanted
 
 
 def _model_options(settings: Settings) -> dict[str, str | int | float | bool]:
@@ -223,7 +203,7 @@ def _model_options(settings: Settings) -> dict[str, str | int | float | bool]:
 
 
 def _local_folder(name: str) -> str:
-    """Of a folder that was forgotten its name, for the model's own complaint."""
+    """Return a folder's place; its name if it was forgotten, for the model's own complaint."""
     try:
         return str(_local_models().named(name).folder)
     except ModelError as error:
@@ -243,14 +223,10 @@ def _is_heavy(store: WeightStore, settings: Settings) -> bool:
 
 
 def _process_worker(
-    store: WeightStore, settings: Settings, on_event: Callable[[ModelEvent], object]
+    store: WeightStore, settings: Settings, on_event: Callable[[ModelEvent], None]
 ) -> Worker:
-    name = _model_name(store, settings)
-
-    def emit(event: ModelEvent) -> None:
-        on_event(event)
-
-    return ProcessWorker(name, store.folder, emit, _model_options(settings))
+    name, options = _model_name(store, settings), _model_options(settings)
+    return ProcessWorker(name, store.folder, on_event, options)
 
 
 def _inline_worker(store: WeightStore, settings: Settings) -> InlineModelWorker:
@@ -259,7 +235,7 @@ def _inline_worker(store: WeightStore, settings: Settings) -> InlineModelWorker:
 
 
 def _backend(settings: Settings) -> RestartableBackend:
-    """Real devices; where there is no sound library at all, a room in which nobody speaks."""
+    """Return real devices, or a silent room where there is no sound library at all."""
     del settings
     try:
         return PortAudioBackend()
@@ -268,59 +244,26 @@ def _backend(settings: Settings) -> RestartableBackend:
         return SilentBackend(str(error))
 
 
-class _Narrator:
-    """Speaks the lines of written scenes; loads its voices when first asked."""
+def _narrator(store: WeightStore) -> Callable[[str, str], Samples]:
+    """Return what speaks the lines of written scenes, at 16 kHz; voices are read when needed.
 
-    def __init__(self, store: WeightStore) -> None:
-        self._store = store
-        self._synthesizer: Synthesizer | None = None
+    It raises KeyError for an unknown voice.
+    """
+    shared = cache(lambda: Synthesizer(store.folder))
+    margin = np.zeros(ENGINE_RATE_HZ // 20, dtype=np.float32)
 
-    def speak(self, text: str, voice: str) -> Samples:
-        """16 kHz; raises KeyError for an unknown voice."""
-        if self._synthesizer is None:
-            self._synthesizer = Synthesizer(self._store.folder)
-        known = {preset.id for preset in self._synthesizer.voices()}
+    def speak(text: str, voice: str) -> Samples:
+        synthesizer, splitter = shared(), ClauseSplitter()
+        known = {preset.id for preset in synthesizer.voices()}
         if voice and voice not in known and "+" not in voice:
             raise KeyError(voice)
-        choice = self._synthesizer.resolve(VoiceChoice(voice or "heart"), "en")
-        parts = [
-            self._synthesizer.speak(sentence, choice, 1.0).samples for sentence in _sentences(text)
-        ]
-        margin = np.zeros(ENGINE_RATE_HZ // 20, dtype=np.float32)
-        speech = resample(np.concatenate(parts), SYNTHESIS_RATE_HZ, ENGINE_RATE_HZ)
+        choice = synthesizer.resolve(VoiceChoice(voice or "heart"), "en")
+        clauses = [*splitter.push(text), *splitter.finish()]
+        spoken = [synthesizer.speak(clause.text, choice, 1.0).samples for clause in clauses]
+        speech = resample(np.concatenate(spoken), SYNTHESIS_RATE_HZ, ENGINE_RATE_HZ)
         return frozen(np.concatenate([margin, speech, margin]))
 
-
-def _sentences(text: str) -> list[str]:
-    splitter = ClauseSplitter()
-    clauses = [*splitter.push(text), *splitter.finish()]
-    return [clause.text for clause in clauses]
-
-
-# -- benches -----------------------------------------------------------------------------------
-
-
-def detector_factories() -> DetectorFactories:
-    """What the open-loop scorer measures; predictors share what is heavy in them."""
-    store = default_store()
-    kit = PredictorFactory(store.folder)
-    network, words = kit.classifier(), kit.scorer()
-    classifier = None if network is None else CachedTurnClassifier(network)
-    scorer = None if words is None else CachedUtteranceScorer(words)
-
-    def predictor(mode: str) -> TrainedDuplexPredictor:
-        settings = PredictorSettings(endpointing_mode=mode)
-        return kit.predictor(settings, classifier=classifier, scorer=scorer)
-
-    return DetectorFactories(
-        predictors={mode: partial(predictor, mode) for mode in ENDPOINTING_MODES},
-        canceller=lambda: WebRtcEchoCanceller(CancellerSettings()),
-        detector=lambda: SileroVad(store.require(_VAD_WEIGHTS)),
-        recognizer=partial(open_recognizer, store.folder),
-        classifier=classifier,
-        n_parameters=dict.fromkeys(ENDPOINTING_MODES, kit.network.n_parameters),
-        close=kit.close,
-    )
+    return speak
 
 
 # -- lists -------------------------------------------------------------------------------------
@@ -364,7 +307,7 @@ def _obey_network_settings(model_store: ModelStore, settings: Settings) -> None:
 
 
 def open_window(*, is_first_run: bool) -> int:
-    """Starts session and window; returns the exit code."""
+    """Run session and window; return the exit code."""
     paths = app_paths()
     with logging_to(paths.logs):
         is_new = not paths.settings_file.exists()

@@ -117,7 +117,7 @@ def main(out: Path, theme: str, language: str, ask: list[str]) -> int:
             settings,
             history,
             make_factories(store),
-            session_catalog(default_model_store()),
+            session_catalog(default_model_store(Path(folder) / "local_models.json")),
             Recorder(Path(folder), "unused"),
             lambda _: None,
         )

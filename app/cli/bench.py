@@ -10,6 +10,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,48 @@ from app.evaluation.conversations import (
 )
 from app.evaluation.scorecard import Scorecard, publish, this_machine
 from app.evaluation.turn_taking.detector_bench import DetectorFactories, run_duplex
+from app.evaluation.turn_taking.predictor_run import CachedTurnClassifier, CachedUtteranceScorer
 from app.messages.errors import BadInputError, ParleyError
 from app.scenes.run import SceneOptions, SceneResult, run_scene
 from app.scenes.scene_file import Scene
 from app.settings.settings import Settings
+from audio_io.aec import CancellerSettings, WebRtcEchoCanceller
+from audio_io.vad import SileroVad
+from model.cascade.cascade import open_recognizer
+from model.duplex.policy import ENDPOINTING_MODES
+from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
+from model.duplex.predictor_factory import PredictorFactory
 from model.errors import ModelError
 from model.files.records import read_jsonl
+from model.store.packages import default_store
 
 _SHORTEST_REQUEST_S = 2.0
 _QUESTIONS = (
     Path(__file__).resolve().parents[2] / "resources" / "evaluation" / "latency_questions.txt"
 )
+
+
+def detector_factories() -> DetectorFactories:
+    """Return what the open-loop scorer measures; predictors share what is heavy in them."""
+    store = default_store()
+    kit = PredictorFactory(store.folder)
+    network, words = kit.classifier(), kit.scorer()
+    classifier = None if network is None else CachedTurnClassifier(network)
+    scorer = None if words is None else CachedUtteranceScorer(words)
+
+    def predictor(mode: str) -> TrainedDuplexPredictor:
+        settings = PredictorSettings(endpointing_mode=mode)
+        return kit.predictor(settings, classifier=classifier, scorer=scorer)
+
+    return DetectorFactories(
+        predictors={mode: partial(predictor, mode) for mode in ENDPOINTING_MODES},
+        canceller=lambda: WebRtcEchoCanceller(CancellerSettings()),
+        detector=lambda: SileroVad(store.require("silero-vad")),
+        recognizer=partial(open_recognizer, store.folder),
+        classifier=classifier,
+        n_parameters=dict.fromkeys(ENDPOINTING_MODES, kit.network.n_parameters),
+        close=kit.close,
+    )
 
 
 def run_bench(

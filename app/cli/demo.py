@@ -16,7 +16,7 @@ DEMO_SCENE = "first_talk.toml"
 
 def run_demo(out: Path, model: str, screen: TextIO) -> int:
     """Prints the transcript, leaves recording and timeline in ``out``. Raises BadInputError."""
-    scene = read_scene(composition.scenes_folder() / DEMO_SCENE)
+    scene = read_scene(composition.RESOURCES / "scenes" / DEMO_SCENE)
     settings, parts = composition.scene_factories(model)
     screen.write(f"Parley holds a conversation of about {scene.end.at_most_s:.0f} s at most.\n")
 

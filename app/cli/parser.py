@@ -175,7 +175,7 @@ def _run_bench(args: argparse.Namespace) -> int:
     from app import main as composition
     from app.cli import bench as cli_bench
 
-    return cli_bench.run_bench(args, composition.detector_factories, composition.scene_factories)
+    return cli_bench.run_bench(args, cli_bench.detector_factories, composition.scene_factories)
 
 
 def _run_replay(args: argparse.Namespace) -> int:

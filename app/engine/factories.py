@@ -67,7 +67,7 @@ class Factories:
     prediction_cost_s: Callable[[DuplexPredictor], float]
     backend: Callable[[Settings], RestartableBackend]
     watchdog: Callable[[RestartableBackend, StreamRequest], Watchdog]
-    worker: Callable[[Settings, Callable[[ModelEvent], object]], Worker]
+    worker: Callable[[Settings, Callable[[ModelEvent], None]], Worker]
     inline_worker: Callable[[Settings], InlineModelWorker]
     synthesize: Callable[[str, str], Samples]
     resident_mb: Callable[[], float]

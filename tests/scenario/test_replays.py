@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from app.engine.factories import Factories
-from app.main import make_factories, scenes_folder
+from app.main import RESOURCES, make_factories
 from app.replay.bundle import read_bundle
 from app.replay.comparison import replay
 from app.replay.explanation import decision_lines
@@ -47,7 +47,7 @@ def parts() -> Factories:
 
 @pytest.fixture(scope="module")
 def scene_folder(parts: Factories, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    scene = read_scene(scenes_folder() / "barge_in.toml")
+    scene = read_scene(RESOURCES / "scenes" / "barge_in.toml")
     folder = tmp_path_factory.mktemp("barge_in")
     options = SceneOptions(is_virtual_time=True, keeps_replay=True)
     write_result(run_scene(scene, parts, Settings(), options), folder)

@@ -13,8 +13,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from app.cli.bench import detector_factories
 from app.evaluation.turn_taking.predictor_run import CachedTurnClassifier, CachedUtteranceScorer
-from app.main import detector_factories, make_factories
+from app.main import make_factories
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.duplex.offline import Listener, Listening
 from model.duplex.policy import CUT_P, ENDPOINTING_MODES, HOLD_P, RESUME_P, Thresholds
