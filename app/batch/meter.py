@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Self, TextIO
 
-from tqdm import tqdm
-
 from app.batch.entries import Entry, Task
+from app.messages.progress_bar import ProgressBar
 
-_TERMINAL_REFRESH_S = 0.2
-_LOG_REFRESH_S = 10.0
 _ONE_FORMAT = "{l_bar}{bar}| {n:.0f}/{total:.0f} {unit} [{elapsed}<{remaining}]"
-
-
-class _Bar(tqdm):  # pyright: ignore[reportMissingTypeArgument]
-    """A bar without tqdm's watching thread: reports arrive by themselves."""
-
-    monitor_interval = 0
 
 
 class Meter:
@@ -30,7 +21,7 @@ class Meter:
     def __init__(self, stream: TextIO, *, is_quiet: bool) -> None:
         self._stream = stream
         self._is_quiet = is_quiet
-        self._bar: _Bar | None = None
+        self._bar: ProgressBar | None = None
         self._show: Callable[[Mapping[str, Any]], None] | None = None
         self._task: Task | None = None  # of the only entry
         self.n_ended = 0
@@ -55,7 +46,7 @@ class Meter:
         """Let the bar count entries; ``show`` gets every result of this run, with the bar away."""
         self._show = show
         if not self._is_quiet:
-            self._bar = _bar(self._stream, n_entries, name, "entry", None)
+            self._bar = ProgressBar(self._stream, total=n_entries, desc=name, unit="entry")
 
     def progress(self, done: float, total: float) -> None:
         """See ``batch.Watcher``."""
@@ -63,8 +54,9 @@ class Meter:
             return
         if self._bar is None:
             unit = "characters" if self._task is Task.SPEAK else "s"
-            self._bar = _bar(self._stream, total, self._task.value, unit, _ONE_FORMAT)
-        self._bar.update(min(done, total) - self._bar.n)
+            options = {"total": total, "desc": self._task.value, "unit": unit}
+            self._bar = ProgressBar(self._stream, bar_format=_ONE_FORMAT, **options)
+        self._bar.show(min(done, total))
 
     def ended(self, entry: Entry, row: Mapping[str, Any], *, was_done: bool) -> None:
         """See ``batch.Watcher``."""
@@ -106,17 +98,3 @@ class Meter:
         if self._bar is not None:
             self._bar.close()
         self._bar = None
-
-
-def _bar(stream: TextIO, total: float, name: str | None, unit: str, bar_format: str | None) -> _Bar:
-    refresh_s = _TERMINAL_REFRESH_S if stream.isatty() else _LOG_REFRESH_S
-    return _Bar(
-        total=total,
-        desc=name,
-        unit=unit,
-        file=stream,
-        bar_format=bar_format,
-        mininterval=refresh_s,
-        maxinterval=refresh_s,
-        dynamic_ncols=True,
-    )

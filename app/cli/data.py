@@ -6,14 +6,13 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from app.messages.errors import BadInputError, ParleyError, one_line
+from app.messages.progress_bar import ProgressBar
 from model.errors import ModelError
 from model.store.packages import default_store
 from model.types import VoicePreset
@@ -27,8 +26,6 @@ EXIT_INTERRUPTED = 130
 
 _ROW_TOKENS = 8192
 _MOST_JOBS = 8
-_TERMINAL_REFRESH_S = 0.2
-_LOG_REFRESH_S = 10.0
 _CHECK = """\
 A line of training data is a JSON object:
   {"messages": [{"role": "user", "content": "<|audio|>"},
@@ -178,10 +175,10 @@ def _check(args: argparse.Namespace) -> int:
             speech_tokenizer=args.speech_tokenizer,
             device=args.device,
         )
-    with _progress("samples", is_quiet=args.quiet) as show:
+    with ProgressBar(sys.stderr, unit=" samples", disable=args.quiet) as bar:
         report = survey(
             read_mixture(args.file),
-            show,
+            bar.show,
             encoder=encoder,
             row_tokens=args.row_tokens,
             decodes=args.decode,
@@ -208,8 +205,8 @@ def _synthesize(args: argparse.Namespace) -> int:
     assistants = _chosen(voices, args.assistant, "--assistant")
     assignment = VoiceAssignment(voices, args.seed, [voice.id for voice in assistants])
     synthesis = DataSynthesis(args.out, assignment, speakers, skipped)
-    with _progress("recordings", is_quiet=args.quiet) as show:
-        made = synthesis.run(dialogues, show, args.held_out)
+    with ProgressBar(sys.stderr, unit=" recordings", disable=args.quiet) as bar:
+        made = synthesis.run(dialogues, bar.show, args.held_out)
     sys.stdout.write(
         f"{made.n_recordings} recordings ({made.n_made} new), "
         + ", ".join(f"{n} in {name}" for name, n in made.lines.items())
@@ -230,23 +227,3 @@ def _chosen(
             remedy = f"choose of {', '.join(known)}"
             raise BadInputError(None, option, f"{name!r} is not here", remedy)
     return tuple(known[name] for name in names) or voices
-
-
-@contextmanager
-def _progress(unit: str, *, is_quiet: bool) -> Generator[Callable[[int, int], None]]:
-    refresh_s = _TERMINAL_REFRESH_S if sys.stderr.isatty() else _LOG_REFRESH_S
-    with _Bar(
-        unit=f" {unit}", mininterval=refresh_s, maxinterval=refresh_s, disable=is_quiet
-    ) as bar:
-
-        def show(n_done: int, n_total: int) -> None:
-            bar.total = n_total
-            bar.update(n_done - bar.n)
-
-        yield show
-
-
-class _Bar(tqdm):  # pyright: ignore[reportMissingTypeArgument]
-    """A bar without tqdm's watching thread: reports arrive by themselves."""
-
-    monitor_interval = 0

@@ -1,4 +1,4 @@
-"""The bundled conversation in real time, without a window: prints what is said."""
+"""``parley demo``: the bundled conversation in real time, printed as it is held."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ DEMO_SCENE = "first_talk.toml"
 
 
 def run_demo(out: Path, model: str, screen: TextIO) -> int:
-    """Prints the transcript, leaves recording and timeline in ``out``. Raises BadInputError."""
+    """Print the transcript; leave recording and timeline in ``out``. Raises BadInputError."""
     scene = read_scene(composition.RESOURCES / "scenes" / DEMO_SCENE)
     settings, parts = composition.scene_factories(model)
-    screen.write(f"Parley holds a conversation of about {scene.end.at_most_s:.0f} s at most.\n")
+    screen.write(f"Parley holds a conversation of at most {scene.end.at_most_s:.0f} s.\n")
 
     def watch(stage: Simulation) -> None:
         def show(entry: Entry) -> None:

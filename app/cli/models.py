@@ -1,7 +1,4 @@
-"""``parley models``: shows, fetches, checks, adds and removes model files.
-
-Knows the files through ``model.store.models``; loads no model.
-"""
+"""``parley models``: shows, fetches, checks, adds and removes model files."""
 
 from __future__ import annotations
 
@@ -10,8 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tqdm import tqdm
-
+from app.messages.progress_bar import ProgressBar
 from app.settings.file import load_settings
 from app.settings.paths import app_paths
 from model.catalog import catalog
@@ -31,8 +27,7 @@ DEFAULT_GROUP = "core"
 _MEGABYTE = 1_000_000
 _GIGABYTE = 1_000_000_000
 _MB_PER_GB = 1000
-_TERMINAL_REFRESH_S = 0.2
-_LOG_REFRESH_S = 10.0
+_YES = {True: "yes", False: "no"}
 
 
 def default_model_store(mirror: str = "") -> ModelStore:
@@ -54,7 +49,7 @@ def add_models_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) ->
     models = subparsers.add_parser("models", help="show, fetch, check, add and remove model files")
     models.set_defaults(run=run_models)
     commands = models.add_subparsers(dest="models_command", required=True, metavar="COMMAND")
-    commands.add_parser("list", help="what there is, its size, licence, and whether it runs here")
+    commands.add_parser("list", help="what there is: size, licence, and whether it runs here")
     get = commands.add_parser("get", help="fetch what is missing")
     _add_names(get, nargs="*")
     get.add_argument("--hub", action="store_true", help="ask the publishers' hub first")
@@ -76,7 +71,7 @@ def _add_names(parser: argparse.ArgumentParser, nargs: str) -> None:
 
 
 def run_models(args: argparse.Namespace) -> int:
-    """Runs one command; returns the exit status. An error is one line on stderr."""
+    """Run one command and return the exit code. An error is one line on stderr."""
     try:
         model_store = default_model_store(getattr(args, "mirror", ""))
         match args.models_command:
@@ -114,7 +109,7 @@ def _list_weights(model_store: ModelStore) -> None:
     store = model_store.weights
     rows = [("NAME", "MB", "HERE", "GROUPS", "LICENCE", "PURPOSE")]
     for weight in store.manifest:
-        here = "yes" if store.is_present(weight.name) else "no"
+        here = _YES[store.is_present(weight.name)]
         size = f"{weight.n_bytes / _MEGABYTE:.1f}"
         groups = ",".join(weight.groups)
         rows.append((weight.name, size, here, groups, weight.licence, weight.purpose))
@@ -129,19 +124,19 @@ def _list_weights(model_store: ModelStore) -> None:
 
 
 def _list_repositories(model_store: ModelStore) -> None:
-    """From a hub: with the commit that was found at the first download, and kept."""
+    """List repositories of hubs, with the commit that was found at the first download."""
     rows = [("REPOSITORY", "GB", "HERE", "COMMIT", "FROM", "LICENCE")]
     for found in model_store.hub.manifest:
         lock = model_store.hub.lock(found.name)
         size = f"{model_store.hub.n_bytes(found.name) / _GIGABYTE:.1f}"
-        here = "yes" if model_store.hub.is_present(found.name) else "no"
+        here = _YES[model_store.hub.is_present(found.name)]
         commit = lock.commit[:10] if lock is not None else f"({found.revision})"
         rows.append((found.name, size, here, commit, found.repo, found.licence))
     _write_table(rows)
 
 
 def _list_models(model_store: ModelStore) -> None:
-    """What can be chosen, and whether it runs here: the reason stands beside it."""
+    """List what can be chosen, whether it runs here, and why."""
     memory = free_memory()
     rows = [("MODEL", "GB", "MEMORY GB", "RUNS HERE", "WHY")]
     for entry in catalog():
@@ -149,16 +144,12 @@ def _list_models(model_store: ModelStore) -> None:
         least, full = (f"{mb / _MB_PER_GB:.0f}" for mb in entry.memory_mb)
         needs = f"{least}-{full}" if entry.size is not None else ""
         size = f"{entry.size_mb / _MB_PER_GB:.1f}"
-        rows.append((entry.name, size, needs, _yes(state.is_ready), state.reason))
+        rows.append((entry.name, size, needs, _YES[state.is_ready], state.reason))
     for model in model_store.local.all():
         state = model_store.readiness(model.choice, memory)
         reason = f"{state.reason} ({model.folder})"
-        rows.append((model.choice, "", "", _yes(state.is_ready), reason))
+        rows.append((model.choice, "", "", _YES[state.is_ready], reason))
     _write_table(rows)
-
-
-def _yes(is_so: bool) -> str:
-    return "yes" if is_so else "no"
 
 
 def _write_table(rows: list[tuple[str, ...]]) -> None:
@@ -226,17 +217,11 @@ def _add(model_store: ModelStore, folder: Path, name: str) -> int:
     return EXIT_OK
 
 
-class _Bar(tqdm):  # pyright: ignore[reportMissingTypeArgument]
-    """A bar without tqdm's watching thread: reports arrive by themselves."""
-
-    monitor_interval = 0
-
-
 class ProgressBars:
     """One bar for each file on stderr, and a line for each note."""
 
     def __init__(self) -> None:
-        self._bar: _Bar | None = None
+        self._bar: ProgressBar | None = None
         self._name = ""
 
     def __enter__(self) -> Self:
@@ -246,29 +231,19 @@ class ProgressBars:
         self._close()
 
     def show(self, progress: FetchProgress) -> None:
-        if progress.note:
+        """Move the bar of the file, or write the note."""
+        if progress.note or progress.name != self._name:
             self._close()
+        if progress.note:
             sys.stderr.write(f"{progress.note}\n")
             return
-        if self._bar is None or progress.name != self._name:
-            self._close()
-            self._bar = _bar(progress)
-            self._name = progress.name
-        self._bar.update(progress.n_done - self._bar.n)
+        if self._bar is None:
+            self._name, total = progress.name, progress.n_bytes
+            options = {"total": total, "desc": self._name, "unit": "B", "unit_scale": True}
+            self._bar = ProgressBar(sys.stderr, **options)
+        self._bar.show(progress.n_done)
 
     def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
         self._bar = None
-
-
-def _bar(progress: FetchProgress) -> _Bar:
-    refresh_s = _TERMINAL_REFRESH_S if sys.stderr.isatty() else _LOG_REFRESH_S
-    return _Bar(
-        total=progress.n_bytes,
-        desc=progress.name,
-        unit="B",
-        unit_scale=True,
-        mininterval=refresh_s,
-        maxinterval=refresh_s,
-    )

@@ -27,6 +27,8 @@ EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 EXIT_READER_GONE = 141  # what a shell reports of a program that SIGPIPE ended
 
+_OUT = "folder for the recording, timeline, summary and replay"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``parley`` and return the exit code."""
@@ -69,10 +71,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"parley {__version__}")
     parser.set_defaults(run=_run_window, first_run=False)
     commands = parser.add_subparsers(metavar="COMMAND")
-    _add_window(commands.add_parser("window", help="open the window (the default)"))
-    _add_scene(commands.add_parser("scene", help="run a scripted conversation"))
-    _add_demo(commands.add_parser("demo", help="hold the bundled conversation, without a window"))
-    _add_bench(commands.add_parser("bench", help="measure"))
+    window = commands.add_parser("window", help="open the window (the default)")
+    window.add_argument("--first-run", action="store_true", help="begin with the set-up page")
+    window.set_defaults(run=_run_window)
+    _add_scenes(commands)
+    _add_bench(
+        commands.add_parser(
+            "bench", help="measure turn-taking, conversations, latency, decoding speed"
+        )
+    )
     cli_models.add_models_parser(commands)
     cli_replay.add_replay_parser(commands)
     commands.choices["replay"].set_defaults(run=_run_replay)
@@ -86,26 +93,18 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_window(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--first-run", action="store_true", help="begin with the set-up page")
-    parser.set_defaults(run=_run_window)
-
-
-def _add_scene(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE.toml")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument(
-        "--virtual-time", action="store_true", help="virtual time: as fast as it goes"
-    )
-    parser.add_argument("--model", default="", metavar="NAME")
-    parser.add_argument("--seed", type=int, default=0, metavar="N")
-    parser.set_defaults(run=_run_scene)
-
-
-def _add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR")
-    parser.add_argument("--model", default="", metavar="NAME")
-    parser.set_defaults(run=_run_demo)
+def _add_scenes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:  # pyright: ignore[reportPrivateUsage]
+    scene = commands.add_parser("scene", help="run a scripted conversation")
+    scene.add_argument("file", type=Path, metavar="FILE.toml")
+    scene.add_argument("--out", type=Path, required=True, metavar="DIR", help=_OUT)
+    scene.add_argument("--virtual-time", action="store_true", help="run as fast as possible")
+    scene.add_argument("--seed", type=int, default=0, metavar="N", help="of noise in the room")
+    scene.set_defaults(run=_run_scene)
+    demo = commands.add_parser("demo", help="hold the bundled conversation, without a window")
+    demo.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help=_OUT)
+    demo.set_defaults(run=_run_demo)
+    for parser in (scene, demo):
+        parser.add_argument("--model", default="", metavar="NAME", help="see parley models list")
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
@@ -131,9 +130,11 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
                 help="test: without noises that may have been trained on",
             )
         if name == "scenes":
-            kind.add_argument("--virtual-time", action="store_true", help="virtual time")
+            kind.add_argument("--virtual-time", action="store_true", help="run as fast as possible")
             kind.add_argument("--seed", type=int, default=0, metavar="N")
-    speech = kinds.add_parser("vita-audio", help="decoding speed of VITA-Audio, random weights")
+    speech = kinds.add_parser(
+        "vita-audio", help="decoding speed of VITA-Audio, with random weights"
+    )
     speech.add_argument("--size", default="0.5b", metavar="tiny|0.5b|7b")
     speech.add_argument("--device", default="", metavar="NAME", help="cpu, cuda; default: the best")
     cli_eval.add_card_options(speech)

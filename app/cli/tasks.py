@@ -1,7 +1,4 @@
-"""``parley transcribe``, ``answer`` and ``speak``: files and texts instead of a microphone.
-
-Reads the arguments, puts the parts together and prints; the work is in ``app.tasks``.
-"""
+"""``parley transcribe``, ``answer`` and ``speak``: files and texts instead of a microphone."""
 
 from __future__ import annotations
 
@@ -53,14 +50,14 @@ A manifest has one JSON object a line:
 Paths are relative to the manifest. The results (--out) are JSON lines too, in the same order:
 id, audio, text, reply_text, reply_audio, language, compute_s, duration_s, reply_duration_s,
 real_time_factor (work per second of sound heard and made), model, key, error. Run the same command
-again to go on where it stopped: what is done is skipped, what failed is tried again.
+again to go on where it stopped: finished entries are skipped, failed ones tried again.
 """
 _AUDIO_LINE = _MANIFEST % ('"audio": "talks/one.wav"', "")
 _TEXT_LINE = _MANIFEST % ('"text": "Good morning."', ', "voice": "heart", "rate": 1.0')
 _TRANSCRIBE = f"""\
 examples:
   parley transcribe talk.wav                       the words
-  parley transcribe *.wav                          a line each: name, tab, words
+  parley transcribe *.wav                          one line each: name, tab, words
   parley transcribe talk.flac --json               with times, language and speed
   parley transcribe --manifest in.jsonl --out out.jsonl
 
@@ -82,7 +79,7 @@ examples:
 
 
 def add_task_parsers(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the three commands; each runs ``run_task``."""
+    """Add the three commands; each runs ``run_task``."""
     for task, text, examples in (
         (Task.TRANSCRIBE, "write down what is said in recordings", _TRANSCRIBE),
         (Task.ANSWER, "answer recorded questions", _ANSWER),
@@ -139,7 +136,7 @@ def _rate(text: str) -> float:
 
 
 def run_task(args: argparse.Namespace) -> int:
-    """Runs one of the commands; returns the exit status. Raises ParleyError."""
+    """Run one of the commands and return the exit code. Raises ParleyError."""
     meter = Meter(sys.stderr, is_quiet=args.quiet)
     try:
         entries = _entries(args)
@@ -198,7 +195,7 @@ def _is_single(args: argparse.Namespace, entries: Sequence[Entry]) -> bool:
 
 
 def _outputs(args: argparse.Namespace, entries: Sequence[Entry]) -> Mapping[str, Path]:
-    """Files of speech by id. Raises BadInputError where one would replace what is read."""
+    """Return files for speech by id. Raises BadInputError where one would replace an input."""
     if args.manifest and args.out and _is_same(args.manifest, args.out):
         raise BadInputError(args.out, "--out", "is the manifest", "choose another file")
     place: str | None = getattr(args, "sound", None)
@@ -239,14 +236,14 @@ class Choice:
 
 
 def chosen(model_store: ModelStore, asked: str) -> Choice:
-    """The model asked for, else the default; the quick one where only that is here.
+    """Return the model asked for, else the default, or the quick one where only that is here.
 
     Args:
         asked: a name of the catalog, "local:NAME" of a folder that was added, or a folder.
 
     Raises:
         BadInputError: there is no such model.
-        ParleyError: it cannot run here; says why.
+        ParleyError: it cannot run here, and why.
     """
     name = asked or catalog.DEFAULT_MODEL
     try:
@@ -269,7 +266,7 @@ def chosen(model_store: ModelStore, asked: str) -> Choice:
 
 @contextlib.contextmanager
 def loaded(store: WeightStore, choice: Choice, language: str) -> Generator[SpeechModel]:
-    """Every core is the model's: there is no sound that could stutter."""
+    """Load a model for the time of the context; it may use every core: no sound could stutter."""
     n_threads = min(_MOST_THREADS, os.cpu_count() or 1)
     options = {**choice.options, "llm_threads": n_threads, "language": language}
     model: SpeechModel | None = None
@@ -287,24 +284,26 @@ def loaded(store: WeightStore, choice: Choice, language: str) -> Generator[Speec
 
 
 def told(error: Exception) -> str:
-    """One line about a failure of the model; of a bug, the log hears more."""
+    """Return one line about a failure of the model; a bug is logged with its traceback."""
     if failure_kind(error) is FailureKind.CRASHED:
         logger.error("the model failed", exc_info=error)
     return described(error)
 
 
 def detector(store: WeightStore) -> VoiceActivityDetector:
+    """Return a fresh detector. Raises WeightsError where its weights are missing."""
     from audio_io.vad import SileroVad
 
     return SileroVad(store.require(_VAD_WEIGHTS))
 
 
 def expected_language(language: str) -> str:
+    """Return the language to begin with where it will be recognised: English."""
     return "en" if language == "auto" else language
 
 
 def _check_voices(order: Order, model: SpeechModel) -> None:
-    """Two voices joined by "+" are a blend. Raises BadInputError for a voice that is not here."""
+    """Raise BadInputError for a voice that is not here; two joined by "+" are a blend."""
     if order.task is Task.TRANSCRIBE:
         return
     known = [preset.id for preset in model.voices()]
@@ -338,7 +337,7 @@ def _run_many(
     meter: Meter,
     args: argparse.Namespace,
 ) -> int:
-    """One line a result on stdout, unless they go to a file."""
+    """Write one line per result on stdout, unless they go to a file."""
 
     def show(row: Mapping[str, Any]) -> None:
         if args.json:
