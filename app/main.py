@@ -36,7 +36,6 @@ from audio_io.watchdog import DeviceWatchdog, RestartableBackend
 from model import catalog, duplex
 from model.cascade.clauses import ClauseSplitter
 from model.cascade.engines import RATE_HZ as SYNTHESIS_RATE_HZ
-from model.cascade.recognizer import open_recognizer
 from model.cascade.synthesizer import Synthesizer
 from model.cascade.voices import read_voices, usable
 from model.duplex.lexicon import read_lexicons

@@ -33,7 +33,7 @@ from app.scenes.scene_file import Scene
 from app.settings.settings import Settings
 from audio_io.aec import CancellerSettings, WebRtcEchoCanceller
 from audio_io.vad import SileroVad
-from model.cascade.cascade import open_recognizer
+from model.cascade.recognizer import open_recognizer
 from model.duplex.policy import ENDPOINTING_MODES
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
 from model.duplex.predictor_factory import PredictorFactory
