@@ -1,7 +1,7 @@
 """The running assistant behind the window: builds the engine, obeys commands, keeps settings.
 
-All threads but the window's are born and joined here (through the engine's crew). Knows roles, not
-implementations: ``app.main`` hands those in.
+All threads but the window's are born and joined here, in the engine's thread group. It knows roles;
+``app.main`` hands in the implementations.
 """
 
 from __future__ import annotations
