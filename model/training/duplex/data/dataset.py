@@ -139,19 +139,18 @@ def infos_of(path: Path, key: str) -> list[ClipInfo] | None:
     """Return the clips in a shard; None where it is missing, damaged or made for another key."""
     try:
         with safetensors.safe_open(path, framework="np") as file:
-            about = file.metadata() or {}
+            about = json.loads((file.metadata() or {}).get("about", "{}"))
     except (OSError, safetensors.SafetensorError):
         return None
-    return (
-        [ClipInfo(**row) for row in json.loads(about["clips"])] if about.get("key") == key else None
-    )
+    return [ClipInfo(**row) for row in about["clips"]] if about.get("key") == key else None
 
 
 def write_shard(path: Path, key: str, infos: Sequence[ClipInfo], tensors: _Tensors) -> None:
     """Replace the shard at ``path``; ``key`` changes with everything it is made of."""
-    about = {"key": key, "clips": json.dumps([asdict(info) for info in infos])}
+    about = json.dumps({"key": key, "clips": [asdict(info) for info in infos]})
     whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    write_atomically(path, safetensors.numpy.save(whole, about), mode=SHARED)
+    content = safetensors.numpy.save(whole, {"about": about})
+    write_atomically(path, content, mode=SHARED)
 
 
 def write_lists(out: Path, infos: Sequence[ClipInfo], n_shards: int, detectors: str) -> None:

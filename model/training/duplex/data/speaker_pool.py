@@ -6,14 +6,13 @@ whatever the scenes' seed is, so that another seed finds the cache full.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from model.training.duplex import TABLES
+from model.training.duplex import read_tables
 from model.training.duplex.data.chance import between, pick
 from model.training.duplex.data.recordings import (
     READ_SPEECH,
@@ -27,9 +26,7 @@ from model.training.duplex.data.turn_texts import TurnText, turn_text
 from model.training.duplex.data.utterance import Utterance, joined
 
 TURN = "turn"
-PHRASES: Mapping[str, Mapping[str, Sequence[str]]] = tomllib.loads(
-    (TABLES / "phrases.toml").read_text("utf-8")
-)
+PHRASES = read_tables("phrases.toml")
 """What is said in each role but ``TURN``, by language."""
 
 _SEED = 20_251_121

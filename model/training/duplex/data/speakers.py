@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 
 import numpy as np
 
 from model.cascade.voices import Style, Voice
-from model.training.duplex import TABLES
+from model.training.duplex import read_tables
 from model.training.duplex.data.chance import between
 
 TRAIN, VALIDATION, TEST = "train", "val", "test"
@@ -26,7 +25,7 @@ class Speaker:
     Attributes:
         split: the data this speaker occurs in, and no other.
         style: a Kokoro style; "" for the fast bundled voice.
-        pitch, tempo, tilt_db: what makes a variant of the voice; see ``utterance.warped``.
+        pitch, tempo, tilt_db: what makes a variant of the voice; see ``Utterance.warped``.
     """
 
     id: str
@@ -91,16 +90,12 @@ def fast_speakers() -> tuple[Speaker, ...]:
 
 def slow_speakers() -> tuple[Speaker, ...]:
     """Return Kokoro's voices: English with two standards and other accents, and Mandarin."""
-    voices = tomllib.loads((TABLES / "slow_voices.toml").read_text("utf-8"))
-    return tuple(
-        Speaker(
-            f"kokoro-{style}",
-            VALIDATION if style in voices["for_validation"] else TRAIN,
-            group["language"],
-            style,
-            group["phonemizer"],
-            _KOKORO_LICENCE,
-        )
-        for group in voices["group"]
-        for style in group["styles"]
-    )
+    tables = read_tables("slow_voices.toml")
+    speakers: list[Speaker] = []
+    for group, styles in tables["voices"].items():
+        language, phonemizer, *_ = group.split()
+        for style in styles:
+            split = VALIDATION if style in tables["split"]["val"] else TRAIN
+            name = f"kokoro-{style}"
+            speakers.append(Speaker(name, split, language, style, phonemizer, _KOKORO_LICENCE))
+    return tuple(speakers)

@@ -6,17 +6,16 @@ numbers, corrections. Their words are in ``spoken_turns.toml``.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 
 import numpy as np
 
-from model.training.duplex import TABLES
+from model.training.duplex import read_tables
 from model.training.duplex.data.chance import pick
 
 PAUSE_MARK = "|"
 
-_TABLES = tomllib.loads((TABLES / "spoken_turns.toml").read_text("utf-8"))
+_TABLES = read_tables("spoken_turns.toml")
 _TEMPLATES, _GAPS, _DICTATION = _TABLES["templates"], _TABLES["gaps"], _TABLES["dictation"]
 _DRAWN = ("f", "who", "who2", "what", "when", "when2", "city", "city2", "food", "food2")
 

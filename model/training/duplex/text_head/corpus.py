@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +18,12 @@ import numpy.typing as npt
 
 from model.duplex.lexicon import Lexicon
 from model.duplex.text_turn_detector import spoken_words
-from model.training.duplex import TABLES
+from model.training.duplex import read_tables
 from model.training.duplex.text_head.published_texts import WrittenTurn, published_turns
 
-_GRAMMAR = tomllib.loads((TABLES / "made_turns.toml").read_text("utf-8"))
-PARTS: Mapping[str, Sequence[str]] = _GRAMMAR["parts"]
-FAMILIES: Mapping[str, Sequence[str]] = _GRAMMAR["families"]
+_GRAMMAR = read_tables("made_turns.toml")
+PARTS = _GRAMMAR["parts"]
+FAMILIES = _GRAMMAR["families"]
 _GAP = re.compile(r"\{(\w+)\}")
 _TRIES = 6  # per wanted text; families with few forms run dry
 

@@ -11,15 +11,15 @@ import json
 import random
 import re
 import tempfile
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from model.errors import WeightsError
+from model.files.records import read_toml
 from model.store.archives import IndexDownloader, take_members
 from model.store.manifest import Archive, SourceKind
-from model.training.duplex import TABLES
+from model.training.duplex import TABLES, read_tables
 
 MEMBER_LIMIT_BYTES = 8_000_000
 
@@ -30,7 +30,7 @@ class TextFile:
 
     name: str
     package: str
-    kind: str
+    kind: SourceKind
     member: str
     sha256: str
     licence: str
@@ -38,7 +38,7 @@ class TextFile:
     @property
     def archive(self) -> Archive:
         """The package that holds it."""
-        return Archive(SourceKind(self.kind), self.package)
+        return Archive(self.kind, self.package)
 
     def is_in(self, folder: Path) -> bool:
         """Whether ``folder`` holds the file with the right content."""
@@ -46,10 +46,7 @@ class TextFile:
         return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256
 
 
-FILES = tuple(
-    TextFile(**row)
-    for row in tomllib.loads((TABLES / "published_texts.toml").read_text("utf-8"))["file"]
-)
+FILES = read_toml(TABLES / "published_texts.toml", dict[str, tuple[TextFile, ...]])["file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +113,14 @@ def _requests(path: Path, rng: random.Random) -> list[WrittenTurn]:
 
 
 _SLOT = re.compile(r"#[A-Z]+-[A-Z]+-([A-Z]+)#")
-_SLOTS = tomllib.loads((TABLES / "request_slots.toml").read_text("utf-8"))
+_SLOTS = read_tables("request_slots.toml")
+_LIST_OF = {slot: name for name, slots in _SLOTS["slots"].items() for slot in slots}
 
 
 def with_slots_filled(template: str, rng: random.Random) -> str:
     """Return ``template`` with every slot filled; a slot of an unknown name becomes a number."""
-    names, values = _SLOTS["slots"], _SLOTS["values"]
-    return _SLOT.sub(lambda slot: rng.choice(values[names.get(slot[1], "number")]), template)
+    values = _SLOTS["values"]
+    return _SLOT.sub(lambda slot: rng.choice(values[_LIST_OF.get(slot[1], "number")]), template)
 
 
 _ANSWERS_ARE_WRITTEN = ("talk-tech_support.yml", "talk-trivia.yml")
