@@ -149,8 +149,8 @@ def _predictors(store: WeightStore) -> Callable[[Settings], DuplexPredictor]:
 def _prediction_cost_s(predictor: DuplexPredictor) -> float:
     if not isinstance(predictor, TrainedDuplexPredictor):
         return 0.0
-    sound_s = _SOUND_S if predictor.last_sound_s > 0.0 else 0.0
-    return sound_s + (_READING_S if predictor.last_text_s > 0.0 else 0.0)
+    sound_s = _SOUND_S if predictor.detectors.last_sound_s > 0.0 else 0.0
+    return sound_s + (_READING_S if predictor.detectors.last_text_s > 0.0 else 0.0)
 
 
 def _predictor_weights(store: WeightStore) -> dict[str, str]:

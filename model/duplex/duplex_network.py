@@ -7,9 +7,10 @@ is in an explicit object, a sequence is nothing but steps: streaming equals offl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -133,39 +134,42 @@ def _read_only(array: Array) -> Array:
     return array
 
 
-def _load(data: bytes) -> dict[str, npt.NDArray[np.generic]]:
-    return safetensors.numpy.load(data)
-
-
 def read_network(path: Path, shape: NetworkShape) -> DuplexNetwork:
-    """Read the weights. Raises WeightsError, which names file, tensor and remedy in one line."""
+    """Read the weights. Raises WeightsError; see ``read_tensors``."""
+    weights = read_tensors(path, lambda _: weight_shapes(shape), RESTORE)
+    if not (weights["std"] > 0.0).all():
+        raise WeightsError(f"{path}: std: must be above 0 everywhere; {RESTORE}")
+    return DuplexNetwork(shape, weights)
+
+
+def read_tensors(
+    path: Path,
+    wanted_of: Callable[[Mapping[str, Array]], Mapping[str, tuple[int, ...]]],
+    remedy: str,
+) -> dict[str, Array]:
+    """Read float32 tensors of the shapes that ``wanted_of`` tells for those in the file.
+
+    Raises WeightsError, which names file, tensor and remedy in one line.
+    """
     try:
-        found = _load(path.read_bytes())
+        found: dict[str, Array] = _load(path.read_bytes())
     except FileNotFoundError:
-        raise WeightsError(f"{path} is missing; {RESTORE}") from None
+        raise WeightsError(f"{path} is missing; {remedy}") from None
     except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
         reason = " ".join(str(error).split())
-        raise WeightsError(f"{path} cannot be read ({reason}); {RESTORE}") from error
-    return DuplexNetwork(shape, _checked(path, shape, found))
-
-
-def _checked(
-    path: Path, shape: NetworkShape, found: Mapping[str, npt.NDArray[np.generic]]
-) -> dict[str, Array]:
-    wanted = weight_shapes(shape)
+        raise WeightsError(f"{path} cannot be read ({reason}); {remedy}") from error
+    wanted = wanted_of(found)
     if strange := sorted(set(found) ^ set(wanted)):
         what = "is missing" if strange[0] in wanted else "does not belong here"
-        raise WeightsError(f"{path}: {strange[0]} {what}; {RESTORE}")
-    weights = {name: np.asarray(weight, np.float32) for name, weight in found.items()}
+        raise WeightsError(f"{path}: {strange[0]} {what}; {remedy}")
     for name, sizes in wanted.items():
         weight = found[name]
         if weight.shape != sizes or weight.dtype != np.float32:
-            raise WeightsError(
-                f"{path}: {name} is {weight.dtype} {weight.shape}, its card asks for float32 "
-                f"{sizes}; {RESTORE}"
-            )
-        if not np.isfinite(weights[name]).all():
-            raise WeightsError(f"{path}: {name} holds a value that is no number; {RESTORE}")
-    if not (weights["std"] > 0.0).all():
-        raise WeightsError(f"{path}: std: must be above 0 everywhere; {RESTORE}")
-    return weights
+            what = f"is {weight.dtype} {weight.shape}, not float32 {sizes}"
+            raise WeightsError(f"{path}: {name} {what}; {remedy}")
+        if not np.isfinite(weight).all():
+            raise WeightsError(f"{path}: {name} holds a value that is no number; {remedy}")
+    return found
+
+
+_load: Callable[[bytes], dict[str, Any]] = safetensors.numpy.load

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -41,47 +41,39 @@ _REASONS = tuple(Reason)
 Vector = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureGroup:
-    """A run of ``size`` numbers of the vector that belong together."""
-
-    name: str
-    size: int
-
-
 FEATURES = (
-    FeatureGroup("mel", N_FRAMES * N_MELS),  # of the clean user, frame after frame
-    FeatureGroup("far_mel", _FAR_TIMES * _FAR_BANDS),  # of the loudspeaker
-    FeatureGroup("levels", 6),
-    FeatureGroup("voice", 6),
-    FeatureGroup("turn", 10),
-    FeatureGroup("overlap", 6),
-    FeatureGroup("agent", 6),
-    FeatureGroup("transcript", 6),
-    FeatureGroup("punctuation", len(_PUNCTUATION)),
-    FeatureGroup("grammar", 1 + len(_REASONS)),
-    FeatureGroup("overlap_words", 4),
-    FeatureGroup("text_head", 2),
-    FeatureGroup("smart_turn", 2 * len(ASK_SOUND_AFTER_MS)),
+    ("mel", N_FRAMES * N_MELS),  # of the clean user, frame after frame
+    ("far_mel", _FAR_TIMES * _FAR_BANDS),  # of the loudspeaker
+    ("levels", 6),
+    ("voice", 6),
+    ("turn", 10),
+    ("overlap", 6),
+    ("agent", 6),
+    ("transcript", 6),
+    ("punctuation", len(_PUNCTUATION)),
+    ("grammar", 1 + len(_REASONS)),
+    ("overlap_words", 4),
+    ("text_head", 2),
+    ("smart_turn", 2 * len(ASK_SOUND_AFTER_MS)),
 )
-"""The vector, group after group."""
+"""Name and size of each group of numbers in the vector, group after group."""
 
-N_FEATURES = sum(group.size for group in FEATURES)
+N_FEATURES = sum(size for _, size in FEATURES)
 
 
 def feature_slices() -> dict[str, slice]:
     """Return where each group stands in the vector."""
     slices: dict[str, slice] = {}
     begin = 0
-    for group in FEATURES:
-        slices[group.name] = slice(begin, begin + group.size)
-        begin += group.size
+    for name, size in FEATURES:
+        slices[name] = slice(begin, begin + size)
+        begin += size
     return slices
 
 
 def table_hash() -> str:
     """Return the name of the table; weights and data made for another one are refused."""
-    table = "\n".join(f"{group.name} {group.size}" for group in FEATURES)
+    table = "\n".join(f"{name} {size}" for name, size in FEATURES)
     return hashlib.sha256(f"{_VERSION}\n{table}".encode()).hexdigest()[:16]
 
 
@@ -104,17 +96,13 @@ def _logit(p: float) -> float:
 class _Block:
     """The frames of the vector in the making."""
 
-    near: list[Samples]
-    far: list[Samples]
-    clean_dbfs: list[float]
-    far_dbfs: list[float]
-    margins_db: list[float]
-    p_speech: list[float]
+    near: list[Samples] = field(default_factory=list[Samples])
+    far: list[Samples] = field(default_factory=list[Samples])
+    clean_dbfs: list[float] = field(default_factory=list[float])
+    far_dbfs: list[float] = field(default_factory=list[float])
+    margins_db: list[float] = field(default_factory=list[float])
+    p_speech: list[float] = field(default_factory=list[float])
     n_voiced: int = 0
-
-    @staticmethod
-    def empty() -> _Block:
-        return _Block([], [], [], [], [], [])
 
 
 class FeatureStream:
@@ -173,7 +161,7 @@ class FeatureStream:
         self.detectors.restart()
         self._near_mel.reset()
         self._far_mel.reset()
-        self._block = _Block.empty()
+        self._block = _Block()
         self._next = -1
 
     def _ask(self, user: UserFrame, agent: AgentState) -> None:
@@ -199,7 +187,7 @@ class FeatureStream:
         block.n_voiced += self.tracker.is_voice
 
     def _vector(self, user: UserFrame, agent: AgentState) -> Vector:
-        block, self._block = self._block, _Block.empty()
+        block, self._block = self._block, _Block()
         now_s = user.clean.end_s
         numbers = (
             *_levels(block),

@@ -138,14 +138,6 @@ def _n_longest(phrases: Phrases) -> int:
     return max((phrase.count(" ") + 1 for phrase in phrases), default=0)
 
 
-def n_backchannel_words(lexicon: Lexicon, words: tuple[str, ...]) -> int:
-    """Return how many words from the start are covered by backchannels."""
-    at, longest = 0, _n_longest(lexicon.backchannels)
-    while at < len(words) and (n := _longest(words, at, lexicon.backchannels, longest)):
-        at += n
-    return at
-
-
 def n_words_after(words: tuple[str, ...], phrases: Phrases) -> int | None:
     """Return how many words follow the last of ``phrases``; None where none of them occurs."""
     longest = _n_longest(phrases)
@@ -167,8 +159,10 @@ def digits_at_end(words: tuple[str, ...], lexicon: Lexicon) -> tuple[int, ...]:
 
 def is_backchannel(lexicon: Lexicon, text: str) -> bool:
     """Return whether ``text`` is nothing but backchannels, and at least one."""
-    words = tokens(text)
-    return bool(words) and n_backchannel_words(lexicon, words) == len(words)
+    words, at, longest = tokens(text), 0, _n_longest(lexicon.backchannels)
+    while at < len(words) and (n := _longest(words, at, lexicon.backchannels, longest)):
+        at += n
+    return 0 < at == len(words)
 
 
 def has_stop_word(lexicon: Lexicon, text: str) -> bool:

@@ -104,12 +104,9 @@ class EndpointingPoint:
 
 @dataclass(frozen=True, slots=True)
 class OverlapPoint:
-    """When a voice over the reply is meant to stop it; on calibrated probabilities.
+    """Calibrated probabilities that arrive at ``HOLD_P``, ``CUT_P`` and ``RESUME_P``.
 
-    Attributes:
-        hold_p: probability of an interruption that arrives at ``HOLD_P``.
-        cut_p: probability of an interruption that arrives at ``CUT_P``.
-        resume_p: probability of a backchannel or noise that arrives at ``RESUME_P``.
+    The first two are of an interruption, the third is of a backchannel or a noise.
     """
 
     hold_p: float
@@ -294,11 +291,7 @@ class OverlapEvidence:
 
 @dataclass(frozen=True, slots=True)
 class OverlapVerdict:
-    """Probabilities on the scale of the thresholds; their sum is at most 1.
-
-    Attributes:
-        reason: why, for people.
-    """
+    """Probabilities on the scale of the thresholds, their sum at most 1; and why, for people."""
 
     p_interruption: float
     p_backchannel: float

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from audio_io.frames import UserFrame
 from model.duplex import policy
 from model.duplex.adaptive_endpointing import AdaptiveEndpointing
-from model.duplex.duplex_network import Array, NetworkState, probabilities
-from model.duplex.end_of_turn_detectors import UtteranceScorer
+from model.duplex.duplex_network import Array, DuplexNetwork, probabilities
+from model.duplex.end_of_turn_detectors import EndOfTurnDetectors, UtteranceScorer
 from model.duplex.explanations import overlap_inputs, turn_inputs, turn_reason
 from model.duplex.frame_features import FeatureStream, Vector
 from model.duplex.lexicon import Lexicon, extended
@@ -26,18 +25,6 @@ from model.duplex.predictor_card import PredictorCard
 from model.duplex.smart_turn import TurnClassifier
 from model.duplex.voice_tracker import MS, Stretch, WarmUp
 from model.types import AgentState, DuplexPrediction
-
-
-class OutcomeNetwork(Protocol):
-    """The role of ``DuplexNetwork``."""
-
-    def initial_state(self) -> NetworkState:
-        """Return the state before the first step."""
-        ...
-
-    def step(self, features: Array, state: NetworkState) -> tuple[Array, NetworkState]:
-        """Return logits, float32 (5,), and the next state."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +70,7 @@ class TrainedDuplexPredictor:
 
     def __init__(
         self,
-        network: OutcomeNetwork,
+        network: DuplexNetwork,
         card: PredictorCard,
         lexicons: Mapping[str, Lexicon],
         settings: PredictorSettings | None = None,
@@ -110,19 +97,9 @@ class TrainedDuplexPredictor:
         self._emitted_at_s = 0.0
 
     @property
-    def last_sound_s(self) -> float:
-        """Return how much of ``last_inference_s`` Smart Turn took."""
-        return self._stream.detectors.last_sound_s
-
-    @property
-    def last_text_s(self) -> float:
-        """Return how much of ``last_inference_s`` reading the words took."""
-        return self._stream.detectors.last_text_s
-
-    @property
-    def n_inferences(self) -> int:
-        """Return how often a slow detector was asked."""
-        return self._stream.detectors.n_asked
+    def detectors(self) -> EndOfTurnDetectors:
+        """Return the slow detectors; they know how long they took and how often they were asked."""
+        return self._stream.detectors
 
     def reset(self) -> None:
         """Let the next voice open another turn: this one was taken or given up."""
@@ -132,7 +109,7 @@ class TrainedDuplexPredictor:
     def step(self, user: UserFrame, agent: AgentState) -> DuplexPrediction | None:
         """Take 10 ms; may ask a slow detector, for as long as ``last_inference_s`` says."""
         vector = self._stream.step(user, agent)
-        self.last_inference_s = self.last_sound_s + self.last_text_s
+        self.last_inference_s = self.detectors.last_sound_s + self.detectors.last_text_s
         self._follow(user, agent)
         if vector is not None:
             self._think(vector, is_overlap=agent.is_speaking)

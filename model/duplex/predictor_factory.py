@@ -84,8 +84,7 @@ class PredictorFactory:
 
 def _checked_card(path: Path) -> PredictorCard:
     card = read_card(path)
-    known = tuple((group.name, group.size) for group in FEATURES)
-    if card.features_hash != table_hash() or card.shape.features != known:
+    if card.features_hash != table_hash() or card.shape.features != FEATURES:
         raise WeightsError(
             f"{path}: features_hash: the weights were trained for other features "
             f"({card.features_hash}, not {table_hash()}); {RESTORE}"

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from model.duplex.lexicon import Lexicon, Phrases, digits_at_end, of_text, tokens
 
@@ -26,29 +27,40 @@ _ENDS_A_SENTENCE = re.compile("[.!\u3002\uff01][\\s\"')]*$")
 
 
 class Reason(StrEnum):
-    """Why a score was given; never holds the user's words."""
+    """Why a score was given, never in the user's words; and the score.
 
-    NO_WORDS = "no words yet"
-    COMPLETE_PHRASE = "a complete phrase"
-    TRAILS_OFF = "trails off"
-    FILLER = "ends with a filler"
-    ARTICLE = "ends with an article"
-    PREPOSITION = "ends with a preposition"
-    CONJUNCTION = "ends with a conjunction"
-    AUXILIARY = "ends with an auxiliary"
-    SUBJECT = "ends with a subject"
-    DEGREE = "ends with a degree word"
-    TRANSITIVE = "ends with a verb that wants an object"
-    PARTICLE = "ends with a particle"
-    DEMONSTRATIVE = "ends with a demonstrative"
-    NUMBERS = "numbers are being listed"
-    OPEN_NUMBER = "ends with a number"
-    COMMA = "ends with a comma"
-    QUESTION = "a question"
-    STRANDED = "a question ending with a function word"
-    SENTENCE = "a sentence"
-    UNPUNCTUATED = "no end of sentence"
-    FEW_WORDS = "few words"
+    Function words score 0.04 by English syntax: a phrase cannot end there. Scores near 0.5 were
+    set by hand so that a wrong guess costs less than it gains.
+    """
+
+    score: float
+
+    def __new__(cls, text: str, score: float) -> Self:
+        member = str.__new__(cls, text)
+        member._value_, member.score = text, score
+        return member
+
+    NO_WORDS = "no words yet", 0.50
+    COMPLETE_PHRASE = "a complete phrase", 0.85
+    TRAILS_OFF = "trails off", 0.10
+    FILLER = "ends with a filler", 0.06
+    ARTICLE = "ends with an article", 0.04
+    PREPOSITION = "ends with a preposition", 0.04
+    CONJUNCTION = "ends with a conjunction", 0.04
+    AUXILIARY = "ends with an auxiliary", 0.15
+    SUBJECT = "ends with a subject", 0.06
+    DEGREE = "ends with a degree word", 0.12
+    TRANSITIVE = "ends with a verb that wants an object", 0.12
+    PARTICLE = "ends with a particle", 0.40
+    DEMONSTRATIVE = "ends with a demonstrative", 0.35
+    NUMBERS = "numbers are being listed", 0.22
+    OPEN_NUMBER = "ends with a number", 0.25
+    COMMA = "ends with a comma", 0.38
+    QUESTION = "a question", 0.78
+    STRANDED = "a question ending with a function word", 0.55
+    SENTENCE = "a sentence", 0.72
+    UNPUNCTUATED = "no end of sentence", 0.45
+    FEW_WORDS = "few words", 0.50
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +71,6 @@ class TextEvidence:
     reason: Reason
 
 
-_FUNCTION_WORD = 0.04
-_SCORES = {
-    Reason.NO_WORDS: 0.50,
-    Reason.COMPLETE_PHRASE: 0.85,
-    Reason.TRAILS_OFF: 0.10,
-    Reason.FILLER: 0.06,
-    Reason.ARTICLE: _FUNCTION_WORD,
-    Reason.PREPOSITION: _FUNCTION_WORD,
-    Reason.CONJUNCTION: _FUNCTION_WORD,
-    Reason.AUXILIARY: 0.15,
-    Reason.SUBJECT: 0.06,
-    Reason.DEGREE: 0.12,
-    Reason.TRANSITIVE: 0.12,
-    Reason.PARTICLE: 0.40,
-    Reason.DEMONSTRATIVE: 0.35,
-    Reason.NUMBERS: 0.22,
-    Reason.OPEN_NUMBER: 0.25,
-    Reason.COMMA: 0.38,
-    Reason.QUESTION: 0.78,
-    Reason.STRANDED: 0.55,
-    Reason.SENTENCE: 0.72,
-    Reason.UNPUNCTUATED: 0.45,
-    Reason.FEW_WORDS: 0.50,
-}
-"""Function words come out of English syntax: a phrase cannot end there. Scores near 0.5 were set by
-hand so that a wrong guess costs less than it gains."""
 _LONG_NUMBER = 0.65
 
 
@@ -98,10 +84,6 @@ def _ends_with(words: tuple[str, ...], phrases: Phrases) -> bool:
     return any(" ".join(words[-n:]) in phrases for n in range(1, longest + 1))
 
 
-def _evidence(reason: Reason) -> TextEvidence:
-    return TextEvidence(_SCORES[reason], reason)
-
-
 class GrammarScorer:
     """Scores transcripts with the word lists of their language."""
 
@@ -113,37 +95,35 @@ class GrammarScorer:
         text = _last_sentence(text)
         words = tokens(text)
         if not words:
-            return _evidence(Reason.NO_WORDS)
+            return TextEvidence(Reason.NO_WORDS.score, Reason.NO_WORDS)
         lexicon = of_text(self._lexicons, text)
-        return self._of_phrase(text, words, lexicon) or self._of_end(text, words, lexicon)
+        reason = self._of_phrase(text, words, lexicon) or self._of_end(text, words, lexicon)
+        is_whole = sum(digits_at_end(words, lexicon)) >= N_LONG_NUMBER
+        is_long_number = reason is Reason.NUMBERS and is_whole
+        return TextEvidence(_LONG_NUMBER if is_long_number else reason.score, reason)
 
-    def _of_phrase(
-        self, text: str, words: tuple[str, ...], lexicon: Lexicon
-    ) -> TextEvidence | None:
+    def _of_phrase(self, text: str, words: tuple[str, ...], lexicon: Lexicon) -> Reason | None:
         """What the words alone settle."""
         if " ".join(words) in lexicon.complete_phrases and not _TRAILS_OFF.search(text):
-            return _evidence(Reason.COMPLETE_PHRASE)
+            return Reason.COMPLETE_PHRASE
         if lexicon.final_particles and words[-1] in lexicon.final_particles:
-            return _evidence(Reason.QUESTION)
+            return Reason.QUESTION
         if _ends_with(words, lexicon.fillers - lexicon.complete_phrases):
-            return _evidence(Reason.FILLER)
+            return Reason.FILLER
         if _TRAILS_OFF.search(text):
-            return _evidence(Reason.TRAILS_OFF)
-        n_numbers = sum(digits_at_end(words, lexicon))
-        if n_numbers >= N_LONG_NUMBER:
-            return TextEvidence(_LONG_NUMBER, Reason.NUMBERS)
-        if n_numbers >= N_DICTATED_NUMBERS:
-            return _evidence(Reason.NUMBERS)
+            return Reason.TRAILS_OFF
+        if sum(digits_at_end(words, lexicon)) >= N_DICTATED_NUMBERS:
+            return Reason.NUMBERS
         return self._of_function_word(text, words, lexicon)
 
     def _of_function_word(
         self, text: str, words: tuple[str, ...], lexicon: Lexicon
-    ) -> TextEvidence | None:
+    ) -> Reason | None:
         is_question = bool(_ENDS_A_QUESTION.search(text)) and words[0] in lexicon.question_words
         if _ends_with(words, lexicon.prepositions):
             if is_question and len(words) > N_SHORT:
-                return _evidence(Reason.STRANDED)
-            return _evidence(Reason.PREPOSITION)
+                return Reason.STRANDED
+            return Reason.PREPOSITION
         closes = lexicon.auxiliaries | lexicon.demonstratives | {"that"}
         if is_question and _ends_with(words, closes):
             return None  # "what was that?"
@@ -161,24 +141,24 @@ class GrammarScorer:
             (lexicon.demonstratives, Reason.DEMONSTRATIVE),
         ):
             if _ends_with(words, phrases):
-                return _evidence(reason)
+                return reason
         # "when you", "if it": a clause that has only its subject
         is_clause = len(words) > N_SHORT and words[-2] in lexicon.conjunctions
         if is_clause and words[-1] in {"you", "it"}:
-            return _evidence(Reason.SUBJECT)
+            return Reason.SUBJECT
         return None
 
-    def _of_end(self, text: str, words: tuple[str, ...], lexicon: Lexicon) -> TextEvidence:
+    def _of_end(self, text: str, words: tuple[str, ...], lexicon: Lexicon) -> Reason:
         """What punctuation and length suggest once the last word may end a phrase."""
         if _ENDS_WITH_COMMA.search(text):
-            return _evidence(Reason.COMMA)
+            return Reason.COMMA
         if digits_at_end(words, lexicon) and len(words) > N_SHORT:
-            return _evidence(Reason.OPEN_NUMBER)
+            return Reason.OPEN_NUMBER
         opens = lexicon.question_words | lexicon.question_openers
         if _ENDS_A_QUESTION.search(text) or (words[0] in opens and len(words) > N_SHORT + 1):
-            return _evidence(Reason.QUESTION)
+            return Reason.QUESTION
         if len(words) <= N_SHORT:
-            return _evidence(Reason.FEW_WORDS)
+            return Reason.FEW_WORDS
         if _ENDS_A_SENTENCE.search(text):
-            return _evidence(Reason.SENTENCE)
-        return _evidence(Reason.UNPUNCTUATED)
+            return Reason.SENTENCE
+        return Reason.UNPUNCTUATED

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
-import safetensors
-import safetensors.numpy
 import xllamacpp
 
 from model.cascade.llama_server import LlamaServer, ServerSize
+from model.duplex.duplex_network import read_tensors
 from model.duplex.gguf_rows import read_rows
 from model.duplex.lexicon import is_mandarin
 from model.errors import ModelError, WeightsError
@@ -202,45 +201,14 @@ DEFAULT_WEIGHTS = Path(__file__).resolve().parents[2] / "resources/duplex/text_h
 
 
 class TextHead:
-    """Two layers over a normalised state of s = ``STATE_SIZE`` values.
-
-    Tensors: ``mean`` and ``scale`` (s,), ``hidden.weight`` (h, s), ``hidden.bias`` (h,),
-    ``output.weight`` (h,), ``output.bias`` (1,).
-    """
+    """Two layers over a normalised state of ``STATE_SIZE`` values."""
 
     def __init__(self, weights: Path = DEFAULT_WEIGHTS) -> None:
-        """Read the weights.
-
-        Raises:
-            WeightsError: one line naming the file, the tensor and the remedy.
-        """
-        try:
-            tensors = safetensors.numpy.load(weights.read_bytes())
-        except (OSError, safetensors.SafetensorError) as error:
-            raise WeightsError(
-                f"{weights}: cannot be read as weights ({error}); reinstall the application"
-            ) from error
-        n_hidden = tensors["hidden.bias"].size if "hidden.bias" in tensors else 0
-        shapes = {
-            "mean": (STATE_SIZE,),
-            "scale": (STATE_SIZE,),
-            "hidden.weight": (n_hidden, STATE_SIZE),
-            "hidden.bias": (n_hidden,),
-            "output.weight": (n_hidden,),
-            "output.bias": (1,),
-        }
-        for name, shape in shapes.items():
-            if name not in tensors or tensors[name].shape != shape:
-                found = tensors[name].shape if name in tensors else "nothing"
-                raise WeightsError(
-                    f"{weights}: tensor {name!r} must be {shape}, found {found}; "
-                    "reinstall the application or train it again"
-                )
-        self._mean = tensors["mean"].astype(np.float32)
-        self._scale = tensors["scale"].astype(np.float32)
-        self._hidden = tensors["hidden.weight"].astype(np.float32)
-        self._hidden_bias = tensors["hidden.bias"].astype(np.float32)
-        self._output = tensors["output.weight"].astype(np.float32)
+        """Read the weights. Raises WeightsError; see ``read_tensors``."""
+        tensors = read_tensors(weights, _head_shapes, "reinstall the application or train it again")
+        self._mean, self._scale = tensors["mean"], tensors["scale"]
+        self._hidden, self._hidden_bias = tensors["hidden.weight"], tensors["hidden.bias"]
+        self._output = tensors["output.weight"]
         self._output_bias = float(tensors["output.bias"][0])
 
     def logit(self, state: State) -> float:
@@ -254,6 +222,18 @@ class TextHead:
         sums = np.vecdot(normal[:, None, :], self._hidden) + self._hidden_bias  # (n, h)
         scores = np.vecdot(np.maximum(sums, 0.0), self._output) + self._output_bias
         return scores.astype(np.float32)
+
+
+def _head_shapes(tensors: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
+    n_hidden = tensors["hidden.bias"].size if "hidden.bias" in tensors else 0
+    return {
+        "mean": (STATE_SIZE,),
+        "scale": (STATE_SIZE,),
+        "hidden.weight": (n_hidden, STATE_SIZE),
+        "hidden.bias": (n_hidden,),
+        "output.weight": (n_hidden,),
+        "output.bias": (1,),
+    }
 
 
 class TextTurnDetector:

@@ -6,7 +6,7 @@ Reads partial transcripts with word lists and grammar.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from audio_io.frames import UserFrame
@@ -64,19 +64,6 @@ class WordEvidence:
         return bool(self.text) and not self.covers
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """All that depends on the text alone."""
-
-    text: str
-    n_words: int
-    language: str
-    grammar: TextEvidence
-    dictation: Dictation | None
-    is_acknowledgement: bool
-    has_stop: bool
-
-
 class WordReader:
     """Reads the partial transcript of every frame; each text is read once.
 
@@ -87,15 +74,14 @@ class WordReader:
     def __init__(self, lexicons: Mapping[str, Lexicon]) -> None:
         self._lexicons = dict(lexicons)
         self._grammar = GrammarScorer(self._lexicons)
-        self._empty = self._reading = self._read("")
-        self.nothing = WordEvidence("", False, 0, "en", self._empty.grammar)
+        self.nothing = self._reading = self._read("")
 
     def read(self, user: UserFrame, turn: Stretch | None, overlap: Stretch | None) -> WordEvidence:
         """Return the evidence; ``turn`` is None while nobody is owed an answer."""
         is_own = turn is not None and user.partial_at_s > turn.onset_s
         text = user.partial_text if is_own else ""
         if text != self._reading.text:
-            self._reading = self._read(text) if text else self._empty
+            self._reading = self._read(text) if text else self.nothing
         reading = self._reading
         lag_s = policy.WORDS_LAG_MS / MS
         covers = is_own and user.partial_at_s >= turn.last_voice_s - lag_s if turn else False
@@ -103,28 +89,26 @@ class WordReader:
         is_heard = bool(text) and heard_ms >= policy.BACKCHANNEL_WORD_MS
         acknowledges = is_heard and reading.is_acknowledgement
         is_long = reading.n_words >= policy.N_SENTENCE_WORDS
-        return WordEvidence(
-            text=text,
+        return replace(
+            reading,
             covers=bool(text) and covers,
-            n_words=reading.n_words,
-            language=reading.language,
-            grammar=reading.grammar,
-            dictation=reading.dictation,
             is_acknowledgement=acknowledges,
             is_sentence=is_heard and not acknowledges and is_long,
-            is_stop=is_heard and heard_ms >= policy.STOP_WORD_MS and reading.has_stop,
+            is_stop=is_heard and heard_ms >= policy.STOP_WORD_MS and reading.is_stop,
         )
 
-    def _read(self, text: str) -> _Reading:
+    def _read(self, text: str) -> WordEvidence:
+        """All that depends on the text alone, as if it were said over a reply."""
         lexicon = of_text(self._lexicons, text)
-        return _Reading(
+        return WordEvidence(
             text=text,
+            covers=False,
             n_words=len(tokens(text)),
             language="zh" if is_mandarin(text) else "en",
             grammar=self._grammar.score(text),
             dictation=dictated(self._lexicons, text),
             is_acknowledgement=is_backchannel(lexicon, text),
-            has_stop=has_stop_word(lexicon, text),
+            is_stop=has_stop_word(lexicon, text),
         )
 
 

@@ -44,7 +44,7 @@ from model.training.duplex.progress import Progress
 WEIGHTS = "predictor.safetensors"
 CARD = "predictor.json"
 STATE = "training-state.pt"
-_SHAPE = NetworkShape(tuple((group.name, group.size) for group in FEATURES), ("mel", "far_mel"))
+_SHAPE = NetworkShape(FEATURES, ("mel", "far_mel"))
 _WIDTHS = ("sound_width", "evidence_width", "hidden", "head_width")
 _HELP = {
     "rate": "highest learning rate",

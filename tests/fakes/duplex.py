@@ -48,7 +48,7 @@ class FakeUtteranceScorer:
 
 CARD = PredictorCard(
     features_hash=table_hash(),
-    shape=NetworkShape(tuple((group.name, group.size) for group in FEATURES), ("mel", "far_mel")),
+    shape=NetworkShape(FEATURES, ("mel", "far_mel")),
     floor_temperature=1.0,
     overlap_temperature=1.0,
     endpointing={

@@ -79,7 +79,7 @@ def seconds(entry: Entry) -> float:
 
 @dataclass(frozen=True)
 class Ears:
-    parts: Factories
+    factories: Factories
     recognizer: StreamingRecognizer
     synthesizer: Synthesizer
 
@@ -100,6 +100,7 @@ def play(ears: Ears) -> Play:
         mode: str = "balanced",
         room: RoomPlan | None = None,
         rest_s: float = 0.6,
+        **thresholds: float,
     ) -> Conversation:
         model = ScriptedReplies(ears.recognizer, ears.synthesizer, replies)
 
@@ -109,8 +110,11 @@ def play(ears: Ears) -> Play:
 
         scene = Scene("policy", Path("policy.toml"), room or QUIET_ROOM, users, EndPlan(rest_s, 30))
         settings = Settings().with_value("conversation", "endpointing_mode", mode)
-        parts = replace(ears.parts, inline_worker=inline)
-        result = run_scene(scene, parts, settings, SceneOptions(is_virtual_time=True))
+        for key, value in thresholds.items():
+            section = "conversation" if key == "end_of_turn_threshold" else "overlap"
+            settings = settings.with_value(section, key, value)
+        factories = replace(ears.factories, inline_worker=inline)
+        result = run_scene(scene, factories, settings, SceneOptions(is_virtual_time=True))
         return Conversation(result, model.requests, model.spoken)
 
     return run
@@ -162,6 +166,18 @@ def test_eager_answers_first_patient_last_and_nobody_waits_more_than_three_secon
     assert waits_ms == sorted(waits_ms)
     assert waits_ms[0] + 100.0 < waits_ms[-1]
     assert waits_ms[-1] <= LONGEST_WAIT_MS + 100.0
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.2, 0.8, 0.99])
+def test_the_endpointing_mode_matters_wherever_end_of_turn_at_stands(
+    play: Play, threshold: float
+) -> None:
+    finished = ask("What is the capital of France?")
+    waits_ms = [
+        play(finished, replies=(SHORT,), mode=mode, end_of_turn_threshold=threshold).waited_ms()
+        for mode in ("eager", "patient")
+    ]
+    assert waits_ms[0] + 50.0 < waits_ms[1] < LONGEST_WAIT_MS
 
 
 def test_a_finished_question_is_answered_at_once(play: Play) -> None:
@@ -244,6 +260,23 @@ def test_yes_but_takes_the_floor(play: Play) -> None:
     assert turn.stop_latency_ms < 1500.0
 
 
+@pytest.mark.parametrize("threshold", [0.05, 0.5, 0.95, 0.99])
+def test_a_sentence_takes_the_floor_wherever_stop_at_stands(play: Play, threshold: float) -> None:
+    words = over(Label.INTERRUPTION, "No, tell me about the mountains instead.")
+    heard = play(ask(), words, interruption_threshold=threshold)
+    assert heard.result.score.turns[1].did == "stopped_and_answered"
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.5, 0.95, 0.99])
+def test_after_an_acknowledgement_the_reply_goes_on_wherever_go_on_at_stands(
+    play: Play, threshold: float
+) -> None:
+    word = over(Label.BACKCHANNEL, "Yeah.", 3.0)
+    heard = play(ask(), word, room=HEADPHONES, backchannel_threshold=threshold)
+    assert heard.events("interrupted") == []
+    assert heard.events("assistant_speech_ended")[0]["heard_text"] == LONG
+
+
 def test_after_an_interruption_the_model_is_told_what_was_heard_and_no_more(play: Play) -> None:
     heard = play(ask(), over(Label.INTERRUPTION, "No, tell me about the mountains instead."))
     assert heard.result.score.turns[1].did == "stopped_and_answered"
@@ -284,7 +317,7 @@ def test_a_stop_word_in_the_first_seconds_stops(play: Play) -> None:
 
 def test_a_soft_stop_word_stops(play: Play, ears: Ears, tmp_path: Path) -> None:
     path = tmp_path / "soft.wav"
-    soundfile.write(path, 0.25 * ears.parts.synthesize("Stop!", ""), ENGINE_RATE_HZ)
+    soundfile.write(path, 0.25 * ears.factories.synthesize("Stop!", ""), ENGINE_RATE_HZ)
     soft = Utterance(Label.STOP, wav=path, after=Cue.ASSISTANT_STARTED, delay_s=3.0)
     assert is_silent_after_it(play(ask(), soft, room=HEADPHONES, rest_s=1.6))
 

@@ -87,14 +87,14 @@ def ears(embedded_default: WeightStore) -> Ears:
     overlaps = tuple(heard(1.0, text, 1.5) for text in VOICES)
     soft = 0.2 * factories.synthesize("Yes, that is right.", "")
     overlaps += (listener.hear(recorded([silence(1.0), soft, silence(1.5)])),)
-    kit = PredictorFactory(embedded_default.folder)
-    network, words = kit.classifier(), kit.scorer()
+    factory = PredictorFactory(embedded_default.folder)
+    network, words = factory.classifier(), factory.scorer()
     assert network is not None
     assert words is not None
     sounds, scorer = CachedTurnClassifier(network), CachedUtteranceScorer(words)
 
     def make(settings: PredictorSettings) -> TrainedDuplexPredictor:
-        return kit.predictor(settings, classifier=sounds, scorer=scorer)
+        return factory.predictor(settings, classifier=sounds, scorer=scorer)
 
     return Ears(turns, overlaps, make)
 

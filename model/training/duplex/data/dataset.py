@@ -162,6 +162,6 @@ def write_lists(out: Path, infos: Sequence[ClipInfo], n_shards: int, detectors: 
     table = {
         "hash": table_hash(),
         "detectors": detectors,
-        "groups": [[group.name, group.size] for group in FEATURES],
+        "groups": [[name, size] for name, size in FEATURES],
     }
     write_atomically(out / TABLE, json.dumps(table, indent=1) + "\n", mode=SHARED)

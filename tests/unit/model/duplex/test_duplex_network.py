@@ -171,7 +171,7 @@ def broken(change: str) -> dict[str, Array]:
     [
         ("missing", "head.bias is missing"),
         ("extra", "surplus does not belong here"),
-        ("sizes", r"output.bias is float32 \(3,\), its card asks for float32 \(5,\)"),
+        ("sizes", r"output.bias is float32 \(3,\), not float32 \(5,\)"),
         ("nan", "head.bias holds a value that is no number"),
         ("std", "std: must be above 0"),
     ],

@@ -135,7 +135,7 @@ def test_the_slow_detectors_are_reported_for_the_step_they_were_asked_in() -> No
         one.step(user, agent)
         spent.append(one.last_inference_s)
     assert [s for s in spent if s] == [0.02, 0.06]
-    assert one.n_inferences == 2
+    assert one.detectors.n_asked == 2
 
 
 def test_without_slow_detectors_the_network_still_decides() -> None:
@@ -170,7 +170,7 @@ def test_words_that_ask_for_more_wait() -> None:
     assert any("words ask for more" in p.reason for p in said)
 
 
-def test_the_paces_differ() -> None:
+def test_the_endpointing_modes_differ() -> None:
     script = [voice(1000, "yes please"), quiet(3500, "yes please")]
     waits = [
         end_ms(predictions(predictor(PredictorSettings(endpointing_mode=mode), logit=3.0), script))

@@ -21,10 +21,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_without_the_slow_detectors_turns_still_end(tmp_path: Path) -> None:
-    kit = PredictorFactory(tmp_path)
-    assert kit.classifier() is None
-    assert kit.scorer() is None
-    said = predictions(kit.predictor(), [voice(800, "Yes."), quiet(3500, "Yes.")])
+    factory = PredictorFactory(tmp_path)
+    assert factory.classifier() is None
+    assert factory.scorer() is None
+    said = predictions(factory.predictor(), [voice(800, "Yes."), quiet(3500, "Yes.")])
     assert any(p.p_end_of_turn >= END_P for p in said)
 
 
@@ -51,7 +51,7 @@ def test_a_detector_whose_weights_cannot_be_read_is_named(folder: Path) -> None:
 
 
 def test_predictors_share_weights_and_nothing_else(tmp_path: Path) -> None:
-    kit = PredictorFactory(tmp_path)
+    factory = PredictorFactory(tmp_path)
     script = [voice(800, "Yes."), quiet(800, "Yes.")]
-    first, second = kit.predictor(), kit.predictor()
+    first, second = factory.predictor(), factory.predictor()
     assert predictions(first, script) == predictions(second, script)

@@ -14,7 +14,7 @@ from model.training.duplex.data.heard_clips import ClipInfo, Heard, heard_in
 from model.training.duplex.data.pipeline import OfflineFrontEnd
 from model.training.duplex.data.speech import LoudnessDetector
 from tests.fakes.duplex_scenes import tone_context
-from tests.fakes.text_reader import FakeTextReader
+from tests.fakes.text_encoder import FakeTextEncoder
 
 INFO = ClipInfo("clip", "train", "yielded", "en", "tones", "x", "none", 3.0, 1)
 
@@ -92,7 +92,7 @@ def test_nothing_is_asked_about_an_event_that_nobody_could_hear(heard: Heard) ->
 def test_every_step_has_a_vector_and_the_detectors_are_asked_once(
     tmp_path: Path, heard: Heard
 ) -> None:
-    classifier, encoder, rows = Classifier(), FakeTextReader(), []
+    classifier, encoder, rows = Classifier(), FakeTextEncoder(), []
     for _ in range(2):
         detectors = RememberedDetectors(Cache(tmp_path), classifier, encoder)
         rows.append(detectors.vectors(heard, "heard/clip"))

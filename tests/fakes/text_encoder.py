@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 from model.duplex.text_turn_detector import STATE_SIZE, State, spoken_words
 
 
-class FakeTextReader:
+class FakeTextEncoder:
     """A state's first value is how open its text is: 1 after one of ``open_words``, else -1."""
 
     def __init__(self, *open_words: str) -> None:
