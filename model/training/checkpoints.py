@@ -15,6 +15,7 @@ import os
 import shutil
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -49,21 +50,19 @@ class _Progress(msgspec.Struct):
     settings: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
 class Checkpoints:
     """The saved steps of one stage. Every process calls every method.
 
-    Args:
+    Attributes:
         model: as it is without ``accelerator``.
         vocabulary: folder of the tokenizer's files, which are copied beside the weights.
     """
 
-    def __init__(
-        self, run: StageRun, accelerator: Accelerator, model: VitaAudioForCausalLM, vocabulary: Path
-    ) -> None:
-        self._run = run
-        self._accelerator = accelerator
-        self._model = model
-        self._vocabulary = vocabulary
+    run: StageRun
+    accelerator: Accelerator
+    model: VitaAudioForCausalLM
+    vocabulary: Path
 
     def resume(self, load_rows: Callable[..., None]) -> int:
         """Load the newest saved step; return how many steps are done, 0 without one.
@@ -83,13 +82,13 @@ class Checkpoints:
         for name, value in self._settings().items():
             if progress.settings.get(name) != value:
                 raise TrainingError(
-                    f"{self._run.out} was begun with {name} {progress.settings.get(name)!r} and is "
+                    f"{self.run.out} was begun with {name} {progress.settings.get(name)!r} and is "
                     f"asked to go on with {value!r}; choose the same, or another --out"
                 )
         rows = sorted(newest.glob(_ROWS.format(rank="*")))
         load_rows(*(read_json(one, dict[str, Any], TrainingError, remedy=remedy) for one in rows))
         try:
-            self._accelerator.load_state(str(newest / _STATE))
+            self.accelerator.load_state(str(newest / _STATE))
         except (OSError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
             reason = " ".join(str(error).partition(". ")[0].split())
             raise TrainingError(f"{newest} cannot be resumed: {reason}; {remedy}") from error
@@ -105,8 +104,8 @@ class Checkpoints:
         Raises:
             TrainingError: the disk is full; what was saved before is still there.
         """
-        accelerator = self._accelerator
-        with whole_folder(self._run.out / _STEPS / f"{n_done:06d}") as partial:
+        accelerator = self.accelerator
+        with whole_folder(self.run.out / _STEPS / f"{n_done:06d}") as partial:
             accelerator.save_state(str(partial / _STATE))
             place = partial / _ROWS.format(rank=accelerator.process_index)
             place.write_bytes(msgspec.json.encode(rows))
@@ -116,32 +115,32 @@ class Checkpoints:
                 progress = _Progress(n_done, self._settings())
                 (partial / _PROGRESS).write_bytes(msgspec.json.encode(progress))
         if accelerator.is_main_process:
-            for old in self._saved()[: -self._run.recipe.keep]:
+            for old in self._saved()[: -self.run.recipe.keep]:
                 shutil.rmtree(old)
 
     def finish(self, model: nn.Module) -> None:
         """Write the finished model and remove the saved steps. Raises TrainingError."""
-        with whole_folder(self._run.out / MODEL) as partial:
-            tensors = self._accelerator.get_state_dict(model)
-            if self._accelerator.is_main_process:
+        with whole_folder(self.run.out / MODEL) as partial:
+            tensors = self.accelerator.get_state_dict(model)
+            if self.accelerator.is_main_process:
                 self._publish(partial, tensors)
-        if self._accelerator.is_main_process:
-            shutil.rmtree(self._run.out / _STEPS, ignore_errors=True)
+        if self.accelerator.is_main_process:
+            shutil.rmtree(self.run.out / _STEPS, ignore_errors=True)
 
     def _publish(self, folder: Path, tensors: Mapping[str, Any]) -> None:
         """Write the model as others load it, and link what it needs to be talked to."""
-        recipe, config = self._run.recipe, self._model.config
+        recipe, config = self.run.recipe, self.model.config
         if recipe.lora.rank:
             tensors = merged(tensors, recipe.lora)
         if config.tie_word_embeddings:
             tensors = {name: one for name, one in tensors.items() if name != _HEAD_KEY}
-        copy_tokenizer(self._vocabulary, folder)
+        copy_tokenizer(self.vocabulary, folder)
         vocabulary = TextTokenizer.from_directory(folder)
-        pattern = recipe.pattern if self._model.num_mctp_modules else VANILLA.pattern
+        pattern = recipe.pattern if self.model.num_mctp_modules else VANILLA.pattern
         write_configuration(folder, config, vocabulary, pattern)
         write_shards(folder, tensors)
         for name in (SPEECH_TOKENIZER, SPEECH_DECODER):
-            source, place = (self._run.parts or folder) / name, folder.parent / name
+            source, place = (self.run.parts or folder) / name, folder.parent / name
             if not source.is_dir() or place.exists():
                 continue
             try:
@@ -151,9 +150,9 @@ class Checkpoints:
 
     def _settings(self) -> dict[str, Any]:
         """Return what must be the same for a run to go on exactly."""
-        recipe, stage, config = self._run.recipe, self._run.stage, self._model.config
+        recipe, stage, config = self.run.recipe, self.run.stage, self.model.config
         return {
-            "stage": self._run.number,
+            "stage": self.run.number,
             "steps": stage.steps,
             "rate": stage.rate,
             "warm-up": stage.warm_up,
@@ -161,8 +160,8 @@ class Checkpoints:
             "rows": stage.rows,
             "row_length": stage.row_length,
             "pattern": list(recipe.pattern),
-            "modules": self._model.num_mctp_modules,
-            "layers": self._model.num_backbone_layers,
+            "modules": self.model.num_mctp_modules,
+            "layers": self.model.num_backbone_layers,
             "hidden": config.hidden_size,
             "vocabulary": config.vocab_size,
             "lora rank": recipe.lora.rank,
@@ -170,7 +169,7 @@ class Checkpoints:
 
     def _saved(self) -> list[Path]:
         """Return the folders of whole saved steps, oldest first."""
-        return sorted((self._run.out / _STEPS).glob("[0-9]*"))
+        return sorted((self.run.out / _STEPS).glob("[0-9]*"))
 
 
 @contextmanager

@@ -7,9 +7,8 @@
 All of the language model learns; of a Plus model the SenseVoice encoder stays as it is.
 """
 
-from __future__ import annotations
-
 import sys
+from functools import partial
 
 from model.training.initial_model import VOCABULARY, begin_from_recipe
 from model.training.stage_command import StageRun, run_stage
@@ -17,17 +16,15 @@ from model.training.stage_setup import open_accelerator, train
 from model.vita_audio.language_model.initialisation import freeze_hearing
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run stage 1; return the exit status."""
-    return run_stage(1, __doc__, _align, arguments)
-
-
-def _align(run: StageRun) -> None:
+def align(run: StageRun) -> None:
+    """Train the language model that the recipe begins from."""
     accelerator = open_accelerator(run)
     model = begin_from_recipe(run)
     freeze_hearing(model)
     train(run, accelerator, model, run.out / VOCABULARY)
 
+
+main = partial(run_stage, 1, __doc__, align)
 
 if __name__ == "__main__":
     sys.exit(main())

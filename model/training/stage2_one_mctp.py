@@ -8,8 +8,6 @@ Its block begins as a copy of the backbone's last layer. All else is frozen, so 
 the only one.
 """
 
-from __future__ import annotations
-
 import sys
 from functools import partial
 
@@ -17,12 +15,7 @@ from model.training.stage_command import run_stage
 from model.training.stage_setup import train_grown
 from model.vita_audio.language_model.initialisation import freeze_all_but_modules
 
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run stage 2; return the exit status."""
-    train = partial(train_grown, freeze=freeze_all_but_modules)
-    return run_stage(2, __doc__, train, arguments)
-
+main = partial(run_stage, 2, __doc__, partial(train_grown, freeze=freeze_all_but_modules))
 
 if __name__ == "__main__":
     sys.exit(main())

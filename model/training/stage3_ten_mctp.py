@@ -7,8 +7,6 @@
 All but the modules is frozen, as in stage 2; the loss is the mean of theirs.
 """
 
-from __future__ import annotations
-
 import sys
 from functools import partial
 
@@ -16,12 +14,7 @@ from model.training.stage_command import run_stage
 from model.training.stage_setup import train_grown
 from model.vita_audio.language_model.initialisation import freeze_all_but_modules
 
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run stage 3; return the exit status."""
-    train = partial(train_grown, freeze=freeze_all_but_modules)
-    return run_stage(3, __doc__, train, arguments)
-
+main = partial(run_stage, 3, __doc__, partial(train_grown, freeze=freeze_all_but_modules))
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,8 +10,6 @@ The modules learn at ten times the backbone's rate. The result is what people ta
     parley answer question.wav --model local:stage4
 """
 
-from __future__ import annotations
-
 import sys
 from functools import partial
 
@@ -19,12 +17,7 @@ from model.training.stage_command import run_stage
 from model.training.stage_setup import train_grown
 from model.vita_audio.language_model.initialisation import freeze_hearing
 
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run stage 4; return the exit status."""
-    train = partial(train_grown, freeze=freeze_hearing)
-    return run_stage(4, __doc__, train, arguments)
-
+main = partial(run_stage, 4, __doc__, partial(train_grown, freeze=freeze_hearing))
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -50,19 +50,14 @@ def open_accelerator(run: StageRun) -> Accelerator:
         TrainingError: the processes cannot share the work.
     """
     accelerator = Accelerator(mixed_precision=run.recipe.precision.compute)
-    n_processes, n_rows = accelerator.num_processes, run.stage.rows
+    n_processes = accelerator.num_processes
     n_launched = int(os.environ.get("WORLD_SIZE", "1"))
     if n_launched != n_processes:
         raise TrainingError(
             f"{n_launched} processes were launched and each would train alone: there is no GPU "
             "for them; on a CPU set ACCELERATE_USE_CPU=true"
         )
-    if n_rows % n_processes:
-        raise TrainingError(
-            f"{n_rows} rows of a step cannot be shared by {n_processes} processes; set "
-            "stages.rows to a multiple"
-        )
-    accelerator.gradient_accumulation_steps = n_rows // n_processes
+    accelerator.gradient_accumulation_steps = run.stage.rows // n_processes
     level = logging.INFO if accelerator.is_main_process else logging.ERROR
     logging.basicConfig(format="%(message)s", level=level)
     logging.getLogger("accelerate").setLevel(logging.WARNING)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -33,12 +34,8 @@ _WARM_UP = 3  # steps in which kernels are chosen and compiled
 _MIB = 1 << 20
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print the comparison; return the exit status."""
-    return run_stage(1, __doc__, _compare, arguments)
-
-
-def _compare(run: StageRun) -> None:
+def compare(run: StageRun) -> None:
+    """Print a table of both models."""
     accelerator = open_accelerator(run)
     accelerator.gradient_accumulation_steps = 1
     model = begin_from_recipe(run)
@@ -112,6 +109,8 @@ def _step(accelerator: Accelerator, model: Any, optimizer: Any, batch: PackedRow
     optimizer.zero_grad()
     return float(main_loss.detach())
 
+
+main = partial(run_stage, 1, __doc__, compare)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -56,7 +56,7 @@ class RowOptions:
         if self.n_streams < 1 or self.n_streams % self.n_processes:
             raise DataError(
                 f"{self.n_streams} rows of a step cannot be shared by {self.n_processes} "
-                "processes; make it a multiple"
+                "processes; set stages.rows to a multiple"
             )
 
 
@@ -139,13 +139,13 @@ class PackedRows:
         self._turn = int(states[0]["turn"]) % len(self._streams)
 
     def close(self) -> None:
-        """End the workers, and log how often the data was begun and what was skipped."""
+        """End the workers, and log how often the data was read and what was skipped."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
-        n_begun = max(stream.next_deal for stream in self._streams) // len(self.mixture) + 1
+        n_epochs = max(stream.next_deal for stream in self._streams) / len(self.mixture)
         path, summary = self.mixture.path, self.skipped.summary()
-        logger.info("%s: begun %d times; %s", path, n_begun, summary)
+        logger.info("%s: read %.1f times; %s", path, n_epochs, summary)
 
     def deal(self, number: int) -> Entry | None:
         """Return the sample with this number of all epochs; None behind the last."""

@@ -72,25 +72,19 @@ class _SpokenDialogue:
         return (*self.asked, *self.answered)
 
 
+@dataclass(frozen=True, slots=True)
 class DataSynthesis:
-    """Makes one folder of data.
+    """The making of one folder of data.
 
-    Args:
+    Attributes:
         speakers: as many as work side by side.
         skipped: dialogues that cannot be spoken go there.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        assignment: VoiceAssignment,
-        speakers: Sequence[BundledSpeaker],
-        skipped: SkipLog,
-    ) -> None:
-        self._folder = folder
-        self._assignment = assignment
-        self._speakers = tuple(speakers)
-        self._skipped = skipped
+    folder: Path
+    assignment: VoiceAssignment
+    speakers: Sequence[BundledSpeaker]
+    skipped: SkipLog
 
     def run(
         self,
@@ -108,38 +102,38 @@ class DataSynthesis:
         """
         planned = list(self._planned(dialogues))
         wanted = {u.key: u for one in planned for u in one.utterances}
-        missing = [u for u in wanted.values() if not (self._folder / _name(u)).is_file()]
+        missing = [u for u in wanted.values() if not (self.folder / _name(u)).is_file()]
         silent = self._record(missing, len(wanted), on_progress)
         spoken = [one for one in planned if self._is_spoken(one, silent)]
         learnt = [one for one in spoken if one.dialogue.lot >= held_out]
         if not learnt:
-            raise DataError(f"{self._folder}: nothing to learn: {self._skipped.summary()}")
+            raise DataError(f"{self.folder}: nothing to learn: {self.skipped.summary()}")
         kept_back = [one for one in spoken if one.dialogue.lot < held_out]
         counts = self._write(learnt, _MIXTURE, "")
         if kept_back:
             counts |= self._write(kept_back, _HELD_OUT, "held_out-")
         else:  # what an earlier run held out is learnt now
-            (self._folder / _HELD_OUT).unlink(missing_ok=True)
+            (self.folder / _HELD_OUT).unlink(missing_ok=True)
         n_made = len(missing) - len(silent)
-        return Synthesized(self._folder / _MIXTURE, len(wanted) - len(silent), n_made, counts)
+        return Synthesized(self.folder / _MIXTURE, len(wanted) - len(silent), n_made, counts)
 
     def _planned(self, dialogues: Sequence[Dialogue]) -> Iterator[_SpokenDialogue]:
         for dialogue in dialogues:
             try:
-                yield _SpokenDialogue.of(dialogue, self._assignment.assign(dialogue))
+                yield _SpokenDialogue.of(dialogue, self.assignment.assign(dialogue))
             except BadSample as error:
-                self._skipped.add(dialogue.place, error)
+                self.skipped.add(dialogue.place, error)
 
     def _record(
         self, missing: Sequence[Utterance], n_wanted: int, on_progress: OnProgress | None
     ) -> frozenset[str]:
         """Speak what is missing; return the keys of utterances in which nothing can be said."""
         free: SimpleQueue[BundledSpeaker] = SimpleQueue()
-        for speaker in self._speakers:
+        for speaker in self.speakers:
             free.put(speaker)
         silent: set[str] = set()
         n_done = n_wanted - len(missing)
-        with ThreadPoolExecutor(len(self._speakers), "synthesis") as pool:
+        with ThreadPoolExecutor(len(self.speakers), "synthesis") as pool:
             jobs = {pool.submit(self._speak, u, free): u for u in missing}
             try:
                 for job in as_completed(jobs):
@@ -162,14 +156,14 @@ class DataSynthesis:
             free.put(speaker)
         if len(samples) == 0:
             return False
-        _write_sound(self._folder / _name(utterance), samples)
+        _write_sound(self.folder / _name(utterance), samples)
         return True
 
     def _is_spoken(self, spoken: _SpokenDialogue, silent: frozenset[str]) -> bool:
         for utterance in spoken.utterances:
             if utterance.key in silent:
                 what = f"{utterance.text!r} cannot be spoken"
-                self._skipped.add(spoken.dialogue.place, BadSample(Fault.WRONG_SHAPE, what))
+                self.skipped.add(spoken.dialogue.place, BadSample(Fault.WRONG_SHAPE, what))
                 return False
         return True
 
@@ -190,11 +184,11 @@ class DataSynthesis:
         for stem, lines in files.items():
             name = f"{prefix}{stem}.jsonl"
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-            with writing(self._folder / name, "samples") as partial:
+            with writing(self.folder / name, "samples") as partial:
                 partial.write_bytes(text.encode())
             counts[name] = len(lines)
             sources.append(f'[sources.{prefix}{stem}]\nfiles = ["{name}"]\nratio = 1.0\n')
-        with writing(self._folder / mixture, "the mixture") as partial:
+        with writing(self.folder / mixture, "the mixture") as partial:
             partial.write_bytes("\n".join(sources).encode())
         return counts
 

@@ -73,19 +73,17 @@ class DialogueVoices:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
 class VoiceAssignment:
-    """Chooses from the voices that are there.
+    """The choice of voices from those that are there.
 
-    Args:
+    Attributes:
         assistants: voices of the assistant; empty: any.
     """
 
-    def __init__(
-        self, voices: Sequence[VoicePreset], seed: int, assistants: Sequence[str] = ()
-    ) -> None:
-        self._voices = tuple(voices)
-        self._assistants = tuple(assistants)
-        self._seed = seed
+    voices: Sequence[VoicePreset]
+    seed: int
+    assistants: Sequence[str] = ()
 
     def assign(self, dialogue: Dialogue) -> DialogueVoices:
         """Return the same voices for the same words and seed, wherever they stand in a file.
@@ -93,14 +91,14 @@ class VoiceAssignment:
         Raises:
             BadSample: no voice speaks its language.
         """
-        fitting = [voice for voice in self._voices if voice.language == dialogue.language]
-        answering = [v for v in fitting if not self._assistants or v.id in self._assistants]
+        fitting = [voice for voice in self.voices if voice.language == dialogue.language]
+        answering = [v for v in fitting if not self.assistants or v.id in self.assistants]
         if not answering:
             raise BadSample(
                 Fault.WRONG_SHAPE,
                 f"no voice is here that answers in {dialogue.language!r}; see: parley voices",
             )
-        choose = np.random.default_rng([self._seed, *dialogue.digest[:8]])
+        choose = np.random.default_rng([self.seed, *dialogue.digest[:8]])
         assistant = answering[choose.integers(len(answering))]
         others = [voice for voice in fitting if voice.id != assistant.id]
         asking = others[choose.integers(len(others))] if others else assistant
