@@ -27,13 +27,13 @@ from torch import nn
 
 from model.files.records import read_json
 from model.training.lora import merged
+from model.training.published_layout import write_configuration, write_shards
 from model.training.recipe import TrainingError
 from model.training.stage_command import MODEL, StageRun
 from model.training.vocabulary import copy_tokenizer
 from model.vita_audio.checkpoint.directory import SPEECH_DECODER, SPEECH_TOKENIZER
 from model.vita_audio.decoding.schedule import VANILLA
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
-from model.vita_audio.language_model.published_layout import write_configuration, write_shards
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 
 logger = logging.getLogger(__name__)

@@ -11,6 +11,12 @@ from pathlib import Path
 from accelerate import PartialState
 from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
 
+from model.training.initialisation import (
+    ROWS_MULTIPLE,
+    begin_from_backbone,
+    load_sense_voice,
+)
+from model.training.published_layout import write_configuration
 from model.training.recipe import Shape, TrainingError
 from model.training.stage_command import StageRun
 from model.training.vocabulary import (
@@ -20,14 +26,8 @@ from model.training.vocabulary import (
 )
 from model.vita_audio.checkpoint.directory import CONFIG
 from model.vita_audio.decoding.schedule import VANILLA
-from model.vita_audio.language_model.initialisation import (
-    ROWS_MULTIPLE,
-    begin_from_backbone,
-    load_sense_voice,
-)
 from model.vita_audio.language_model.model_config import BackboneSize, make_config
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
-from model.vita_audio.language_model.published_layout import write_configuration
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 
 VOCABULARY = "vocabulary"

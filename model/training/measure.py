@@ -18,11 +18,11 @@ from model.errors import ModelError
 from model.training.acceptance import Acceptance, measure_acceptance
 from model.training.curves import agreement_table
 from model.training.data.sample_encoder import SampleEncoder
+from model.training.initialisation import grow_modules
 from model.training.stage_command import model_folder
 from model.training.stage_setup import read_held_out
 from model.vita_audio.checkpoint.directory import SPEECH_TOKENIZER
 from model.vita_audio.decoding.schedule import BOOST, Schedule
-from model.vita_audio.language_model.initialisation import grow_modules
 from model.vita_audio.language_model.modeling import load_language_model
 
 _ROW_LENGTH = 8192

@@ -11,9 +11,9 @@ import sys
 from functools import partial
 
 from model.training.initial_model import VOCABULARY, begin_from_recipe
+from model.training.initialisation import freeze_hearing
 from model.training.stage_command import StageRun, run_stage
 from model.training.stage_setup import open_accelerator, train
-from model.vita_audio.language_model.initialisation import freeze_hearing
 
 
 def align(run: StageRun) -> None:

@@ -11,9 +11,9 @@ the only one.
 import sys
 from functools import partial
 
+from model.training.initialisation import freeze_all_but_modules
 from model.training.stage_command import run_stage
 from model.training.stage_setup import train_grown
-from model.vita_audio.language_model.initialisation import freeze_all_but_modules
 
 main = partial(run_stage, 2, __doc__, partial(train_grown, freeze=freeze_all_but_modules))
 

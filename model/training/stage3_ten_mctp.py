@@ -10,9 +10,9 @@ All but the modules is frozen, as in stage 2; the loss is the mean of theirs.
 import sys
 from functools import partial
 
+from model.training.initialisation import freeze_all_but_modules
 from model.training.stage_command import run_stage
 from model.training.stage_setup import train_grown
-from model.vita_audio.language_model.initialisation import freeze_all_but_modules
 
 main = partial(run_stage, 3, __doc__, partial(train_grown, freeze=freeze_all_but_modules))
 

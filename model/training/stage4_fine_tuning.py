@@ -13,9 +13,9 @@ The modules learn at ten times the backbone's rate. The result is what people ta
 import sys
 from functools import partial
 
+from model.training.initialisation import freeze_hearing
 from model.training.stage_command import run_stage
 from model.training.stage_setup import train_grown
-from model.vita_audio.language_model.initialisation import freeze_hearing
 
 main = partial(run_stage, 4, __doc__, partial(train_grown, freeze=freeze_hearing))
 

@@ -24,6 +24,7 @@ from model.training.checkpoints import Checkpoints
 from model.training.data.loader import PackedRows, RowOptions
 from model.training.data.packing import PackedRow
 from model.training.data.sample_encoder import SampleEncoder
+from model.training.initialisation import grow_modules
 from model.training.journal import Journal
 from model.training.lora import add_adapters
 from model.training.optimizer import make_optimizer
@@ -33,7 +34,6 @@ from model.training.stage_command import StageRun
 from model.training.training_loop import Observe, TrainingLoop
 from model.vita_audio.checkpoint.directory import SPEECH_DECODER, SPEECH_TOKENIZER
 from model.vita_audio.decoding.schedule import VANILLA
-from model.vita_audio.language_model.initialisation import grow_modules
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 
 logger = logging.getLogger(__name__)

@@ -24,10 +24,10 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
 
 from model.training.data.packing import PackedRow
 from model.training.initial_model import VOCABULARY, begin_from_recipe
+from model.training.initialisation import freeze_hearing, grow_modules
 from model.training.optimizer import make_optimizer
 from model.training.stage_command import StageRun, run_stage
 from model.training.stage_setup import apply_precision, open_accelerator, open_encoder, open_rows
-from model.vita_audio.language_model.initialisation import freeze_hearing, grow_modules
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 
 _WARM_UP = 3  # steps in which kernels are chosen and compiled

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
 from model.cascade.recognizer import open_recognizer
 from model.errors import ModelError, WeightsError
+from model.files.records import as_record
 from model.vita_audio.conversation.loading import VitaAudioOptions, load_model
 from model.vita_audio.conversation.speech_model import VitaAudioModel
 from model.vita_audio.conversation.transcription import Recognizer
@@ -39,16 +41,9 @@ build_plus_boost = partial(_build, "vita-audio-plus-boost", "VITA-Audio-Plus-Boo
 
 def _made(name: str, folder: Path, weights_dir: Path, options: Options) -> VitaAudioModel:
     """Options: those of ``VitaAudioOptions`` by name, and ``language`` of the recogniser."""
-    default = VitaAudioOptions()
-    chosen = VitaAudioOptions(
-        schedule=str(options.get("schedule", default.schedule)),
-        device=str(options.get("device", default.device)),
-        precision=str(options.get("precision", default.precision)),
-        notes_mood=bool(options.get("notes_mood", default.notes_mood)),
-        threads=int(options.get("threads", default.threads)),
-        seed=int(options.get("seed", default.seed)),
-        most_tokens=int(options.get("most_tokens", default.most_tokens)),
-    )
+    known = {one.name for one in fields(VitaAudioOptions)}
+    given = {name: value for name, value in options.items() if name in known}
+    chosen = as_record(given, VitaAudioOptions, ModelError)
     recognizer = partial(_recognizer, weights_dir, str(options.get("language", "auto")))
     return VitaAudioModel(name, partial(load_model, folder, chosen, recognizer))
 

@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from model.types import Message
 from model.vita_audio.conversation.prompts import LUKE, Audio, Prompt, speech_turn, synthesis
+from model.vita_audio.language_model.model_config import BackboneSize, make_config
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer
+
+# Wide enough that the encoder's two widths differ as in the real one.
+SMALL_ENCODER = {
+    "width": 16,
+    "n_heads": 2,
+    "n_inner": 24,
+    "n_layers": 3,
+    "n_tp_layers": 2,
+    "n_tokens": 7,
+}
+
+
+def small_language_model(
+    k: int = 3, plus: bool = False, seed: int = 0, **fields: Any
+) -> VitaAudioForCausalLM:
+    """A random float64 model: 3 backbone layers, hidden 32, 64 ids, ``k`` modules."""
+    size = BackboneSize(hidden=32, mlp=48, layers=3, heads=4, kv_heads=2, max_positions=512)
+    if plus:
+        fields["audio_encoder"] = SMALL_ENCODER
+    torch.manual_seed(seed)
+    # Wider than in training: attention must matter for a wrong mask to show.
+    config = make_config(size, k=k, plus=plus, vocabulary_rows=64, initializer_range=0.3, **fields)
+    return VitaAudioForCausalLM(config).to(torch.float64)
 
 
 def speech_to_speech(

@@ -2,7 +2,7 @@
 
 Random weights do not follow the rhythm of text and audio, so the tokens of the training data's
 rhythm are forced after every choice; the choice is computed all the same. Verified decoding is not
-forced: its acceptance is what random weights give. Prints nothing.
+forced: its acceptance is what random weights give.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from model.vita_audio.benchmark.random_models import (
     library_model,
     random_model,
     require_memory,
-    weight_bytes,
 )
 from model.vita_audio.benchmark.speech_speed import Row, speech_rows
 from model.vita_audio.decoding.generator import DecodeOptions, decode
@@ -80,6 +79,15 @@ _NOTES = (
     "other"
 )
 
+_EMPTY: Row = dict.fromkeys(
+    (
+        *("mode", "head", "tokens_per_s", "ratio_to_vanilla", "ratio_with_same_head"),
+        *("ratio_to_generate", "first_codes_ms", "step_mean_ms", "step_p50_ms", "step_p95_ms"),
+        *("backbone_percent", "modules_percent", "head_percent", "other_percent"),
+        *("accepted_percent", "realtime_factor", "first_piece_ms"),
+    )
+)
+
 Report = Callable[[str], None]
 
 
@@ -125,7 +133,7 @@ class _Times:
 
 
 def rhythm(n: int) -> list[int]:
-    """Ids in the rhythm of the Boost training data: 1 text, segment of 10, then 4 and 10."""
+    """Return ids in the rhythm of the Boost training data: 1 text, segment of 10, then 4 and 10."""
     drawn = np.random.default_rng(0)
     ids: list[int] = []
     n_text = 1
@@ -138,7 +146,7 @@ def rhythm(n: int) -> list[int]:
 
 
 class _MeasuredHead:
-    """Chooses like ``inner`` and keeps the time; then a forced token takes the choice's place."""
+    """A head that keeps the time of ``inner``; a forced token then takes the choice's place."""
 
     def __init__(self, inner: OutputHead, times: _Times, forced: list[int] | None) -> None:
         self._inner = inner
@@ -156,7 +164,7 @@ class _MeasuredHead:
 
 
 class _MeasuredRunner(StepRunner):
-    """Keeps the time of its steps."""
+    """A runner that keeps the time of its steps."""
 
     def __init__(self, model: VitaAudioForCausalLM) -> None:
         super().__init__(model)
@@ -179,7 +187,7 @@ class _MeasuredRunner(StepRunner):
 
 
 def measure(size: str, device: str, report: Report, n_rounds: int = N_ROUNDS) -> BenchResult:
-    """Measures every mode in alternation.
+    """Measure every mode in alternation.
 
     Args:
         size: a key of ``SIZES``.
@@ -219,8 +227,7 @@ def measure(size: str, device: str, report: Report, n_rounds: int = N_ROUNDS) ->
         for setting in settings
         if setting.mode in ("vanilla", "boost")
     }
-    empty: Row = dict.fromkeys(rows[0])
-    rows += speech_rows(place, firsts, empty, is_tiny=size == "tiny")
+    rows += speech_rows(place, firsts, _EMPTY, is_tiny=size == "tiny")
     return BenchResult(rows, _notes(size, place, dtype, model, n_rounds))
 
 
@@ -327,31 +334,20 @@ def _rows(all_times: dict[_Setting, _Times], generate_runs: list[float]) -> tupl
 
 
 def _row(mode: str, head: str, speed: float, vanilla: dict[str, float], generate: float) -> Row:
-    return {
+    return _EMPTY | {
         "mode": mode,
         "head": head,
         "tokens_per_s": speed,
         "ratio_to_vanilla": speed / vanilla["full"],
         "ratio_with_same_head": speed / vanilla[head],
         "ratio_to_generate": speed / generate,
-        "first_codes_ms": None,
-        "step_mean_ms": None,
-        "step_p50_ms": None,
-        "step_p95_ms": None,
-        "backbone_percent": None,
-        "modules_percent": None,
-        "head_percent": None,
-        "other_percent": None,
-        "accepted_percent": None,
-        "realtime_factor": None,
-        "first_piece_ms": None,
     }
 
 
 def _notes(
     size: str, device: torch.device, dtype: torch.dtype, model: VitaAudioForCausalLM, n_rounds: int
 ) -> tuple[str, ...]:
-    weights_gb = weight_bytes(model) / BYTES_PER_GB
+    weights_gb = sum(one.nbytes for one in model.parameters()) / BYTES_PER_GB
     measured = (
         f"size {size}, random weights {weights_gb:.2f} GB in {str(dtype).removeprefix('torch.')}, "
         f"device {device}, {torch.get_num_threads()} threads, greedy, repetition penalty "

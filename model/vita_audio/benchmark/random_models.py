@@ -1,7 +1,4 @@
-"""Models to be measured: random weights of a published shape, if the machine can hold them.
-
-Measures nothing.
-"""
+"""Models to be measured: random weights of a published shape, if the machine can hold them."""
 
 from __future__ import annotations
 
@@ -34,7 +31,7 @@ _SPARE = 1.2  # of the weights' size: caches, the head's copy and workspaces
 def random_model(
     size: BackboneSize, dtype: torch.dtype, device: torch.device
 ) -> VitaAudioForCausalLM:
-    """Ten modules and the published vocabulary; the seed is fixed."""
+    """Return a model with ten modules and the published vocabulary; the seed is fixed."""
     before = torch.get_default_dtype()
     torch.manual_seed(0)
     torch.set_default_dtype(dtype)
@@ -46,7 +43,7 @@ def random_model(
 
 
 def library_model(model: VitaAudioForCausalLM) -> Qwen2ForCausalLM:
-    """The same backbone as the library runs it, on the same memory."""
+    """Return the same backbone as the library runs it, on the same memory."""
     fields = model.config.to_dict()
     for name in ("model_type", "architectures", "layer_types", "dtype"):
         fields.pop(name, None)
@@ -61,6 +58,7 @@ def library_model(model: VitaAudioForCausalLM) -> Qwen2ForCausalLM:
 
 
 def device_named(name: str) -> torch.device:
+    """Return the device ``name``; "" chooses. Raises ModelError if it cannot be used."""
     try:
         place = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.empty(1, device=place)
@@ -71,6 +69,7 @@ def device_named(name: str) -> torch.device:
 
 
 def require_memory(size: str, device: torch.device, dtype: torch.dtype) -> None:
+    """Raise ModelError if a model of ``size`` does not fit into the memory that is free."""
     with torch.device("meta"):
         model = VitaAudioForCausalLM(make_config(SIZES[size], k=N_MODULES))
     n_weights = sum(parameter.numel() for parameter in model.parameters())
@@ -85,7 +84,3 @@ def require_memory(size: str, device: torch.device, dtype: torch.dtype) -> None:
             f"size {size} needs {needed / BYTES_PER_GB:.1f} GB on {device} and "
             f"{free / BYTES_PER_GB:.1f} GB are free; choose a smaller --size"
         )
-
-
-def weight_bytes(model: VitaAudioForCausalLM) -> int:
-    return sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -30,7 +31,6 @@ from model.vita_audio.checkpoint.precision import (
     choose_precision,
 )
 from model.vita_audio.conversation.prompt_cache import PromptCache
-from model.vita_audio.conversation.spoken_reply import SpeechStream
 from model.vita_audio.conversation.transcription import Recognizer, Transcription
 from model.vita_audio.conversation.user_audio import CodeListener, FeatureListener
 from model.vita_audio.decoding.generator import DecodeOptions
@@ -47,6 +47,7 @@ from model.vita_audio.language_model.quantization import quantize_layer
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 from model.vita_audio.sense_voice.kaldi_features import SpeechFeatures
 from model.vita_audio.sense_voice.tags import TaggingEncoder, TagReader
+from model.vita_audio.speech_decoder.decode_stream import SpeechDecodeStream
 from model.vita_audio.speech_decoder.decoder import SpeechDecoder
 from model.vita_audio.speech_tokenizer.tokenizer import SpeechTokenizer
 
@@ -101,7 +102,7 @@ class LoadedModel:
     cache: PromptCache
     spoken: DecodeOptions
     read_aloud: DecodeOptions
-    open_speech: Callable[[], SpeechStream]
+    open_speech: Callable[[], SpeechDecodeStream]
     rate_hz: int
     transcription: Transcription
     tagging: TaggingEncoder | None
@@ -155,7 +156,7 @@ def load_model(
         # Upstream answers greedily and samples where it reads aloud.
         spoken=_decode_options(schedule, defaults, options, temperature=0.0),
         read_aloud=_decode_options(schedule, defaults, options, temperature=_SYNTHESIS_TEMPERATURE),
-        open_speech=_speech_opener(decoder, options),
+        open_speech=partial(decoder.open_stream, options.seed, *(options.decoder_steps or ())),
         rate_hz=decoder.rate_hz,
         transcription=Transcription(open_recognizer(), pool, time.perf_counter),
         tagging=tagging,
@@ -245,10 +246,3 @@ def _schedule(wanted: str, default: tuple[int, ...] | None, *, has_modules: bool
         base = _schedule(pattern or "auto", default, has_modules=True)
         return base.with_policy(Policy(policy))
     return NAMED.get(wanted) or Schedule.parse(wanted)
-
-
-def _speech_opener(decoder: SpeechDecoder, options: VitaAudioOptions) -> Callable[[], SpeechStream]:
-    if options.decoder_steps is None:
-        return lambda: decoder.open_stream(options.seed)
-    first, others = options.decoder_steps
-    return lambda: decoder.open_stream(options.seed, first_steps=first, steps=others)

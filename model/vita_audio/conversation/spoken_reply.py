@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,37 +14,13 @@ from model.types import CancelToken
 from model.vita_audio.conversation.word_timing import WordTiming
 from model.vita_audio.language_model.tokens import DecodedToken, TokenKind, TokenTable
 
+if TYPE_CHECKING:  # events are made where torch is not installed
+    from model.vita_audio.language_model.text_tokenizer import TextStream
+    from model.vita_audio.speech_decoder.decode_stream import SpeechDecodeStream
+
 _PUSH_CODES = 8  # in a long segment nothing marks a good place: the smallest piece that is decoded
 _TAIL_S = 0.02  # of silence, for the words that no sound was left for
 _PEAK = 1.0
-
-
-class TextStream(Protocol):
-    """Turns text tokens into text; holds back what is no whole character yet."""
-
-    def push(self, token_id: int) -> str:
-        """Return the text that ``token_id`` completes."""
-        ...
-
-    def finish(self) -> str:
-        """Return what is held back."""
-        ...
-
-
-class SpeechStream(Protocol):
-    """Turns audio codes into float32 (n,) pieces; None where nothing is ready after a step."""
-
-    def speak_at(self, rate: float) -> None:
-        """Speak at ``rate`` what is not decoded yet; 1.0 is the voice's own."""
-        ...
-
-    def push(self, codes: Sequence[int]) -> Iterator[Samples | None]:
-        """Take codes and yield what can be decoded."""
-        ...
-
-    def finish(self) -> Iterator[Samples | None]:
-        """Yield the rest: no code follows."""
-        ...
 
 
 class SpokenReply:
@@ -55,7 +31,7 @@ class SpokenReply:
         generation: int,
         table: TokenTable,
         text: TextStream,
-        speech: SpeechStream,
+        speech: SpeechDecodeStream,
         rate_hz: int,
     ) -> None:
         self._generation = generation

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.vita_audio.conversation.prompts import ContinuousAudio, DiscreteAudio
 
+if TYPE_CHECKING:  # frames are heard where torch is not installed
+    from model.vita_audio.speech_tokenizer.token_stream import SpeechTokenStream
+
 # Of the position table of SenseVoice, at 16.67 frames a second, less its four queries.
 _LONGEST_S = 122.0
-
-
-class CodeStream(Protocol):
-    """The speech tokenizer on one turn."""
-
-    def hear(self, samples: Samples) -> list[int]:
-        """Return codes that will not change any more."""
-        ...
-
-    def finish(self) -> list[int]:
-        """Return the codes of the open block as it is now; more audio may follow."""
-        ...
 
 
 class CodeListener:
@@ -31,7 +22,7 @@ class CodeListener:
 
     features = None
 
-    def __init__(self, open_stream: Callable[[], CodeStream]) -> None:
+    def __init__(self, open_stream: Callable[[], SpeechTokenStream]) -> None:
         self._open_stream = open_stream
         self.begin()
 

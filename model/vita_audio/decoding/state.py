@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from model.errors import ModelError
-from model.vita_audio.decoding.level_cache import StateTail
+from model.vita_audio.decoding.cached_attention import StateTail
 from model.vita_audio.decoding.step_runner import StepRunner
 
 PREFILL_CHUNK = 512  # tokens; bounds the memory of a mask, and how late a cancel is seen
@@ -70,8 +70,6 @@ class DecodingState:
             self._ids = torch.zeros(0, dtype=torch.int64, device=runner.device)
         self._n_traced = n_traced
 
-    # -- tokens --------------------------------------------------------------------------------
-
     @property
     def n_tokens(self) -> int:
         """Number of tokens of the conversation."""
@@ -126,8 +124,6 @@ class DecodingState:
             self._ids[n_old : n_old + n_new] = torch.tensor(ids, dtype=torch.int64)
         self._tokens.extend(ids)
         self.spans.extend(HeardSpan(n_old + span.start, span.features) for span in spans)
-
-    # -- steps ---------------------------------------------------------------------------------
 
     @torch.inference_mode()
     def backbone_step(self) -> Tensor:
@@ -185,8 +181,6 @@ class DecodingState:
             return None
         return trace.since(start)[: end - start].clone()
 
-    # -- going back ----------------------------------------------------------------------------
-
     @torch.inference_mode()
     def crop(self, n_tokens: int) -> None:
         """Forget every token from ``n_tokens`` on; decoding goes on as if they had never been.
@@ -216,8 +210,6 @@ class DecodingState:
         n_same = min(n_same, _first_difference(self.spans, spans))
         self.crop(n_same)
         return n_same
-
-    # -- inside --------------------------------------------------------------------------------
 
     def _run_backbone(self, end: int) -> Tensor:
         level = self._levels[0]

@@ -5,7 +5,7 @@ Holds weights only and may serve many conversations, one step at a time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,8 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.vita_audio.decoding.attention import FixedAttention, SlicedAttention, StepAttention
-from model.vita_audio.decoding.captured_steps import CapturedSteps, Recorder, recorder_for
+from model.vita_audio.decoding.cached_attention import (
+    GROWTH,
+    CacheShape,
+    FixedAttention,
+    LevelCache,
+    SlicedAttention,
+)
 from model.vita_audio.decoding.layer_weights import (
     LayerWeights,
     Packing,
@@ -22,11 +27,69 @@ from model.vita_audio.decoding.layer_weights import (
     can_pack,
     module_weights,
 )
-from model.vita_audio.decoding.level_cache import GROWTH, CacheShape, LevelCache
 from model.vita_audio.decoding.output_head import FullHead, OutputHead
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
 
+Step = Callable[..., Tensor]
+Recording = Callable[[], None]  # repeats the step on the same memory
+Recorder = Callable[[Step, tuple[Tensor, ...]], tuple[Recording, Tensor]]
+
 LONGEST_RECORDED = 16  # tokens; a pattern's steps have at most 15, a prompt is run as it is
+_WARM_UPS = 2  # libraries allocate their workspaces on the first calls
+
+
+@dataclass(frozen=True, slots=True)
+class _Captured:
+    replay: Recording
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+
+
+class CapturedSteps:
+    """Recordings by key, valid as long as the memory that a step reads stays where it is.
+
+    Args:
+        record: records a step on fixed inputs; returns what repeats it, and its output's memory.
+    """
+
+    def __init__(self, record: Recorder) -> None:
+        self._record = record
+        self._captured: dict[Hashable, _Captured] = {}
+
+    def run(self, key: Hashable, step: Step, inputs: tuple[Tensor, ...]) -> Tensor:
+        """Return the output of ``step(*inputs)``, which the next run of ``key`` overwrites.
+
+        Args:
+            key: must stand for the step and for the shapes of ``inputs``.
+        """
+        captured = self._captured.get(key)
+        if captured is None:
+            own = tuple(tensor.clone() for tensor in inputs)
+            replay, output = self._record(step, own)
+            captured = self._captured[key] = _Captured(replay, own, output)
+        else:
+            for mine, given in zip(captured.inputs, inputs, strict=True):
+                mine.copy_(given, non_blocking=True)
+        captured.replay()
+        return captured.output
+
+    def forget(self) -> None:
+        """Drop every recording: the memory moved."""
+        self._captured.clear()
+
+
+def record_cuda_graph(step: Step, inputs: tuple[Tensor, ...]) -> tuple[Recording, Tensor]:
+    """Record ``step`` on the current CUDA device. Not verified on a GPU by this project's tests."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(_WARM_UPS):
+            step(*inputs)
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        output = step(*inputs)
+    return graph.replay, output
 
 
 @dataclass(slots=True)
@@ -85,7 +148,7 @@ class StepRunner:
         self._n_shared = cast(int, config.num_key_value_heads)
         self._head_size = config.hidden_size // config.num_attention_heads
         self._growth = growth
-        self._record = record or recorder_for(self.embeddings.device)
+        self._record = record or (record_cuda_graph if self.device.type == "cuda" else None)
         self._turns = self._turned(torch.arange(config.max_position_embeddings))
 
     @property
@@ -156,7 +219,7 @@ class StepRunner:
     def _layers(
         self,
         level: Level,
-        attention: StepAttention,
+        attention: SlicedAttention | FixedAttention,
         places: Tensor | slice,
         inputs: Sequence[Tensor],
     ) -> Tensor:
@@ -185,7 +248,7 @@ class StepRunner:
         self,
         index: int,
         weights: LayerWeights,
-        attention: StepAttention,
+        attention: SlicedAttention | FixedAttention,
         turns: tuple[Tensor, Tensor],
         states: Tensor,
     ) -> Tensor:

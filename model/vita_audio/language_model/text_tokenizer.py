@@ -69,7 +69,7 @@ class TextTokenizer:
     @cached_property
     def table(self) -> TokenTable:
         """What the ids stand for. Raises ModelError if a token is missing."""
-        return TokenTable.from_tokenizer(self)
+        return TokenTable.from_names(self.convert_tokens_to_ids, len(self))
 
     def __len__(self) -> int:
         """Return the number of ids in use."""

@@ -5,9 +5,9 @@ The offset of the audio codes differs between the variants: it is never written 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
 from model.errors import ModelError
 
@@ -39,16 +39,6 @@ class DecodedToken:
     level: int
 
 
-class Vocabulary(Protocol):
-    """The part of a tokenizer that the table needs."""
-
-    def convert_tokens_to_ids(self, name: str, /) -> int | None:
-        """Return the id of the token with this name, or None."""
-        ...
-
-    def __len__(self) -> int: ...
-
-
 @dataclass(frozen=True, slots=True)
 class TokenTable:
     """Ids of the special tokens, and which ids are audio codes.
@@ -74,38 +64,40 @@ class TokenTable:
     n_used: int
 
     @classmethod
-    def from_tokenizer(cls, tokenizer: Vocabulary, n_codes: int = N_CODES) -> TokenTable:
-        """Ask ``tokenizer`` for every id.
+    def from_names(
+        cls, id_of: Callable[[str], int | None], n_used: int, n_codes: int = N_CODES
+    ) -> TokenTable:
+        """Ask ``id_of`` for the id of every token.
 
         Raises:
             ModelError: a token is missing, or the codes do not follow each other.
         """
 
-        def id_of(name: str) -> int:
-            token_id = tokenizer.convert_tokens_to_ids(f"<|{name}|>")
+        def required(name: str) -> int:
+            token_id = id_of(f"<|{name}|>")
             if token_id is None:
                 raise ModelError(
                     f"the tokenizer has no token <|{name}|>; this is no VITA-Audio vocabulary"
                 )
             return token_id
 
-        first_code, last_code = id_of("audio_0"), id_of(f"audio_{n_codes - 1}")
+        first_code, last_code = required("audio_0"), required(f"audio_{n_codes - 1}")
         if last_code - first_code != n_codes - 1:
             raise ModelError(
                 f"the tokenizer's audio codes have gaps: <|audio_0|> is {first_code} and "
                 f"<|audio_{n_codes - 1}|> is {last_code}; this is another vocabulary"
             )
         return cls(
-            im_start=id_of("im_start"),
-            im_end=id_of("im_end"),
-            audio=id_of("audio"),
-            begin_of_audio=id_of("begin_of_audio"),
-            end_of_audio=id_of("end_of_audio"),
-            context_of_audio=tokenizer.convert_tokens_to_ids("<|context_of_audio|>"),
+            im_start=required("im_start"),
+            im_end=required("im_end"),
+            audio=required("audio"),
+            begin_of_audio=required("begin_of_audio"),
+            end_of_audio=required("end_of_audio"),
+            context_of_audio=id_of("<|context_of_audio|>"),
             first_code=first_code,
             n_codes=n_codes,
-            end_ids=frozenset({id_of("im_end"), id_of("endoftext")}),
-            n_used=len(tokenizer),
+            end_ids=frozenset({required("im_end"), required("endoftext")}),
+            n_used=n_used,
         )
 
     def kind_of(self, token_id: int) -> TokenKind:

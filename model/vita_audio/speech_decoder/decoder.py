@@ -7,7 +7,8 @@ from typing import Self
 
 import torch
 
-from model.errors import ModelError, WeightsError
+from model.errors import ModelError
+from model.vita_audio.checkpoint.directory import DECODER_FILES
 from model.vita_audio.checkpoint.pickled_weights import load_into
 from model.vita_audio.number_format import best_dtype
 from model.vita_audio.speech_decoder.decode_stream import (
@@ -20,10 +21,6 @@ from model.vita_audio.speech_decoder.decode_stream import (
 from model.vita_audio.speech_decoder.decoder_config import DecoderConfig, read_config
 from model.vita_audio.speech_decoder.flow import Flow
 from model.vita_audio.speech_decoder.hift import Hift
-
-CONFIG_FILE = "config.yaml"
-FLOW_FILE = "flow.pt"
-HIFT_FILE = "hift.pt"
 
 FIRST_STEPS = 2
 STEPS = 10  # of the published decoder
@@ -70,14 +67,11 @@ class SpeechDecoder:
             WeightsError: a file is missing, damaged or another model's.
         """
         device = torch.device(device)
-        for name in (CONFIG_FILE, FLOW_FILE, HIFT_FILE):
-            path = directory / name
-            if not path.exists() and not path.with_suffix(".safetensors").exists():
-                raise WeightsError(f"{path} is missing; fetch the decoder's files")
-        config = read_config(directory / CONFIG_FILE)
+        config_file, flow_file, hift_file = (directory / name for name in DECODER_FILES)
+        config = read_config(config_file)
         flow, hift = networks(config)
-        load_into(flow, directory / FLOW_FILE, device)
-        load_into(hift, directory / HIFT_FILE, device)
+        load_into(flow, flow_file, device)
+        load_into(hift, hift_file, device)
         return cls(flow, hift, config, dtype)
 
     @property

@@ -199,6 +199,8 @@ def read_config(path: Path) -> DecoderConfig:
     """
     try:
         tree: object = yaml.load(path.read_text("utf-8"), Loader=_PlainLoader)  # noqa: S506  a SafeLoader: tags make no objects
+    except FileNotFoundError:
+        raise WeightsError(f"{path} is missing; {_REMEDY}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise WeightsError(f"{path} cannot be read ({error}); {_REMEDY}") from error
     except yaml.YAMLError as error:

@@ -14,8 +14,8 @@ import msgspec
 
 from model.errors import WeightsError
 from model.files.records import Misfit, as_record, read_json
+from model.vita_audio.checkpoint.directory import CONFIG
 
-CONFIG_NAME = "config.json"
 FEATURES_NAME = "preprocessor_config.json"
 
 RATE_HZ = 16_000
@@ -107,7 +107,7 @@ class SpeechTokenizerConfig(msgspec.Struct, frozen=True, rename=_KEYS):
         Raises:
             WeightsError: a file cannot be read, or describes something else.
         """
-        path = directory / CONFIG_NAME
+        path = directory / CONFIG
         entries = read_json(path, dict[str, Any], WeightsError, remedy=_REMEDY)
         config = as_record(entries, cls, WeightsError, file=path, remedy=_REMEDY)
         _require(path, entries, {**_ONLY_KNOWN, "pooling_position": config.n_layers})

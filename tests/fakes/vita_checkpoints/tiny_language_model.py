@@ -18,11 +18,11 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
+from model.training.published_layout import write_configuration, write_shards
 from model.training.vocabulary import write_byte_vocabulary
 from model.vita_audio.decoding.schedule import BOOST, VANILLA
 from model.vita_audio.language_model.model_config import BACKBONE_TINY, make_config
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM
-from model.vita_audio.language_model.published_layout import write_configuration, write_shards
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 from model.vita_audio.language_model.tokens import N_CODES
 

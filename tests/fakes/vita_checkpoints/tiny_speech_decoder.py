@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from model.vita_audio.speech_decoder.decoder import CONFIG_FILE, FLOW_FILE, HIFT_FILE, networks
+from model.vita_audio.checkpoint.directory import DECODER_FILES
+from model.vita_audio.speech_decoder.decoder import networks
 from model.vita_audio.speech_decoder.decoder_config import TINY_DECODER, DecoderConfig
 from model.vita_audio.speech_decoder.hift import Hift
 
@@ -25,9 +26,10 @@ def write_tiny_speech_decoder(
     directory.mkdir(parents=True, exist_ok=True)
     flow, hift = networks(config)
     generator = torch.Generator().manual_seed(seed)
-    (directory / CONFIG_FILE).write_text(_config_text(config), encoding="utf-8")
-    torch.save(random_state(flow, generator), directory / FLOW_FILE)
-    torch.save(with_weight_norm(hift, random_state(hift, generator)), directory / HIFT_FILE)
+    config_file, flow_file, hift_file = DECODER_FILES
+    (directory / config_file).write_text(_config_text(config), encoding="utf-8")
+    torch.save(random_state(flow, generator), directory / flow_file)
+    torch.save(with_weight_norm(hift, random_state(hift, generator)), directory / hift_file)
 
 
 def random_state(network: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:

@@ -13,10 +13,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from model.vita_audio.checkpoint.directory import CONFIG
 from model.vita_audio.checkpoint.weight_files import SINGLE_NAME
 from model.vita_audio.speech_tokenizer.block_encoder import BlockCausalEncoder
 from model.vita_audio.speech_tokenizer.tokenizer_config import (
-    CONFIG_NAME,
     FEATURES_NAME,
     HOP,
     RATE_HZ,
@@ -54,7 +54,7 @@ def write_tiny_speech_tokenizer(
 ) -> None:
     """Writes every file and every tensor that upstream's directory has, unused ones included."""
     directory.mkdir(parents=True, exist_ok=True)
-    _write_json(directory / CONFIG_NAME, published_fields(config))
+    _write_json(directory / CONFIG, published_fields(config))
     features = {
         "feature_extractor_type": "WhisperFeatureExtractor",
         "feature_size": config.n_bands,

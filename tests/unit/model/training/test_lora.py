@@ -5,9 +5,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 pytest.importorskip("peft", reason="the speech-lm extra is not installed")
 
+from model.training.initialisation import freeze_all_but_modules  # noqa: E402
 from model.training.lora import add_adapters, merged  # noqa: E402
 from model.training.recipe import Lora, TrainingError  # noqa: E402
-from model.vita_audio.language_model.initialisation import freeze_all_but_modules  # noqa: E402
 from model.vita_audio.language_model.model_config import BackboneSize, make_config  # noqa: E402
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM  # noqa: E402
 from tests.fakes.vita_reference import teacher_forced_logits  # noqa: E402

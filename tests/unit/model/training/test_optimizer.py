@@ -6,9 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 
+from model.training.initialisation import freeze_all_but_modules  # noqa: E402
 from model.training.optimizer import make_optimizer, rate_factor, set_rates  # noqa: E402
 from model.training.recipe import Adam, StageRecipe, TrainingError  # noqa: E402
-from model.vita_audio.language_model.initialisation import freeze_all_but_modules  # noqa: E402
 from model.vita_audio.language_model.model_config import BackboneSize, make_config  # noqa: E402
 from model.vita_audio.language_model.modeling import VitaAudioForCausalLM  # noqa: E402
 

@@ -9,12 +9,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 pytest.importorskip("transformers", reason="the speech-lm extra is not installed")
 
-from model.vita_audio.decoding.captured_steps import CapturedSteps  # noqa: E402
 from model.vita_audio.decoding.generator import DecodeOptions, decode  # noqa: E402
 from model.vita_audio.decoding.output_head import SamplingSettings  # noqa: E402
 from model.vita_audio.decoding.schedule import BOOST  # noqa: E402
 from model.vita_audio.decoding.state import DecodingState  # noqa: E402
-from model.vita_audio.decoding.step_runner import StepRunner  # noqa: E402
+from model.vita_audio.decoding.step_runner import CapturedSteps, StepRunner  # noqa: E402
 
 
 class Recordings:
@@ -43,7 +42,8 @@ def test_a_step_is_recorded_once_per_key_and_reads_new_inputs():
     assert steps.run("b", lambda x: x * 2, (torch.tensor([5.0]),)).tolist() == [10.0]
     assert (recordings.n_recorded, recordings.n_replayed) == (2, 3)
     steps.forget()
-    assert len(steps) == 0
+    steps.run("a", lambda x: x + 3, (torch.tensor([1.0]),))
+    assert recordings.n_recorded == 3
 
 
 def test_recorded_decoding_equals_plain_decoding_across_growth_and_rollback(exact_model, table):

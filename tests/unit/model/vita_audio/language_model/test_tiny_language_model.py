@@ -11,7 +11,7 @@ pytest.importorskip("transformers", reason="the speech-lm extra is not installed
 from model.vita_audio.checkpoint.directory import read_generation_defaults  # noqa: E402
 from model.vita_audio.language_model.modeling import load_language_model  # noqa: E402
 from model.vita_audio.language_model.text_tokenizer import TextTokenizer  # noqa: E402
-from model.vita_audio.language_model.tokens import TokenKind, TokenTable  # noqa: E402
+from model.vita_audio.language_model.tokens import TokenKind  # noqa: E402
 from tests.fakes.vita_checkpoints.tiny_language_model import write_tiny_language_model  # noqa: E402
 from tests.fakes.vita_reference import teacher_forced_logits  # noqa: E402
 
@@ -20,7 +20,7 @@ from tests.fakes.vita_reference import teacher_forced_logits  # noqa: E402
 def test_written_directory_loads_and_fits_its_tokenizer(tmp_path, plus, k):
     write_tiny_language_model(tmp_path, plus=plus, k=k)
     model = load_language_model(tmp_path, torch.float32)
-    table = TokenTable.from_tokenizer(TextTokenizer.from_directory(tmp_path))
+    table = TextTokenizer.from_directory(tmp_path).table
     assert (model.is_plus, model.num_mctp_modules) == (plus, k)
     assert model.config.vocab_size % 8 == 0
     assert 0 <= model.config.vocab_size - table.n_used < 8
@@ -59,7 +59,7 @@ def test_every_level_babbles_letters_and_segments_of_codes(tmp_path, level):
     write_tiny_language_model(tmp_path, k=2, seed=0)
     model = load_language_model(tmp_path, torch.float32)
     tokenizer = TextTokenizer.from_directory(tmp_path)
-    table = TokenTable.from_tokenizer(tokenizer)
+    table = tokenizer.table
     draw = torch.Generator().manual_seed(0)
     ids = list(b"hello")
     for _ in range(60):

@@ -137,17 +137,10 @@ def test_kinds_of_tokens(full_size):
     assert kind_of(151_685) is TokenKind.CODE
 
 
-class Names:
-    """A vocabulary that is a list of names."""
-
-    def __init__(self, names: list[str]) -> None:
-        self.ids = {name: id_ for id_, name in enumerate(names)}
-
-    def convert_tokens_to_ids(self, name: str) -> int | None:
-        return self.ids.get(name)
-
-    def __len__(self) -> int:
-        return len(self.ids)
+def table_of(names: list[str]) -> TokenTable:
+    """The table of a vocabulary that is a list of names and has three codes."""
+    ids = {name: id_ for id_, name in enumerate(names)}
+    return TokenTable.from_names(ids.get, len(ids), n_codes=3)
 
 
 SMALL = [
@@ -168,8 +161,8 @@ def test_a_missing_token_is_named(missing):
     names = [name for name in SMALL if name != missing]
     expected = "gaps" if missing == "<|audio_1|>" else missing.replace("|", r"\|")
     with pytest.raises(ModelError, match=expected):
-        TokenTable.from_tokenizer(Names(names), n_codes=3)
+        table_of(names)
 
 
 def test_a_vocabulary_without_the_placeholder_has_no_continuous_audio():
-    assert TokenTable.from_tokenizer(Names(SMALL), n_codes=3).context_of_audio is None
+    assert table_of(SMALL).context_of_audio is None

@@ -11,7 +11,7 @@ from transformers.models.qwen2.configuration_qwen2 import Qwen2Config  # noqa: E
 from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM  # noqa: E402
 
 from model.errors import ModelError, WeightsError  # noqa: E402
-from model.vita_audio.language_model.initialisation import (  # noqa: E402
+from model.training.initialisation import (  # noqa: E402
     begin_from_backbone,
     extend_vocabulary,
     freeze_all_but_modules,
@@ -19,9 +19,15 @@ from model.vita_audio.language_model.initialisation import (  # noqa: E402
     grow_modules,
     load_sense_voice,
 )
+from tests.fakes import vita_reference  # noqa: E402
 from tests.fakes.vita_reference import teacher_forced_logits  # noqa: E402
 
 MODULE_PARTS = ("mtp_embed_norms", "mtp_hidden_norms", "mtp_projs")
+
+
+@pytest.fixture
+def small_language_model() -> Any:
+    return vita_reference.small_language_model
 
 
 def of_block(model: Any, index: int) -> dict[str, Any]:

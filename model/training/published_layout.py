@@ -18,14 +18,14 @@ from torch import Tensor
 from model.vita_audio.checkpoint.directory import CONFIG, GENERATION_CONFIG
 from model.vita_audio.checkpoint.weight_files import INDEX_NAME
 from model.vita_audio.language_model.model_config import VitaAudioConfig, VitaAudioPlusConfig
-from model.vita_audio.language_model.tokens import Vocabulary
+from model.vita_audio.language_model.text_tokenizer import TextTokenizer
 
 SHARD_BYTES = 5 << 30
 _FORMAT = {"format": "pt"}  # readers of safetensors look for it
 
 
 def write_configuration(
-    directory: Path, config: VitaAudioConfig, vocabulary: Vocabulary, pattern: Sequence[int]
+    directory: Path, config: VitaAudioConfig, vocabulary: TextTokenizer, pattern: Sequence[int]
 ) -> None:
     """Write config.json and generation_config.json.
 

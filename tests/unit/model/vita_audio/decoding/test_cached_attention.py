@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the speech-lm extra is not installed")
 
-from model.vita_audio.decoding.level_cache import CacheShape, LevelCache, StateTail  # noqa: E402
+from model.vita_audio.decoding.cached_attention import CacheShape, LevelCache, StateTail  # noqa: E402
 
 SHAPE = CacheShape(3, 4, torch.float32, torch.device("cpu"))
 
