@@ -1,7 +1,7 @@
 """The virtual environment: made once, filled from a lock with hashes, and left alone afterwards.
 
-A stamp beside the installed packages holds the lock's hash; it is written last, so an installation
-that was interrupted is done again. Knows no system library and no weight.
+A stamp beside the installed packages holds the lock's hash. It is written last, so an installation
+that was interrupted is repeated.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ class SetupError(Exception):
 
 
 def ensure(repository: Path, *, for_tests: bool) -> Path:
-    """Makes .venv with the locked packages; returns its interpreter.
+    """Make .venv with the locked packages and return its interpreter.
 
     Raises:
-        SetupError: no room, no network, a hash that differs, or a Python without venv.
+        SetupError: there is no room or no network, a hash differs, or this Python has no venv.
     """
     folder = repository / ".venv"
     python = interpreter_of(folder)
@@ -74,12 +74,12 @@ def ensure(repository: Path, *, for_tests: bool) -> Path:
 
 
 def install_locked(python: Path, lock: Path) -> None:
-    """What has no wheel is built with the locked setuptools, not with one fetched for the build."""
+    """Install a lock; what has no wheel is built with the locked setuptools, not a fetched one."""
     pip(python, "install", "--require-hashes", "--no-build-isolation", "--requirement", str(lock))
 
 
 def ensure_speech_lm(repository: Path, python: Path) -> None:
-    """Installs torch and transformers at the versions that pyproject.toml pins."""
+    """Install torch and transformers at the versions that pyproject.toml pins."""
     folder = repository / ".venv"
     if is_stamped(folder, "speech-lm", repository):
         return
@@ -91,18 +91,20 @@ def ensure_speech_lm(repository: Path, python: Path) -> None:
 
 
 def speech_lm_requirements(repository: Path) -> list[str]:
+    """Return the pinned packages of the speech-lm extra."""
     project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
     return list(project["project"]["optional-dependencies"]["speech-lm"])
 
 
 def interpreter_of(folder: Path) -> Path:
+    """Return the Python of an environment."""
     if sys.platform == "win32":
         return folder / "Scripts" / "python.exe"
     return folder / "bin" / "python"
 
 
 def is_usable(python: Path) -> bool:
-    """The environment starts, has pip, and is of this Python's version."""
+    """Return whether the environment starts, has pip, and is of this Python's version."""
     if not python.exists():
         return False
     question = "import sys, pip; print(sys.version_info[:2])"
@@ -113,7 +115,7 @@ def is_usable(python: Path) -> bool:
 
 
 def create(folder: Path) -> None:
-    """Makes a fresh environment, replacing what an interrupted start left there."""
+    """Make a fresh environment in place of what an interrupted start left there."""
     command = [sys.executable, "-m", "venv", "--clear", str(folder)]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     if made.returncode != 0:
@@ -122,11 +124,12 @@ def create(folder: Path) -> None:
 
 
 def stamp_path(folder: Path, name: str) -> Path:
+    """Return where the stamp of "core", "dev" or "speech-lm" is."""
     return folder / STAMP.format(name=name)
 
 
 def stamp_of(name: str, repository: Path) -> str:
-    """Changes with everything that decides what is installed."""
+    """Return a hash of everything that decides what is installed."""
     project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
     described = {"project": project["project"], "setuptools": project["tool"]["setuptools"]}
     if name != "speech-lm":
@@ -138,11 +141,13 @@ def stamp_of(name: str, repository: Path) -> str:
 
 
 def is_stamped(folder: Path, name: str, repository: Path) -> bool:
+    """Return whether that set of packages is installed as it should be now."""
     path = stamp_path(folder, name)
     return path.is_file() and path.read_text(encoding="utf-8") == stamp_of(name, repository)
 
 
 def require_room(folder: Path, n_bytes: int) -> None:
+    """Raise SetupError where the disk has less room than that."""
     n_free = shutil.disk_usage(folder).free
     if n_free < n_bytes:
         raise SetupError(
@@ -151,7 +156,7 @@ def require_room(folder: Path, n_bytes: int) -> None:
 
 
 def pip(python: Path, *arguments: str) -> None:
-    """Runs pip, showing a line for each package."""
+    """Run pip and show a line for each package. Raises SetupError with what pip said."""
     command = [str(python), "-m", "pip", *arguments, "--disable-pip-version-check", "--no-input"]
     output: list[str] = []
     # Through a pipe pip's bar says nothing before its end; a line per package is shown instead.
@@ -177,7 +182,7 @@ def pip(python: Path, *arguments: str) -> None:
 
 
 def explain(output: list[str]) -> str:
-    """One line for a person, from what pip printed."""
+    """Return one line for a person, made of what pip printed."""
     text = "\n".join(output)
     for sign, meaning in REASONS.items():
         if sign in text:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sets Parley up and starts it. Needs nothing but Python and its standard library.
+"""Sets Parley up and starts it; needs nothing but Python and its standard library.
 
     python3 packaging/launch.py [--quick] [--speech-lm] [ARGUMENTS FOR PARLEY]
     python3 packaging/launch.py test [ARGUMENTS FOR PYTEST]
@@ -11,7 +11,6 @@ libraries and fetches the default weights; later starts find all of it in place.
     --speech-lm  also install torch and transformers, for the speech language model and training;
                  the tests always have them
 
-Knows how to prepare a machine; knows nothing of what Parley does.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ TEST_WEIGHTS = ("core", "quick", "hd-voices", "mandarin", "evaluation")
 
 
 class Request:
-    """What the command line asked for; everything not known here is passed on."""
+    """What the command line asks for; everything that is not known here is passed on."""
 
     def __init__(self, arguments: list[str]) -> None:
         self.is_test = arguments[:1] == ["test"]
@@ -56,21 +55,21 @@ class Request:
 
 
 def has_screen(platform: str, variables: dict[str, str]) -> bool:
-    """Only Linux and its relatives can be without one in ordinary use."""
+    """Return whether a window can be shown; only Linux is used without a screen."""
     if platform in ("win32", "darwin"):
         return True
     return any(variables.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def application_arguments(request: Request, can_show_window: bool) -> list[str]:
-    """Arguments for ``python -m app``: a window, or the demonstration where there is no screen."""
+    """Return the arguments of ``python -m app``: the demonstration where there is no screen."""
     if request.passed_on or can_show_window:
         return request.passed_on
     return ["demo", "--out", "out/", *(["--model", QUICK_MODEL] if request.is_quick else [])]
 
 
 def prepare(request: Request, needs_window: bool) -> Path:
-    """Makes everything ready; returns the environment's interpreter.
+    """Make everything ready and return the environment's interpreter.
 
     Raises:
         SetupError: one line saying what is missing and what to do.
@@ -82,12 +81,12 @@ def prepare(request: Request, needs_window: bool) -> Path:
     groups = TEST_WEIGHTS if request.is_test else ("quick" if request.is_quick else "core",)
     fetch = [str(python), "-m", "app", "models", "get", *groups]
     if subprocess.run(fetch, cwd=REPOSITORY, check=False).returncode != 0:
-        raise SetupError("the weights are not complete; the line above says why. Run this again")
+        raise SetupError("the weights are not complete, for the reason above; run this again")
     return python
 
 
 def main(arguments: list[str]) -> int:
-    """Returns the exit status of Parley or of its tests."""
+    """Return the exit code of Parley or of its tests."""
     request = Request(arguments)
     if request.is_help:
         print(__doc__)

@@ -20,7 +20,7 @@ INSTALLERS = ("pip>=25", "setuptools>=77")
 
 
 def lock(name: str, sources: tuple[str, ...], requirements: tuple[str, ...] = ()) -> None:
-    """Writes one lock; raises CalledProcessError when nothing fits together."""
+    """Write one lock. Raises CalledProcessError when the requirements do not fit together."""
     command = ["uv", "pip", "compile", "--quiet", "--no-config", "--universal", "--generate-hashes"]
     command += ["--python-version", OLDEST_PYTHON, "--no-header", "--no-annotate", "--upgrade"]
     command += ["--no-emit-index-url", "--no-emit-find-links"]
@@ -31,6 +31,7 @@ def lock(name: str, sources: tuple[str, ...], requirements: tuple[str, ...] = ()
 
 
 def main() -> int:
+    """Write all locks; return the exit code."""
     if shutil.which("uv") is None:
         sys.stderr.write("packaging/lock.py: the program uv is missing; run: pip install uv\n")
         return 1
