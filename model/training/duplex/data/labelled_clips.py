@@ -62,7 +62,7 @@ class LabelledTest:
     @property
     def path(self) -> Path:
         """The recording."""
-        return self.clip.path
+        return Path(self.clip.path)
 
     def scene(self) -> Scene:
         """Return it with its sound. Raises LabelsError."""

@@ -3,11 +3,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.numpy
+import soundfile as sf
 
 from model.training.duplex.data.dataset import read_clips, read_infos
 from model.training.make_duplex_data import main
+from tests.fakes.audio import speech_like
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +60,40 @@ def test_a_damaged_clip_is_made_again(made: Path) -> None:
     assert main([str(made), "--tiny"]) == 0
     assert shard.read_bytes() == before
     assert heard.stat().st_size > 1000
+
+
+def write_recordings(folder: Path) -> Path:
+    """A labelled test and a marked moment, in two sub-folders, and a manifest without rows."""
+    (folder / "turns").mkdir(parents=True)
+    (folder / "manifest.jsonl").write_text("")
+    turn = {
+        "id": "a", "path": "turns/a.flac", "kind": "complete", "lang": "en",
+        "events": [{"event": "speech_start", "t": 1.0}, {"event": "end_of_turn", "t": 2.0}],
+    }  # fmt: skip
+    (folder / "turns" / "labels.jsonl").write_text(json.dumps(turn) + "\n")
+    sf.write(folder / "turns" / "a.flac", speech_like(4.0, 1)[: 4 * 16_000], 16_000)
+    (folder / "marked" / "m").mkdir(parents=True)
+    mark = {"format": 1, "kind": "ignored_me", "marked_s": 3.0, "language": "en", "agent": []}
+    (folder / "marked" / "m" / "label.json").write_text(json.dumps(mark))
+    sound = speech_like(4.0, 2)[: 4 * 16_000]
+    sf.write(folder / "marked" / "m" / "sound.flac", np.stack([sound, 0 * sound], 1), 16_000)
+    return folder
+
+
+def test_labelled_tests_and_marked_moments_are_clips_wherever_they_lie(
+    tmp_path: Path,
+) -> None:
+    """With what was heard before, in another place too."""
+    heard: list[dict[str, str]] = []
+    for name in ("one", "other"):
+        real = write_recordings(tmp_path / name)
+        arguments = ["--tiny", "--real", str(real), "--marked", str(real / "marked")]
+        assert main([str(tmp_path / "out"), *arguments]) == 0
+        heard.append({info.id: info.heard for info in read_infos(tmp_path / "out")})
+    assert heard[0] == heard[1]
+    splits = {info.id: info.split for info in read_infos(tmp_path / "out")}
+    assert splits["test-a"] == "test"
+    assert splits["marked-m"] == "train"
 
 
 @pytest.mark.parametrize(
