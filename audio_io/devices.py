@@ -23,8 +23,7 @@ class DeviceInfo:
 
     Attributes:
         index: the library's number; changes when something is plugged in.
-        n_inputs: microphone channels, 0 for loudspeakers.
-        n_outputs: loudspeaker channels, 0 for microphones.
+        n_inputs, n_outputs: channels of the microphone and of the loudspeaker; 0: it has none.
         default_rate_hz: the rate the device prefers.
     """
 

@@ -67,9 +67,11 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     path = folder / METRICS
     if not path.is_file():
         return []
-    lines = list(read_lines(path, TrainingError))
     records: list[dict[str, Any]] = []
-    for number, line in lines:
+    damage: TrainingError | None = None
+    for number, line in read_lines(path, TrainingError):
+        if damage is not None:
+            raise damage
         try:
             records.append(
                 parse_json(
@@ -81,9 +83,8 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
                     remedy="remove this file",
                 )
             )
-        except TrainingError:
-            if number != lines[-1][0]:
-                raise
+        except TrainingError as error:
+            damage = error
     return records
 
 

@@ -61,12 +61,8 @@ def write_byte_vocabulary(directory: Path, *, plus: bool, n_base: int = 257) -> 
     _write_json(directory / VOCABULARY_FILE, vocabulary)
     merges = f"#version: 0.2\n{' '.join(_EMPTY_LINE)}\n"
     (directory / MERGES_FILE).write_text(merges, encoding="utf-8")
-    settings = {
-        "tokenizer_class": "Qwen2Tokenizer",
-        "eos_token": "<|im_end|>",
-        "pad_token": "<|endoftext|>",
-    }
-    _write_json(directory / SETTINGS_FILE, settings)
+    marks = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
+    _write_json(directory / SETTINGS_FILE, {"tokenizer_class": "Qwen2Tokenizer", **marks})
     return _extended(tokenizer, directory, plus=plus)
 
 

@@ -61,13 +61,8 @@ class PackedRow:
 
     def inputs(self) -> dict[str, Any]:
         """Return the arguments of the network's ``forward``."""
-        return {
-            "input_ids": self.input_ids,
-            "position_ids": self.position_ids,
-            "labels": self.labels,
-            "audios": self.audios,
-            "audio_indices": self.audio_indices,
-        }
+        names = ("input_ids", "position_ids", "labels", "audios", "audio_indices")
+        return {name: getattr(self, name) for name in names}
 
 
 def pack(samples: Sequence[EncodedSample], pad_id: int, padded_to: int | None = None) -> PackedRow:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from msgspec import Struct
@@ -42,7 +43,7 @@ class SampleKind(StrEnum):
     TEXT = "text"
 
 
-_ROLES = {role.value: role for role in Role} | {"human": Role.USER, "gpt": Role.ASSISTANT}
+_OTHER_NAMES = {"human": Role.USER, "gpt": Role.ASSISTANT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def _words(turns: Iterable[Turn]) -> str:
 
 
 class _Message(Struct):
-    role: str
+    role: Literal["system", "user", "assistant", "human", "gpt"]
     content: str
     learn: bool = True
 
@@ -195,10 +196,7 @@ def parse_sample(line: str, folder: Path) -> Sample:
 
 def _turn(message: _Message, number: int, paths: list[Path]) -> Turn:
     """Check a message; ``paths`` are the recordings that no earlier one has taken."""
-    role, content = _ROLES.get(message.role), message.content
-    if role is None:
-        roles = ", ".join(_ROLES)
-        raise _misshapen(f"message {number} has the role {message.role!r}, not {roles}")
+    role, content = Role(_OTHER_NAMES.get(message.role, message.role)), message.content
     if not content.strip():
         raise _misshapen(f"message {number} has no content")
     strange = [name for name in _LIKE_TOKEN.findall(content) if name != TAG]

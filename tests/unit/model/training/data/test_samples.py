@@ -101,7 +101,7 @@ USER_ONLY = {"messages": [{"role": "user", "content": "Hi."}]}
         (
             {"messages": [{"role": "robot", "content": "Hi."}]},
             Fault.WRONG_SHAPE,
-            "role 'robot'",
+            "messages[0].role: must be one of",
         ),
     ],
 )
