@@ -9,7 +9,6 @@ import re
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 _MAX_QUERY_CHARS = 200  # keeps the condition far below SQLite's limit on expression depth
 _SNIPPET_BEFORE = 30
@@ -81,37 +80,32 @@ _SEARCH_STATEMENTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SearchTerms:
-    """Words that must all occur, case-folded."""
-
-    words: tuple[str, ...]
-
-    def condition(self, id_sql: str, text_sql: str, has_index: bool) -> tuple[str, list[str]]:
-        """Return SQL that is true where ``text_sql`` holds every word, and its parameters.
-
-        With the index, a word also matches what begins with it ("rain" finds "raining"); without
-        it, what contains it.
-        """
-        if has_index and all(_is_indexed(word) for word in self.words):
-            match = " ".join('"' + word.replace('"', '""') + '"*' for word in self.words)
-            hits = "(SELECT rowid FROM turns_search WHERE turns_search MATCH ?)"
-            return f"{id_sql} IN {hits}", [match]
-        each = f"instr(folded({text_sql}), ?) > 0"
-        return "(" + " AND ".join([each] * len(self.words)) + ")", list(self.words)
+def parse_query(query: str) -> tuple[str, ...]:
+    """Return the words of what was typed, which must all occur, case-folded."""
+    return tuple(dict.fromkeys(storable(query)[:_MAX_QUERY_CHARS].casefold().split()))
 
 
-def parse_query(query: str) -> SearchTerms:
-    """Return the words of what was typed."""
-    words = storable(query)[:_MAX_QUERY_CHARS].casefold().split()
-    return SearchTerms(tuple(dict.fromkeys(words)))
+def condition(
+    words: tuple[str, ...], id_sql: str, text_sql: str, has_index: bool
+) -> tuple[str, list[str]]:
+    """Return SQL that is true where ``text_sql`` holds every word, and its parameters.
+
+    With the index, a word also matches what begins with it ("rain" finds "raining"); without
+    it, what contains it.
+    """
+    if has_index and all(_is_indexed(word) for word in words):
+        match = " ".join('"' + word.replace('"', '""') + '"*' for word in words)
+        hits = "(SELECT rowid FROM turns_search WHERE turns_search MATCH ?)"
+        return f"{id_sql} IN {hits}", [match]
+    each = f"instr(folded({text_sql}), ?) > 0"
+    return "(" + " AND ".join([each] * len(words)) + ")", list(words)
 
 
-def snippet_of(text: str, terms: SearchTerms) -> str:
+def snippet_of(text: str, words: tuple[str, ...]) -> str:
     """Return one line of ``text`` around the first word found, else from its beginning."""
     line = " ".join(text.split())
     folded = line.casefold()
-    hits = [at for at in (folded.find(word) for word in terms.words) if at >= 0]
+    hits = [at for at in (folded.find(word) for word in words) if at >= 0]
     begin = max(0, min(hits, default=0) - _SNIPPET_BEFORE)
     piece = line[begin : begin + _SNIPPET_CHARS].strip()
     before = "…" if begin > 0 else ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.history.database import MIGRATIONS, Migration, connect, prepare, translated
-from app.history.search import SearchTerms, parse_query, snippet_of, storable, transaction
+from app.history.search import condition, parse_query, snippet_of, storable, transaction
 from app.messages.errors import UnknownConversationError
 
 _TITLE_WORDS = 6
@@ -172,17 +172,17 @@ class HistoryStore:
         rows = self._read(f"{_SELECT_INFO} WHERE c.id = ?", (conversation_id,))
         if not rows:
             raise UnknownConversationError(f"conversation {conversation_id} no longer exists")
-        return _info(rows[0], SearchTerms(()))
+        return _info(rows[0], ())
 
     def list_conversations(self, limit: int = 200, query: str = "") -> tuple[ConversationInfo, ...]:
         """Return the newest first; with a query, those with all its words in title or one turn."""
-        terms = parse_query(query)
-        if not terms.words:
+        words = parse_query(query)
+        if not words:
             return tuple(
-                _info(row, terms) for row in self._read(_SELECT_INFO + _NEWEST_FIRST, (limit,))
+                _info(row, words) for row in self._read(_SELECT_INFO + _NEWEST_FIRST, (limit,))
             )
-        in_turn, turn_values = terms.condition("t.id", "t.text", self._has_index)
-        in_title, title_values = terms.condition("c.id", "c.title", has_index=False)
+        in_turn, turn_values = condition(words, "t.id", "t.text", self._has_index)
+        in_title, title_values = condition(words, "c.id", "c.title", has_index=False)
         # The conditions are ours; what was typed is among the values.
         sql = f"""
             {_SELECT_INFO.replace("NULL", "(SELECT text FROM turns WHERE id = hits.turn_id)")}
@@ -193,7 +193,7 @@ class HistoryStore:
             WHERE hits.turn_id IS NOT NULL OR {in_title}
             {_NEWEST_FIRST}"""  # noqa: S608
         values = (*turn_values, *title_values, limit)
-        return tuple(_info(row, terms) for row in self._read(sql, values))
+        return tuple(_info(row, words) for row in self._read(sql, values))
 
     def turns(self, conversation_id: int) -> tuple[Turn, ...]:
         """Return what was said, in order, the user before the answer."""
@@ -288,12 +288,12 @@ def _refresh_title(db: sqlite3.Connection, conversation_id: int) -> None:
     )
 
 
-def _info(row: tuple[Any, ...], terms: SearchTerms) -> ConversationInfo:
+def _info(row: tuple[Any, ...], words: tuple[str, ...]) -> ConversationInfo:
     return ConversationInfo(
         id=row[0],
         title=row[1],
         created_at=datetime.fromtimestamp(row[2], UTC),
         updated_at=datetime.fromtimestamp(row[3], UTC),
         n_turns=row[4],
-        snippet=snippet_of(row[5], terms),
+        snippet=snippet_of(row[5], words),
     )

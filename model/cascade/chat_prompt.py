@@ -136,15 +136,9 @@ def _plain(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Something the model cannot do: ``note`` tells it so when the user's words match."""
 
-    pattern: re.Pattern[str]
-    note: str
-
-
-class _LimitEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pattern: str
     note: str
 
@@ -156,7 +150,7 @@ class _LimitEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _LimitsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    limit: tuple[_LimitEntry, ...]
+    limit: tuple[Limit, ...]
 
 
 def read_limits(language: str, folder: Path = PROMPTS) -> tuple[Limit, ...]:
@@ -168,13 +162,12 @@ def read_limits(language: str, folder: Path = PROMPTS) -> tuple[Limit, ...]:
     path = folder / f"limits_{language}.toml"
     if not path.is_file():
         return ()
-    entries = read_toml(path, _LimitsFile, ModelError, remedy="reinstall").limit
-    return tuple(Limit(re.compile(entry.pattern, re.IGNORECASE), entry.note) for entry in entries)
+    return read_toml(path, _LimitsFile, ModelError, remedy="reinstall").limit
 
 
 def with_note(text: str, limits: tuple[Limit, ...]) -> str:
     """Return ``text`` with the first fitting note behind it in brackets."""
     for limit in limits:
-        if limit.pattern.search(text):
+        if re.search(limit.pattern, text, re.IGNORECASE):
             return f"{text} ({limit.note})"
     return text

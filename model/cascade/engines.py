@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -38,18 +38,6 @@ class RawSpeech:
 
     samples: Samples
     onsets: np.ndarray[Any, np.dtype[np.int64]]
-
-
-class SpeechEngine(Protocol):
-    """A synthesizer, called from one thread at a time."""
-
-    def synthesize(self, symbols: str, style: Samples | None, rate: float) -> RawSpeech:
-        """Speak phonemes of misaki's alphabet; ``rate`` 1.0 is the voice's own pace."""
-        ...
-
-    def stop(self) -> None:
-        """End a synthesis that is running on another thread, which then raises ``Stopped``."""
-        ...
 
 
 class Stopped(Exception):
@@ -89,7 +77,7 @@ class HibariEngine:
         self._alphabet = _Alphabet()
 
     def synthesize(self, symbols: str, style: Samples | None, rate: float) -> RawSpeech:
-        """See ``SpeechEngine``; there is one voice, so ``style`` is ignored."""
+        """Speak phonemes of misaki's alphabet; there is one voice, so ``style`` is ignored."""
         del style
         ids, index = self._alphabet.encode(symbols[:_MAX_SYMBOLS])
         feed = {"ids": np.array([ids], np.int64), "speed": np.array([rate], np.float32)}
@@ -112,7 +100,7 @@ class KokoroEngine:
         self._run_options: RunOptions | None = None
 
     def synthesize(self, symbols: str, style: Samples | None, rate: float) -> RawSpeech:
-        """See ``SpeechEngine``; ``style`` is a voice table (n, 256).
+        """Speak phonemes of misaki's alphabet; ``style`` is a voice table (n, 256).
 
         Raises:
             Stopped: ``stop`` was called meanwhile.
@@ -139,10 +127,13 @@ class KokoroEngine:
         return _timed(samples, durations, index)
 
     def stop(self) -> None:
-        """See ``SpeechEngine``."""
+        """End a synthesis that is running on another thread, which then raises ``Stopped``."""
         options = self._run_options
         if options is not None:
             options.terminate = True
+
+
+SpeechEngine = HibariEngine | KokoroEngine  # each is called from one thread at a time
 
 
 def read_style(path: Path) -> Samples:

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
-from model.cascade.llama_server import LlamaServer, ServerSize
+from model.cascade.llama_server import LlamaServer
 from model.errors import ModelError, WeightsError
 from model.files.whole_file import replacing
 
@@ -137,8 +137,13 @@ class LanguageModel:
         if not path.is_file():
             raise WeightsError(f"{path}: file is missing; fetch it with `parley models get`")
         self._prefixes = PrefixStore(path, version("xllamacpp"))
-        size = ServerSize(CONTEXT_TOKENS, _BATCH_TOKENS, n_threads)
-        self._server = LlamaServer(path, size, self._configure)
+        self._server = LlamaServer(
+            path,
+            n_context=CONTEXT_TOKENS,
+            n_batch=_BATCH_TOKENS,
+            n_threads=n_threads,
+            adjust=self._configure,
+        )
         self._jobs: queue.SimpleQueue[Completion | None] = queue.SimpleQueue()
         self._running: Completion | None = None
         self._token_counts: dict[str, int] = {}

@@ -12,9 +12,8 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
 import xllamacpp
 
@@ -29,29 +28,23 @@ _SOCKET_TIMEOUT_S = 10.0
 _FOLDER_PREFIX = "parley-llm-"
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSize:
-    """What a runtime may hold and use.
-
-    Attributes:
-        n_context: tokens.
-        n_batch: tokens computed at once; work is given up between two batches.
-    """
-
-    n_context: int
-    n_batch: int
-    n_threads: int = 1
-
-
 class LlamaServer:
     """The runtime with one model's weights. ``ask`` may be called from any thread."""
 
     def __init__(
-        self, path: Path, size: ServerSize, adjust: Callable[[Any], None] | None = None
+        self,
+        path: Path,
+        *,
+        n_context: int,
+        n_batch: int,
+        n_threads: int = 1,
+        adjust: Callable[[Any], None] | None = None,
     ) -> None:
         """Load the weights.
 
         Args:
+            n_context: tokens that it can hold.
+            n_batch: tokens computed at once; work is given up between two batches.
             adjust: sets what else the runtime's parameters need.
 
         Raises:
@@ -61,12 +54,12 @@ class LlamaServer:
             raise WeightsError(f"{path}: file is missing; fetch it with `parley models get`")
         params = _xllamacpp.CommonParams()
         params.model.path = str(path)
-        params.n_ctx = size.n_context
+        params.n_ctx = n_context
         params.n_parallel = 1
-        params.n_batch = size.n_batch
-        params.n_ubatch = size.n_batch
-        params.cpuparams.n_threads = size.n_threads
-        params.cpuparams_batch.n_threads = size.n_threads
+        params.n_batch = n_batch
+        params.n_ubatch = n_batch
+        params.cpuparams.n_threads = n_threads
+        params.cpuparams_batch.n_threads = n_threads
         params.cache_ram_mib = 0  # its default keeps up to 8 GB of old prompts
         params.verbosity = _QUIET
         params.offline = True
@@ -76,7 +69,7 @@ class LlamaServer:
         self._address = _PrivateAddress()
         self._address.configure(params)
         try:
-            self._server = cast(_Server, _xllamacpp.Server(params))
+            self._server: Any = _xllamacpp.Server(params)
         except (RuntimeError, ValueError) as error:
             self._address.close()
             raise WeightsError(f"{path}: not a model llama.cpp can load: {error}") from error
@@ -96,19 +89,6 @@ class LlamaServer:
         self._address.close()
 
 
-class _Server(Protocol):
-    listening_address: str
-
-    def handle_completions(
-        self, request: dict[str, Any], on_chunk: Callable[[object], bool]
-    ) -> None: ...
-
-
-class _Params(Protocol):
-    api_keys: list[str]
-    hostnames: list[str]
-
-
 class _PrivateAddress:
     """Keeps the listening address that the runtime insists on off the network.
 
@@ -121,7 +101,7 @@ class _PrivateAddress:
         self._key = secrets.token_urlsafe(24)
         self._folder: Path | None = None
 
-    def configure(self, params: _Params) -> None:
+    def configure(self, params: Any) -> None:  # noqa: ANN401 - a compiled type
         params.api_keys = [self._key]
         if sys.platform != "win32":
             _remove_orphans()

@@ -10,7 +10,7 @@ import importlib.util
 import logging
 import re
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from model.cascade.clauses import is_cjk
 from model.cascade.hibari_library import Converter, normalized
@@ -36,14 +36,6 @@ class Phonemes:
     words: tuple[PhonemeWord, ...]
 
 
-class Phonemizer(Protocol):
-    """Converts displayed text of one language."""
-
-    def __call__(self, text: str) -> Phonemes:
-        """Return the phonemes of ``text``."""
-        ...
-
-
 class EnglishPhonemizer:
     """Converts English to American or British phonemes."""
 
@@ -51,7 +43,7 @@ class EnglishPhonemizer:
         self._convert = Converter(is_british)
 
     def __call__(self, text: str) -> Phonemes:
-        """See ``Phonemizer``."""
+        """Return the phonemes of displayed text."""
         said = spoken(text, normalized)
         tokens = self._convert(said.text) if said.text else []
         symbols = ""
@@ -98,6 +90,9 @@ class MandarinPhonemizer:
             symbols += sounds + " "
             words += _spread(piece, match.start(), symbols, begin, begin + len(sounds))
         return Phonemes(symbols.rstrip(), tuple(words))
+
+
+Phonemizer = EnglishPhonemizer | MandarinPhonemizer
 
 
 def _add_word(words: list[PhonemeWord], symbols: str, start: int, source: Span) -> None:

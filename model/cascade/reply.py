@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
 
 from model.cascade.clauses import Clause, ClauseSplitter
 from model.cascade.engines import RATE_HZ, Stopped
@@ -198,13 +197,6 @@ def _loop_start(text: str) -> int:
     return len(text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Started:
-    before: str
-    words: tuple[str, ...]
-    completion: Completion
-
-
 class ReplyAhead:
     """A reply that is begun on a guess of the user's words, and used where the guess comes true.
 
@@ -217,7 +209,8 @@ class ReplyAhead:
 
     def __init__(self, complete: Callable[[str], Completion]) -> None:
         self._complete = complete
-        self._started: _Started | None = None
+        self._begun: Completion | None = None
+        self._answers: tuple[str, tuple[str, ...]] = ("", ())  # prompt and words that it is for
 
     def begin(self, before: str, user_text: str, prompt: str) -> None:
         """Begin a reply.
@@ -227,25 +220,24 @@ class ReplyAhead:
             prompt: the whole of it.
         """
         self.drop()
-        self._started = _Started(before, spoken_words(user_text), self._complete(prompt))
+        self._answers = (before, spoken_words(user_text))
+        self._begun = self._complete(prompt)
 
     def take(self, before: str, user_text: str) -> Completion | None:
         """Return the reply to these very words; None where there is none. Others are ended.
 
         Spelling and punctuation may differ: nobody hears them.
         """
-        started = self._started
-        if started is None or started.before != before or started.words != spoken_words(user_text):
+        if self._answers != (before, spoken_words(user_text)):
             self.drop()
-            return None
-        self._started = None
-        return started.completion
+        begun, self._begun = self._begun, None
+        return begun
 
     def drop(self) -> None:
         """End what was begun: the user goes on, or wants no answer."""
-        if self._started is not None:
-            self._started.completion.cancel()
-            self._started = None
+        if self._begun is not None:
+            self._begun.cancel()
+            self._begun = None
 
 
 def spoken_words(text: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import xllamacpp
 
-from model.cascade.llama_server import LlamaServer, ServerSize
+from model.cascade.llama_server import LlamaServer
 from model.duplex.duplex_network import read_tensors
 from model.duplex.gguf_rows import read_rows
 from model.duplex.lexicon import is_mandarin
@@ -132,8 +132,9 @@ class LanguageModelEncoder:
         Raises:
             WeightsError: the file is missing or is not a model.
         """
-        size = ServerSize(n_context=CONTEXT_TOKENS, n_batch=CONTEXT_TOKENS)
-        self._server = LlamaServer(weights, size, _configure)
+        self._server = LlamaServer(
+            weights, n_context=CONTEXT_TOKENS, n_batch=CONTEXT_TOKENS, adjust=_configure
+        )
         try:
             self._expected = self._read_table(weights)
         except WeightsError:

@@ -23,7 +23,7 @@ from model.files.misfits import Misfit, entries, explained, joined, one_line, sh
 
 __all__ = [
     "ErrorType", "Misfit", "Problem", "RecordError", "as_record", "one_line", "parse_json",
-    "parse_toml", "read_json", "read_jsonl", "read_lines", "read_toml",
+    "read_json", "read_jsonl", "read_lines", "read_toml",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -121,19 +121,6 @@ def parse_json(
     return source.record(source.json(content), kind)
 
 
-def parse_toml(
-    content: str | bytes,
-    kind: type[T],
-    error: ErrorType = RecordError,
-    *,
-    file: Path | None = None,
-    remedy: str = "",
-) -> T:
-    """Return one TOML text as a ``kind``; ``file`` names it in errors."""
-    source = _Source(error, remedy, file, mapping="a table")
-    return source.record(source.toml(content), kind)
-
-
 def as_record(
     document: object,
     kind: type[T],
@@ -200,7 +187,7 @@ class _Source:
             self.require_finite(value)
         return value
 
-    def toml(self, content: str | bytes) -> object:
+    def toml(self, content: bytes) -> object:
         try:
             value = tomllib.loads(_text(content))
         except (ValueError, RecursionError) as failure:

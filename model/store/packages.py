@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from model.errors import WeightsError
 from model.files.whole_file import remove_unfinished, replacing
-from model.store.archives import COPY_BYTES, Downloader, IndexDownloader, take_members
+from model.store.archives import COPY_BYTES, Downloader, download, take_members
 from model.store.manifest import Archive, Part, Source, SourceKind, Weight, Weights, load_weights
 from model.store.network import NETWORK
 from model.types import FetchProgress, ProgressReport
@@ -58,13 +58,13 @@ class WeightStore:
         folder: Path,
         manifest: Weights,
         *,
-        downloader: Downloader | None = None,
+        downloader: Downloader = download,
         may_use_hub: bool = False,
     ) -> None:
         self.folder = folder
         self.manifest = manifest
         self.may_use_hub = may_use_hub
-        self._downloader = downloader or IndexDownloader()
+        self._download = downloader
 
     def path(self, name: str) -> Path:
         """Return where the weight is, or will be. Raises WeightsError for an unknown name."""
@@ -186,7 +186,7 @@ class WeightStore:
         partial = self.folder / _PARTIAL
         partial.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=_ARCHIVE_PREFIX, dir=partial) as folder:
-            path = self._downloader.download(archive, Path(folder), report)
+            path = self._download(archive, Path(folder), report)
             targets = {part.member: self._part_path(part) for part in members}
             take_members(path, targets, max(members.values()))
 

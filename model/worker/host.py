@@ -87,14 +87,8 @@ class ModelHost:
         try:
             self._model.load(emit)
             voices = self._model.voices()
-        except ModelError as error:
-            emit(WorkerFailed(self._model.name, str(error), failure_kind(error)))
-            return False
-        except Exception as error:  # the boundary of a plug-in: it must not take the worker down
-            if failure_kind(error) is FailureKind.CRASHED:
-                log.exception("loading %s failed", self._model.name)
-            message = f"loading failed: {described(error)}"
-            emit(WorkerFailed(self._model.name, message, failure_kind(error)))
+        except Exception as error:  # noqa: BLE001  the boundary of a plug-in: the worker goes on
+            emit(self._failure("loading", error))
             return False
         load_s = time.perf_counter() - started
         emit(ModelReady(self._model.name, self._model.sample_rate_hz, voices, load_s))
@@ -106,11 +100,8 @@ class ModelHost:
         started = time.perf_counter()
         try:
             return list(self._handle(request))
-        except Exception as error:  # see load
-            if failure_kind(error) is FailureKind.CRASHED:
-                log.exception("%s failed in %s", type(request).__name__, self._model.name)
-            message = f"{type(request).__name__} failed: {described(error)}"
-            return [WorkerFailed(self._model.name, message, failure_kind(error))]
+        except Exception as error:  # noqa: BLE001  see load
+            return [self._failure(type(request).__name__, error)]
         finally:
             self._busy_s += time.perf_counter() - started
 
@@ -223,6 +214,15 @@ class ModelHost:
             active.n_samples += len(event.samples)
             return [event]
         return [event] if event.text else []
+
+    def _failure(self, what: str, error: Exception) -> WorkerFailed:
+        """Report an exception of the model, with its traceback where it is nobody's decision."""
+        kind, name = failure_kind(error), self._model.name
+        if kind is FailureKind.CRASHED:
+            log.error("%s failed in %s", what, name, exc_info=error)
+        is_own_word = what == "loading" and isinstance(error, ModelError)
+        message = str(error) if is_own_word else f"{what} failed: {described(error)}"
+        return WorkerFailed(name, message, kind)
 
     def _stats(self) -> WorkerStats:
         resident_mb = psutil.Process().memory_info().rss / _MIB

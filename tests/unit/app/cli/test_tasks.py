@@ -17,10 +17,10 @@ from app.cli.parser import main
 from model import catalog
 from model.interfaces import SpeechModel
 from model.scripted import ScriptedModel
-from model.store.manifest import parse_weights
 from model.store.models import ModelStore
 from model.store.packages import WeightStore
 from tests.fakes.audio import tone
+from tests.fakes.manifests import parse_weights
 
 SCRIPTED = ("--model", "scripted")
 REPLY = "I have heard you."  # what the scripted model begins with

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from app.history.database import MIGRATIONS, connect, migrate
 from app.history.opening import open_history
-from app.history.search import SearchTerms, has_full_text_search, snippet_of
+from app.history.search import has_full_text_search, snippet_of
 from app.history.store import HistoryStore, title_from
 from app.messages.errors import (
     DamagedHistoryError,
@@ -188,7 +188,7 @@ def test_the_snippet_shows_the_place_that_was_found(store: HistoryStore) -> None
 
 
 def test_a_snippet_is_one_short_line() -> None:
-    snippet = snippet_of("a\nb " * 200, SearchTerms(()))
+    snippet = snippet_of("a\nb " * 200, ())
     assert "\n" not in snippet
     assert len(snippet) < 100
     assert snippet.endswith("…")

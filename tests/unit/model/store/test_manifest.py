@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.errors import WeightsError
-from model.store.manifest import MANIFEST_FORMAT, WEIGHTS_FILE, load_weights, parse_weights
+from model.store.manifest import MANIFEST_FORMAT, WEIGHTS_FILE, load_weights
+from tests.fakes.manifests import parse_weights
 
 ENTRY = {
     "name": "a",

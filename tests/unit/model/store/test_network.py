@@ -18,7 +18,7 @@ from app.settings.file import save_settings
 from app.settings.paths import app_paths
 from app.settings.settings import Settings
 from model.errors import WeightsError
-from model.store.archives import IndexDownloader
+from model.store.archives import download
 from model.store.hub_client import HuggingFaceHub, RemoteFile
 from model.store.manifest import Archive, SourceKind
 from model.store.models import default_model_store
@@ -27,7 +27,7 @@ from model.store.network import NETWORK, NetworkGate
 FILE = RemoteFile("config.json", 2, "", "0" * 40)
 DOORS: dict[str, Callable[[Path], object]] = {
     **{
-        f"archive of kind {kind}": lambda folder, kind=kind: IndexDownloader().download(
+        f"archive of kind {kind}": lambda folder, kind=kind: download(
             Archive(kind, "one@1.0", file="f"), folder, lambda _done, _total: None
         )
         for kind in SourceKind

@@ -15,9 +15,10 @@ import pytest
 from model.errors import WeightsError
 from model.store import packages as weights_module
 from model.store.archives import ByteReport
-from model.store.manifest import Archive, Weights, parse_weights
+from model.store.manifest import Archive, Weights
 from model.store.packages import WeightStore
 from model.types import FetchProgress
+from tests.fakes.manifests import parse_weights
 
 FIRST, SECOND = b"first half, " * 50, b"second half" * 40
 
@@ -30,7 +31,7 @@ class FakeIndex:
     n_failures: dict[str, int] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    def download(self, archive: Archive, folder: Path, report: ByteReport) -> Path:
+    def __call__(self, archive: Archive, folder: Path, report: ByteReport) -> Path:
         self.asked.append(archive.package)
         if self.n_failures.get(archive.package, 0) > 0:
             self.n_failures[archive.package] -= 1

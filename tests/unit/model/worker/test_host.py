@@ -72,7 +72,7 @@ def test_a_model_that_cannot_load_says_so() -> None:
     events: list[ModelEvent] = []
     host = ModelHost(Broken())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("model.worker.host.log.exception", lambda *_: None)
+        patch.setattr("model.worker.host.log.error", lambda *_, **__: None)
         assert not host.load(events.append)
     assert isinstance(events[-1], WorkerFailed)
     assert "no such layer" in events[-1].message
