@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from app.engine.factories import Factories, InlineModelWorker, Worker
+from app.engine.factories import Factories, Worker
 from app.engine.rules import Phrases, thresholds
+from app.engine.virtual_time import VirtualTimeWorker
 from app.history.opening import open_history
 from app.messages.errors import BadInputError
 from app.messages.logs import logging_to
@@ -228,7 +229,7 @@ def _process_worker(
     return ProcessWorker(name, store.folder, on_event, options)
 
 
-def _inline_worker(store: WeightStore, settings: Settings) -> InlineModelWorker:
+def _inline_worker(store: WeightStore, settings: Settings) -> VirtualTimeWorker:
     model = catalog.build(_model_name(store, settings), store.folder, _model_options(settings))
     return InlineWorker(model)
 

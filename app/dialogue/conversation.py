@@ -1,13 +1,10 @@
-"""The conversation on the table: what the model is told, what the window shows, what is kept.
-
-Knows neither audio nor generations. All methods but the store's own run on the dialogue's thread.
-"""
+"""The open conversation: what the model is told, what the window shows, what is kept."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 from app.dialogue.captions import CaptionLine
 from app.history.store import HistoryStore
@@ -20,7 +17,7 @@ NOTICE_KEY = "history"
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Exchange:
     """A user turn and what was heard in answer to it.
 
@@ -39,11 +36,11 @@ class _Exchange:
 
 
 @dataclass(slots=True)
-class _Table:
+class _Talk:
     """One conversation in memory; it outlives a switch so that a late ending finds its place."""
 
-    id: int | None
-    exchanges: list[_Exchange]
+    id: int | None = None
+    exchanges: list[_Exchange] = field(default_factory=list[_Exchange])
 
 
 class Conversation:
@@ -58,69 +55,62 @@ class Conversation:
     """
 
     def __init__(self, store: HistoryStore, report: Callable[[Notice], None]) -> None:
+        self.persona = ""
         self._store = store
         self._report = report
-        self._table = _Table(None, [])
-        self._previous = _Table(None, [])
+        self._current = _Talk()
+        self._previous = _Talk()
         self._captions: tuple[CaptionLine, ...] | None = None
         self._has_reported = False
-        self.persona = ""
 
     @property
     def id(self) -> int | None:
-        """None until something was said: empty conversations are not kept."""
-        return self._table.id
+        """Its number in the history; None until something was said: empty ones are not kept."""
+        return self._current.id
 
     def new(self) -> None:
-        """Clears the table."""
-        self._put_on_table(_Table(None, []))
+        """Begin an empty conversation."""
+        self._switch_to(_Talk())
 
     def open(self, conversation_id: int) -> None:
-        """Goes on with a kept one. Raises UnknownConversationError or HistoryError."""
+        """Go on with a kept one. Raises UnknownConversationError or HistoryError."""
         self._store.conversation(conversation_id)
         exchanges: dict[int, _Exchange] = {}
         for turn in self._store.turns(conversation_id):
-            found = exchanges.get(turn.turn_no, _Exchange(None, turn.turn_no))
-            exchanges[turn.turn_no] = (
-                replace(found, user=turn.text)
-                if turn.role == "user"
-                else replace(found, heard=turn.text, was_cut=turn.was_cut)
-            )
-        self._put_on_table(_Table(conversation_id, list(exchanges.values())))
+            exchange = exchanges.setdefault(turn.turn_no, _Exchange(None, turn.turn_no))
+            if turn.role == "user":
+                exchange.user = turn.text
+            else:
+                exchange.heard, exchange.was_cut = turn.text, turn.was_cut
+        self._switch_to(_Talk(conversation_id, list(exchanges.values())))
 
     def put_user(self, turn: int, text: str) -> None:
-        """What the user said in ``turn``; a later revision replaces it."""
+        """Take what the user said in ``turn``; a later revision replaces it."""
         text = text.strip()
         if not text and self._find(turn) is None:
             return
-        table, at = self._place(turn)
-        table.exchanges[at] = replace(table.exchanges[at], user=text)
-        self._captions = None
-        self._keep(table, table.exchanges[at], is_user=True)
+        talk, exchange = self._place(turn)
+        exchange.user = text
+        self._keep(talk, exchange, is_user=True)
 
     def commit_heard(self, turn: int, reply_text: str, heard_chars: int, was_cut: bool) -> None:
-        """What was heard of a reply to ``turn``: nothing is kept where that is nothing.
+        """Take what was heard of a reply to ``turn``; nothing is kept where that is nothing.
 
         A second reply to the same turn is added to the first: both were heard.
         """
         heard = reply_text[: max(0, heard_chars)].strip()
         if not heard:
             return
-        table, at = self._place(turn)
-        before = table.exchanges[at].heard
-        table.exchanges[at] = replace(
-            table.exchanges[at],
-            heard=f"{before} {heard}" if before else heard,
-            unheard=reply_text[max(0, heard_chars) :].rstrip() if was_cut else "",
-            was_cut=was_cut,
-        )
-        self._captions = None
-        self._keep(table, table.exchanges[at], is_user=False)
+        talk, exchange = self._place(turn)
+        exchange.heard = f"{exchange.heard} {heard}" if exchange.heard else heard
+        exchange.unheard = reply_text[max(0, heard_chars) :].rstrip() if was_cut else ""
+        exchange.was_cut = was_cut
+        self._keep(talk, exchange, is_user=False)
 
     def context(self, turn: int, user_text: str | None, language: str) -> TurnContext:
-        """What a reply to ``turn`` is made from: everything before it, and ``user_text``."""
+        """Return what a model is told of ``turn``: everything before it, and ``user_text``."""
         messages: list[Message] = []
-        for exchange in self._table.exchanges:
+        for exchange in self._current.exchanges:
             if exchange.turn == turn:
                 continue
             if exchange.user:
@@ -130,63 +120,59 @@ class Conversation:
         return TurnContext(tuple(messages), user_text, language, self.persona)
 
     def captions(self) -> tuple[CaptionLine, ...]:
-        """Everything that is final; the words after a cut follow ``heard_chars``."""
+        """Return everything that is final; the words after a cut follow ``heard_chars``."""
         if self._captions is None:
-            lines = [line for item in self._table.exchanges for line in _captions_of(item)]
+            lines = [line for item in self._current.exchanges for line in _captions_of(item)]
             self._captions = tuple(lines)
         return self._captions
 
-    def _put_on_table(self, table: _Table) -> None:
-        self._previous, self._table = self._table, table
+    def _switch_to(self, talk: _Talk) -> None:
+        self._previous, self._current = self._current, talk
         self._captions = None
 
-    def _find(self, turn: int) -> tuple[_Table, int] | None:
-        for table in (self._table, self._previous):
-            for at in range(len(table.exchanges) - 1, -1, -1):
-                if table.exchanges[at].turn == turn:
-                    return table, at
+    def _find(self, turn: int) -> tuple[_Talk, _Exchange] | None:
+        for talk in (self._current, self._previous):
+            for exchange in reversed(talk.exchanges):
+                if exchange.turn == turn:
+                    return talk, exchange
         return None
 
-    def _place(self, turn: int) -> tuple[_Table, int]:
-        """Where ``turn`` is; a new one is appended to the conversation on the table."""
+    def _place(self, turn: int) -> tuple[_Talk, _Exchange]:
+        """Where ``turn`` is; a new one is appended to the open conversation."""
         found = self._find(turn)
         if found is not None:
             return found
-        exchanges = self._table.exchanges
-        turn_no = exchanges[-1].turn_no + 1 if exchanges else 1
-        exchanges.append(_Exchange(turn, turn_no))
-        return self._table, len(exchanges) - 1
+        exchanges = self._current.exchanges
+        exchanges.append(_Exchange(turn, exchanges[-1].turn_no + 1 if exchanges else 1))
+        return self._current, exchanges[-1]
 
-    def _keep(self, table: _Table, exchange: _Exchange, *, is_user: bool) -> None:
+    def _keep(self, talk: _Talk, exchange: _Exchange, *, is_user: bool) -> None:
+        self._captions = None
         try:
-            self._write(table, exchange, is_user=is_user)
+            self._write(talk, exchange, is_user=is_user)
         except UnknownConversationError:
-            self._begin_again(table, exchange, is_user=is_user)
+            self._begin_again(talk, exchange, is_user=is_user)
         except HistoryError as error:
             self._fail(error)
 
-    def _write(self, table: _Table, exchange: _Exchange, *, is_user: bool) -> None:
-        if table.id is None:
-            table.id = self._store.create_conversation()
+    def _write(self, talk: _Talk, exchange: _Exchange, *, is_user: bool) -> None:
+        if talk.id is None:
+            talk.id = self._store.create_conversation()
         if is_user:
-            self._store.put_user_turn(table.id, exchange.turn_no, exchange.user)
+            self._store.put_user_turn(talk.id, exchange.turn_no, exchange.user)
         else:
             self._store.put_assistant_turn(
-                table.id, exchange.turn_no, exchange.heard, exchange.was_cut
+                talk.id, exchange.turn_no, exchange.heard, exchange.was_cut
             )
 
-    def _begin_again(self, table: _Table, exchange: _Exchange, *, is_user: bool) -> None:
+    def _begin_again(self, talk: _Talk, exchange: _Exchange, *, is_user: bool) -> None:
         """The conversation was deleted meanwhile: only what is said from now on is kept."""
-        if table is not self._table or not is_user:
-            table.exchanges.clear()
-            table.id = None
-            self._captions = None
-            return
-        table.exchanges[:] = [exchange]
-        table.id = None
-        self._captions = None
+        goes_on = talk is self._current and is_user
+        talk.exchanges[:] = [exchange] if goes_on else []
+        talk.id = None
         try:
-            self._write(table, exchange, is_user=True)
+            if goes_on:
+                self._write(talk, exchange, is_user=True)
         except HistoryError as error:
             self._fail(error)
 

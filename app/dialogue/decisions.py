@@ -13,9 +13,17 @@ from app.dialogue.events import (
     SpeechStarted,
     StopRequested,
 )
-from app.dialogue.state import DialogueRules, DialogueState, DialogueStepped, Phase
+from app.dialogue.state import DialogueStepped, Phase
 from model.types import CancelReason, DuplexPrediction
 
+_OF_PREDICTION = (
+    "p_end_of_turn", "p_hold", "p_interruption", "p_backchannel", "p_noise", "silence_ms",
+    "wait_ms", "is_stop_word",
+)  # fmt: skip
+_OF_RULES = (
+    "end_of_turn_threshold", "hold_threshold", "interruption_threshold", "backchannel_threshold",
+    "endpoint_max_wait_ms", "decide_ms",
+)  # fmt: skip
 _NOTICED_PAUSE_MS = 300.0  # shorter ones lie between the words of a sentence
 
 
@@ -57,10 +65,14 @@ def decisions_of(
     step: DialogueStepped, latest: DuplexPrediction, pause: Pause
 ) -> tuple[Decision, ...]:
     """Return what was decided; ``latest`` is the newest prediction, that of the step included."""
+    turn = step.before.turn
     numbers = (
-        *_of_prediction(latest, step.now_s),
-        *_of_rules(step.rules),
-        *_of_state(step.before),
+        *_named(latest, _OF_PREDICTION),
+        ("age_ms", 1000.0 * (step.now_s - latest.at_s)),
+        *_named(step.rules, _OF_RULES),
+        ("turn", float(turn.key.turn) if turn is not None else 0.0),
+        ("revision", float(turn.key.revision) if turn is not None else 0.0),
+        *_named(step.before, ("is_user_speaking", "has_echo_converged")),
         *((f"in.{name}", value) for name, value in latest.inputs),
     )
     found: list[Decision] = []
@@ -125,36 +137,5 @@ def _cause(note: NoteDecision, event: DialogueEvent, latest: DuplexPrediction) -
     return Cause.WAIT if is_end and latest.silence_ms >= latest.wait_ms else Cause.PREDICTION
 
 
-def _of_prediction(latest: DuplexPrediction, now_s: float) -> tuple[tuple[str, float], ...]:
-    return (
-        ("p_end_of_turn", latest.p_end_of_turn),
-        ("p_hold", latest.p_hold),
-        ("p_interruption", latest.p_interruption),
-        ("p_backchannel", latest.p_backchannel),
-        ("p_noise", latest.p_noise),
-        ("silence_ms", latest.silence_ms),
-        ("wait_ms", latest.wait_ms),
-        ("is_stop_word", float(latest.is_stop_word)),
-        ("age_ms", 1000.0 * (now_s - latest.at_s)),
-    )
-
-
-def _of_rules(rules: DialogueRules) -> tuple[tuple[str, float], ...]:
-    return (
-        ("end_of_turn_threshold", rules.end_of_turn_threshold),
-        ("hold_threshold", rules.hold_threshold),
-        ("interruption_threshold", rules.interruption_threshold),
-        ("backchannel_threshold", rules.backchannel_threshold),
-        ("endpoint_max_wait_ms", rules.endpoint_max_wait_ms),
-        ("decide_ms", rules.decide_ms),
-    )
-
-
-def _of_state(before: DialogueState) -> tuple[tuple[str, float], ...]:
-    turn = before.turn
-    return (
-        ("turn", float(turn.key.turn) if turn is not None else 0.0),
-        ("revision", float(turn.key.revision) if turn is not None else 0.0),
-        ("is_user_speaking", float(before.is_user_speaking)),
-        ("has_echo_converged", float(before.has_echo_converged)),
-    )
+def _named(record: object, names: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
+    return tuple((name, float(getattr(record, name))) for name in names)

@@ -31,22 +31,12 @@ from app.dialogue.reply_buffer import ReplyBuffer, TellPlayer
 from app.dialogue.state import DialogueRules, DialogueState, DialogueStepped, Phase
 from app.dialogue.trace import DialogueTrace
 from app.dialogue.user_audio import TurnAudioFeed
+from app.settings.settings import OverlapSettings
 from audio_io.frames import AudioFrame
-from model.duplex import policy
 from model.requests import Cancel, ModelRequest, ReplyRequest, Say, UseVoice
 from model.types import NO_SCORE, TurnKey, VoiceChoice
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class PlaybackRules:
-    """How replies are ducked and cut; the defaults are those of the settings."""
-
-    duck_gain_db: float = policy.DUCK_GAIN_DB
-    duck_ramp_ms: float = policy.DUCK_RAMP_MS
-    fade_ms: float = policy.FADE_MS
-    resume_ramp_ms: float = policy.RESUME_RAMP_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +56,8 @@ class Dialogue:
     It has no lock: whoever owns it (the controller thread, or a virtual clock) calls every method.
 
     Attributes:
-        rules: may be replaced between two events, as may ``playback_rules``.
+        rules: may be replaced between two events, as may ``overlap``.
+        overlap: how replies are ducked and faded.
         voice: see ``choose_voice``.
         language: what the user spoke last.
         partial: words so far of the open turn, and where their audio ends in seconds.
@@ -78,12 +69,12 @@ class Dialogue:
         conversation: Conversation,
         trace: DialogueTrace,
         rules: DialogueRules | None = None,
-        playback_rules: PlaybackRules | None = None,
+        overlap: OverlapSettings | None = None,
         voice: VoiceChoice | None = None,
     ) -> None:
         self.state = DialogueState()
         self.rules = rules or DialogueRules()
-        self.playback_rules = playback_rules or PlaybackRules()
+        self.overlap = overlap or OverlapSettings()
         self.language = "en"
         self.partial: tuple[str, float] = ("", 0.0)
         self.captions = LiveCaptions()
@@ -222,16 +213,16 @@ class Dialogue:
                 self._perform_playback(effect)
 
     def _perform_playback(self, effect: effects.PlaybackEffect) -> None:
-        rules, tell = self.playback_rules, self._ports.tell_player
+        overlap, tell = self.overlap, self._ports.tell_player
         match effect:
             case effects.Duck():
-                tell(lambda player: player.duck(rules.duck_gain_db, rules.duck_ramp_ms))
+                tell(lambda player: player.duck(overlap.duck_gain_db, overlap.duck_ramp_ms))
             case effects.Hold():
-                tell(lambda player: player.hold(rules.fade_ms))
+                tell(lambda player: player.hold(overlap.fade_ms))
             case effects.Resume():
-                tell(lambda player: player.resume(rules.resume_ramp_ms))
+                tell(lambda player: player.resume(overlap.resume_ramp_ms))
             case effects.FadeAndFlush(generation=generation):
-                tell(lambda player: player.fade_and_flush(rules.fade_ms))
+                tell(lambda player: player.fade_and_flush(overlap.fade_ms))
                 if self.state.phase is not Phase.YIELDING:
                     self.captions.reply_done(generation)
             case effects.HardFlush():

@@ -53,57 +53,57 @@ class DeadlineReached:
 
 @dataclass(frozen=True, slots=True)
 class StopRequested:
-    """Stop button or Esc."""
+    """The user pressed the stop button or Esc."""
 
 
 @dataclass(frozen=True, slots=True)
 class TalkPressed:
-    """Push-to-talk went down."""
+    """The push-to-talk key went down."""
 
 
 @dataclass(frozen=True, slots=True)
 class TalkReleased:
-    """Push-to-talk came up."""
+    """The push-to-talk key came up."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModeChosen:
-    """Hands-free (True) or push-to-talk (False)."""
+    """The user chose hands-free (True) or push-to-talk (False)."""
 
     is_hands_free: bool
 
 
 @dataclass(frozen=True, slots=True)
 class MicrophoneSwitched:
-    """The microphone button."""
+    """The user opened or closed the microphone."""
 
     is_open: bool
 
 
 @dataclass(frozen=True, slots=True)
 class TextSubmitted:
-    """Typed input instead of speech."""
+    """The user typed something instead of saying it."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class EchoConvergenceChanged:
-    """The echo canceller has (or has lost) its grip on the echo."""
+    """The echo canceller has converged, or has lost the echo again."""
 
     has_converged: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ModelLeft:
-    """Another model takes over; ``ModelReady`` follows. No ``reason``: somebody chose it."""
+    """Another model takes over, and ``ModelReady`` follows; ``reason`` "": the user chose it."""
 
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationOpened:
-    """Another conversation is on the table: whatever was said or planned in the old one is over."""
+    """The user opened another conversation: what was said or planned in the old one is over."""
 
 
 DialogueEvent = (
@@ -141,5 +141,5 @@ DialogueEvent = (
 
 
 def named(event: ModelEvent) -> ModelEvent:
-    """Failures of any model are the dialogue's "model", whatever the worker calls itself."""
+    """Name the failure of any model "model", whatever the worker calls itself."""
     return replace(event, name="model") if isinstance(event, WorkerFailed) else event

@@ -1,12 +1,11 @@
 """Where the time of an answer goes: spans on the critical path, and what no span explains.
 
-All times are on the microphone's clock; stage times inside the model come with its events. Knows no
-threads and no audio.
+All times are seconds on the microphone's clock; stage times inside the model come with its events.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,58 +23,47 @@ class LatencySpans:
 
 
 @dataclass(slots=True)
-class _Answer:
-    """Instants of the turn that is being answered, in seconds."""
+class AnswerTimes:
+    """Instants (``_at_s``) and stages (``_s``) of the turn that is being answered, in seconds."""
 
-    speech_ended_s: float | None = None
-    asked_s: float | None = None
-    transcribed_s: float | None = None
+    speech_ended_at_s: float | None = None
+    asked_at_s: float | None = None
+    decided_at_s: float | None = None
+    first_chunk_at_s: float | None = None
     words_s: float = 0.0
     think_s: float = 0.0
     voice_s: float = 0.0
-    first_chunk_s: float | None = None
-    decided_s: float | None = None
-    released_s: float | None = None
 
 
 class LatencyMeter:
-    """Follows one answer at a time, from the end of speech to the first audible sample."""
+    """Follows one answer at a time, from the end of speech to the first audible sample.
+
+    Attributes:
+        answer: what is known of the present one; whoever sees something happen writes it there.
+        overlap_onset_s: where the user began to speak over the reply; None while nobody does.
+        last: spans of the last answer, and of the last stop.
+    """
 
     def __init__(self) -> None:
-        self._answer = _Answer()
-        self._overlap_onset_s: float | None = None
+        self.answer = AnswerTimes()
+        self.overlap_onset_s: float | None = None
         self.last = LatencySpans()
 
-    def speech_started(self, onset_s: float, *, is_overlap: bool) -> None:
-        self._overlap_onset_s = onset_s if is_overlap else None
-
-    def speech_ended(self, offset_s: float) -> None:
-        self._answer = _Answer(speech_ended_s=offset_s)
-
-    def words_asked(self, at_s: float) -> None:
-        self._answer.asked_s = at_s
-
-    def transcribed(self, at_s: float, compute_s: float) -> None:
-        self._answer.transcribed_s = at_s
-        self._answer.words_s = compute_s
-
     def first_chunk(self, at_s: float, spans: dict[str, float]) -> None:
-        self._answer.first_chunk_s = at_s
-        self._answer.think_s = spans.get("first_clause", 0.0)
-        self._answer.voice_s = spans.get("synthesis", 0.0)
-
-    def decided(self, at_s: float) -> None:
-        self._answer.decided_s = at_s
+        """Note the first sound of the reply and what the model took for it."""
+        self.answer.first_chunk_at_s = at_s
+        self.answer.think_s = spans.get("first_clause", 0.0)
+        self.answer.voice_s = spans.get("synthesis", 0.0)
 
     def playback_started(self, at_s: float) -> LatencySpans | None:
-        """Closes the answer; None when it did not follow speech (typed, or a preview)."""
-        answer, self._answer = self._answer, _Answer()
-        if answer.speech_ended_s is None:
+        """Close the answer; return None when it did not follow speech (typed, or a preview)."""
+        answer, self.answer = self.answer, AnswerTimes()
+        if answer.speech_ended_at_s is None:
             return None
-        total_s = at_s - answer.speech_ended_s
-        ready = [t for t in (answer.first_chunk_s, answer.decided_s) if t is not None]
+        total_s = at_s - answer.speech_ended_at_s
+        ready = [t for t in (answer.first_chunk_at_s, answer.decided_at_s) if t is not None]
         device_s = at_s - max(ready) if ready else 0.0
-        decide_s = self._decide_span(answer)
+        decide_s = _decide_span(answer, answer.speech_ended_at_s)
         known_s = decide_s + answer.words_s + answer.think_s + answer.voice_s + device_s
         self.last = LatencySpans(
             answer_ms=1000.0 * total_s,
@@ -90,25 +78,20 @@ class LatencyMeter:
         return self.last
 
     def playback_cut(self, last_audible_s: float) -> float | None:
-        """Returns the stop latency in ms when an overlap caused the cut."""
-        if self._overlap_onset_s is None:
+        """Return the stop latency in ms when an overlap caused the cut, else None."""
+        if self.overlap_onset_s is None:
             return None
-        stop_ms = 1000.0 * max(0.0, last_audible_s - self._overlap_onset_s)
-        self._overlap_onset_s = None
-        spans = self.last
-        self.last = LatencySpans(
-            spans.answer_ms, spans.decide_ms, spans.words_ms, spans.think_ms, spans.voice_ms,
-            spans.device_ms, spans.residual_ms, stop_ms,
-        )  # fmt: skip
+        stop_ms = 1000.0 * max(0.0, last_audible_s - self.overlap_onset_s)
+        self.overlap_onset_s = None
+        self.last = replace(self.last, stop_ms=stop_ms)
         return stop_ms
 
-    @staticmethod
-    def _decide_span(answer: _Answer) -> float:
-        """Noticing the silence, plus waiting for the decision with a reply in hand."""
-        if answer.speech_ended_s is None or answer.asked_s is None:
-            return 0.0
-        notice_s = answer.asked_s - answer.speech_ended_s
-        if answer.decided_s is None:
-            return notice_s
-        ready_s = answer.first_chunk_s if answer.first_chunk_s is not None else answer.decided_s
-        return notice_s + max(0.0, answer.decided_s - ready_s)
+
+def _decide_span(answer: AnswerTimes, speech_ended_at_s: float) -> float:
+    """Noticing the silence, plus waiting for the decision with a reply in hand."""
+    if answer.asked_at_s is None:
+        return 0.0
+    notice_s = answer.asked_at_s - speech_ended_at_s
+    if answer.decided_at_s is None or answer.first_chunk_at_s is None:
+        return notice_s
+    return notice_s + max(0.0, answer.decided_at_s - answer.first_chunk_at_s)

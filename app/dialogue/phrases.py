@@ -1,7 +1,4 @@
-"""Whether an utterance consists of known phrases and nothing else.
-
-Knows no phrase of its own but courtesies; the lists come from the rules of the dialogue.
-"""
+"""Whether an utterance consists of known phrases and nothing else."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ _COURTESIES = (
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Case-folded words without punctuation; one a character where there are no spaces.
+    """Return case-folded words without punctuation; one a character where there are no spaces.
 
     "Mm-hm, I'm" gives ("mm", "hm", "i'm").
     """
@@ -32,7 +29,7 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def is_stop_phrase(text: str, phrases: Iterable[str]) -> bool:
-    """Only an order to stop, perhaps repeated or politely put ("Stop, please. Stop.")."""
+    """Return whether this is only an order to stop, perhaps repeated ("Please stop. Stop.")."""
     orders = _split(phrases)
     spoken = words(text)
     has_order = any(
@@ -42,7 +39,7 @@ def is_stop_phrase(text: str, phrases: Iterable[str]) -> bool:
 
 
 def sounds_like_stop_word(text: str, phrases: Iterable[str]) -> bool:
-    """A single word, one letter off an order: "Top." is easily misheard for "stop"."""
+    """Return whether this is one word, one letter off an order: "Top." may be a misheard "stop"."""
     spoken = words(text)
     if len(spoken) != 1:
         return False
@@ -61,7 +58,7 @@ def _is_one_letter_off(word: str, order: str) -> bool:
 
 
 def is_backchannel(text: str, phrases: Iterable[str]) -> bool:
-    """Only acknowledgements, perhaps several ("Yeah, mm-hm.")."""
+    """Return whether these are only acknowledgements, perhaps several ("Yeah, mm-hm.")."""
     spoken = words(text)
     return bool(spoken) and _is_made_of(spoken, _split(phrases))
 

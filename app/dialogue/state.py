@@ -1,7 +1,4 @@
-"""The dialogue's memory between two events, and the rules it goes by. Plain frozen data.
-
-Knows nothing of threads, audio or models beyond their names.
-"""
+"""The dialogue's memory between two events, and the rules it goes by: plain frozen data."""
 
 from __future__ import annotations
 
@@ -38,7 +35,7 @@ class DialogueStepped:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A user turn on the table: being spoken, paused, or finished and not yet answered.
+    """A user turn that is being spoken, paused, or finished and not yet answered.
 
     Attributes:
         text: words of this revision; None until transcribed (or where the model never writes them).
@@ -62,9 +59,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A generation and the turn it answers.
+    """A reply that is being made, held or spoken, and the turn it answers.
 
     Attributes:
+        generation: the number that all its text, sound and reports carry.
         is_requested: the model was asked to make it.
         heard_text_end: how far into its text the user has heard.
     """

@@ -1,15 +1,16 @@
-"""Writes the dialogue's history of events into the timeline, and measures its latencies.
+"""Writes what happens in the dialogue into the timeline, and measures its latencies.
 
-Decides nothing. Holds what was said only where the timeline is kept for a scene; never logs.
+It decides nothing. The timeline is written to a file for scenes only: it holds what was said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 
+from app.dialogue import effects
 from app.dialogue.causes import DecisionKind
 from app.dialogue.decisions import Pause, decisions_of
-from app.dialogue.effects import Duck, Effect, FinishHearing, NoteDecision, StartGeneration
 from app.dialogue.events import (
     DeviceLost,
     DeviceReturned,
@@ -27,7 +28,7 @@ from app.dialogue.events import (
     TurnTranscribed,
     WorkerFailed,
 )
-from app.dialogue.latency import LatencyMeter
+from app.dialogue.latency import AnswerTimes, LatencyMeter
 from app.dialogue.reply_buffer import ReplyBuffer
 from app.dialogue.state import DialogueState, DialogueStepped, Phase
 from app.dialogue.timeline import Timeline
@@ -52,52 +53,35 @@ class DialogueTrace:
         self._next_prediction_s = 0.0
 
     def event(
-        self, event: DialogueEvent, now_s: float, state: DialogueState, desk: ReplyBuffer
+        self, event: DialogueEvent, now_s: float, state: DialogueState, replies: ReplyBuffer
     ) -> None:
-        """``state`` is the one before the event."""
-        record = self.timeline.record
+        """Record an event; ``state`` is the one before it."""
+        record, latency = self.timeline.record, self.latency
         match event:
             case SpeechStarted(onset_s=onset_s, at_s=at_s):
                 is_overlap = state.phase in (Phase.SPEAKING, Phase.OVERLAP)
-                self.latency.speech_started(onset_s, is_overlap=is_overlap)
+                latency.overlap_onset_s = onset_s if is_overlap else None
                 record("user_speech_started", onset_s, source="vad", decided_s=at_s)
             case SpeechEnded(offset_s=offset_s, at_s=at_s):
-                self.latency.speech_ended(offset_s)
+                latency.answer = AnswerTimes(speech_ended_at_s=offset_s)
                 record("user_speech_ended", offset_s, source="vad", decided_s=at_s)
             case DuplexPrediction():
                 self._predicted(event)
             case TranscriptPartial(turn=turn, text=text):
                 record("transcript_partial", now_s, turn=turn, text=text)
-            case TurnTranscribed(key=key, text=text, compute_s=compute_s, manner=manner):
+            case TurnTranscribed(key=key):
                 if state.turn is not None and state.turn.key == key:
-                    self.latency.transcribed(now_s, compute_s)
-                    said_how = {"manner": manner} if manner else {}
-                    record(
-                        "transcript_final", now_s, turn=key.turn, revision=key.revision, text=text,
-                        compute_s=compute_s, **said_how,
-                    )  # fmt: skip
+                    self._transcribed(event, now_s)
             case TextDelta(generation=generation, text=text):
                 record("text_delta", now_s, generation=generation, text=text)
-            case _:
-                self._outcome(event, now_s, desk)
-
-    def _outcome(self, event: DialogueEvent, now_s: float, desk: ReplyBuffer) -> None:
-        record = self.timeline.record
-        match event:
             case PlaybackStarted(generation=generation, at_s=at_s):
                 record("assistant_speech_started", at_s, generation=generation)
-                spans = self.latency.playback_started(at_s)
+                spans = latency.playback_started(at_s)
                 if spans is not None:
-                    record(
-                        "answer_latency", at_s, generation=generation, answer_ms=spans.answer_ms,
-                        decide_ms=spans.decide_ms, words_ms=spans.words_ms,
-                        think_ms=spans.think_ms, voice_ms=spans.voice_ms,
-                        device_ms=spans.device_ms, residual_ms=spans.residual_ms,
-                    )  # fmt: skip
-            case PlaybackEnded(report=report):
-                self._playback_ended(event, desk)
-                if report.was_cut and report.heard_samples:
-                    self.latency.playback_cut(report.last_audible_s)
+                    told = {name: ms for name, ms in asdict(spans).items() if name != "stop_ms"}
+                    record("answer_latency", at_s, generation=generation, **told)
+            case PlaybackEnded():
+                self._playback_ended(event, replies)
             case GenerationFailed(generation=generation, message=message):
                 record("error", now_s, where="generation", generation=generation, message=message)
             case WorkerFailed(name=name, message=message):
@@ -111,9 +95,69 @@ class DialogueTrace:
             case _:
                 pass
 
-    def _playback_ended(self, event: PlaybackEnded, desk: ReplyBuffer) -> None:
+    def stepped(self, step: DialogueStepped) -> None:
+        """Record what the controller has decided, with everything that it went by."""
+        self._pause = self._pause.after(step.event)
+        for decision in decisions_of(step, self.prediction, self._pause):
+            self.timeline.record(
+                decision.what,
+                step.now_s,
+                reason=decision.reason,
+                cause=decision.cause.key,
+                generation=decision.generation,
+                why=dict(decision.numbers),
+            )
+        for listener in self.step_listeners:
+            listener(step)
+
+    def effect(self, effect: effects.Effect, now_s: float) -> None:
+        """Record what the controller wants done."""
+        record = self.timeline.record
+        match effect:
+            case effects.NoteDecision(what=DecisionKind.END_OF_TURN):
+                self.latency.answer.decided_at_s = now_s
+            case effects.StartGeneration(generation=generation, key=key):
+                told = {"turn": key.turn, "revision": key.revision}
+                record("generation_started", now_s, generation=generation, **told)
+            case effects.FinishHearing():
+                self.latency.answer.asked_at_s = now_s
+            case effects.Duck(generation=generation):
+                record("ducked", now_s, generation=generation)
+            case _:
+                pass
+
+    def first_chunk(self, chunk: SpeechChunk, now_s: float) -> None:
+        """Record that the first sound of a reply has come from the model."""
+        self.latency.first_chunk(now_s, chunk.spans)
+        self.timeline.record(
+            "first_chunk", now_s, generation=chunk.generation, spans=dict(chunk.spans)
+        )
+
+    def _predicted(self, prediction: DuplexPrediction) -> None:
+        self.prediction = prediction
+        if prediction.at_s >= self._next_prediction_s:
+            self._next_prediction_s = prediction.at_s + _PREDICTION_EVERY_S
+            told = asdict(prediction)
+            for name in ("at_s", "is_stop_word", "inputs"):
+                del told[name]
+            self.timeline.record("duplex_prediction", prediction.at_s, **told)
+
+    def _transcribed(self, event: TurnTranscribed, now_s: float) -> None:
+        self.latency.answer.words_s = event.compute_s
+        said_how = {"manner": event.manner} if event.manner else {}
+        self.timeline.record(
+            "transcript_final",
+            now_s,
+            turn=event.key.turn,
+            revision=event.key.revision,
+            text=event.text,
+            compute_s=event.compute_s,
+            **said_how,
+        )
+
+    def _playback_ended(self, event: PlaybackEnded, replies: ReplyBuffer) -> None:
         report = event.report
-        reply = desk.get(report.generation)
+        reply = replies.get(report.generation)
         text = reply.text if reply is not None else ""
         self.timeline.record(
             "assistant_speech_ended",
@@ -125,56 +169,5 @@ class DialogueTrace:
             is_estimate=report.is_estimate,
             heard_samples=report.heard_samples,
         )
-
-    def stepped(self, step: DialogueStepped) -> None:
-        """The controller has answered an event: what it decided goes down with all its inputs."""
-        self._pause = self._pause.after(step.event)
-        for decision in decisions_of(step, self.prediction, self._pause):
-            self.timeline.record(
-                decision.what, step.now_s, reason=decision.reason, cause=decision.cause.key,
-                generation=decision.generation, why=dict(decision.numbers),
-            )  # fmt: skip
-        for listener in self.step_listeners:
-            listener(step)
-
-    def effect(self, effect: Effect, now_s: float) -> None:
-        record = self.timeline.record
-        match effect:
-            case NoteDecision(what=DecisionKind.END_OF_TURN):
-                self.latency.decided(now_s)
-            case StartGeneration(generation=generation, key=key):
-                record(
-                    "generation_started", now_s, generation=generation, turn=key.turn,
-                    revision=key.revision,
-                )  # fmt: skip
-            case FinishHearing():
-                self.latency.words_asked(now_s)
-            case Duck(generation=generation):
-                record("ducked", now_s, generation=generation)
-            case _:
-                pass
-
-    def first_chunk(self, chunk: SpeechChunk, now_s: float) -> None:
-        """The first sound of a reply has come from the model."""
-        self.latency.first_chunk(now_s, chunk.spans)
-        self.timeline.record(
-            "first_chunk", now_s, generation=chunk.generation, spans=dict(chunk.spans)
-        )
-
-    def _predicted(self, prediction: DuplexPrediction) -> None:
-        self.prediction = prediction
-        if prediction.at_s < self._next_prediction_s:
-            return
-        self._next_prediction_s = prediction.at_s + _PREDICTION_EVERY_S
-        self.timeline.record(
-            "duplex_prediction",
-            prediction.at_s,
-            p_end_of_turn=prediction.p_end_of_turn,
-            p_hold=prediction.p_hold,
-            p_interruption=prediction.p_interruption,
-            p_backchannel=prediction.p_backchannel,
-            p_noise=prediction.p_noise,
-            silence_ms=prediction.silence_ms,
-            wait_ms=prediction.wait_ms,
-            reason=prediction.reason,
-        )
+        if report.was_cut and report.heard_samples:
+            self.latency.playback_cut(report.last_audible_s)

@@ -1,8 +1,4 @@
-"""What the model hears of the user: pre-roll, the open turn, nothing else.
-
-Keeps a few seconds of clean audio so that a turn begins before its detection and a reopened one has
-no hole. Knows no threads; the dialogue's shell feeds it.
-"""
+"""What the model hears of the user: a lead-in, the open turn, nothing else."""
 
 from __future__ import annotations
 
@@ -22,7 +18,11 @@ _BATCH_FRAMES = 4  # 40 ms a message
 
 
 class TurnAudioFeed:
-    """Sends the user's audio of the open turn to the model."""
+    """Sends the user's audio of the open turn to the model.
+
+    It keeps a few seconds of clean audio, so that a turn begins before its detection and a reopened
+    one has no hole.
+    """
 
     def __init__(self, send: Callable[[ModelRequest], None]) -> None:
         self._send = send
@@ -33,7 +33,7 @@ class TurnAudioFeed:
         self._is_open = False
 
     def feed(self, frame: AudioFrame) -> None:
-        """Takes the next 10 ms."""
+        """Take the next 10 ms."""
         self._memory.append(frame)
         if self._is_open:
             self._unsent.append(frame)
@@ -41,7 +41,7 @@ class TurnAudioFeed:
                 self._flush()
 
     def open(self, key: TurnKey, context: TurnContext, onset_s: float | None) -> None:
-        """Begins a turn from ``onset_s`` on, or goes on with a paused one from where it stopped."""
+        """Begin a turn at ``onset_s``, or go on with a paused one from where it stopped."""
         self._flush()
         is_same_turn = self._turn is not None and self._turn.turn == key.turn
         self._turn = key
@@ -58,7 +58,7 @@ class TurnAudioFeed:
         self._flush()
 
     def finish(self, key: TurnKey) -> None:
-        """The user paused: ask for the words so far."""
+        """Ask for the words so far: the user paused."""
         if self._turn != key:
             return
         self._flush()
@@ -66,7 +66,7 @@ class TurnAudioFeed:
         self._send(FinishTurn(key))
 
     def forget(self, key: TurnKey) -> None:
-        """It was no turn."""
+        """Have the model drop what was no turn."""
         if self._turn is not None and self._turn.turn == key.turn:
             self._unsent.clear()
             self._is_open = False

@@ -15,7 +15,7 @@ from audio_io.interfaces import (
     StreamRequest,
     VoiceActivityDetector,
 )
-from audio_io.watchdog import RestartableBackend, WatchdogReport
+from audio_io.watchdog import DeviceWatchdog, RestartableBackend
 from model.events import ModelEvent
 from model.interfaces import DuplexPredictor
 from model.requests import ModelRequest
@@ -27,24 +27,6 @@ class Worker(Protocol):
     def start(self) -> None: ...
     def send(self, request: ModelRequest) -> None: ...
     def restart(self) -> None: ...
-    def stop(self) -> None: ...
-
-
-class Watchdog(Protocol):
-    """See ``audio_io.watchdog.DeviceWatchdog``."""
-
-    @property
-    def lost_at_s(self) -> float | None: ...
-    def change(self, request: StreamRequest) -> None: ...
-    def begin(self, now_s: float) -> WatchdogReport: ...
-    def step(self, now_s: float) -> WatchdogReport: ...
-
-
-class InlineModelWorker(VirtualTimeWorker, Protocol):
-    """A model in virtual time; what ``start`` loads is reported by the next ``pump``."""
-
-    def start(self) -> None: ...
-    def send(self, request: ModelRequest) -> None: ...
     def stop(self) -> None: ...
 
 
@@ -66,9 +48,9 @@ class Factories:
     predictor: Callable[[Settings], DuplexPredictor]
     prediction_cost_s: Callable[[DuplexPredictor], float]
     backend: Callable[[Settings], RestartableBackend]
-    watchdog: Callable[[RestartableBackend, StreamRequest], Watchdog]
+    watchdog: Callable[[RestartableBackend, StreamRequest], DeviceWatchdog]
     worker: Callable[[Settings, Callable[[ModelEvent], None]], Worker]
-    inline_worker: Callable[[Settings], InlineModelWorker]
+    inline_worker: Callable[[Settings], VirtualTimeWorker]
     synthesize: Callable[[str, str], Samples]
     resident_mb: Callable[[], float]
     is_heavy: Callable[[Settings], bool] = lambda _settings: False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.dialogue.dialogue import PlaybackRules
 from app.dialogue.state import DialogueRules
 from app.settings.settings import Settings
 from audio_io.interfaces import StreamRequest
@@ -47,17 +46,6 @@ def dialogue_rules(settings: Settings, phrases: Phrases) -> DialogueRules:
         allows_barge_in=conversation.allow_barge_in,
         stop_phrases=(*phrases.stop, *conversation.extra_stop_words),
         backchannels=phrases.backchannels,
-    )
-
-
-def playback_rules(settings: Settings) -> PlaybackRules:
-    """Return how to duck and fade."""
-    overlap = settings.overlap
-    return PlaybackRules(
-        duck_gain_db=overlap.duck_gain_db,
-        duck_ramp_ms=overlap.duck_ramp_ms,
-        fade_ms=overlap.fade_ms,
-        resume_ramp_ms=overlap.resume_ramp_ms,
     )
 
 

@@ -19,14 +19,21 @@ from audio_io.playback import Player
 from audio_io.virtual_room import VirtualRoom
 from model.events import ModelEvent
 from model.interfaces import DuplexPredictor
+from model.requests import ModelRequest
 from model.types import DuplexPrediction
 
 _TICK_MS = 10
 
 
 class VirtualTimeWorker(Protocol):
-    """A model worker that works only when pumped and says when its answers are due."""
+    """A model worker that works only when pumped and says when its answers are due.
 
+    What ``start`` loads is reported by the next ``pump``.
+    """
+
+    def start(self) -> None: ...
+    def send(self, request: ModelRequest) -> None: ...
+    def stop(self) -> None: ...
     def pump(self, now_s: float) -> Sequence[tuple[float, ModelEvent]]:
         """Work on what was sent; return (virtual time at which it is done, event), in order."""
         ...

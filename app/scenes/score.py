@@ -34,7 +34,7 @@ class _HeardSpan:
 
 @dataclass(frozen=True, slots=True)
 class TurnScore:
-    """One utterance; fields are None where they have no meaning for its label."""
+    """What was done about one utterance; None where that has no meaning for its label."""
 
     label: str
     start_s: float
@@ -52,6 +52,8 @@ class TurnScore:
 
 @dataclass(frozen=True, slots=True)
 class SceneScore:
+    """What a scene is judged by: its utterances, and what nobody asked the assistant to do."""
+
     turns: tuple[TurnScore, ...]
     self_interruptions: int
     self_replies: int
@@ -59,6 +61,7 @@ class SceneScore:
     assistant_speech_s: float
 
     def as_json(self) -> dict[str, Any]:
+        """Return the fields as plain JSON."""
         return asdict(self)
 
 
@@ -75,6 +78,7 @@ class SceneScorer:
         self._cuts = self._times(DecisionKind.INTERRUPTED)
 
     def score(self) -> SceneScore:
+        """Return the score of the whole scene."""
         return SceneScore(
             turns=tuple(self._turn(i) for i in range(len(self._lines))),
             self_interruptions=sum(not self._has_user_reason(at_s) for at_s in self._cuts),
@@ -82,8 +86,6 @@ class SceneScorer:
             false_pauses=self._n_resumed_holds(),
             assistant_speech_s=round(sum(end - begin for begin, end in self._runs), 3),
         )
-
-    # -- one utterance -------------------------------------------------------------------------
 
     def _turn(self, i: int) -> TurnScore:
         line = self._lines[i]
@@ -99,15 +101,18 @@ class SceneScorer:
             end_s=round(line.true_end_s, 3),
             did=self._did(line, over, cut_s, answer),
             response_latency_ms=_ms(answer.begin_s, line.true_end_s)
-            if answer is not None and wants_answer
+            if answer and wants_answer
             else None,
             stop_latency_ms=self._stop_latency_ms(line, cut_s) if is_order else None,
             false_stop=label in _HARMLESS and cut_s is not None,
             cut_off=self._is_cut_off(i),
-            missed=is_order and cut_s is None and self._goes_on_over(line, over),
-            was_paused=self._has_between(DecisionKind.HELD, line.true_start_s, line.true_end_s),
+            missed=is_order
+            and cut_s is None
+            and over is not None
+            and over.end_s > line.true_start_s + _OVER_ANYWAY_S,
+            was_paused=self._has_about(DecisionKind.HELD, line),
             transcript=self._transcript(i),
-            heard_text=answer.heard_text if answer is not None else "",
+            heard_text=answer.heard_text if answer else "",
         )
 
     def _did(
@@ -117,16 +122,13 @@ class SceneScorer:
         cut_s: float | None,
         answer: _HeardSpan | None,
     ) -> str:
-        begin_s, end_s = line.true_start_s, line.true_end_s
         if over is None:
-            return "answered" if answer is not None else "kept_quiet"
+            return "answered" if answer else "kept_quiet"
         if cut_s is not None:
-            return "stopped_and_answered" if answer is not None else "stopped"
-        if over.end_s < line.true_end_s and answer is not None:
+            return "stopped_and_answered" if answer else "stopped"
+        if over.end_s < line.true_end_s and answer:
             return "finished_and_answered"
-        if self._has_between(DecisionKind.RESUMED, begin_s, end_s):
-            return "ducked_and_resumed"
-        return "went_on"
+        return "ducked_and_resumed" if self._has_about(DecisionKind.RESUMED, line) else "went_on"
 
     def _cut_by(self, i: int) -> float | None:
         """When the decision to stop fell that this utterance caused."""
@@ -145,9 +147,6 @@ class SceneScorer:
         next_reply_s = min((r.begin_s for r in self._replies if r.begin_s > cut_s), default=_NEVER)
         last_s = max((end for begin, end in self._runs if begin < next_reply_s), default=0.0)
         return _ms(last_s, line.true_start_s) if last_s > line.true_start_s else None
-
-    def _goes_on_over(self, line: SpokenLine, over: _HeardSpan | None) -> bool:
-        return over is not None and over.end_s > line.true_start_s + _OVER_ANYWAY_S
 
     def _answer_to(self, i: int) -> _HeardSpan | None:
         """The first reply that began after its end and before the next thing to be answered."""
@@ -175,11 +174,10 @@ class SceneScorer:
         )
         return next(later, _NEVER)
 
-    # -- what nobody asked for -----------------------------------------------------------------
-
     def _has_user_reason(self, cut_s: float) -> bool:
         """Somebody made a sound over the very reply that was cut."""
-        reply = self._reply_at(cut_s) or self._last_reply_before(cut_s)
+        before = next((r for r in reversed(self._replies) if r.begin_s <= cut_s), None)
+        reply = self._reply_at(cut_s) or before
         return any(
             line.true_start_s - _BLAME_BEFORE_S <= cut_s <= line.true_end_s + _BLAME_AFTER_S
             and (reply is None or line.true_end_s > reply.begin_s)
@@ -196,21 +194,12 @@ class SceneScorer:
 
     def _n_resumed_holds(self) -> int:
         """Pauses of the loudspeaker that turned out to be for nothing."""
+        ends = (DecisionKind.RESUMED, DecisionKind.INTERRUPTED, "assistant_speech_started")
         n, is_held = 0, False
-        for entry in self._timeline:
-            match entry["event"]:
-                case DecisionKind.HELD:
-                    is_held = True
-                case DecisionKind.RESUMED:
-                    n += is_held
-                    is_held = False
-                case DecisionKind.INTERRUPTED | "assistant_speech_started":
-                    is_held = False
-                case _:
-                    pass
+        for event in (entry["event"] for entry in self._timeline):
+            n += is_held and event == DecisionKind.RESUMED
+            is_held = event == DecisionKind.HELD or (is_held and event not in ends)
         return n
-
-    # -- the recording -------------------------------------------------------------------------
 
     def _find_replies(self) -> tuple[_HeardSpan, ...]:
         """By generation; a reply that has not ended goes on for ever."""
@@ -221,12 +210,11 @@ class SceneScorer:
         }
         found: list[_HeardSpan] = []
         for entry in self._timeline:
-            if entry["event"] != "assistant_speech_started":
-                continue
-            end = ends.get(entry.get("generation"))
-            end_s = _NEVER if end is None else _t(end)
-            heard = "" if end is None else str(end.get("heard_text", ""))
-            found.append(_HeardSpan(self._first_audible(_t(entry)), end_s, heard))
+            if entry["event"] == "assistant_speech_started":
+                end = ends.get(entry.get("generation"))
+                end_s = _NEVER if end is None else _t(end)
+                heard = "" if end is None else str(end.get("heard_text", ""))
+                found.append(_HeardSpan(self._first_audible(_t(entry)), end_s, heard))
         return tuple(found)
 
     def _first_audible(self, about_s: float) -> float:
@@ -238,18 +226,12 @@ class SceneScorer:
         """The reply the listener is in the middle of."""
         return next((r for r in self._replies if r.begin_s <= at_s <= r.end_s), None)
 
-    def _last_reply_before(self, at_s: float) -> _HeardSpan | None:
-        return next((r for r in reversed(self._replies) if r.begin_s <= at_s), None)
-
-    # -- the timeline --------------------------------------------------------------------------
-
     def _times(self, event: str) -> list[float]:
         return [_t(entry) for entry in self._timeline if entry["event"] == event]
 
-    def _has_between(self, event: str, begin_s: float, end_s: float) -> bool:
-        return any(
-            begin_s - _BLAME_BEFORE_S <= t <= end_s + _BLAME_AFTER_S for t in self._times(event)
-        )
+    def _has_about(self, event: str, line: SpokenLine) -> bool:
+        begin_s, end_s = line.true_start_s - _BLAME_BEFORE_S, line.true_end_s + _BLAME_AFTER_S
+        return any(begin_s <= t <= end_s for t in self._times(event))
 
     def _transcript(self, i: int) -> str:
         """The last words of the turn that were written before anything else was said."""

@@ -22,7 +22,6 @@ from app.engine.factories import Factories
 from app.engine.realtime import RealtimeEngine
 from app.engine.rules import (
     dialogue_rules,
-    playback_rules,
     segmenter_settings,
     stream_request,
     voice_choice,
@@ -204,7 +203,7 @@ class Simulation:
             Conversation(HistoryStore(None), lambda _notice: None),  # kept in memory only
             DialogueTrace(self.timeline),
             dialogue_rules(self._settings, self._factories.phrases),
-            playback_rules(self._settings),
+            self._settings.overlap,
             voice_choice(self._settings),
         )
         if self._options.keeps_replay:

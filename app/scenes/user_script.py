@@ -1,10 +1,7 @@
-"""Plays the users of a scripted conversation: says each line when its cue comes, knows when to end.
+"""The user of a scripted conversation: says each line when its cue comes, knows when to end.
 
-Called with every event of the dialogue and at every tick; runs in real and in virtual time alike.
-
-Where speech truly begins and ends in a clean recording, and where a loudspeaker was audible.
-
-Works on whole recordings, offline and by energy, so that no running detector grades itself.
+Where speech truly begins and ends is measured on whole recordings, by energy, so that no running
+detector grades itself.
 """
 
 from __future__ import annotations
@@ -25,17 +22,18 @@ _BELOW_ACTIVE_DB = 30.0  # quietest part of a word relative to the loud parts
 _ABSOLUTE_DBFS = -60.0
 _MIN_RUN = 3  # frames; a click is no speech
 AUDIBLE_DBFS = -55.0  # a loudspeaker below this is silent in any room
+_SOON_S = 0.02  # a cue that has passed is followed at the next block
 
 
 def frame_levels(samples: Samples) -> np.ndarray:
-    """Level of each 10 ms in dBFS, float64 (n // 160,)."""
+    """Return the level of each 10 ms in dBFS, float64 (n // 160,)."""
     n = len(samples) // _FRAME
     frames = samples[: n * _FRAME].astype(np.float64).reshape(n, _FRAME)
     return 10.0 * np.log10(np.maximum(np.mean(frames**2, axis=1), 1e-12))
 
 
 def speech_bounds(samples: Samples) -> tuple[float, float]:
-    """(start_s, end_s) of the speech in a clean 16 kHz recording; the whole of it when unsure."""
+    """Return where speech begins and ends in a clean recording, in s; all of it when unsure."""
     levels = frame_levels(samples)
     if not len(levels):
         return 0.0, 0.0
@@ -43,15 +41,14 @@ def speech_bounds(samples: Samples) -> tuple[float, float]:
     active = float(np.percentile(levels, 95))
     threshold = max(min(floor + _ABOVE_FLOOR_DB, active - 10.0), active - _BELOW_ACTIVE_DB)
     is_speech = levels > max(threshold, _ABSOLUTE_DBFS)
-    runs = _runs(is_speech)
-    long_runs = [run for run in runs if run[1] - run[0] >= _MIN_RUN]
+    long_runs = [run for run in _runs(is_speech) if run[1] - run[0] >= _MIN_RUN]
     if not long_runs:
         return 0.0, len(samples) / ENGINE_RATE_HZ
     return long_runs[0][0] / 100.0, long_runs[-1][1] / 100.0
 
 
 def audible_runs(loudspeaker: Samples) -> list[tuple[float, float]]:
-    """Stretches (start_s, end_s) in which the loudspeaker can be heard, 10 ms exact."""
+    """Return the stretches (start_s, end_s) in which the loudspeaker is heard, 10 ms exact."""
     is_audible = frame_levels(loudspeaker) > AUDIBLE_DBFS
     return [(begin / 100.0, end / 100.0) for begin, end in _runs(is_audible)]
 
@@ -59,9 +56,6 @@ def audible_runs(loudspeaker: Samples) -> list[tuple[float, float]]:
 def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
     return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
-
-
-_SOON_S = 0.02  # a cue that has passed is followed at the next block
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +80,7 @@ class SpokenLine:
 
 
 def line_of(utterance: Utterance, samples: Samples) -> Line:
-    """Measures the speech in ``samples`` offline."""
+    """Return a line whose speech was measured in ``samples``."""
     starts_s, ends_s = speech_bounds(samples)
     return Line(utterance, samples, starts_s, ends_s)
 
@@ -121,7 +115,7 @@ class UserSimulator:
         self._is_ready = False
 
     def on_event(self, event: DialogueEvent, now_s: float) -> None:
-        """Remembers what may be a cue."""
+        """Remember what may be a cue."""
         match event:
             case ModelReady():
                 self._is_ready = True
@@ -135,7 +129,7 @@ class UserSimulator:
                 pass
 
     def on_tick(self, now_s: float, state: DialogueState) -> None:
-        """Speaks what is due; ends the scene when it has been quiet long enough."""
+        """Say what is due; end the scene when it has been quiet long enough."""
         if self._is_ready:
             self._speak_due(now_s)
         speaking_until_s = max((line.true_end_s for line in self.spoken), default=0.0)

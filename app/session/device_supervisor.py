@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from app.engine.clock import Clock
-from app.engine.factories import Watchdog
 from audio_io.events import DeviceLost, DeviceReturned
 from audio_io.interfaces import AudioBackend, StreamRequest
 from audio_io.renderer import OutputRenderer
 from audio_io.virtual_room import SilentRoom
 from audio_io.wake import WakeSignal
+from audio_io.watchdog import DeviceWatchdog
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class DeviceSupervisor:
     def __init__(
         self,
         backend: AudioBackend,
-        watchdog: Watchdog,
+        watchdog: DeviceWatchdog,
         user: StreamUser,
         post: Callable[[DeviceLost | DeviceReturned], None],
         clock: Clock,

@@ -37,7 +37,6 @@ from app.engine.factories import Factories
 from app.engine.realtime import RealtimeEngine
 from app.engine.rules import (
     dialogue_rules,
-    playback_rules,
     segmenter_settings,
     stream_request,
     voice_choice,
@@ -132,7 +131,7 @@ class Session:
             Conversation(self._history, self.notify),
             DialogueTrace(Timeline()),
             dialogue_rules(settings, parts.phrases),
-            playback_rules(settings),
+            settings.overlap,
             voice_choice(settings),
         )
         self.dialogue.conversation.persona = settings.conversation.persona
@@ -302,7 +301,7 @@ class Session:
         self._keep(settings)
         self.dialogue.rules = dialogue_rules(settings, self._parts.phrases)
         self.dialogue.conversation.persona = settings.conversation.persona
-        self.dialogue.playback_rules = playback_rules(settings)
+        self.dialogue.overlap = settings.overlap
         if settings.voice != before.voice:
             self.dialogue.choose_voice(voice_choice(settings))
         self.engine.capture.segmenter.settings = segmenter_settings(settings)

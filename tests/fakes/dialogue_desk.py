@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from app.dialogue.conversation import Conversation
-from app.dialogue.dialogue import Dialogue, DialoguePorts, PlaybackRules
+from app.dialogue.dialogue import Dialogue, DialoguePorts
 from app.dialogue.events import TextSubmitted
 from app.dialogue.state import DialogueRules, Phase
 from app.dialogue.timeline import Timeline
 from app.dialogue.trace import DialogueTrace
 from app.history.store import HistoryStore
+from app.settings.settings import OverlapSettings
 from audio_io.events import PlaybackProgressed, PlaybackStarted
 from model.events import ModelReady, TextDelta
 from model.requests import ModelRequest
@@ -39,7 +40,7 @@ class DialogueDesk:
             Conversation(self.history, lambda notice: None),
             DialogueTrace(self.timeline),
             DialogueRules(),
-            PlaybackRules(duck_gain_db=-14.0, fade_ms=40.0),
+            OverlapSettings(duck_gain_db=-14.0, fade_ms=40),
         )
 
     def do(self, *events: object) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from app.engine.factories import Factories, InlineModelWorker, Worker
+from app.engine.factories import Factories, Worker
 from app.engine.rules import Phrases
+from app.engine.virtual_time import VirtualTimeWorker
 from app.settings.settings import Settings
 from audio_io.frames import Samples
 from audio_io.interfaces import StreamRequest
@@ -70,7 +71,7 @@ def fake_parts(script: Script | None = None) -> Factories:
 
         return ThreadWorker(lambda: ScriptedModel(model_script), emit)
 
-    def inline(settings: Settings) -> InlineModelWorker:
+    def inline(settings: Settings) -> VirtualTimeWorker:
         del settings
         return InlineWorker(ScriptedModel(model_script))
 

@@ -14,7 +14,8 @@ import pytest
 import soundfile
 
 from app.dialogue.timeline import Entry
-from app.engine.factories import Factories, InlineModelWorker
+from app.engine.factories import Factories
+from app.engine.virtual_time import VirtualTimeWorker
 from app.main import make_factories
 from app.scenes.run import SceneOptions, SceneResult, run_scene
 from app.scenes.scene_file import Cue, EndPlan, Label, RoomPlan, Scene, Utterance
@@ -104,7 +105,7 @@ def play(ears: Ears) -> Play:
     ) -> Conversation:
         model = ScriptedReplies(ears.recognizer, ears.synthesizer, replies)
 
-        def inline(settings: Settings) -> InlineModelWorker:
+        def inline(settings: Settings) -> VirtualTimeWorker:
             del settings
             return InlineWorker(model)
 

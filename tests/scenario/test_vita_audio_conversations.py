@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.factories import InlineModelWorker
+from app.engine.virtual_time import VirtualTimeWorker
 from app.scenes.run import SceneOptions, SceneResult, run_scene
 from app.scenes.scene_file import Cue, EndPlan, Label, RoomPlan, Scene, Utterance
 from app.settings.settings import Settings
@@ -41,7 +41,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def play(folder: Path) -> Play:
     def run(*users: Utterance, schedule: str = "auto", most_tokens: int = 200) -> SceneResult:
-        def inline(settings: Settings) -> InlineModelWorker:
+        def inline(settings: Settings) -> VirtualTimeWorker:
             del settings
             model = tiny_vita_audio(
                 folder, LoudWords(_WORDS), schedule=schedule, most_tokens=most_tokens

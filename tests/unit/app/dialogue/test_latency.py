@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from app.dialogue.latency import LatencyMeter, LatencySpans
+from app.dialogue.latency import AnswerTimes, LatencyMeter, LatencySpans
 
 
 def answered(decided_s: float = 1.3, first_chunk_s: float = 1.9) -> LatencySpans:
     meter = LatencyMeter()
-    meter.speech_ended(1.0)
-    meter.words_asked(1.2)
-    meter.transcribed(1.5, compute_s=0.25)
+    meter.answer = AnswerTimes(speech_ended_at_s=1.0)
+    meter.answer.asked_at_s = 1.2
+    meter.answer.words_s = 0.25
     order = sorted([("decided", decided_s), ("chunk", first_chunk_s)], key=lambda pair: pair[1])
     for what, at_s in order:
         if what == "decided":
-            meter.decided(at_s)
+            meter.answer.decided_at_s = at_s
         else:
             meter.first_chunk(at_s, {"first_clause": 0.3, "synthesis": 0.05})
     spans = meter.playback_started(2.1)
@@ -56,27 +56,25 @@ def test_waiting_for_the_decision_with_a_reply_in_hand_counts_as_deciding() -> N
 
 def test_a_reply_that_follows_no_speech_has_no_latency() -> None:
     meter = LatencyMeter()
-    meter.decided(1.0)
+    meter.answer.decided_at_s = 1.0
     assert meter.playback_started(1.5) is None
     assert meter.last == LatencySpans()
 
 
 def test_the_next_answer_begins_from_nothing() -> None:
     meter = LatencyMeter()
-    meter.speech_ended(1.0)
+    meter.answer = AnswerTimes(speech_ended_at_s=1.0)
     meter.playback_started(2.0)
     assert meter.playback_started(3.0) is None
 
 
 def test_a_stop_is_measured_from_the_onset_to_the_last_sound() -> None:
     meter = LatencyMeter()
-    meter.speech_started(5.0, is_overlap=True)
+    meter.overlap_onset_s = 5.0
     assert meter.playback_cut(5.4) == pytest.approx(400.0)
     assert meter.last.stop_ms == pytest.approx(400.0)
     assert meter.playback_cut(6.0) is None
 
 
-def test_a_cut_by_hand_is_no_interruption() -> None:
-    meter = LatencyMeter()
-    meter.speech_started(5.0, is_overlap=False)
-    assert meter.playback_cut(5.4) is None
+def test_a_cut_without_a_voice_over_the_reply_is_no_interruption() -> None:
+    assert LatencyMeter().playback_cut(5.4) is None
