@@ -1,8 +1,6 @@
 """Errors of the model plane; each message carries the values and what to do.
 
-What kind of failure an exception is, and one line about it. Imports no engine.
-
-Engines are recognised by the names of their exceptions, because whoever asks may not have them.
+Exceptions of engines are recognised by name, because whoever asks may not have the engine.
 """
 
 from __future__ import annotations
@@ -36,14 +34,14 @@ _MEMORY_SIGNS = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
 
 
 def failure_kind(error: BaseException) -> FailureKind:
-    """A memory that ran out, a refusal with its reason, or a crash."""
+    """Tell apart a memory that ran out, a refusal with its reason, and a crash."""
     if _is_memory(error):
         return FailureKind.OUT_OF_MEMORY
     return FailureKind.REFUSED if isinstance(error, ModelError) else FailureKind.CRASHED
 
 
 def described(error: BaseException) -> str:
-    """One line; of a memory that ran out only the first sentence."""
+    """Return one line; of a memory that ran out only the first sentence."""
     text = " ".join(str(error).split())
     if _is_memory(error):
         first = text.partition(". ")[0].rstrip(".")

@@ -14,9 +14,11 @@ from model.types import TurnKey, VoicePreset
 
 @dataclass(frozen=True, slots=True)
 class LoadProgress:
-    """``fraction`` in [0, 1] of loading ``what`` is done.
+    """How far loading is.
 
-    ``note``: a sentence for a person on how the model is loaded, said once; "" for none.
+    Attributes:
+        fraction: share of ``what`` that is done, in [0, 1].
+        note: a sentence for a person on how the model is loaded, said once; "" for none.
     """
 
     what: str
@@ -36,9 +38,10 @@ class ModelReady:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptPartial:
-    """Words so far of the open turn; replaced by the next one.
+    """The words so far of the open turn; the next one replaces them.
 
-    ``audio_end_s`` is the end of the audio it covers, on the microphone's clock.
+    Attributes:
+        audio_end_s: end of the audio it covers, on the microphone's clock.
     """
 
     turn: int
@@ -48,7 +51,7 @@ class TranscriptPartial:
 
 @dataclass(frozen=True, slots=True)
 class TurnTranscribed:
-    """Final words of a turn's revision.
+    """The final words of a turn's revision.
 
     Attributes:
         text: "" when nothing was said; None when the model heard audio without writing it down
@@ -66,7 +69,7 @@ class TurnTranscribed:
 
 @dataclass(frozen=True, slots=True)
 class TurnScored:
-    """What a model that hears thinks of the pause in which it was told that the turn paused.
+    """How a model that hears judges the pause at which it was told that the turn paused.
 
     Attributes:
         p_end_of_turn: the user has finished.
@@ -98,7 +101,7 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class SpeechChunk:
-    """Sound of a reply; chunks of a generation follow each other without gaps.
+    """A piece of a reply's sound; chunks of a generation follow each other without gaps.
 
     Attributes:
         samples: float32 (n,) mono at ``rate_hz``.
@@ -121,6 +124,8 @@ ReplyEvent = TextDelta | SpeechChunk | TurnTranscribed
 
 @dataclass(frozen=True, slots=True)
 class GenerationStarted:
+    """The model has begun to work on a reply."""
+
     generation: int
 
 
@@ -136,6 +141,8 @@ class GenerationEnded:
 
 @dataclass(frozen=True, slots=True)
 class GenerationFailed:
+    """The model raised while it made a reply; no more chunks will come."""
+
     generation: int
     message: str
 
@@ -151,7 +158,7 @@ class WorkerFailed:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStats:
-    """Sent now and then by the worker."""
+    """What the worker uses, sent now and then: memory in MiB, and seconds spent working."""
 
     resident_mb: float
     peak_mb: float

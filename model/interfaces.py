@@ -1,7 +1,4 @@
-"""Roles of the model plane: a speech model that streams, a predictor that proposes.
-
-Knows no implementation, no process, no device.
-"""
+"""Roles of the model plane: a speech model that streams, a predictor that proposes."""
 
 from __future__ import annotations
 
@@ -36,32 +33,36 @@ class SpeechModel(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return the name it goes by."""
+        ...
 
     @property
     def sample_rate_hz(self) -> int:
-        """Rate of the speech it makes."""
+        """Return the rate of the speech it makes, in Hz."""
         ...
 
     def load(self, report: Callable[[LoadProgress], None]) -> None:
-        """Reads weights and warms up. Raises ModelError with one clear line."""
+        """Read weights and warm up. Raises ModelError with one clear line."""
         ...
 
-    def voices(self) -> tuple[VoicePreset, ...]: ...
+    def voices(self) -> tuple[VoicePreset, ...]:
+        """Return the voices that can be used now."""
+        ...
 
     def begin_turn(self, key: TurnKey, context: TurnContext) -> None:
-        """A user turn opens: forget audio of other turns, warm the prompt up to ``context``.
+        """Open a user turn: forget audio of other turns, warm the prompt up to ``context``.
 
         Called again with a higher revision when the user goes on after a pause: keeps the audio.
         """
         ...
 
     def hear(self, frame: AudioFrame) -> Iterable[TranscriptPartial]:
-        """Takes 16 kHz user audio of the open turn; may answer with a partial transcript."""
+        """Take 16 kHz user audio of the open turn; it may be answered with a partial transcript."""
         ...
 
     def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed | TurnScored]:
-        """The user paused: transcribe what was heard so far. The turn may still be reopened.
+        """Transcribe what was heard so far: the user paused. The turn may still be reopened.
 
         Words of the turn before, which was answered by ear, may come first if they were late. A
         model that can tell whether the user has finished says so before the words.
@@ -69,7 +70,7 @@ class SpeechModel(Protocol):
         ...
 
     def reply(self, request: ReplyRequest, cancel: CancelToken) -> Iterator[ReplyEvent]:
-        """Yields text deltas and speech chunks. One ``next`` is one step (<= 200 ms of work).
+        """Yield text deltas and speech chunks. One ``next`` is one step (<= 200 ms of work).
 
         A turn that was answered by ear may be written down among them (``TurnTranscribed``).
 
@@ -78,25 +79,29 @@ class SpeechModel(Protocol):
         ...
 
     def say(self, text: str, voice: VoiceChoice, generation: int) -> Iterator[ReplyEvent]:
-        """Speaks ``text`` as is (voice previews, repeats)."""
+        """Speak ``text`` as it is (voice previews, repeats)."""
         ...
 
     def use_voice(self, voice: VoiceChoice) -> None:
-        """The reply being made goes on with ``voice`` from its next sentence."""
+        """Go on with ``voice`` from the next sentence of the reply being made."""
         ...
 
     def forget_turn(self, key: TurnKey) -> None:
-        """The turn's audio and prepared state are no longer needed."""
+        """Drop the turn's audio and prepared state."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Free everything. May be called twice."""
+        ...
 
 
 class DuplexPredictor(Protocol):
     """Reads the conversation every 10 ms; speaks up when it has something new to say."""
 
     def step(self, user: UserFrame, agent: AgentState) -> DuplexPrediction | None:
-        """Returns a prediction every 80 ms at the latest while anything is undecided, else None."""
+        """Return a prediction every 80 ms at the latest while anything is undecided, else None."""
         ...
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        """Forget what was heard."""
+        ...

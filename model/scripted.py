@@ -1,7 +1,7 @@
 """A speech model without intelligence: fixed replies, a synthetic voice, declared costs.
 
 The reference for the contract of ``SpeechModel`` and the partner of repeatable conversations: the
-same requests give the same events, sample for sample. Knows nothing of weights.
+same requests give the same events, sample for sample.
 """
 
 from __future__ import annotations
@@ -59,14 +59,13 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What the model hears and says, by turn.
+    """What the model hears and says, by number of the turn.
 
     Attributes:
-        replies: reply to the turn with that number; "" is an empty reply. Others are echoed.
-        transcripts: what the user said in the turn with that number.
-        fails_in_turns: the reply raises after its first words.
-        dies_in_turns: the process ends there (``SystemExit``).
-        costs: see ``Costs``.
+        replies: replies, "" for an empty one; a turn without an entry is echoed.
+        transcripts: what the user said.
+        fails_in_turns: turns whose reply raises after its first words.
+        dies_in_turns: turns in which the process ends (``SystemExit``).
     """
 
     replies: Mapping[int, str] = field(default_factory=dict[int, str])
@@ -77,10 +76,10 @@ class Script:
 
 
 class ScriptedModel:
-    """``SpeechModel`` for tests and demonstrations.
+    """A ``SpeechModel`` for tests and demonstrations.
 
     Attributes:
-        step_cost_s: declared cost of the last call.
+        step_cost_s: declared cost of the last call, in seconds.
     """
 
     def __init__(self, script: Script | None = None) -> None:
@@ -95,18 +94,22 @@ class ScriptedModel:
 
     @property
     def name(self) -> str:
+        """Return the catalog's name."""
         return "scripted"
 
     @property
     def sample_rate_hz(self) -> int:
+        """Return the rate of the speech it makes."""
         return RATE_HZ
 
     def load(self, report: Callable[[LoadProgress], None]) -> None:
+        """Do nothing, in two steps."""
         self.step_cost_s = self._script.costs.load_s
         report(LoadProgress("script", 0.0))
         report(LoadProgress("script", 1.0))
 
     def voices(self) -> tuple[VoicePreset, ...]:
+        """Return the one voice."""
         return (
             VoicePreset(
                 "heart", "Synthetic", "en", "None", "none", "scripted", "This is a test.", 0.01
@@ -114,6 +117,7 @@ class ScriptedModel:
         )
 
     def begin_turn(self, key: TurnKey, context: TurnContext) -> None:
+        """Open a turn."""
         del context  # the script knows the replies
         self.step_cost_s = self._script.costs.other_s
         if self._turn is None or key.turn != self._turn.turn:
@@ -123,7 +127,7 @@ class ScriptedModel:
         self._turn = key
 
     def hear(self, frame: AudioFrame) -> Iterable[TranscriptPartial]:
-        """Words appear at speaking pace while the user is loud."""
+        """Let words appear at the rate of speech while the user is loud."""
         self.step_cost_s = self._script.costs.hear_s
         if self._turn is None:
             return ()
@@ -142,6 +146,7 @@ class ScriptedModel:
         return (TranscriptPartial(self._turn.turn, text, frame.end_s),)
 
     def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed]:
+        """Return the script's words, if anything loud was heard."""
         costs = self._script.costs
         self.step_cost_s = costs.finish_s
         if self._turn is None or key.turn != self._turn.turn:
@@ -151,7 +156,7 @@ class ScriptedModel:
         return (TurnTranscribed(key, text, "en", costs.finish_s),)
 
     def reply(self, request: ReplyRequest, cancel: CancelToken) -> Iterator[ReplyEvent]:
-        """One clause per step. Raises as the script says."""
+        """Speak the script's reply, a clause a step. Raises as the script says."""
         costs, turn = self._script.costs, request.key.turn
         user_text = (request.context.user_text or "").strip()
         text = self._script.replies.get(turn, f"You said: {user_text}" if user_text else "")
@@ -168,20 +173,24 @@ class ScriptedModel:
                 raise ModelError(f"the script lets turn {turn} fail")
 
     def use_voice(self, voice: VoiceChoice) -> None:
+        """Go on with ``voice`` from the next clause."""
         self.step_cost_s = self._script.costs.other_s
         self._voice = voice
 
     def say(self, text: str, voice: VoiceChoice, generation: int) -> Iterator[ReplyEvent]:
+        """Speak ``text`` as it is."""
         self.step_cost_s = self._script.costs.clause_s
         self._voice = voice
         yield from self._spoken(text, generation)
 
     def forget_turn(self, key: TurnKey) -> None:
+        """Forget the turn."""
         self.step_cost_s = self._script.costs.other_s
         if self._turn is not None and key.turn == self._turn.turn:
             self._turn = None
 
     def close(self) -> None:
+        """Do nothing but forget the turn."""
         self._turn = None
 
     def _spoken(self, text: str, generation: int) -> Iterator[ReplyEvent]:
@@ -215,7 +224,7 @@ class ScriptedModel:
 
 
 def build(weights_dir: Path, options: Mapping[str, str | int | float | bool]) -> ScriptedModel:
-    """For the catalog. ``reply`` and ``transcript`` stand for every one of the first turns."""
+    """Make the catalog's "scripted"; ``reply`` and ``transcript`` hold for the first 1000 turns."""
     del weights_dir  # it needs none
     turns = range(1000)
     replies = {turn: str(options.get("reply", _LONG_REPLY)) for turn in turns}
@@ -224,7 +233,7 @@ def build(weights_dir: Path, options: Mapping[str, str | int | float | bool]) ->
 
 
 def voiced(word: str, rate: float = 1.0) -> Samples:
-    """Returns a harmonic tone per syllable; pitch follows the letters so that words differ."""
+    """Return a harmonic tone a syllable, float32 (n,); the pitch follows the letters."""
     n_syllables = max(1, len(_VOWELS.findall(word)))
     n = int(_SYLLABLE_S / rate * RATE_HZ)
     t = np.arange(n) / RATE_HZ

@@ -25,15 +25,18 @@ class CancelToken:
         self._reason: CancelReason | None = None
 
     def cancel(self, reason: CancelReason) -> None:
+        """Ask for the end; the first reason stays."""
         if self._reason is None:
             self._reason = reason
 
     @property
     def reason(self) -> CancelReason | None:
+        """Return why the work should end; None while it should go on."""
         return self._reason
 
     @property
     def is_cancelled(self) -> bool:
+        """Return whether the work should end."""
         return self._reason is not None
 
 

@@ -33,6 +33,7 @@ class Converter:
         self._g2p: Any = _g2p.G2P(british=is_british)
 
     def __call__(self, normalized: str) -> list[Token]:
+        """Return the tokens of text that ``normalized`` has gone over."""
         return cast(list[Token], self._g2p.phonemize_tokens(self._g2p.tokenize(normalized)))
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from model.errors import WeightsError
-from model.files.records import read_json
+from model.files.records import one_line, read_json
 from model.files.whole_file import SHARED, write_atomically
 from model.store.archives import COPY_BYTES
 from model.store.hub_client import HuggingFaceHub, RemoteFile
@@ -62,10 +62,7 @@ class HubStore:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        manifest: Repositories,
-        client: HuggingFaceHub | None = None,
+        self, folder: Path, manifest: Repositories, client: HuggingFaceHub | None = None
     ) -> None:
         self.folder = folder
         self.manifest = manifest
@@ -97,10 +94,6 @@ class HubStore:
         found = self.lock(name)
         return found is not None and not list(self._missing(name, found))
 
-    def missing(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Return those of ``names`` that are not here."""
-        return tuple(name for name in names if not self.is_present(name))
-
     def problems(self, name: str) -> tuple[str, ...]:
         """Read every file and compare its checksum; return a line for each that differs."""
         found = self.lock(name)
@@ -111,7 +104,7 @@ class HubStore:
             path = self.path(name) / file.path
             if not path.is_file():
                 lines.append(f"{path} is missing; run: parley models get {name}")
-            elif path.stat().st_size != file.n_bytes or not _matches(path, file, _ignore):
+            elif path.stat().st_size != file.n_bytes or not _matches(path, file, lambda _: None):
                 path_named = f"{path} differs from the checksum of commit {found.commit[:_SHORT]}"
                 lines.append(f"{path_named}; remove it and run: parley models get {name}")
         return tuple(lines)
@@ -153,7 +146,8 @@ class HubStore:
             self._compare_upstream(repository, kept, report)
             return kept
         tree = self.client.tree(repository.repo, repository.revision)
-        files = tuple(file for file in tree.files if _is_taken(repository, file.path))
+        taken = (f for f in tree.files if repository.takes(f.path) and is_safe(f.path))
+        files = tuple(file for file in taken if not file.path.endswith(_CODE))
         for pattern in repository.required:
             if not any(fnmatchcase(file.path, pattern) for file in files):
                 raise WeightsError(
@@ -219,7 +213,10 @@ class HubStore:
                 if _size(part) < file.n_bytes or file.n_bytes == 0:
                     self.client.download(found.repo, found.commit, file, part, say)
             except OSError as error:
-                raise WeightsError(_explained(part, error)) from error
+                reason = f"{part}: {one_line(str(error))}"
+                if error.errno == errno.ENOSPC:
+                    reason = f"{part.parent}: the disk is full; free some space and run it again"
+                raise WeightsError(reason) from error
             if _size(part) == file.n_bytes and _matches(part, file, say):
                 target = self.path(name) / file.path
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -234,10 +231,6 @@ class HubStore:
     def _part(self, name: str, file: RemoteFile) -> Path:
         key = hashlib.sha256(f"{file.path} {file.sha256}{file.git_sha1}".encode()).hexdigest()
         return self.path(name) / _PARTIAL / f"{key[:32]}.part"
-
-
-def _is_taken(repository: Repository, path: str) -> bool:
-    return repository.takes(path) and is_safe(path) and not path.endswith(_CODE)
 
 
 def _size(path: Path) -> int:
@@ -256,13 +249,3 @@ def _matches(path: Path, file: RemoteFile, say: Callable[[int], None]) -> bool:
             digest.update(block)
             say(file.n_bytes)  # so that a person can give up while a large file is read
     return digest.hexdigest() == expected
-
-
-def _explained(part: Path, error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
-        return f"{part.parent}: the disk is full; free some space and run it again"
-    return f"{part}: {' '.join(str(error).split())}"
-
-
-def _ignore(n_done: int) -> None:
-    """Do nothing: a check reports nothing on the way."""
