@@ -36,6 +36,7 @@ class Reason(StrEnum):
     score: float
 
     def __new__(cls, text: str, score: float) -> Self:
+        """Make a member out of its sentence and its score."""
         member = str.__new__(cls, text)
         member._value_, member.score = text, score
         return member
