@@ -18,7 +18,7 @@ from app.dialogue.events import (
 )
 from app.history.store import HistoryStore
 from app.replay.marks import BadMoment
-from app.session.catalog import DeviceChoice, SpeechModelInfo, VoiceInfo, WeightInfo
+from app.session.catalog import SessionCatalog
 from app.session.snapshot import EngineSnapshot
 from app.settings.settings import Settings
 
@@ -143,14 +143,15 @@ Command = (
 
 
 class SessionPort(Protocol):
-    """All the window knows of the session. Returns at once; made for Qt's thread."""
+    """All the window knows of the session. Every method returns at once.
+
+    Attributes:
+        catalog: the lists of its menus; each is looked up anew.
+    """
+
+    catalog: SessionCatalog
 
     def snapshot(self) -> EngineSnapshot: ...
     def send(self, command: Command) -> None: ...
     def settings(self) -> Settings: ...
-    def voices(self) -> tuple[VoiceInfo, ...]: ...
-    def input_devices(self) -> tuple[DeviceChoice, ...]: ...
-    def output_devices(self) -> tuple[DeviceChoice, ...]: ...
-    def models(self) -> tuple[WeightInfo, ...]: ...
-    def speech_models(self) -> tuple[SpeechModelInfo, ...]: ...
     def history(self) -> HistoryStore: ...

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from app.engine.clock import Clock
+from app.engine.rules import stream_request
+from app.settings.settings import Settings
 from audio_io.events import DeviceLost, DeviceReturned
 from audio_io.interfaces import AudioBackend, StreamRequest
 from audio_io.renderer import OutputRenderer
@@ -59,8 +61,13 @@ class DeviceSupervisor:
 
     # -- any thread ----------------------------------------------------------------------------
 
+    def apply(self, before: Settings, now: Settings) -> None:
+        """Open other streams where the settings ask for others."""
+        if stream_request(now) != stream_request(before):
+            self.change(stream_request(now))
+
     def change(self, request: StreamRequest) -> None:
-        """Opens other devices, or looks again for the missing ones."""
+        """Open other devices, or look again for the missing ones."""
         self._watchdog.change(request)
         self._wake.ring()
 

@@ -63,9 +63,9 @@ class ModelSupervisor:
     """
 
     def __init__(
-        self, parts: Factories, settings: Settings, post: Post, notify: Callable[[Notice], None]
+        self, factories: Factories, settings: Settings, post: Post, notify: Callable[[Notice], None]
     ) -> None:
-        self._parts = parts
+        self._factories = factories
         self._settings = settings
         self._post = post
         self._notify = notify
@@ -110,7 +110,7 @@ class ModelSupervisor:
 
     def worked(self) -> None:
         """A reply came to its end."""
-        if self._active.settings.model == self._settings.model:
+        if _asked_for(self._active.settings) == _asked_for(self._settings):
             self._n_failures = 0
 
     def failed(self) -> None:
@@ -132,7 +132,8 @@ class ModelSupervisor:
             before, self._active = self._active, place
             self._post(ModelLeft())
             self._post(place.ready)
-            if before.settings.model == self._first(self._settings).model and not before.has_failed:
+            first = self._first(self._settings)
+            if _asked_for(before.settings) == _asked_for(first) and not before.has_failed:
                 self._reserve = before
             else:
                 self._retire(before)
@@ -143,23 +144,28 @@ class ModelSupervisor:
     def retry(self) -> None:
         """The model of the settings once more."""
         self._n_failures = 0
-        if self._active.settings.model == self._settings.model:
+        if _asked_for(self._active.settings) == _asked_for(self._settings):
             self._restart()
         else:
             self.choose(self._settings)
 
+    def apply(self, before: Settings, now: Settings) -> None:
+        """Let another model talk where the settings ask for another."""
+        if _asked_for(now) != _asked_for(before):
+            self.choose(now)
+
     def choose(self, settings: Settings) -> None:
-        """Another model from now on; the conversation stays."""
+        """Let another model talk from now on; the conversation stays."""
         first = self._first(settings)
         with self._lock:
             self._settings = settings
             self._n_failures = 0
             loading, self._loading = self._loading, None
             self._retire(loading)
-            if self._active.settings.model != first.model:
+            if _asked_for(self._active.settings) != _asked_for(first):
                 reserve, self._reserve = self._reserve, None
                 before = self._active
-                if reserve is not None and reserve.settings.model == first.model:
+                if reserve is not None and _asked_for(reserve.settings) == _asked_for(first):
                     self._retire(before)
                     self._hand_over(reserve, "")
                 else:
@@ -201,7 +207,7 @@ class ModelSupervisor:
             self._post(named(event))
             if isinstance(event, ModelReady) and place.note:
                 self._notify(notices.model_talks(name=place.name, note=place.note))
-        elif self._parts.is_heavy(place.settings):
+        elif self._factories.is_heavy(place.settings):
             self._fall_back(place, event)
         elif self._loading is not None and event.kind is not FailureKind.CRASHED:
             # Starting it again would not help, and another one is on its way.
@@ -247,11 +253,11 @@ class ModelSupervisor:
         return _embedded(settings) if self._has_reserve(settings) else settings
 
     def _has_reserve(self, settings: Settings) -> bool:
-        return settings.model.standby and self._parts.is_heavy(settings)
+        return settings.model.standby and self._factories.is_heavy(settings)
 
     def _place(self, settings: Settings) -> _Place:
         def make(place: _Place) -> Worker:
-            return self._parts.worker(settings, lambda event: self._take(place, event))
+            return self._factories.worker(settings, lambda event: self._take(place, event))
 
         place = _Place(settings, make)
         self._places.append(place)
@@ -298,3 +304,9 @@ class ModelSupervisor:
 def _embedded(settings: Settings) -> Settings:
     """The same settings with the model that needs no download."""
     return replace(settings, model=replace(settings.model, name=ModelSettings().name))
+
+
+def _asked_for(settings: Settings) -> tuple[object, ...]:
+    """Return what asks for another model when it changes; the embedded one has its language."""
+    is_embedded = settings.model.name == ModelSettings().name
+    return settings.model, settings.conversation.language if is_embedded else ""

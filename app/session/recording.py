@@ -30,10 +30,10 @@ class RecordingSession:
     """Between session and recorder; ``attach`` before anything runs."""
 
     def __init__(
-        self, recorder: Recorder, parts: Factories, notify: Callable[[Notice], None]
+        self, recorder: Recorder, factories: Factories, notify: Callable[[Notice], None]
     ) -> None:
         self._recorder = recorder
-        self._parts = parts
+        self._factories = factories
         self._notify = notify
         self._log = MomentLog()
         self._engine: RealtimeEngine | None = None
@@ -51,7 +51,7 @@ class RecordingSession:
 
     def predictor(self, settings: Settings) -> DuplexPredictor:
         """Make a fresh predictor, watched where that is wanted: a replay begins with such a one."""
-        predictor = self._parts.predictor(settings)
+        predictor = self._factories.predictor(settings)
         if not settings.privacy.record_audio:
             return predictor
         return WatchedPredictor(predictor, settings, self._recorder.note)

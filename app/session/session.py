@@ -1,4 +1,4 @@
-"""The running assistant behind the window: builds the engine, obeys commands, keeps settings.
+"""The running assistant behind the window: builds the engine and obeys commands.
 
 All threads but the window's are born and joined here, in the engine's thread group. It knows roles;
 ``app.main`` hands in the implementations.
@@ -7,7 +7,6 @@ All threads but the window's are born and joined here, in the engine's thread gr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from threading import Event
 from typing import assert_never
@@ -47,7 +46,7 @@ from app.messages.errors import HistoryError
 from app.messages.notices import Notice
 from app.replay.recorder import Recorder
 from app.session.audio_checks import EchoWatch, SilenceWatch
-from app.session.catalog import DeviceChoice, SessionCatalog, SpeechModelInfo, VoiceInfo, WeightInfo
+from app.session.catalog import SessionCatalog
 from app.session.commands import (
     AddModelFolder,
     ApplySettings,
@@ -67,6 +66,7 @@ from app.session.commands import (
 )
 from app.session.device_supervisor import DeviceSupervisor
 from app.session.downloads import Downloads
+from app.session.live_settings import LiveSettings
 from app.session.model_supervisor import ModelSupervisor
 from app.session.recording import RecordingSession
 from app.session.snapshot import EngineSnapshot
@@ -81,44 +81,60 @@ _PREVIEW_BASE = 1_000_000  # generation numbers of voice previews, apart from th
 
 
 class Session:
-    """See ``SessionPort``; ``start`` and ``stop`` belong to the composition root."""
+    """The session that the window sees as a ``SessionPort``.
+
+    Attributes:
+        catalog: the lists of the window's menus.
+    """
 
     def __init__(
         self,
         settings: Settings,
         history: HistoryStore,
-        parts: Factories,
+        factories: Factories,
         catalog: SessionCatalog,
         recorder: Recorder,
         save_settings: Callable[[Settings], None],
         clock: Clock | None = None,
     ) -> None:
-        self._settings = settings
+        self.catalog = catalog
+        self._settings = LiveSettings(settings, save_settings, self.notify)
         self._history = history
-        self._parts = parts
-        self._catalog = catalog
-        self._recording = RecordingSession(recorder, parts, self.notify)
-        self._save_settings = save_settings
+        self._factories = factories
+        self._recording = RecordingSession(recorder, factories, self.notify)
         self._clock = clock or MonotonicClock()
-        self._weights = Downloads(catalog.model_store, self.notify, self._clock)
+        self._downloads = Downloads(catalog.model_store, self.notify, self._clock)
         self._n_previews = 0
         self._silence = SilenceWatch()
         self._pending_conversation: Callable[[], None] | None = None
-        self._build()
-
-    def _build(self) -> None:
-        settings, parts = self._settings, self._parts
-        self._backend = parts.backend(settings)
-        capture = CapturePipeline(
+        self._backend = factories.backend(settings)
+        self._model = ModelSupervisor(factories, settings, self._from_model, self.notify)
+        self.dialogue = self._make_dialogue(settings)
+        self.engine = self._make_engine(settings)
+        self._recording.attach(self.engine, self.dialogue)
+        self._devices = DeviceSupervisor(
             self._backend,
-            parts.canceller(settings),
-            parts.detector(),
-            segmenter_settings(settings),
-            tap=self._recording.tap,
+            factories.watchdog(self._backend, stream_request(settings)),
+            self.engine,
+            self.engine.post,
+            self._clock,
         )
-        player = Player(self._backend.renderer, self._backend.format.output_latency_s)
-        player.set_volume(settings.audio.output_volume_db)
-        self._model = ModelSupervisor(parts, settings, self._from_model, self.notify)
+        self.snapshots = SnapshotBuilder(
+            self.engine, self.dialogue, lambda: history.n_changes, factories.resident_mb
+        )
+        self.snapshots.downloads = self._downloads
+        echo_watch = EchoWatch(self.engine.capture, self.notify, self._has_no_canceller)
+        self.engine.listeners += [self._watch, echo_watch.on_event]
+        self.engine.tick_listeners.append(self._after_batch)
+        self.engine.failure_listeners.append(self._part_failed)
+        self._settings.listeners += [
+            self._apply,
+            self._recording.apply,
+            self._devices.apply,
+            self._model.apply,
+        ]
+
+    def _make_dialogue(self, settings: Settings) -> Dialogue:
         ports = DialoguePorts(
             tell_player=self._tell_player,
             send=self._model.send,
@@ -126,58 +142,49 @@ class Session:
             set_microphone=self._set_microphone,
             report_error=lambda text: self.snapshots.notify(notices.warning("error", text)),
         )
-        self.dialogue = Dialogue(
+        dialogue = Dialogue(
             ports,
             Conversation(self._history, self.notify),
             DialogueTrace(Timeline()),
-            dialogue_rules(settings, parts.phrases),
+            dialogue_rules(settings, self._factories.phrases),
             settings.overlap,
             voice_choice(settings),
         )
-        self.dialogue.conversation.persona = settings.conversation.persona
-        self.dialogue.set_hands_free(settings.conversation.mode == "hands-free")
-        self.engine = RealtimeEngine(
+        dialogue.conversation.persona = settings.conversation.persona
+        dialogue.set_hands_free(settings.conversation.mode == "hands-free")
+        return dialogue
+
+    def _make_engine(self, settings: Settings) -> RealtimeEngine:
+        capture = CapturePipeline(
             self._backend,
-            capture,
-            player,
-            self._recording.predictor(settings),
-            self.dialogue,
-            StreamTime(self._clock),
+            self._factories.canceller(settings),
+            self._factories.detector(),
+            segmenter_settings(settings),
+            tap=self._recording.tap,
         )
-        self._recording.attach(self.engine, self.dialogue)
         capture.is_mic_open = self.dialogue.state.is_hands_free
-        self._devices = DeviceSupervisor(
-            self._backend,
-            parts.watchdog(self._backend, stream_request(settings)),
-            self.engine,
-            self.engine.post,
-            self._clock,
-        )
-        self.snapshots = SnapshotBuilder(
-            self.engine, self.dialogue, lambda: self._history.n_changes, parts.resident_mb
-        )
-        self.snapshots.weights = self._weights
-        is_off = not settings.audio.echo_cancellation
-        echo_watch = EchoWatch(capture.canceller, self.snapshots.notify, is_switched_off=is_off)
-        self.engine.listeners += [self._watch, echo_watch.on_event]
-        self.engine.tick_listeners.append(self._after_batch)
-        self.engine.failure_listeners.append(self._part_failed)
+        player = Player(self._backend.renderer, self._backend.format.output_latency_s)
+        player.set_volume(settings.audio.output_volume_db)
+        predictor = self._recording.predictor(settings)
+        time = StreamTime(self._clock)
+        return RealtimeEngine(self._backend, capture, player, predictor, self.dialogue, time)
 
     # -- life ----------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Threads, model worker and devices; returns before any of them is ready."""
-        self._recording.switch(self._settings.privacy.record_audio)  # a replay has the first frame
+        """Start threads, model worker and devices; return before any of them is ready."""
+        settings = self._settings.now
+        self._recording.switch(settings.privacy.record_audio)  # a replay has the first frame
         self.engine.start()
         self._recording.start_thread(self.engine)
-        self.engine.start_thread("weights", self._weights.run, self._weights.stop)
+        self.engine.start_thread("weights", self._downloads.run, self._downloads.stop)
         self.engine.start_thread("models", self._model.run, self._model.close)
-        self._catalog.apply(self._settings)
+        self.catalog.apply(settings)
         self._model.start()
         self.engine.start_thread("devices", self._devices.run, self._devices.stop)
 
     def stop(self) -> tuple[str, ...]:
-        """Ends everything; returns names of threads that did not end. Again: does nothing.
+        """End everything; return the names of threads that did not end. Again: do nothing.
 
         A reply that is sounding is faded out first, and what was heard of it is kept.
         """
@@ -204,7 +211,7 @@ class Session:
             is_silent.wait(_LAST_WORDS_S)
 
     def _is_settled(self) -> bool:
-        """Nothing sounds, and nothing that has sounded waits for its report."""
+        """Return whether nothing sounds, and nothing that has sounded waits for its report."""
         dialogue = self.dialogue
         waiting = (dialogue.replies.get(reply.generation) for reply in dialogue.state.uncommitted)
         is_at_rest = dialogue.state.phase in (Phase.LISTENING, Phase.STARTING)
@@ -213,32 +220,24 @@ class Session:
     # -- SessionPort ---------------------------------------------------------------------------
 
     def snapshot(self) -> EngineSnapshot:
+        """See ``SessionPort``."""
         return self.snapshots.snapshot
 
     def send(self, command: Command) -> None:
-        """Obeyed on the controller's thread."""
+        """See ``SessionPort``; obeyed on the controller's thread."""
         self.engine.post(partial(self._obey, command))
 
     def settings(self) -> Settings:
-        return self._settings
-
-    def voices(self) -> tuple[VoiceInfo, ...]:
-        return self._catalog.voices()
-
-    def input_devices(self) -> tuple[DeviceChoice, ...]:
-        return self._catalog.input_devices()
-
-    def output_devices(self) -> tuple[DeviceChoice, ...]:
-        return self._catalog.output_devices()
-
-    def models(self) -> tuple[WeightInfo, ...]:
-        return self._catalog.models()
-
-    def speech_models(self) -> tuple[SpeechModelInfo, ...]:
-        return self._catalog.speech_models()
+        """See ``SessionPort``."""
+        return self._settings.now
 
     def history(self) -> HistoryStore:
+        """See ``SessionPort``."""
         return self._history
+
+    def notify(self, notice: Notice) -> None:
+        """Show a notice. Any thread."""
+        self.engine.post(lambda: self.snapshots.notify(notice))
 
     # -- commands ------------------------------------------------------------------------------
 
@@ -252,71 +251,42 @@ class Session:
                 | TextSubmitted()
             ):
                 self.engine.post(command)
-            case ModeChosen() | ChooseVoice() | ChooseDevices():
-                self._choose(command)
+            case ModeChosen() | ChooseVoice() | ChooseDevices() | ApplySettings():
+                self._settings.obey(command)
             case NewConversation():
                 self._switch_conversation(self.dialogue.conversation.new)
             case OpenConversation(conversation_id=conversation_id):
                 self._switch_conversation(partial(self._open_conversation, conversation_id))
             case PreviewVoice(preset=preset, rate=rate):
-                self._preview(preset, rate)
-            case ApplySettings(settings=settings):
-                self._apply(settings)
-            case RunNoticeAction():
-                self._run_action(command.key, command.action)
+                self._preview(VoiceChoice(preset, rate))
+            case TestEcho():
+                self._preview(voice_choice(self._settings.now))
+            case RunNoticeAction(key=key, action=action):
+                self._run_action(key, action)
             case FetchWeights() | RemoveWeights() | StopFetching() | AddModelFolder():
-                self._weights.ask(command)
+                self._downloads.ask(command)
             case MarkMoment() | DeleteRecordings():
                 self._recording.obey(command)
-            case TestEcho():
-                self._preview(self._settings.voice.preset, self._settings.voice.rate)
             case _:
                 assert_never(command)
 
-    def _choose(self, command: ModeChosen | ChooseVoice | ChooseDevices) -> None:
-        match command:
-            case ModeChosen(is_hands_free=is_hands_free):
-                self.engine.post(command)
-                mode = "hands-free" if is_hands_free else "push-to-talk"
-                self._keep(self._settings.with_value("conversation", "mode", mode))
-            case ChooseVoice(preset=preset, rate=rate):
-                voice = replace(self._settings.voice, preset=preset, rate=rate)
-                self._keep(replace(self._settings, voice=voice))
-                self.dialogue.choose_voice(voice_choice(self._settings))
-            case ChooseDevices(input_name=input_name, output_name=output_name):
-                names = {"input_device": input_name or "", "output_device": output_name or ""}
-                audio = replace(self._settings.audio, **names)
-                self._keep(replace(self._settings, audio=audio))
-                self._devices.change(stream_request(self._settings))
-
-    def _keep(self, settings: Settings) -> None:
-        self._settings = settings
-        try:
-            self._save_settings(settings)
-        except OSError as error:
-            self.snapshots.notify(notices.settings_unsaved(reason=str(error)))
-
-    def _apply(self, settings: Settings) -> None:
-        before = self._settings
-        self._keep(settings)
-        self.dialogue.rules = dialogue_rules(settings, self._parts.phrases)
-        self.dialogue.conversation.persona = settings.conversation.persona
-        self.dialogue.overlap = settings.overlap
-        if settings.voice != before.voice:
-            self.dialogue.choose_voice(voice_choice(settings))
-        self.engine.capture.segmenter.settings = segmenter_settings(settings)
-        self.engine.set_volume(settings.audio.output_volume_db)
-        self._recording.apply(before, settings)
-        if settings.conversation.mode != before.conversation.mode:
-            self.engine.post(ModeChosen(settings.conversation.mode == "hands-free"))
-        if stream_request(settings) != stream_request(before):
-            self._devices.change(stream_request(settings))
-        self._catalog.apply(settings)
-        if settings.model != before.model:
-            self._model.choose(settings)
+    def _apply(self, before: Settings, now: Settings) -> None:
+        """Put to work what dialogue, engine and lists go by."""
+        self.dialogue.rules = dialogue_rules(now, self._factories.phrases)
+        self.dialogue.conversation.persona = now.conversation.persona
+        self.dialogue.overlap = now.overlap
+        if now.voice != before.voice:
+            self.dialogue.choose_voice(voice_choice(now))
+        if now.conversation.mode != before.conversation.mode:
+            self.engine.post(ModeChosen(now.conversation.mode == "hands-free"))
+        self.engine.capture.segmenter.settings = segmenter_settings(now)
+        if _cancels_with(now) != _cancels_with(before):
+            self.engine.capture.canceller = self._factories.canceller(now)
+        self.engine.set_volume(now.audio.output_volume_db)
+        self.catalog.apply(now)
 
     def _switch_conversation(self, change: Callable[[], None]) -> None:
-        """Once the reply that may be sounding was committed where it belongs."""
+        """Do so once the reply that may be sounding was committed where it belongs."""
         self._pending_conversation = change
         self.engine.post(ConversationOpened())
 
@@ -326,22 +296,18 @@ class Session:
         except HistoryError as error:
             self.snapshots.notify(notices.history_failed(reason=str(error)))
 
-    def _preview(self, preset: str, rate: float) -> None:
-        if self.dialogue.state.phase is not Phase.LISTENING:
-            return
-        self._n_previews += 1
-        text = self._catalog.sample_sentence(preset)
-        self.dialogue.preview(_PREVIEW_BASE + self._n_previews, text, VoiceChoice(preset, rate))
+    def _preview(self, voice: VoiceChoice) -> None:
+        if self.dialogue.state.phase is Phase.LISTENING:
+            self._n_previews += 1
+            text = self.catalog.sample_sentence(voice.preset)
+            self.dialogue.preview(_PREVIEW_BASE + self._n_previews, text, voice)
 
     def _run_action(self, key: str, action: str) -> None:
-        match action:
-            case "retry_audio":
-                self._devices.change(stream_request(self._settings))
-                return  # it says what came of it
-            case "restart_model":
-                self._model.retry()
-            case _:
-                pass
+        if action == "retry_audio":
+            self._devices.change(stream_request(self._settings.now))  # it says what came of it
+            return
+        if action == "restart_model":
+            self._model.retry()
         self.snapshots.notify(notices.nothing(key))
 
     # -- what happens --------------------------------------------------------------------------
@@ -377,7 +343,7 @@ class Session:
             self.snapshots.notify(silent if is_wanted else sounding)
 
     def _part_failed(self, name: str, message: str, is_over: bool) -> None:
-        """On the thread that failed."""
+        """Say so, on the thread that failed."""
         notice = notices.part_over if is_over else notices.part_failed
         self.notify(notice(name=name, reason=message))
 
@@ -390,6 +356,10 @@ class Session:
     def _set_microphone(self, is_open: bool) -> None:
         self.engine.capture.is_mic_open = is_open
 
-    def notify(self, notice: Notice) -> None:
-        """Shows a notice. Any thread."""
-        self.engine.post(partial(self.snapshots.notify, notice))
+    def _has_no_canceller(self) -> bool:
+        return not self._settings.now.audio.echo_cancellation
+
+
+def _cancels_with(settings: Settings) -> tuple[bool, ...]:
+    audio = settings.audio
+    return (audio.echo_cancellation, audio.noise_suppression, audio.gain_control)

@@ -45,7 +45,7 @@ class SnapshotBuilder:
 
     Attributes:
         snapshot: replaced as a whole; any thread may read it.
-        weights: whose downloads are shown; None for nobody's.
+        downloads: whose progress is shown; None for nobody's.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class SnapshotBuilder:
         resident_mb: Callable[[], float],
     ) -> None:
         self.snapshot = EngineSnapshot()
-        self.weights: Downloads | None = None
+        self.downloads: Downloads | None = None
         self._engine = engine
         self._dialogue = dialogue
         self._history_changes = history_changes
@@ -159,8 +159,8 @@ class SnapshotBuilder:
             trace=tuple(self._trace),
             marks=tuple(mark for mark in self._marks if mark.at_s > now_s - _TRACE_S),
             n_history_changes=self._history_changes(),
-            downloads=self.weights.downloads if self.weights is not None else (),
-            n_weight_changes=self.weights.n_changes if self.weights is not None else 0,
+            downloads=self.downloads.downloads if self.downloads is not None else (),
+            n_weight_changes=self.downloads.n_changes if self.downloads is not None else 0,
             only_voice=self._only_voice,
         )
 

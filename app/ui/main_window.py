@@ -218,7 +218,7 @@ class MainWindow(QMainWindow):
         if old.appearance != settings.appearance:
             self._show_look()
             self._fold_as_set()
-        self.middle.controls.show_voice(settings.voice, self._session.voices())
+        self.middle.controls.show_voice(settings.voice, self._session.catalog.voices())
         self.middle.controls.show_recording(is_on=settings.privacy.record_audio)
         for dialog in (self.settings_dialog, self.first_run):
             if dialog is not None:
@@ -233,7 +233,7 @@ class MainWindow(QMainWindow):
             part.set_look(self.look)
         if self.settings_dialog is not None:
             self.settings_dialog.set_look(self.look)
-        self.middle.controls.show_voice(self._settings.voice, self._session.voices())
+        self.middle.controls.show_voice(self._settings.voice, self._session.catalog.voices())
         self._show_title()
         growth = 1 + max(0.0, self.look.text_percent / 100 - 1) * MIN_GROWTH
         self.setMinimumSize(round(MIN_WIDTH * growth), round(MIN_HEIGHT * growth))

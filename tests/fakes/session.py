@@ -13,7 +13,13 @@ from app.dialogue.captions import CaptionLine
 from app.dialogue.events import MicrophoneSwitched, ModeChosen, TalkPressed, TalkReleased
 from app.dialogue.state import Phase
 from app.history.store import HistoryStore
-from app.session.catalog import DeviceChoice, SpeechModelInfo, VoiceInfo, WeightInfo
+from app.session.catalog import (
+    DeviceChoice,
+    SessionCatalog,
+    SpeechModelInfo,
+    VoiceInfo,
+    WeightInfo,
+)
 from app.session.commands import (
     AddModelFolder,
     ApplySettings,
@@ -30,6 +36,7 @@ from app.session.commands import (
 )
 from app.session.snapshot import DownloadInfo, EngineSnapshot
 from app.settings.settings import Settings
+from tests.fakes.live import NoModelFiles
 
 VOICES = (
     VoiceInfo("heart", "Heart", "American, female, CPU 2%", "en"),
@@ -86,6 +93,15 @@ class FakeSession:
         self._script = iter(script)
         self._models = MODELS
         self._speech_models = SPEECH_MODELS
+        self.catalog = SessionCatalog(
+            voices=self.voices,
+            sample_sentence=lambda preset: f"This is {preset}.",
+            input_devices=self.input_devices,
+            output_devices=self.output_devices,
+            models=lambda: self._models,
+            model_store=NoModelFiles(),
+            speech_models=lambda: self._speech_models,
+        )
 
     def snapshot(self) -> EngineSnapshot:
         self.n_looks += 1
@@ -170,12 +186,6 @@ class FakeSession:
 
     def output_devices(self) -> tuple[DeviceChoice, ...]:
         return (DeviceChoice("Built-in speakers", True), DeviceChoice("USB headset", False))
-
-    def models(self) -> tuple[WeightInfo, ...]:
-        return self._models
-
-    def speech_models(self) -> tuple[SpeechModelInfo, ...]:
-        return self._speech_models
 
     def history(self) -> HistoryStore:
         return self._history

@@ -22,8 +22,8 @@ class DeviceChoosers(QWidget):
         self._session = session
         words = look.words
         audio = session.settings().audio
-        self.input = _device_menu(look, session.input_devices(), audio.input_device)
-        self.output = _device_menu(look, session.output_devices(), audio.output_device)
+        self.input = _device_menu(look, session.catalog.input_devices(), audio.input_device)
+        self.output = _device_menu(look, session.catalog.output_devices(), audio.output_device)
         self.input_meter = LevelMeter(look, "user", "control.mic_level")
         self.output_meter = LevelMeter(look, "reply", "control.out_level")
         column = QVBoxLayout(self)

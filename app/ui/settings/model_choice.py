@@ -99,7 +99,7 @@ class ModelChoice(QWidget):
         empty_layout(self._column)
         self.rows.clear()
         session = self._session
-        for info in session.speech_models():
+        for info in session.catalog.speech_models():
             row = ModelRow(self._look, info, is_used=info.name == self._settings.model.name)
             row.use.clicked.connect(lambda _=False, name=info.name: self._use(name))
             row.forget.clicked.connect(

@@ -126,7 +126,7 @@ class ModelsPage(QWidget):
         self._downloads: tuple[DownloadInfo, ...] = ()
         self._n_changes = 0
         self._settings = session.settings()
-        self._sets = {found.id: found for found in weight_sets(session.models())}
+        self._sets = {found.id: found for found in weight_sets(session.catalog.models())}
         self.cards = {name: SetCard(look, found) for name, found in self._sets.items()}
         self.consent = make_label("muted", wraps=True)
         column = QVBoxLayout(self)
@@ -151,7 +151,7 @@ class ModelsPage(QWidget):
         if picture.n_weight_changes != self._n_changes:
             self._n_changes = picture.n_weight_changes
             self._downloads = picture.downloads
-            self._sets = {found.id: found for found in weight_sets(self._session.models())}
+            self._sets = {found.id: found for found in weight_sets(self._session.catalog.models())}
             self._show()
         elif picture.downloads != self._downloads:
             are_same = _steps(picture.downloads) == _steps(self._downloads)
@@ -166,7 +166,7 @@ class ModelsPage(QWidget):
         words = self._look.words
         is_closed = self._settings.privacy.network == "never"
         self.consent.setText(words("models.consent_never" if is_closed else "models.consent"))
-        voices = self._session.voices()
+        voices = self._session.catalog.voices()
         for name, card in self.cards.items():
             found = self._sets[name]
             is_used = used_by(found, self._settings, voices)

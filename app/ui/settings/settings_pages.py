@@ -86,7 +86,7 @@ class BlendMaker(QWidget):
             widget.setAccessibleName(words(key))
         self.hear.setText(words("voice.preview"))
         self.use.setText(words("voice.use_blend"))
-        voices = tuple(voice for voice in session.voices() if voice.is_available)
+        voices = tuple(voice for voice in session.catalog.voices() if voice.is_available)
         for menu in (self.first, self.second):
             for voice in voices:
                 menu.addItem(voice.name, voice.id)
@@ -146,7 +146,7 @@ class VoicePage(QWidget):
         self._preset = session.settings().voice.preset
         self.voices = VoiceList(look, session)
         self._column.addWidget(self.voices)
-        if sum(voice.is_available for voice in session.voices()) >= 2:
+        if sum(voice.is_available for voice in session.catalog.voices()) >= 2:
             self._column.addWidget(make_label("section", look.words("voice.blend")))
             self._column.addWidget(BlendMaker(look, session))
 

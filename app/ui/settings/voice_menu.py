@@ -50,13 +50,13 @@ class VoiceList(QWidget):
         on_chosen: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__()
-        voices, chosen = session.voices(), session.settings().voice
+        voices, chosen = session.catalog.voices(), session.settings().voice
         self._look = look
         self._send = session.send
         self._rate = chosen.rate
         self._on_chosen = on_chosen
         self._n_changes: int | None = None
-        self._sets = sets_for_voices(voices, session.models())
+        self._sets = sets_for_voices(voices, session.catalog.models())
         self.choices: dict[str, QPushButton] = {}
         self.previews: dict[str, IconButton] = {}
         self.getters: dict[str, QPushButton] = {}

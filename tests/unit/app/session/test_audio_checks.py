@@ -18,7 +18,7 @@ class Room:
         self.canceller = Headphones()
         self.canceller.has_converged = False
         self.shown: dict[str, str] = {}
-        self.watch = EchoWatch(self.canceller, self._notify, is_switched_off=is_switched_off)
+        self.watch = EchoWatch(self, self._notify, lambda: is_switched_off)  # pyright: ignore[reportArgumentType]
 
     def _notify(self, notice: Notice) -> None:
         self.shown = {notice.key: notice.message} if notice.text else {}

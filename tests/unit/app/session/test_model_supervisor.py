@@ -56,7 +56,7 @@ class FakeWorker:
 
 
 class Bench:
-    """A keeper whose jobs are done when the test says so."""
+    """A supervisor whose jobs are done when the test says so."""
 
     def __init__(self, name: str = "cascade", *, standby: bool = True) -> None:
         self.log: list[str] = []
@@ -72,8 +72,8 @@ class Bench:
             fake_parts(), worker=worker, is_heavy=lambda s: s.model.name.startswith("big")
         )
         self.settings = Settings().with_value("model", "standby", standby)
-        self.keeper = ModelSupervisor(parts, self.named(name), self.posted.append, self.notify)
-        self.keeper.start()
+        self.supervisor = ModelSupervisor(parts, self.named(name), self.posted.append, self.notify)
+        self.supervisor.start()
         self.work()
 
     def named(self, name: str) -> Settings:
@@ -83,7 +83,7 @@ class Bench:
         self.notices[notice.key] = notice
 
     def work(self) -> None:
-        for job in self.keeper._jobs.take_all(0.0):
+        for job in self.supervisor._jobs.take_all(0.0):
             job()
 
     def newest(self, name: str) -> FakeWorker:
@@ -93,7 +93,7 @@ class Bench:
     def talks(self) -> str:
         """Who gets what is sent."""
         before = [len(worker.sent) for worker in self.workers]
-        self.keeper.send(HELLO)
+        self.supervisor.send(HELLO)
         (name,) = (w.name for w, n in zip(self.workers, before, strict=True) if len(w.sent) > n)
         return name
 
@@ -109,7 +109,7 @@ def big() -> Bench:
     bench = Bench("big")
     for worker in bench.workers:
         worker.is_ready()
-    bench.keeper.at_rest()
+    bench.supervisor.at_rest()
     bench.work()
     assert bench.talks == "big"
     bench.take()
@@ -117,12 +117,25 @@ def big() -> Bench:
     return bench
 
 
+@pytest.mark.parametrize(("name", "is_made_anew"), [("cascade", True), ("big", False)])
+def test_the_embedded_model_is_made_anew_for_another_language(
+    name: str, is_made_anew: bool
+) -> None:
+    bench = Bench(name, standby=False)
+    before = bench.named(name)
+    n_workers = len(bench.workers)
+    bench.supervisor.apply(before, before.with_value("voice", "rate", 1.2))
+    assert len(bench.workers) == n_workers
+    bench.supervisor.apply(before, before.with_value("conversation", "language", "zh"))
+    assert (len(bench.workers) > n_workers) is is_made_anew
+
+
 def test_a_light_model_has_no_reserve() -> None:
     bench = Bench()
     assert bench.log == ["start cascade"]
     bench.workers[0].is_ready()
     assert [type(event) for event in bench.take()] == [ModelReady]
-    bench.keeper.stop()
+    bench.supervisor.stop()
     assert bench.log == ["start cascade", "stop cascade"]
 
 
@@ -137,11 +150,11 @@ def test_the_embedded_model_talks_until_the_heavy_one_has_loaded_and_all_is_quie
     heavy.is_ready()
     assert bench.talks == "cascade"
     bench.take()
-    bench.keeper.at_rest()
+    bench.supervisor.at_rest()
     assert bench.talks == "big"
     assert [type(event) for event in bench.take()] == [ModelLeft, ModelReady]
     assert bench.notices["fallback"].text == "big talks now. 16-bit: 40 GB are free."
-    bench.keeper.at_rest()
+    bench.supervisor.at_rest()
     bench.work()
     assert bench.take() == []
     assert "stop" not in " ".join(bench.log)
@@ -187,9 +200,9 @@ def test_a_heavy_model_that_dies_is_loaded_again_while_the_reserve_talks(big: Be
         big.work()
         assert big.talks == "cascade"
         assert big.log[-2:] == ["stop big", "start big"]
-        big.keeper.worked()  # a reply of the embedded one is no sign of the other's health
+        big.supervisor.worked()  # a reply of the embedded one is no sign of the other's health
         big.newest("big").is_ready()
-        big.keeper.at_rest()
+        big.supervisor.at_rest()
         assert big.talks == "big"
     big.newest("big").fails(CRASH, "exit code 1")
     big.work()
@@ -201,11 +214,11 @@ def test_a_heavy_model_that_dies_is_loaded_again_while_the_reserve_talks(big: Be
 def test_trying_again_loads_the_heavy_model_once_more(big: Bench) -> None:
     big.newest("big").fails(MEMORY)
     big.work()
-    big.keeper.retry()
+    big.supervisor.retry()
     big.work()
     assert big.log == ["stop big", "start big"]
     big.newest("big").is_ready()
-    big.keeper.at_rest()
+    big.supervisor.at_rest()
     assert big.talks == "big"
 
 
@@ -237,7 +250,7 @@ def test_an_embedded_model_that_cannot_be_used_leaves_the_floor_to_the_heavy_one
     cascade.fails(REFUSED, "a file is missing")
     assert bench.take() == [ModelLeft("a file is missing")]
     heavy.is_ready()
-    bench.keeper.at_rest()
+    bench.supervisor.at_rest()
     bench.work()
     assert bench.talks == "big"
     assert bench.log[-1] == "stop cascade"
@@ -247,7 +260,7 @@ def test_choosing_a_heavy_model_goes_on_with_the_light_one_meanwhile() -> None:
     bench = Bench()
     bench.workers[0].is_ready()
     bench.take()
-    bench.keeper.choose(bench.named("big"))
+    bench.supervisor.choose(bench.named("big"))
     bench.work()
     assert bench.log == ["start cascade", "start big"]
     assert bench.take() == []
@@ -255,7 +268,7 @@ def test_choosing_a_heavy_model_goes_on_with_the_light_one_meanwhile() -> None:
 
 
 def test_choosing_the_light_model_again_takes_the_reserve_without_loading(big: Bench) -> None:
-    big.keeper.choose(big.named("cascade"))
+    big.supervisor.choose(big.named("cascade"))
     big.work()
     assert big.log == ["stop big"]
     assert big.talks == "cascade"
@@ -263,7 +276,7 @@ def test_choosing_the_light_model_again_takes_the_reserve_without_loading(big: B
 
 
 def test_the_memory_of_one_heavy_model_is_given_back_before_the_next_is_loaded(big: Bench) -> None:
-    big.keeper.choose(big.named("big-two"))
+    big.supervisor.choose(big.named("big-two"))
     assert big.talks == "cascade"
     big.work()
     assert big.log == ["stop big", "start big-two"]
@@ -271,10 +284,10 @@ def test_the_memory_of_one_heavy_model_is_given_back_before_the_next_is_loaded(b
 
 def test_another_choice_ends_what_was_loading() -> None:
     bench = Bench("big")
-    bench.keeper.choose(bench.named("big-two"))
+    bench.supervisor.choose(bench.named("big-two"))
     bench.work()
     assert bench.log == ["start cascade", "start big", "stop big", "start big-two"]
-    bench.keeper.choose(bench.named("scripted"))
+    bench.supervisor.choose(bench.named("scripted"))
     bench.work()
     assert bench.log[4:] == ["stop big-two", "stop cascade", "start scripted"]
 
@@ -284,20 +297,20 @@ def test_a_light_model_that_dies_is_started_again_and_given_up_at_the_third_time
     for _ in range(2):
         bench.workers[0].fails(CRASH)
         assert bench.take() == [WorkerFailed("model", "no room", CRASH)]
-        bench.keeper.failed()
+        bench.supervisor.failed()
         bench.work()
         assert bench.log[-1] == "restart cascade"
-    bench.keeper.failed()
+    bench.supervisor.failed()
     bench.work()
     assert bench.log == ["start cascade", "restart cascade", "restart cascade"]
     assert bench.notices["model"].message == "model_failed"
-    bench.keeper.retry()
+    bench.supervisor.retry()
     bench.work()
     assert bench.log[-1] == "restart cascade"
 
 
 def test_every_worker_is_stopped_at_the_end(big: Bench) -> None:
     big.newest("big").fails(MEMORY)
-    big.keeper.close()
-    big.keeper.stop()
+    big.supervisor.close()
+    big.supervisor.stop()
     assert sorted(big.log) == ["stop big", "stop cascade"]

@@ -45,7 +45,7 @@ from model.requests import ReplyRequest
 from model.scripted import Script, ScriptedModel
 from model.types import CancelToken
 from tests.fakes.live import LiveSession, UnpluggableRoom, notice_keys
-from tests.fakes.parts import fake_parts, utterance
+from tests.fakes.parts import Headphones, fake_parts, utterance
 from tests.fakes.thread_worker import ThreadWorker
 
 SHORT = "Yes it is."
@@ -244,6 +244,23 @@ def test_settings_are_saved_and_obeyed() -> None:
         context = live.session.dialogue.conversation.context(1, "Hello?", "en")
         assert context.persona == "Answer in rhymes."
     assert live.saved == [changed]
+
+
+def test_another_treatment_of_the_microphone_is_in_use_at_once() -> None:
+    made: list[bool] = []
+
+    def canceller(settings: Settings) -> Headphones:
+        made.append(settings.audio.noise_suppression)
+        return Headphones()
+
+    with LiveSession(parts=replace(fake_parts(), canceller=canceller)) as live:
+        live.wait_for_phase(Phase.LISTENING)
+        first = live.session.engine.capture.canceller
+        changed = Settings().with_value("audio", "noise_suppression", False)
+        live.send(ApplySettings(changed), ApplySettings(changed.with_value("voice", "rate", 1.2)))
+        live.wait_for("the canceller", lambda _: len(live.saved) == 2)
+        assert live.session.engine.capture.canceller is not first
+    assert made == [True, False]
 
 
 def test_another_model_is_used_at_once_and_the_conversation_goes_on() -> None:
