@@ -1,4 +1,4 @@
-"""VITA-Audio behind the ``SpeechModel`` role: it hears by ear and answers with text and sound.
+"""VITA-Audio behind the ``SpeechModel`` role: it answers what it hears with text and sound.
 
 While the user speaks their codes are put into the language model's cache; a reply that is cancelled
 is cropped from it. History is text.

@@ -1,7 +1,7 @@
 """The user's words beside an end-to-end model, written down on another thread: for captions, the
 history and the duplex predictor.
 
-The speech model answers by ear and does not wait for them.
+The speech model answers from the audio and does not wait for them.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Transcription:
     def words_of_short_turn(self) -> TurnTranscribed | None:
         """Wait for the words of a short turn: what they are decides what is done with it.
 
-        Returns None where the turn is long enough to be answered by ear.
+        Returns None where the turn is long enough to be answered from the audio.
         """
         if len(self._partial.split()) > _SHORT_WORDS:
             return self.ready()

@@ -125,7 +125,6 @@ class FullHead:
 
     def __init__(self, weight: Tensor) -> None:
         self.weight = weight
-        self._excluded: dict[AllowedTokens, Tensor] = {}
 
     @torch.inference_mode()
     def choose(
@@ -136,22 +135,13 @@ class FullHead:
             return sampler.pick(sampler.penalised(self._scores(state, self.weight), seen))
         logits = self._scores(state, self.weight[allowed.first : allowed.end])
         logits = sampler.penalised(logits, places_in(seen, allowed))
-        if allowed.excluded:
-            logits[self._places_excluded(allowed)] = -torch.inf
+        logits[[token_id - allowed.first for token_id in allowed.excluded]] = -torch.inf
         return allowed.first + sampler.pick(logits)
 
     def _scores(self, state: Tensor, weight: Tensor) -> Tensor:
         logits = functional.linear(state[None], weight)[0]
         # Like transformers' generate: penalties and sampling never run on 16 bits.
         return logits.float() if logits.itemsize < torch.float32.itemsize else logits
-
-    def _places_excluded(self, allowed: AllowedTokens) -> Tensor:
-        places = self._excluded.get(allowed)
-        if places is None:
-            relative = [token_id - allowed.first for token_id in allowed.excluded]
-            places = torch.tensor(relative, device=self.weight.device)
-            self._excluded[allowed] = places
-        return places
 
 
 def places_in(seen: Tensor, allowed: AllowedTokens) -> Tensor:

@@ -21,7 +21,6 @@ from model.vita_audio.checkpoint.directory import CONFIG
 _VOCABULARY_ROWS = 168_072  # tokens of either variant, padded to a multiple of 8
 _IM_END, _END_OF_TEXT = 151_645, 151_643  # of Qwen2.5
 _ROPE_THETA = 1_000_000.0
-_FULL_ATTENTION = "full_attention"
 
 
 @strict
@@ -54,7 +53,7 @@ class VitaAudioConfig(Qwen2Config):
                 "use_sliding_window is on; VITA-Audio attends to the whole conversation"
             )
         # A file saved for the backbone alone lists fewer layers than the modules need.
-        self.layer_types = [_FULL_ATTENTION] * self.num_hidden_layers
+        self.layer_types = ["full_attention"] * self.num_hidden_layers
         super().__post_init__(**kwargs)
 
     @property
@@ -122,15 +121,10 @@ def make_config(
         "tie_word_embeddings": size.are_embeddings_tied,
         "num_nextn_predict_layers": k,
         "vocab_size": vocabulary_rows,
-        "bos_token_id": _within(vocabulary_rows, _END_OF_TEXT),
-        "eos_token_id": _within(vocabulary_rows, _IM_END),
+        "bos_token_id": _END_OF_TEXT if vocabulary_rows > _END_OF_TEXT else None,
+        "eos_token_id": _IM_END if vocabulary_rows > _IM_END else None,
     }
     return config_class(**of_size | fields)
-
-
-def _within(vocabulary_rows: int, token_id: int) -> int | None:
-    """``token_id``, or None where a small vocabulary has no such row."""
-    return token_id if token_id < vocabulary_rows else None
 
 
 def read_config(directory: Path) -> VitaAudioConfig:

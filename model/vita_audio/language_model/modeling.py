@@ -158,8 +158,8 @@ class VitaAudioForCausalLM(Qwen2PreTrainedModel):
             )
         n_layers = config.num_backbone_layers + n_modules
         del self.model.layers[n_layers:]
-        for parts in (self.mtp_embed_norms, self.mtp_hidden_norms, self.mtp_projs):
-            del parts[n_modules:]
+        for modules in (self.mtp_embed_norms, self.mtp_hidden_norms, self.mtp_projs):
+            del modules[n_modules:]
         config.num_nextn_predict_layers = n_modules
         config.num_hidden_layers = n_layers
         config.layer_types = config.layer_types[:n_layers] if config.layer_types else None

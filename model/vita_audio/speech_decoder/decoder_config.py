@@ -206,7 +206,7 @@ def read_config(path: Path) -> DecoderConfig:
     except yaml.YAMLError as error:
         raise WeightsError(f"{path} is no YAML ({one_line(str(error))}); {_REMEDY}") from error
     if not isinstance(tree, dict) or not {"flow", "hift"} <= tree.keys():
-        raise WeightsError(f"{path} has no parts 'flow' and 'hift'; {_REMEDY}")
+        raise WeightsError(f"{path} has no entries 'flow' and 'hift'; {_REMEDY}")
     root = cast(dict[str, Any], tree)
     flow = msgspec.structs.replace(
         _record(path, root, "flow", FlowConfig),

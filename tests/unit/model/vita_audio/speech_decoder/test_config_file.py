@@ -58,8 +58,8 @@ def test_tags_run_nothing(write, tmp_path):
     ("text", "message"),
     [
         ("flow: [", "is no YAML"),
-        ("- 1", "has no parts 'flow' and 'hift'"),
-        ("flow: {}", "has no parts 'flow' and 'hift'"),
+        ("- 1", "has no entries 'flow' and 'hift'"),
+        ("flow: {}", "has no entries 'flow' and 'hift'"),
         (
             "flow: {vocab_size: many}\nhift: {}",
             "vocab_size: must be a whole number, got 'many'",

@@ -15,15 +15,15 @@ def ramp(n: int):
 
 def test_at_the_voice_s_own_rate_nothing_changes() -> None:
     mel = torch.randn(1, 80, 30)
-    pace = MelStretcher()
-    assert pace.feed(mel) is mel
-    assert pace.finish() is None
+    stretcher = MelStretcher()
+    assert stretcher.feed(mel) is mel
+    assert stretcher.finish() is None
 
 
 @pytest.mark.parametrize("rate", [0.7, 0.9, 1.2, 1.5])
 def test_frames_are_read_at_the_rate(rate: float) -> None:
-    pace = MelStretcher(rate)
-    out = pace.feed(ramp(100))
+    stretcher = MelStretcher(rate)
+    out = stretcher.feed(ramp(100))
     expected = rate * torch.arange(out.shape[-1])
     assert torch.allclose(out[0, 0], expected, atol=1e-4)
     assert out.shape[-1] == pytest.approx(100 / rate, abs=2)
@@ -43,9 +43,9 @@ def test_pieces_give_what_the_whole_gives(rate: float, sizes: list[int]) -> None
 
 
 def test_a_rate_that_changes_applies_to_what_follows() -> None:
-    pace = MelStretcher()
-    first = pace.feed(ramp(50))
-    pace.rate = 1.25
-    second = pace.feed(ramp(50))
+    stretcher = MelStretcher()
+    first = stretcher.feed(ramp(50))
+    stretcher.rate = 1.25
+    second = stretcher.feed(ramp(50))
     assert first.shape[-1] == 50
     assert second.shape[-1] == pytest.approx(40, abs=1)
