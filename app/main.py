@@ -1,7 +1,5 @@
 """The composition root: the only place that knows every implementation of every role."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import os

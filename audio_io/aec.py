@@ -1,7 +1,5 @@
 """Echo cancellation on WebRTC's audio processing module (AEC3), and the absence of it."""
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import dataclass
 

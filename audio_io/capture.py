@@ -4,8 +4,6 @@
 it from the rings of a back end. Pumped by whoever owns the capture thread, or by a virtual clock.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which microphones and loudspeakers there are, and which one a name means."""
 
-from __future__ import annotations
-
 import importlib
 import os
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Tells what is left of an echo from a voice, by levels, where the detector hears only a voice."""
 
-from __future__ import annotations
-
 from collections import deque
 
 import numpy as np

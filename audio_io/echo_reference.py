@@ -1,7 +1,5 @@
 """The far end as the echo canceller needs it: one frame per microphone frame, never too late."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from audio_io.aec import FRAME

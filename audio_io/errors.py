@@ -1,7 +1,5 @@
 """What goes wrong with sound, each with one line that says what to do."""
 
-from __future__ import annotations
-
 
 class AudioError(Exception):
     """Base of all errors of the signal plane."""

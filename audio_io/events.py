@@ -1,7 +1,5 @@
 """What the signal plane reports: events in the past tense, times on the microphone's clock."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

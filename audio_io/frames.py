@@ -1,7 +1,5 @@
 """Audio in transit: a block of samples with its place on a stream's clock."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Roles of the signal plane. Implementations and fakes pass the same contract tests."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

@@ -3,8 +3,6 @@
 Pumped by whoever owns the playback thread, or by a virtual clock.
 """
 
-from __future__ import annotations
-
 import sys
 from enum import Enum, auto
 

@@ -3,8 +3,6 @@
 Callbacks only move samples and count.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from contextlib import suppress

@@ -4,8 +4,6 @@ The playback thread owns the writing side (ring, gain target, hold, flush); ``re
 the device callback or to the virtual room. Both sides change disjoint fields.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from audio_io.frames import Samples

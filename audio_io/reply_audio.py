@@ -1,7 +1,5 @@
 """The sound of one reply as it arrives, and a reading head that can go back."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from audio_io.frames import Samples

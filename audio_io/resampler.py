@@ -1,7 +1,5 @@
 """Sample rate conversion, whole recordings and streams."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

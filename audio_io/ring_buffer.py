@@ -3,8 +3,6 @@
 Positions only grow; each side changes its own, so no lock is needed under the interpreter lock.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from audio_io.frames import Samples

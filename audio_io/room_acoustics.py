@@ -1,7 +1,5 @@
 """From the loudspeaker to the microphone through the air: convolution, level, delay."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -3,8 +3,6 @@
 For one thread; between threads use the ring buffer.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from audio_io.frames import Samples

@@ -1,7 +1,5 @@
 """Voice activity: a probability per window, and a four-state segmenter that makes speech of it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path

@@ -4,8 +4,6 @@ Runs against a clock or as fast as it is advanced. The rooms behind it, without 
 typed conversations going where there is no sound card.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 ``SimpleQueue`` is written in C and its ``put`` never blocks, so ringing is callback-safe.
 """
 
-from __future__ import annotations
-
 from queue import Empty, SimpleQueue
 
 

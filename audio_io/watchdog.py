@@ -3,8 +3,6 @@
 Pumped with a clock by whoever owns its thread.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol

@@ -3,8 +3,6 @@
 Imports no model before it is built: the window lists them without loading anything.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

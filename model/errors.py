@@ -3,8 +3,6 @@
 Exceptions of engines are recognised by name, because whoever asks may not have the engine.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

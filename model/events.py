@@ -3,8 +3,6 @@
 Knows nothing of processes or devices.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from audio_io.frames import Samples

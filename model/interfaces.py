@@ -1,7 +1,5 @@
 """Roles of the model plane: a speech model that streams, a predictor that proposes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 

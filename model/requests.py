@@ -1,7 +1,5 @@
 """What can be asked of a model worker: imperative, plain data, picklable, handled in order."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from audio_io.frames import AudioFrame

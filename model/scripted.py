@@ -4,8 +4,6 @@ The reference for the contract of ``SpeechModel`` and the partner of repeatable 
 same requests give the same events, sample for sample.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Records that cross the model's door."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Many entries one after the other: what is done is skipped, what fails is noted."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass

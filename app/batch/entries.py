@@ -4,8 +4,6 @@ A manifest has one JSON object a line: ``audio`` (a path, relative to the manife
 spoken, ``text``; if wanted ``id``, ``voice`` and ``rate``. Other keys are left alone.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

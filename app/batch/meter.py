@@ -1,7 +1,5 @@
 """How far the work is, on a terminal: a bar, a line for each failure, totals at the end."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, Self, TextIO
 

@@ -1,7 +1,5 @@
 """A sound file as the model hears it: mono, 16 kHz, block by block; hours fit into memory."""
 
-from __future__ import annotations
-
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

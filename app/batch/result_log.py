@@ -3,8 +3,6 @@
 A line is written when all it speaks of is on the disk. The last line of an id counts.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """A sound file that grows chunk by chunk and appears under its name only when it is whole."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager

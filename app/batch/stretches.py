@@ -4,8 +4,6 @@ Cuts at pauses, and where nobody pauses at the place with the least voice. Block
 once, the stretches are the same.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

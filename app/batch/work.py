@@ -1,7 +1,5 @@
 """One file or text at a time through a speech model: write down, answer, speak."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator

@@ -3,8 +3,6 @@
 Factories come from the composition root; what is measured is in ``app.evaluation``.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import sys

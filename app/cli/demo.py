@@ -1,7 +1,5 @@
 """``parley demo``: the bundled conversation in real time, printed as it is held."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TextIO
 

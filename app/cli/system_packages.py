@@ -3,8 +3,6 @@
 Standard library only: the launcher uses this file before any package is installed.
 """
 
-from __future__ import annotations
-
 import ctypes
 import importlib.util
 import os

@@ -1,7 +1,5 @@
 """The two lines of the conversation that still move: the user's and the assistant's."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from model.types import TurnKey

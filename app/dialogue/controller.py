@@ -43,8 +43,6 @@ row of this table is one of the functions below; its effects are the verbs of ``
  on entering LISTENING: owes_reply and user_is_quiet and nothing armed -> arm_endpoint.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import assert_never
 

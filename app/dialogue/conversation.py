@@ -1,7 +1,5 @@
 """The open conversation: what the model is told, what the window shows, what is kept."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field

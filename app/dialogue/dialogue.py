@@ -1,7 +1,5 @@
 """The shell around the state machine: takes events, performs effects, keeps the timers."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """What the dialogue wants done, in the imperative; ``app.dialogue.dialogue`` performs it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from app.dialogue.causes import DecisionKind

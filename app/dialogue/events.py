@@ -3,8 +3,6 @@
 Audio and model events keep their own modules; those of the user's hands and of the clock live here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from enum import StrEnum
 

@@ -3,8 +3,6 @@
 All times are seconds on the microphone's clock; stage times inside the model come with its events.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 

@@ -1,7 +1,5 @@
 """Whether an utterance consists of known phrases and nothing else."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable

@@ -4,8 +4,6 @@ A reply that was prepared early waits here until its turn is over; afterwards ch
 through. The text of a reply is kept until its playback is over.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """What happened and when, as flat records that JSON can hold; they may hold what the user said."""
 
-from __future__ import annotations
-
 import math
 import threading
 from collections import deque

@@ -3,8 +3,6 @@
 It decides nothing. The timeline is written to a file for scenes only: it holds what was said.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import asdict
 

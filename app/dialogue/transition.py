@@ -1,7 +1,5 @@
 """One transition of the dialogue in the making: the verbs of the table in ``controller``."""
 
-from __future__ import annotations
-
 from dataclasses import fields, replace
 
 from app.dialogue.causes import Cause, DecisionKind

@@ -1,7 +1,5 @@
 """What the model hears of the user: a lead-in, the open turn, nothing else."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Bounded queues between threads: many writers, one reader, a name and a stated overflow policy."""
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum

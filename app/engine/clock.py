@@ -3,8 +3,6 @@
 Wall-clock dates (history, file names) are not their business.
 """
 
-from __future__ import annotations
-
 import time
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """What the duplex predictor may know of the dialogue."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 from app.dialogue.dialogue import Dialogue

@@ -1,7 +1,5 @@
 """What the composition root hands to those who put an engine together: makers of each role."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol

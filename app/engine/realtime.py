@@ -1,7 +1,5 @@
 """The engine in real time: capture, duplex, controller and playback, each on its own thread."""
 
-from __future__ import annotations
-
 import logging
 from collections import deque
 from collections.abc import Callable

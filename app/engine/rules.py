@@ -1,7 +1,5 @@
 """From settings to the rules of each part."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from app.dialogue.state import DialogueRules

@@ -1,7 +1,5 @@
 """Threads are born and joined here, in order and in reverse."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable

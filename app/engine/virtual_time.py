@@ -4,8 +4,6 @@ What the model and the predictor compute is charged to that clock, so latencies 
 in real time while silence costs nothing.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol

@@ -3,8 +3,6 @@
 Timing is what the recording says (``app.scenes.score``).
 """
 
-from __future__ import annotations
-
 import gc
 from collections.abc import Callable
 from pathlib import Path

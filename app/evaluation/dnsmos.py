@@ -4,8 +4,6 @@ It was made for noise suppression, so it hears noise, distortion and gaps; wheth
 right or the melody is natural it does not hear.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -5,8 +5,6 @@ One JSON object a line: ``audio`` (or ``path``; relative to the manifest), ``tex
 alone.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path

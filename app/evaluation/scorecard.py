@@ -3,8 +3,6 @@
 A card is printed as aligned plain text, a wide one sideways with a line per column.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -3,8 +3,6 @@
 Every step keeps its results beside the sound it made, so a run that was cut goes on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -4,8 +4,6 @@ English is normalised as Whisper's evaluation does (numbers, contractions, Briti
 counted in words; Mandarin in characters, its spoken numbers written as digits. Counting is jiwer's.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 import warnings

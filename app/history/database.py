@@ -1,7 +1,5 @@
 """The SQLite file under the history: its tables and versions, opening, checking, and its errors."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager

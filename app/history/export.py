@@ -1,7 +1,5 @@
 """A conversation as a file for other programs: Markdown or JSON."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping

@@ -3,8 +3,6 @@
 A damaged file is put aside and a new one begun; one that must not be touched is replaced by memory.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime

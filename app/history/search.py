@@ -3,8 +3,6 @@
 Any text is a valid query: it holds words to find, never syntax.
 """
 
-from __future__ import annotations
-
 import re
 import sqlite3
 from collections.abc import Generator

@@ -1,7 +1,5 @@
 """Conversations on disk: what the user said and what was really heard of the answers."""
 
-from __future__ import annotations
-
 import sqlite3
 import threading
 from collections.abc import Callable, Generator

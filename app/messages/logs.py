@@ -3,8 +3,6 @@
 Records are written on the thread that makes them; the audio callbacks make none.
 """
 
-from __future__ import annotations
-
 import logging
 import sys
 import time

@@ -1,7 +1,5 @@
 """What the session tells the person. The texts here are the English ones."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial

@@ -1,7 +1,5 @@
 """A progress bar for terminals, which writes a line now and then where it goes to a log."""
 
-from __future__ import annotations
-
 from typing import Any, TextIO
 
 from tqdm import tqdm

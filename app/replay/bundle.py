@@ -5,8 +5,6 @@ frames-0001.npz    what the predictor was given (``app.replay.codec``)
 steps-0001.jsonl   texts, predictions, events and effects in their order
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import zipfile

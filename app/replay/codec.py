@@ -5,8 +5,6 @@ both go by the fields of the types they hold. The sound of a reply is left out: 
 by it.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import types

@@ -4,8 +4,6 @@ Predictor first, row by row; then every event in its recorded order, predictions
 now. What is decided must be the same bit for bit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What a replay found, as lines for a terminal: decisions, and the inputs around a time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest

@@ -6,8 +6,6 @@
 The recorder's thread owns the sound, the dialogue's owns the spans.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections import deque

@@ -4,8 +4,6 @@ Two channels at 16 kHz, microphone and loudspeaker, go into one FLAC file each t
 on; beside it go a replay bundle of what was decided, and clips of moments that the user marks.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

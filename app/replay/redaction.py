@@ -5,8 +5,6 @@ an order or an acknowledgement, because the controller decides by that. Spectra 
 speech can be rebuilt from them.
 """
 
-from __future__ import annotations
-
 import json
 from functools import lru_cache
 from pathlib import Path

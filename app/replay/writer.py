@@ -3,8 +3,6 @@
 What is needed is watched as it happens: steps of the predictor and steps of the dialogue.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

@@ -1,7 +1,5 @@
 """Runs a scripted conversation through the engine and writes what happened."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable, Mapping

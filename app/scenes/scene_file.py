@@ -1,7 +1,5 @@
 """Reads a scripted conversation from TOML; everything wrong with it is found before it runs."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated

@@ -3,8 +3,6 @@
 Times of the loudspeaker come from its recorded samples; whose they are, from the timeline.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """An engine around a virtual room, in real or in virtual time, with a simulated user in it."""
 
-from __future__ import annotations
-
 import resource
 import sys
 from collections.abc import Callable

@@ -4,8 +4,6 @@ Where speech truly begins and ends is measured on whole recordings, by energy, s
 detector grades itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Watches over the sound: a microphone that gives nothing, an echo that needs headphones."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from app.dialogue.events import DialogueEvent, PlaybackEnded, PlaybackStarted

@@ -3,8 +3,6 @@
 Does not know the engine; the window talks to a ``SessionPort`` and nothing else.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

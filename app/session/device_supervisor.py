@@ -3,8 +3,6 @@
 One thread does all of it. Knows no dialogue: its owner says when a reply is waiting.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from typing import Protocol

@@ -3,8 +3,6 @@
 Knows a model_store that has or lacks files; no manifest, no network, no window.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """The settings of a running session: kept when they change, and put to work at once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -3,8 +3,6 @@
 Obeys the commands about recordings; the recorder's thread does the writing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path

@@ -4,8 +4,6 @@ All threads but the window's are born and joined here, in the engine's thread gr
 ``app.main`` hands in the implementations.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from threading import Event

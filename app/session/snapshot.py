@@ -3,8 +3,6 @@
 Holds no reference to any engine object.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from app.dialogue.captions import CaptionLine

@@ -3,8 +3,6 @@
 Reads the engine; the engine does not know it.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 

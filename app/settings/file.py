@@ -1,7 +1,5 @@
 """The settings file: TOML that a person may edit. Reading never fails, writing keeps comments."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """What a setting declares of itself, and whether a value fits it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import cast
 

@@ -3,8 +3,6 @@
 Weights have their own place (``model.store.packages``): they are large and shared.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Start Qt and the window, and end both; the only place where a QApplication is made."""
 
-from __future__ import annotations
-
 import logging
 import signal
 import sys

@@ -3,8 +3,6 @@
 They show what the snapshot and the settings say, never what was merely pressed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal

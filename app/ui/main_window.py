@@ -3,8 +3,6 @@
 It holds no state of the conversation: everything shown comes from the snapshot and the settings.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

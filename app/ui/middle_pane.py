@@ -1,7 +1,5 @@
 """The middle pane: title, notices, conversation, ring, controls; it works alone at 480 x 560."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt

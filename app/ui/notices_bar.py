@@ -1,7 +1,5 @@
 """The bar of notices: what happened, what Parley did, and one button each."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal

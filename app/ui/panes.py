@@ -1,7 +1,5 @@
 """Three panes side by side; in a narrow window one at a time."""
 
-from __future__ import annotations
-
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from app.ui.theme.look import Look

@@ -4,8 +4,6 @@ The prompt of a turn begins with the prompt of the turns before it, so that its 
 be reused. Notes on what the model cannot do are added where the user asks for it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

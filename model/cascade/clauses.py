@@ -4,8 +4,6 @@ The first clause is short, so that sound starts early; later ones are whole sent
 phrases. Fed token by token or all at once, the clauses are the same.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

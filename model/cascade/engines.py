@@ -4,8 +4,6 @@ Both networks predict how long each symbol lasts; that inner tensor is declared 
 word times are exact rather than guessed.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 hibari is pinned; this is the only module that knows its insides.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Protocol, cast
 

@@ -3,8 +3,6 @@
 Generation runs on one native thread; the caller takes the text in pieces.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import queue

@@ -1,7 +1,5 @@
 """One llama.cpp runtime in this process, and the private address at which it is asked."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import logging

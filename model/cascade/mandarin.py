@@ -1,7 +1,5 @@
 """The optional Mandarin recogniser on onnxruntime: a stretch of speech in, its characters out."""
 
-from __future__ import annotations
-
 import ast
 import math
 from pathlib import Path

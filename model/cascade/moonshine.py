@@ -1,7 +1,5 @@
 """Moonshine on onnxruntime: a stretch of English speech in, its words out."""
 
-from __future__ import annotations
-
 import logging
 import math
 import os

@@ -1,7 +1,5 @@
 """Edits of ONNX files on the protobuf wire; the ONNX package would be a heavy price for them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 # Field numbers of onnx.proto3 (ONNX IR version 3 and later).

@@ -3,8 +3,6 @@
 English is converted by hibari; Mandarin by misaki, where it is installed.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import logging

@@ -5,8 +5,6 @@ into segments that are transcribed once and then frozen, so the cost of a partia
 pass is bounded. Everything is decided in audio time: the same frames give the same words.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from pathlib import Path

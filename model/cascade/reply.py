@@ -1,7 +1,5 @@
 """Spoken replies: tokens to clauses to sound, language model and voice side by side."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections import deque

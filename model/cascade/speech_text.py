@@ -4,8 +4,6 @@ Numbers, units, dates and currency are read by the phonemizer's own normaliser (
 removes what must not be read and spells out what that one does not know.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Callable

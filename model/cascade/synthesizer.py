@@ -1,7 +1,5 @@
 """Clauses to speech: chooses engine and voice, trims, levels and joins, and places the words."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

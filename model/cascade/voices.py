@@ -1,7 +1,5 @@
 """The voices a person can choose, read from ``resources/voices.toml``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal

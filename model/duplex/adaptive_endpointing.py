@@ -1,7 +1,5 @@
 """How long this speaker's pauses inside a turn are, and what that adds to the wait at its end."""
 
-from __future__ import annotations
-
 from model.duplex.policy import (
     LEAST_EXTRA_MS,
     LONGEST_PAUSE_MS,

@@ -5,8 +5,6 @@ of cuDNN: the reset gate acts after the matrix), a small head that also sees the
 is in an explicit object, a sequence is nothing but steps: streaming equals offline.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path

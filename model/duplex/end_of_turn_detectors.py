@@ -3,8 +3,6 @@
 Each is asked seldom and its score is remembered; either may be missing.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Protocol
 

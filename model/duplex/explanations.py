@@ -1,7 +1,5 @@
 """Why a prediction says what it says: a line for people, the evidence in numbers, never words."""
 
-from __future__ import annotations
-
 from audio_io.frames import UserFrame
 from model.duplex.duplex_network import Array
 from model.duplex.end_of_turn_detectors import EndOfTurnDetectors

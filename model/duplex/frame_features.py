@@ -4,8 +4,6 @@ Causal and streaming; what is missing (words, slow detectors, the loudspeaker's 
 a flag beside it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Reading rows of one 8-bit table of a GGUF file (GGUF specification, version 3)."""
 
-from __future__ import annotations
-
 import struct
 from pathlib import Path
 from typing import IO

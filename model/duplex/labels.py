@@ -3,8 +3,6 @@
 Training looks at them and the bench scores on them. A folder may hold only some of the parts.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar

@@ -1,7 +1,5 @@
 """Words that carry turn-taking: backchannels, stop words, words that ask for more."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from itertools import takewhile

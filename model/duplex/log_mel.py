@@ -1,7 +1,5 @@
 """Causal log-mel spectra: every 10 ms frame sees itself and the 15 ms before it."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

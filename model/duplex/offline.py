@@ -4,8 +4,6 @@ Words arrive when the recogniser's computing time is over, so that whoever learn
 is scored on them meets the delays of a conversation.
 """
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Callable

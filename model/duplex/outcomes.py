@@ -1,7 +1,5 @@
 """The five things a step of the conversation can be, and which of them compete when."""
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 NOT_SCORED = -1

@@ -1,7 +1,5 @@
 """The duplex predictor: a trained network over sound, words and time, and the policy around it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """What is stored beside the duplex network's weights: its shape, inputs and operating points."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

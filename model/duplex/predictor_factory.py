@@ -1,7 +1,5 @@
 """Everything predictors are made of, read once: the network, word lists and slow detectors."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from model.duplex.duplex_network import read_network

@@ -14,8 +14,6 @@ Interruptions are scored by the anchored rates of TurnBench. All times are secon
 recording's clock.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 

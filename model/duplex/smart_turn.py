@@ -1,7 +1,5 @@
 """Smart Turn v3.2: from the sound of the last 8 s, has the speaker finished?"""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Any, Protocol

@@ -4,8 +4,6 @@
 gets a score all the same.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

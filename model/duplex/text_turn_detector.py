@@ -5,8 +5,6 @@ it, turns the state into log-odds. What the model expects next is part of the st
 whole vocabulary, which the small network could not learn from a few thousand turns.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 Follows the residual echo, the user's turn and speech over the reply, by the numbers of ``policy``.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 

@@ -3,8 +3,6 @@
 Reads partial transcripts with word lists and grammar.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum

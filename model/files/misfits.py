@@ -1,7 +1,5 @@
 """Saying which value of a document does not fit its record type, and what it should be."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import reprlib

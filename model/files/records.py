@@ -5,8 +5,6 @@ keys, ``Annotated[float, msgspec.Meta(ge=0.0)]`` gives a range, ``description=``
 is expected). Rules between keys stand in ``__post_init__``, which raises ``Misfit``.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

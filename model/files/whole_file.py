@@ -7,8 +7,6 @@ writes a file on its own::
         save_file(tensors, partial)
 """
 
-from __future__ import annotations
-
 import glob
 import os
 import secrets

@@ -5,8 +5,6 @@ imported from an archive. pip prepares metadata of every source archive that it 
 runs code of that archive; those are taken as plain files from the index that pip is set to.
 """
 
-from __future__ import annotations
-
 import html
 import os
 import re

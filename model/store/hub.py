@@ -4,8 +4,6 @@ Beside the files stands a lock with the commit of the first download, every size
 downloads and checks go by it, so nothing changes here because something changed upstream.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import json

@@ -5,8 +5,6 @@ HTTP ranges appended to a part file, because the library itself keeps nothing of
 cut.
 """
 
-from __future__ import annotations
-
 import importlib
 import logging
 from collections.abc import Callable, Generator

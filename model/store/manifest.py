@@ -4,8 +4,6 @@ Two files of one kind (``resources/weights.toml``, ``resources/hub_models.toml``
 that belong to groups.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum

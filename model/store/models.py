@@ -1,7 +1,5 @@
 """All model files by one set of names: pinned weights, hub repositories, folders of one's own."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -4,8 +4,6 @@ Parley connects to nothing by itself. What a person orders, a download, is refus
 they want that: by their settings, by PARLEY_OFFLINE=1, or for one command.
 """
 
-from __future__ import annotations
-
 import os
 
 from model.errors import WeightsError

@@ -3,8 +3,6 @@
 None of the packages is imported; the system and the card's driver are asked directly.
 """
 
-from __future__ import annotations
-
 import ctypes
 import importlib.util
 import sys

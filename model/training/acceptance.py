@@ -5,8 +5,6 @@ how many drafts verified decoding accepts, and how far the unverified patterns d
 backbone. In a reply of its own the drafts follow each other's mistakes; that is not measured here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise

@@ -8,8 +8,6 @@ A folder is there as a whole or not at all, whatever interrupts the writing. Opt
 numbers are saved by accelerate, for one process as for many.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import shutil

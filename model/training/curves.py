@@ -5,8 +5,6 @@
 Reads the metrics of the stages below a folder.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence

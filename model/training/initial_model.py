@@ -3,8 +3,6 @@
 The later stages begin from the stage before (``StageRun.load_start``).
 """
 
-from __future__ import annotations
-
 from dataclasses import fields
 from pathlib import Path
 

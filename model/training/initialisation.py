@@ -3,8 +3,6 @@
 Source: VITA-Audio, training stages 1 to 4.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

@@ -3,8 +3,6 @@
 The lines are what curves are drawn from and what a resumed run is compared by.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec

@@ -6,8 +6,6 @@ the result needs to know.
 Source: Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models".
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

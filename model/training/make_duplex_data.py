@@ -8,8 +8,6 @@ What was made stays: run it again after an interruption, with more minutes, with
 another text head, and only what is missing is made. The same seed gives the same scenes.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

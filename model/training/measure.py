@@ -5,8 +5,6 @@
 A model with one module is measured as stage 3 begins with it too: with all modules copies of it.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

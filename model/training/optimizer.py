@@ -4,8 +4,6 @@ Source of the schedule: WarmupCosineLR of DeepSpeed with its logarithmic rise, a
 it; the two steps that it spends at a rate of 0 are left out.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from typing import Any

@@ -4,8 +4,6 @@ config.json, generation_config.json and sharded safetensors with their index; th
 are the caller's. Who needs all or nothing writes into a folder that is renamed afterwards.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ Source of the four stages and their values: VITA-Audio, training. The paths in a
 to its folder.
 """
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal

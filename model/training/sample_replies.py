@@ -3,8 +3,6 @@
 Decoded without a cache, so that nothing of the model in training is touched: slow, and short.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path

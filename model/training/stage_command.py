@@ -1,7 +1,5 @@
 """The command line of a stage: what it is run with, and one line where something is wrong."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable

@@ -4,8 +4,6 @@ Distribution is accelerate's own: started with python it is one process, with ``
 as many as that is told to start, under DDP, FSDP2 or DeepSpeed as its configuration says.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable, Mapping

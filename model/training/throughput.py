@@ -9,8 +9,6 @@ their first losses must agree. With --set stages.1.modules=10 ours has MCTP modu
 one has not.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Sequence

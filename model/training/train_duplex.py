@@ -9,8 +9,6 @@ Temperatures, thresholds and scores come from the validation speakers. Weights t
 already are replaced only by better ones.
 """
 
-from __future__ import annotations
-
 import argparse
 import datetime as dt
 import hashlib

@@ -8,8 +8,6 @@ gives the same weights. ``--dev`` adds the labelled turns of a folder to what is
 what is trained on.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import zlib

@@ -4,8 +4,6 @@ A step has the same rows and the same losses however many processes share it: th
 the mean over all targets of the step, a module's the mean over the rows' means, as upstream.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import sys

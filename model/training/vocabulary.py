@@ -5,8 +5,6 @@ That the result of the published Qwen2.5 files has the published ids is checked 
 the files themselves were not at hand.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 Speed decides on a CPU: processors with bfloat16 instructions take a third of the time of float32.
 """
 
-from __future__ import annotations
-
 import torch
 
 _CPU_FEATURES = ("avx512_bf16", "amx_bf16")

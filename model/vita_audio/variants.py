@@ -1,7 +1,5 @@
 """The VITA-Audio models of the catalog, and those of local folders."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from dataclasses import fields

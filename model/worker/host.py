@@ -3,8 +3,6 @@
 Synchronous and single-threaded: a process, a thread or a virtual clock may pump it.
 """
 
-from __future__ import annotations
-
 import importlib
 import logging
 import sys

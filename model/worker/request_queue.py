@@ -4,8 +4,6 @@ Policy: audio frames are dropped, oldest first, when more than five seconds of t
 cancellation overtakes everything but the start of its own generation; nothing else is ever dropped.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 

@@ -3,8 +3,6 @@
 Both are reached by messages only.
 """
 
-from __future__ import annotations
-
 import logging
 import multiprocessing
 import os

@@ -4,8 +4,6 @@ A turn is all the caller says until the other one speaks; labels are machine-mad
 reported apart.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Everything that can tell whose turn it is: predictors, silence timers, a public network."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ A reply goes on for a while, so clips are joined into streams of a minute; each 
 seconds of the reply alone, in which the canceller learns that there is no echo.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

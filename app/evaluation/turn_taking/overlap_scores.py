@@ -4,8 +4,6 @@ An interruption is found by the decision to give the reply up (cut); how long th
 is told apart.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

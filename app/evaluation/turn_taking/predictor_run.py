@@ -3,8 +3,6 @@
 Slow detectors that several predictors ask the same answer once and are charged each time.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field

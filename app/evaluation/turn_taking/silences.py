@@ -4,8 +4,6 @@ Every end-of-turn policy acts on these silences, so they all suffer the same voi
 detector. Open loop: the far end goes on whatever is decided.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

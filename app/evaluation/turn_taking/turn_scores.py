@@ -1,7 +1,5 @@
 """One detector's scores over user turns: eot-bench, F1@K, takeover, TurnBench, calibration."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Rename, delete and export conversations after asking the user."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from pathlib import Path

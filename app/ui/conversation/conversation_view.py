@@ -4,8 +4,6 @@ One text document holds the whole conversation, so that thousands of lines lay o
 selected and copied, and are read by a screen reader.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import Enum, auto
 

@@ -1,7 +1,5 @@
 """The start of a new conversation: three things to try, spoken or clicked."""
 
-from __future__ import annotations
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 

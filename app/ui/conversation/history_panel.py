@@ -1,7 +1,5 @@
 """The list of past conversations by day, with search."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import date, datetime
 

@@ -1,7 +1,5 @@
 """The latest decisions as sentences that answer "why did it stop?" and "why did it wait?"."""
 
-from __future__ import annotations
-
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 

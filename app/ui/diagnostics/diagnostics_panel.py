@@ -1,7 +1,5 @@
 """The panel that shows the last minute, the last answer's latencies and the engine's health."""
 
-from __future__ import annotations
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QGridLayout,

@@ -1,7 +1,5 @@
 """A plot of the last minute: levels, voice and echo, probabilities and decisions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby

@@ -1,7 +1,5 @@
 """The menus of microphones and loudspeakers, each over its level."""
 
-from __future__ import annotations
-
 from PySide6.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from app.session.catalog import DeviceChoice

@@ -1,7 +1,5 @@
 """A test that plays a short sound and says how much of its echo is removed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from enum import StrEnum
 

@@ -1,7 +1,5 @@
 """The introduction: devices, echo, a voice, a spoken sentence. Every step can be skipped."""
 
-from __future__ import annotations
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,

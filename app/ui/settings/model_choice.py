@@ -1,7 +1,5 @@
 """The choice of the speech model: each one, whether it runs here, and a folder of your own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt

@@ -1,7 +1,5 @@
 """The model files by set: purpose, size, licence, and buttons to get, stop and remove."""
 
-from __future__ import annotations
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 

@@ -1,7 +1,5 @@
 """One row of a settings page for any declared option."""
 
-from __future__ import annotations
-
 from typing import cast
 
 from PySide6.QtCore import Qt, Signal

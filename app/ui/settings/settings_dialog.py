@@ -1,7 +1,5 @@
 """The settings dialog: every declared option on a page, applied at once."""
 
-from __future__ import annotations
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,

@@ -1,7 +1,5 @@
 """The pages of the settings: which option stands where, and what is more than options."""
 
-from __future__ import annotations
-
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 

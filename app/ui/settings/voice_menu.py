@@ -1,7 +1,5 @@
 """The voices, each with a button that speaks its sample sentence."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import groupby
 

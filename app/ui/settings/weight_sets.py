@@ -1,7 +1,5 @@
 """Model files grouped by the sets they are fetched in."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from app.session.catalog import VoiceInfo, WeightInfo

@@ -1,7 +1,5 @@
 """Sentences about loading and downloading: what, how far, how long."""
 
-from __future__ import annotations
-
 from app.session.snapshot import DownloadInfo, EngineSnapshot
 from app.ui.theme.translations import Catalogue
 

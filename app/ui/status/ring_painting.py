@@ -1,7 +1,5 @@
 """The painting of the ring in each state."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

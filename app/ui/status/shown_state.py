@@ -1,7 +1,5 @@
 """The one state the window shows, derived from the snapshot."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from app.dialogue.state import Phase

@@ -1,7 +1,5 @@
 """The ring, the state in words, what is loading, and the button that mends a broken state."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt

@@ -1,7 +1,5 @@
 """The look made from the settings and from what the system prefers."""
 
-from __future__ import annotations
-
 import sys
 
 from PySide6.QtCore import QLocale, Qt

@@ -1,7 +1,5 @@
 """Line icons from ``resources/icons``, drawn in any colour and size."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

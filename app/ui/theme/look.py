@@ -1,7 +1,5 @@
 """The look of the window: one immutable value that every widget is given."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from PySide6.QtGui import QColor

@@ -4,8 +4,6 @@ Widgets select rules by property: ``kind`` on labels and frames, ``look`` on but
 has a selector, so that nothing cascades into places it was not meant for.
 """
 
-from __future__ import annotations
-
 from app.ui.theme import tokens
 from app.ui.theme.icons import ICONS
 from app.ui.theme.look import Look

@@ -3,8 +3,6 @@
 Every text colour is at least 4.5:1 against every ground it may stand on (``TEXT_ON_GROUND``).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 SPACE_XS = 4  # px, all spaces and radii at 100 %

@@ -1,7 +1,5 @@
 """The window's words in one language, from ``resources/translations/<language>.json``."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

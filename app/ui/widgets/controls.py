@@ -1,7 +1,5 @@
 """Small controls and layouts that are made alike everywhere in the window."""
 
-from __future__ import annotations
-
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (

@@ -1,7 +1,5 @@
 """A level meter, and the smoothing of levels for the eye."""
 
-from __future__ import annotations
-
 import math
 
 from PySide6.QtCore import QRectF, QSize, Qt

@@ -1,7 +1,5 @@
 """The keyboard shortcuts, and holding Space to talk."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal

@@ -5,8 +5,6 @@ that made them; the file holds the recording's own hash, so that codes of a reco
 changed are made again.
 """
 
-from __future__ import annotations
-
 import hashlib
 import threading
 from collections.abc import Callable

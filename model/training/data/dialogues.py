@@ -5,8 +5,6 @@ of two columns, what the user says and what the answer is, apart by a tab (.tsv,
 (.csv).
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 from collections.abc import Iterator

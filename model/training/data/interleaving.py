@@ -4,8 +4,6 @@ Source: VITA-Audio, interleaved training targets. The pattern is that of decodin
 tokens, and of tokens of an audio segment with its two tags.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import chain, repeat
 

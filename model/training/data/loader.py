@@ -7,8 +7,6 @@ however many processes share the work.
 Source of the greedy packing, in which a row holds samples of one source: VITA-Audio, data pipeline.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence

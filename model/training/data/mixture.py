@@ -12,8 +12,6 @@ Source: VITA-Audio, data configuration: each file is shuffled by the seed, then 
 ratio and limit say are taken in turn.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """What can be wrong with training data, and the record of samples that were passed over."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections import Counter

@@ -6,8 +6,6 @@
 ``language``. A message with "learn": false is read and not learnt.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Recordings of any rate and number of channels, brought to what the speech encoders hear."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast

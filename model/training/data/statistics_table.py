@@ -1,7 +1,5 @@
 """The report about training data as text for a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from model.training.data.statistics import DataReport, Share

@@ -3,8 +3,6 @@
 Each side gets a voice, never the same, decided by a seed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence

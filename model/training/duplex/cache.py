@@ -4,8 +4,6 @@ Synthesized phrases, scenes as the engine heard them, scores of end-of-turn dete
 the text reader are its kinds. An entry is a safetensors file, so any tool can look into it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -1,7 +1,5 @@
 """The one error of the predictor's training."""
 
-from __future__ import annotations
-
 from model.errors import ModelError
 
 

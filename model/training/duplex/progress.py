@@ -1,7 +1,5 @@
 """A progress bar on a terminal, nothing elsewhere."""
 
-from __future__ import annotations
-
 from tqdm import tqdm
 
 

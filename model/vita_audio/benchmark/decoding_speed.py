@@ -5,8 +5,6 @@ rhythm are forced after every choice; the choice is computed all the same. Verif
 forced: its acceptance is what random weights give.
 """
 
-from __future__ import annotations
-
 import resource
 import time
 from collections.abc import Callable, Generator, Iterator

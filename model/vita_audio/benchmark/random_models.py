@@ -1,7 +1,5 @@
 """Models to be measured: random weights of a published shape, if the machine can hold them."""
 
-from __future__ import annotations
-
 import psutil
 import torch
 from transformers.models.qwen2.configuration_qwen2 import Qwen2Config

@@ -3,8 +3,6 @@
 Random weights of the published sizes cost what the published ones do; what they say is noise.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence

@@ -4,8 +4,6 @@ No tensor is loaded and torch is not needed. The layouts are those of the upstre
 published repositories hold exactly these files was not verified.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Nothing but tensors is unpickled. Weight norm is undone, under its legacy names 
 parametrisation.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import pickle

@@ -1,7 +1,5 @@
 """Loads all that one VITA-Audio model is made of, in the form that the free memory allows."""
 
-from __future__ import annotations
-
 import logging
 import os
 import re

@@ -3,8 +3,6 @@
 Only what differs from the prompt before is computed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 from torch import Tensor

@@ -4,8 +4,6 @@ While the user speaks their codes are put into the language model's cache; a rep
 is cropped from it. History is text.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace

@@ -4,8 +4,6 @@ history and the duplex predictor.
 The speech model answers from the audio and does not wait for them.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, Future

@@ -5,8 +5,6 @@ The text runs ahead of the sound. A word sounds no earlier than its text was wri
 estimated from its letters.
 """
 
-from __future__ import annotations
-
 import re
 from collections import deque
 from dataclasses import dataclass

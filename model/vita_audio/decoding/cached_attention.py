@@ -4,8 +4,6 @@ Keys and values lie in one preallocated block, states that are not yet consumed 
 are counted by their place in the level's cache.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """Decoding as a generator: one token at a time, with its kind, until it ends or is cancelled."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 

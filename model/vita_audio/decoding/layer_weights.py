@@ -4,8 +4,6 @@ Memory is not doubled: the published parameters become views of the fused tensor
 for a layout that the processor reads faster. Quantized layers are called as they are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum

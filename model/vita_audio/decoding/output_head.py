@@ -3,8 +3,6 @@
 The rules of drawing are the same for the backbone and for every MCTP module.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

@@ -5,8 +5,6 @@ reaches the best exact score are scored again with the real weights. Greedy and 
 those of the full head.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

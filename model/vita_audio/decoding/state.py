@@ -3,8 +3,6 @@
 The model object stays untouched, so any number of conversations share one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

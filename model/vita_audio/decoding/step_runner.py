@@ -3,8 +3,6 @@
 Holds weights only and may serve many conversations, one step at a time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import cast

@@ -4,8 +4,6 @@ One causal transformer layer and a linear layer over the outcomes (MinMo, full-d
 trained alone on frozen states.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -4,8 +4,6 @@ The published config.json files themselves were not verified; the fields are tho
 source and of the stock Qwen2.5 files.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

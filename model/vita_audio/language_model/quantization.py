@@ -10,8 +10,6 @@ and 4-bit scales to 64 weights of one row, so fused and separate layers are stor
 # pyright: reportPrivateUsage=none
 # torch offers the packed product, and the question whether it is there, under private names only.
 
-from __future__ import annotations
-
 import importlib
 import warnings
 from typing import Any

@@ -8,8 +8,6 @@ Source: "FunAudioLLM: Voice Understanding and Generation Foundation Models", Sen
 the published tensors load and give the published numbers is not verified.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ frames stay what they are. The last frames of a block are kept back and faded in
 All state of a reply lives here. Source: GLM-4-Voice's streaming scheme.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

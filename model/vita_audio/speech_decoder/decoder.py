@@ -1,7 +1,5 @@
 """The speech decoder as a whole: loads both networks and opens a stream for each reply."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Self
 

@@ -6,8 +6,6 @@ top-level scalars are looked up, everything else is ignored. Which keys the publ
 not verified: a key that is missing keeps the published setting, which is the default.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from math import prod

@@ -5,8 +5,6 @@ file; that they are complete is not verified. Every call holds whole sequences, 
 masks. Shapes are (B, channels, T) between the blocks; B is 2, with and without conditions.
 """
 
-from __future__ import annotations
-
 import math
 from typing import cast
 

@@ -5,8 +5,6 @@ contents of the published file are not verified. A call is given all its codes, 
 already fixed, and the noise.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterator

@@ -6,8 +6,6 @@ of the published file; that they are complete is not verified. No state is kept 
 call costs less than a thirtieth of one flow step over the same codes.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -4,8 +4,6 @@ Source: HiFTNet (arXiv 2309.09493) as CosyVoice sets it up. Weights come fused: 
 the published file is undone when it is converted. That file's contents are not verified.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

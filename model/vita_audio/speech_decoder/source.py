@@ -4,8 +4,6 @@ Source: neural source-filter model (Wang et al. 2019) as CosyVoice sets it up: a
 fundamental and each harmonic, random initial phases for the harmonics, noise.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -5,8 +5,6 @@ networks can see ahead are waited for on the right: nothing is faded and nothing
 a joint computes what no joint would have computed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -8,8 +8,6 @@ given. They are upstream's codes as well wherever no later block holds the segme
 or nothing earlier lies more than 80 dB below it.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

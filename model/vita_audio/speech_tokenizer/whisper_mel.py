@@ -4,8 +4,6 @@ The filters are those of transformers' WhisperFeatureExtractor, which computes t
 segment only.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from transformers.audio_utils import mel_filter_bank

@@ -5,8 +5,6 @@ ended, with the codes of the sound up to there. Later sound never reaches an exa
 block of the speech tokenizer codes see the future.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

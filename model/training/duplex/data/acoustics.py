@@ -1,7 +1,5 @@
 """What rooms, loudspeakers, microphones and lines do to sound: pure functions of 16 kHz samples."""
 
-from __future__ import annotations
-
 import numpy as np
 import soxr
 

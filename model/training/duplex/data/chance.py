@@ -1,7 +1,5 @@
 """Draws that plain numpy writes longer; the same generator gives the same draws."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TypeVar
 

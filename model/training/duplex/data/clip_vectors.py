@@ -1,7 +1,5 @@
 """Feature vectors of a heard clip, through the very stream that runs in a conversation."""
 
-from __future__ import annotations
-
 import hashlib
 from typing import Any
 

@@ -4,8 +4,6 @@ Turns: the user has the floor, with or without pauses. Sounds and other people: 
 assistant. Overlaps: the assistant is speaking, and there are interruptions, backchannels, noises.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ A folder holds ``clips.jsonl`` (a line a clip), shards of tensors, ``features.js
 the feature table they were made with, and the cache with what the clips were made from.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -4,8 +4,6 @@ What is slow (synthesis, canceller, recogniser) is in here once and for all; fea
 from it again in minutes.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass

@@ -5,8 +5,6 @@ off", "ignored me") tells what was wrong, not always what would have been right:
 nothing is asked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain

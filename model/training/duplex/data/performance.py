@@ -3,8 +3,6 @@
 Gives sound and the truth about its pauses.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

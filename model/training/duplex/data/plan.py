@@ -1,7 +1,5 @@
 """Which scenes there will be: kinds by share, languages, splits, and a seed for each."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 Everybody who speaks in the labelled tests, and every clip they were made of, stays out.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterator
 from pathlib import Path

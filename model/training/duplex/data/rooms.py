@@ -1,7 +1,5 @@
 """Where a scene takes place: its echo, its noise, its microphone; drawn by chance."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 The labels of a made-up scene come from how it was built, never from listening to it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

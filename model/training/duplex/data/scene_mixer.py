@@ -1,7 +1,5 @@
 """Puts sounds into a room at their times and keeps account of what is true meanwhile."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen

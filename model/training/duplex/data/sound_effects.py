@@ -3,8 +3,6 @@
 Coarse: they have the envelope, pitch and colour of what they stand for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import numpy as np

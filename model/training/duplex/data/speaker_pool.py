@@ -4,8 +4,6 @@ The phrase bank is what the slow voices are asked to say, once for all scenes. I
 whatever the scenes' seed is, so that another seed finds the cache full.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,7 +1,5 @@
 """Who speaks in synthesized scenes: one fast voice in many variants, and many slow ones."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Text to utterances: through the synthesizers, or as tones where only the machinery is tried."""
 
-from __future__ import annotations
-
 import zlib
 from dataclasses import replace
 from functools import lru_cache

@@ -4,8 +4,6 @@ Plain sentences come from the text corpus; these are the forms with a structure 
 numbers, corrections. Their words are in ``spoken_turns.toml``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

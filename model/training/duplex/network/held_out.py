@@ -1,7 +1,5 @@
 """What a trained network is worth on speakers it never heard: temperatures, points, scores."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Every epoch draws its own randomness from the seed and its number, so that a run
 goes on as if it had not been.
 """
 
-from __future__ import annotations
-
 import copy
 import math
 import pickle

@@ -4,8 +4,6 @@ Ends and interruptions are scored as the bench scores them (``model.duplex.scori
 the predictor's own clock.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """The duplex network in torch: the same parameters and names, whole batches at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

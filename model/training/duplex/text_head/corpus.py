@@ -5,8 +5,6 @@ place where the speaker might pause; only the last word of a turn is its end, ev
 one closes a sentence.
 """
 
-from __future__ import annotations
-
 import random
 import re
 from collections.abc import Iterable, Mapping, Sequence

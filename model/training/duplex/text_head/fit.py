@@ -3,8 +3,6 @@
 Scores say how well ends of turns are told from places inside them.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

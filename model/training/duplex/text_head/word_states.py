@@ -4,8 +4,6 @@ One forward pass gives the states of all words that share a window; they are the
 running reader would see there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import cache
 
