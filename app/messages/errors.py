@@ -1,6 +1,6 @@
-"""Errors of the application; each message is one line that carries the values and what to do.
+"""Errors of the application; each message is one line with the values and what to do.
 
-Signal and model planes keep their own trees (``model.errors``).
+Signal and model planes have trees of their own (``model.errors``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from model.files.records import Problem, one_line
 
 
 class ParleyError(Exception):
-    """Something a person can be told in one line. Caught once, at a boundary."""
+    """Something a person can be told in one line; it is caught once, at a boundary."""
 
 
 class BadInputError(ParleyError):

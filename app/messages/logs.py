@@ -1,4 +1,4 @@
-"""Where log records go: a small rotating file, and warnings to stderr. Nothing of what was said.
+"""Where log records go: a small rotating file, and warnings to stderr. Never what was said.
 
 Records are written on the thread that makes them; the audio callbacks make none.
 """
@@ -24,24 +24,24 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def logging_to(folder: Path | None, level: int = logging.INFO) -> Generator[None]:
-    """Logs to ``folder`` and stderr until left; only to stderr where the folder is None.
+    """Log to ``folder`` and stderr for the time of the context; to stderr alone without a folder.
 
     A folder that cannot be written costs the file, not the start.
     """
     root = logging.getLogger()
     level_before = root.level
-    handlers: list[logging.Handler] = [_stderr_handler()]
-    failure: OSError | None = None
+    to_stderr = logging.StreamHandler(sys.stderr)
+    to_stderr.setLevel(logging.WARNING)
+    to_stderr.setFormatter(logging.Formatter(_STDERR_FORMAT))
+    root.addHandler(to_stderr)
+    root.setLevel(min(level, logging.WARNING))
+    handlers: list[logging.Handler] = [to_stderr]
     if folder is not None:
         try:
             handlers.append(_file_handler(folder, level))
+            root.addHandler(handlers[-1])
         except OSError as error:
-            failure = error
-    for handler in handlers:
-        root.addHandler(handler)
-    root.setLevel(min(level, logging.WARNING))
-    if failure is not None:
-        logger.warning("no log file in %s: %s", folder, failure)
+            logger.warning("no log file in %s: %s", folder, error)
     try:
         yield
     finally:
@@ -49,13 +49,6 @@ def logging_to(folder: Path | None, level: int = logging.INFO) -> Generator[None
         for handler in handlers:
             root.removeHandler(handler)
             handler.close()
-
-
-def _stderr_handler() -> logging.Handler:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter(_STDERR_FORMAT))
-    return handler
 
 
 def _file_handler(folder: Path, level: int) -> logging.Handler:

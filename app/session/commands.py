@@ -1,7 +1,4 @@
-"""What the window may ask of the session besides the dialogue's own events, and the door it uses.
-
-Does not know the engine; the window talks to a ``SessionPort`` and nothing else.
-"""
+"""What the window may ask of the session besides the dialogue's own events, and the port it uses."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,17 +20,19 @@ from app.settings.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class NewConversation:
-    pass
+    """Begins with an empty table."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenConversation:
+    """Goes on with a conversation that was kept."""
+
     conversation_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class ChooseVoice:
-    """Applies from the next sentence on."""
+    """Lets another voice speak from the next sentence on."""
 
     preset: str
     rate: float
@@ -49,7 +48,7 @@ class PreviewVoice:
 
 @dataclass(frozen=True, slots=True)
 class ChooseDevices:
-    """None means the system default."""
+    """Opens other devices; None means the system's default."""
 
     input_name: str | None
     output_name: str | None
@@ -57,14 +56,14 @@ class ChooseDevices:
 
 @dataclass(frozen=True, slots=True)
 class ApplySettings:
-    """Saved and put to work; what needs a restart of the engine restarts it."""
+    """Saves settings and puts them to work."""
 
     settings: Settings
 
 
 @dataclass(frozen=True, slots=True)
 class RunNoticeAction:
-    """A notice's button was pressed."""
+    """Does what the button of a notice says."""
 
     key: str
     action: str
@@ -77,14 +76,14 @@ class TestEcho:
 
 @dataclass(frozen=True, slots=True)
 class MarkMoment:
-    """Saves the last seconds with that label; only while sound is recorded."""
+    """Saves the last seconds with a label, while sound is recorded."""
 
     kind: BadMoment
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteRecordings:
-    """Sound, marked moments and replays, all of them."""
+    """Deletes all sound, marked moments and replays."""
 
 
 RecordingCommand = MarkMoment | DeleteRecordings
@@ -92,7 +91,7 @@ RecordingCommand = MarkMoment | DeleteRecordings
 
 @dataclass(frozen=True, slots=True)
 class FetchWeights:
-    """Brings model files from the network; sent only when a person asked for exactly these."""
+    """Fetches model files; sent only when a person has asked for exactly these."""
 
     names: tuple[str, ...]
 
@@ -113,7 +112,7 @@ class RemoveWeights:
 
 @dataclass(frozen=True, slots=True)
 class AddModelFolder:
-    """Makes a model of a folder that is here already; forgotten by ``RemoveWeights``."""
+    """Makes a folder that is here already a model; ``RemoveWeights`` forgets it."""
 
     folder: str
 

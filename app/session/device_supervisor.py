@@ -1,18 +1,12 @@
-"""Opens sound, brings it back when it was lost, and lets a silent room play what cannot wait.
-
-One thread does all of it. Knows no dialogue: its owner says when a reply is waiting.
-"""
+"""Opens sound, brings it back when it was lost, and lets a silent room play what cannot wait."""
 
 import logging
-from collections.abc import Callable
-from typing import Protocol
 
 from app.engine.clock import Clock
+from app.engine.realtime import RealtimeEngine
 from app.engine.rules import stream_request
 from app.settings.settings import Settings
-from audio_io.events import DeviceLost, DeviceReturned
-from audio_io.interfaces import AudioBackend, StreamRequest
-from audio_io.renderer import OutputRenderer
+from audio_io.interfaces import StreamRequest
 from audio_io.virtual_room import SilentRoom
 from audio_io.wake import WakeSignal
 from audio_io.watchdog import DeviceWatchdog
@@ -20,13 +14,6 @@ from audio_io.watchdog import DeviceWatchdog
 logger = logging.getLogger(__name__)
 
 _STAND_IN_AFTER_S = 3.0  # a device that comes back at all is mostly back by then
-
-
-class StreamUser(Protocol):
-    """Who has to be told of other streams: the engine."""
-
-    def attach_devices(self) -> None: ...
-    def attach_playback(self, renderer: OutputRenderer, latency_s: float) -> None: ...
 
 
 class DeviceSupervisor:
@@ -37,19 +24,10 @@ class DeviceSupervisor:
     of speech. When a device comes back the rest of it is heard.
     """
 
-    def __init__(
-        self,
-        backend: AudioBackend,
-        watchdog: DeviceWatchdog,
-        user: StreamUser,
-        post: Callable[[DeviceLost | DeviceReturned], None],
-        clock: Clock,
-    ) -> None:
-        """``clock`` is the one the back end keeps for the watchdog."""
-        self._backend = backend
+    def __init__(self, engine: RealtimeEngine, watchdog: DeviceWatchdog, clock: Clock) -> None:
+        """Take over the devices; the back end keeps ``clock`` for the watchdog."""
+        self._engine = engine
         self._watchdog = watchdog
-        self._user = user
-        self._post = post
         self._clock = clock
         self._wake = WakeSignal()
         self._is_stopping = False
@@ -70,44 +48,43 @@ class DeviceSupervisor:
         self._wake.ring()
 
     def reply_waits(self, is_waiting: bool) -> None:
-        """Says whether a reply has been asked for of which nothing was heard yet."""
+        """Note whether a reply has been asked for of which nothing was heard yet."""
         if is_waiting and not self._is_reply_waiting and self._watchdog.lost_at_s is not None:
             self._wake.ring()
         self._is_reply_waiting = is_waiting
 
     def stop(self) -> None:
-        """Lets ``run`` return."""
+        """Let ``run`` return."""
         self._is_stopping = True
         self._wake.ring()
 
     # -- its own thread ------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Thread body: the watchdog's steps, until stopping."""
+        """Take the watchdog's steps until ``stop``; the body of a thread."""
         try:
             while not self._is_stopping:
                 self._wake.wait(self._look())
         finally:
-            self._dismiss_room()
+            self._close_room()
 
     def _look(self) -> float:
+        """Let the watchdog act; return the seconds until it should look again."""
         now_s = self._clock.now_s()
-        if self._has_begun:
-            report = self._watchdog.step(now_s)
-        else:
-            self._has_begun = True
-            report = self._watchdog.begin(now_s)
+        look = self._watchdog.step if self._has_begun else self._watchdog.begin
+        self._has_begun = True  # also for the thread that goes on after a failure
+        report = look(now_s)
         if report.has_opened:
-            form = self._backend.format
+            form = self._engine.backend.format
             logger.info("sound: %s / %s", form.input_name, form.output_name)
-            self._user.attach_devices()
-            self._dismiss_room()
+            self._engine.attach_devices()
+            self._close_room()
         for event in report.events:
-            self._post(event)
+            self._engine.post(event)
         return min(report.wait_s, self._stand_in(now_s))
 
     def _stand_in(self, now_s: float) -> float:
-        """Returns how long until a silent room may be needed."""
+        """Return the seconds until a silent room may be needed; open one where it is now."""
         lost_at_s = self._watchdog.lost_at_s
         if lost_at_s is None or self._room is not None or not self._is_reply_waiting:
             return _STAND_IN_AFTER_S
@@ -116,10 +93,10 @@ class DeviceSupervisor:
             return wait_s
         self._room = SilentRoom()
         self._room.start()
-        self._user.attach_playback(self._room.renderer, self._room.format.output_latency_s)
+        self._engine.attach_playback(self._room.renderer, self._room.format.output_latency_s)
         return _STAND_IN_AFTER_S
 
-    def _dismiss_room(self) -> None:
+    def _close_room(self) -> None:
         room, self._room = self._room, None
         if room is not None:
             room.stop()

@@ -1,8 +1,8 @@
-"""The models of a session: one talks, and around a heavy one the embedded one stands in.
+"""The models of a session: one talks, and beside a heavy one the embedded one stands by.
 
-While a heavy model loads, the embedded one talks; afterwards it waits in reserve, loaded, and takes
+While a heavy model loads, the embedded one talks. Afterwards it waits in reserve, loaded, and takes
 over when the heavy one runs out of memory, cannot be used, or dies. Slow starts and stops run on a
-thread of their own. Knows roles only; which models there are is the business of ``Factories``.
+thread of their own.
 
  place     event                what is done
  active    WorkerFailed, heavy  the reserve talks; a crash loads it again beside that, at most twice
@@ -44,19 +44,25 @@ class _Place:
 
     def __init__(self, settings: Settings, make: Callable[[_Place], Worker]) -> None:
         self.settings = settings
+        self.name = settings.model.name
+        self.is_started = False
         self.ready: ModelReady | None = None
         self.has_failed = False
         self.shown_percent = -_SHOWN_STEP
         self.note = ""  # how it was loaded
         self.worker = make(self)
 
-    @property
-    def name(self) -> str:
-        return self.settings.model.name
+    def start(self) -> None:
+        self.is_started = True
+        self.worker.start()
+
+    def is_for(self, settings: Settings) -> bool:
+        """Return whether it does not have to be replaced for these settings."""
+        return _asked_for(self.settings) == _asked_for(settings)
 
 
 class ModelSupervisor:
-    """``run`` is the body of a thread; all other methods may be called on any thread.
+    """Chooses the model that talks. Any thread; ``run`` is the body of a thread.
 
     Guarantees: events of a model that was replaced are dropped; every worker that was started is
     stopped by ``stop`` at the latest.
@@ -69,9 +75,7 @@ class ModelSupervisor:
         self._settings = settings
         self._post = post
         self._notify = notify
-        self._jobs: BoundedQueue[Callable[[], None]] = BoundedQueue(
-            "models", _JOBS, Overflow.REFUSE
-        )
+        self._jobs = BoundedQueue[Callable[[], None]]("models", _JOBS, Overflow.REFUSE)
         self._lock = RLock()
         self._places: list[_Place] = []  # all that are not stopped
         self._n_failures = 0
@@ -82,39 +86,40 @@ class ModelSupervisor:
     # -- life ----------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begins to load; ``ModelReady`` or a failure is posted."""
-        self._active.worker.start()
+        """Begin to load; ``ModelReady`` or a failure is posted."""
+        self._active.start()
         if self._has_reserve(self._settings):
             self._load(self._settings)
 
     def run(self) -> None:
-        """Thread body: what takes long, in order."""
+        """Do what takes long, in order; the body of a thread."""
         while not self._jobs.is_closed:
             for job in self._jobs.take_all():
                 if not self._jobs.is_closed:
                     job()
 
     def close(self) -> None:
-        """Ends ``run``."""
+        """Let ``run`` return."""
         self._jobs.close()
 
     def stop(self) -> None:
-        """Ends all models. After ``run`` has returned."""
+        """End all models, after ``run`` has returned."""
         for place in list(self._places):
             self._end(place)
 
     # -- the dialogue's side -------------------------------------------------------------------
 
     def send(self, request: ModelRequest) -> None:
+        """Ask the model that talks."""
         self._active.worker.send(request)
 
     def worked(self) -> None:
-        """A reply came to its end."""
-        if _asked_for(self._active.settings) == _asked_for(self._settings):
+        """Note that a reply came to its end."""
+        if self._active.is_for(self._settings):
             self._n_failures = 0
 
     def failed(self) -> None:
-        """A light model is gone: again at once, but not for ever."""
+        """Start a light model that is gone again, but not for ever."""
         self._n_failures += 1
         if self._n_failures < _MAX_FAILURES:
             self._notify(notices.model_restarting())
@@ -123,7 +128,7 @@ class ModelSupervisor:
             self._notify(notices.model_failed())
 
     def at_rest(self) -> None:
-        """Nobody speaks and nothing is owed: a model that has finished loading may take over."""
+        """Let a model that has finished loading take over: nobody speaks and nothing is owed."""
         with self._lock:
             place = self._loading
             if place is None or place.ready is None:
@@ -132,8 +137,7 @@ class ModelSupervisor:
             before, self._active = self._active, place
             self._post(ModelLeft())
             self._post(place.ready)
-            first = self._first(self._settings)
-            if _asked_for(before.settings) == _asked_for(first) and not before.has_failed:
+            if before.is_for(self._first(self._settings)) and not before.has_failed:
                 self._reserve = before
             else:
                 self._retire(before)
@@ -142,9 +146,9 @@ class ModelSupervisor:
     # -- a person's side -----------------------------------------------------------------------
 
     def retry(self) -> None:
-        """The model of the settings once more."""
+        """Try the model of the settings once more."""
         self._n_failures = 0
-        if _asked_for(self._active.settings) == _asked_for(self._settings):
+        if self._active.is_for(self._settings):
             self._restart()
         else:
             self.choose(self._settings)
@@ -156,26 +160,22 @@ class ModelSupervisor:
 
     def choose(self, settings: Settings) -> None:
         """Let another model talk from now on; the conversation stays."""
-        first = self._first(settings)
+        first, has_reserve = self._first(settings), self._has_reserve(settings)
         with self._lock:
             self._settings = settings
             self._n_failures = 0
             loading, self._loading = self._loading, None
             self._retire(loading)
-            if _asked_for(self._active.settings) != _asked_for(first):
-                reserve, self._reserve = self._reserve, None
-                before = self._active
-                if reserve is not None and _asked_for(reserve.settings) == _asked_for(first):
-                    self._retire(before)
-                    self._hand_over(reserve, "")
-                else:
-                    self._retire(reserve)
-                    self._retire(before)
-                    self._hand_over(self._place(first), "", is_new=True)
-            has_reserve = self._has_reserve(settings)
-            if not has_reserve:
-                reserve, self._reserve = self._reserve, None
-                self._retire(reserve)
+            before, reserve = self._active, self._reserve
+            is_other = not before.is_for(first)
+            can_follow = is_other and reserve is not None and reserve.is_for(first)
+            following = reserve if can_follow else None
+            if is_other or not has_reserve:
+                self._reserve = None
+                self._retire(None if following else reserve)
+            if is_other:
+                self._retire(before)
+                self._hand_over(following or self._place(first), "")
         self._notify(notices.nothing(notices.FALLBACK))
         if has_reserve:
             self._load(settings)
@@ -183,16 +183,13 @@ class ModelSupervisor:
     # -- events of the workers -----------------------------------------------------------------
 
     def _take(self, place: _Place, event: ModelEvent) -> None:
-        """On the thread of the worker."""
+        """Take what a worker says, on its thread."""
         with self._lock:
             if isinstance(event, LoadProgress):
                 place.note = event.note or place.note
-            elif isinstance(event, ModelReady):
-                place.ready = event
-                place.has_failed = False
-            elif isinstance(event, WorkerFailed):
-                place.ready = None
-                place.has_failed = True
+            elif isinstance(event, ModelReady | WorkerFailed):
+                place.has_failed = isinstance(event, WorkerFailed)
+                place.ready = event if isinstance(event, ModelReady) else None
             if place is self._active:
                 self._take_active(place, event)
             elif place is self._loading:
@@ -203,17 +200,17 @@ class ModelSupervisor:
                 self._retire(place)
 
     def _take_active(self, place: _Place, event: ModelEvent) -> None:
-        if not isinstance(event, WorkerFailed):
-            self._post(named(event))
-            if isinstance(event, ModelReady) and place.note:
-                self._notify(notices.model_talks(name=place.name, note=place.note))
-        elif self._factories.is_heavy(place.settings):
+        if isinstance(event, WorkerFailed) and self._factories.is_heavy(place.settings):
             self._fall_back(place, event)
-        elif self._loading is not None and event.kind is not FailureKind.CRASHED:
+            return
+        is_crash = isinstance(event, WorkerFailed) and event.kind is FailureKind.CRASHED
+        if isinstance(event, WorkerFailed) and self._loading is not None and not is_crash:
             # Starting it again would not help, and another one is on its way.
             self._post(ModelLeft(event.message))
-        else:
-            self._post(named(event))
+            return
+        self._post(named(event))
+        if isinstance(event, ModelReady) and place.note:
+            self._notify(notices.model_talks(name=place.name, note=place.note))
 
     def _take_loading(self, place: _Place, event: ModelEvent) -> None:
         if isinstance(event, WorkerFailed):
@@ -228,10 +225,7 @@ class ModelSupervisor:
 
     def _fall_back(self, place: _Place, event: WorkerFailed) -> None:
         reserve, self._reserve = self._reserve, None
-        if reserve is not None:
-            self._hand_over(reserve, event.message)
-        else:
-            self._hand_over(self._place(_embedded(place.settings)), event.message, is_new=True)
+        self._hand_over(reserve or self._place(_embedded(place.settings)), event.message)
         self._retire(place)
         self._n_failures += 1
         if event.kind is FailureKind.CRASHED and self._n_failures < _MAX_FAILURES:
@@ -249,7 +243,7 @@ class ModelSupervisor:
     # -- places --------------------------------------------------------------------------------
 
     def _first(self, settings: Settings) -> Settings:
-        """Of the model that talks at once."""
+        """Return the settings of the model that talks at once."""
         return _embedded(settings) if self._has_reserve(settings) else settings
 
     def _has_reserve(self, settings: Settings) -> bool:
@@ -259,29 +253,28 @@ class ModelSupervisor:
         def make(place: _Place) -> Worker:
             return self._factories.worker(settings, lambda event: self._take(place, event))
 
-        place = _Place(settings, make)
-        self._places.append(place)
-        return place
+        self._places.append(_Place(settings, make))
+        return self._places[-1]
 
     def _load(self, settings: Settings) -> None:
-        """Beside the one that talks, after what is on its way out has given its memory back."""
+        """Load beside the one that talks, once what is on its way out has freed its memory."""
         with self._lock:
             self._loading = place = self._place(settings)
         self._notify(notices.model_loading(name=place.name, percent="0"))
         self._jobs.put(lambda: self._begin(place))
 
-    def _hand_over(self, place: _Place, reason: str, *, is_new: bool = False) -> None:
-        """``place`` talks from now on."""
+    def _hand_over(self, place: _Place, reason: str) -> None:
+        """Let ``place`` talk from now on."""
         self._active = place
         self._post(ModelLeft(reason))
-        if is_new:
+        if not place.is_started:
             self._jobs.put(lambda: self._begin(place))
         elif place.ready is not None:
             self._post(place.ready)
 
     def _begin(self, place: _Place) -> None:
         if place in (self._active, self._loading):
-            place.worker.start()
+            place.start()
 
     def _restart(self) -> None:
         place = self._active
@@ -302,7 +295,7 @@ class ModelSupervisor:
 
 
 def _embedded(settings: Settings) -> Settings:
-    """The same settings with the model that needs no download."""
+    """Return the same settings with the model that needs no download."""
     return replace(settings, model=replace(settings.model, name=ModelSettings().name))
 
 

@@ -1,7 +1,4 @@
-"""What is kept of a conversation when the user wants it: wires the recorder to the engine.
-
-Obeys the commands about recordings; the recorder's thread does the writing.
-"""
+"""What is kept of a conversation when the user wants it; the recorder's thread does the writing."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -25,7 +22,7 @@ _STAMP = "%Y%m%d-%H%M%S"
 
 
 class RecordingSession:
-    """Between session and recorder; ``attach`` before anything runs."""
+    """Connects the recorder with the engine; ``attach`` comes before anything runs."""
 
     def __init__(
         self, recorder: Recorder, factories: Factories, notify: Callable[[Notice], None]
@@ -38,13 +35,13 @@ class RecordingSession:
         self._dialogue: Dialogue | None = None
 
     def attach(self, engine: RealtimeEngine, dialogue: Dialogue) -> None:
-        """Listens from now on."""
+        """Listen from now on."""
         self._engine, self._dialogue = engine, dialogue
         dialogue.trace.timeline.listen(self._log.on_entry)
         dialogue.trace.step_listeners.append(self._recorder.note)
 
     def start_thread(self, engine: RealtimeEngine) -> None:
-        """The recorder's thread is one of the engine's."""
+        """Start the recorder's thread, to be joined with the engine's."""
         engine.start_thread("recorder", self._recorder.run, self._recorder.close)
 
     def predictor(self, settings: Settings) -> DuplexPredictor:
@@ -55,22 +52,22 @@ class RecordingSession:
         return WatchedPredictor(predictor, settings, self._recorder.note)
 
     def switch(self, is_on: bool) -> None:
-        """Records from now on, or no more."""
+        """Record from now on, or no more."""
         self._recorder.is_on = is_on
 
     def apply(self, before: Settings, settings: Settings) -> None:
-        """Settings have changed: what predicts, and whether that is recorded."""
+        """Record as the settings say, with a fresh predictor where they ask for another."""
         self.switch(settings.privacy.record_audio)
         if self._engine is not None and _predicts_with(before) != _predicts_with(settings):
             self._engine.use_predictor(self.predictor(settings))
 
     def tap(self, microphone: Samples, far: Samples, _clean: Samples) -> None:
-        """Takes 10 ms on capture's thread; see ``audio_io.capture.Tap``."""
+        """Take 10 ms, on the capture thread; see ``audio_io.capture.Tap``."""
         if self._engine is not None:
             self._recorder.tap(microphone, far, self._engine.capture.now_s)
 
     def obey(self, command: RecordingCommand) -> None:
-        """Controller's thread."""
+        """Carry out a command, on the controller's thread."""
         if isinstance(command, MarkMoment):
             self._mark(command.kind)
         else:
@@ -98,7 +95,7 @@ class RecordingSession:
 
 
 def _predicts_with(settings: Settings) -> tuple[object, ...]:
-    """What asks for a fresh predictor when it changes."""
+    """Return what asks for a fresh predictor when it changes."""
     conversation = settings.conversation
     return (
         conversation.endpointing_mode,

@@ -110,13 +110,8 @@ class Session:
         self.dialogue = self._make_dialogue(settings)
         self.engine = self._make_engine(settings)
         self._recording.attach(self.engine, self.dialogue)
-        self._devices = DeviceSupervisor(
-            self._backend,
-            factories.watchdog(self._backend, stream_request(settings)),
-            self.engine,
-            self.engine.post,
-            self._clock,
-        )
+        watchdog = factories.watchdog(self._backend, stream_request(settings))
+        self._devices = DeviceSupervisor(self.engine, watchdog, self._clock)
         self.snapshots = SnapshotBuilder(
             self.engine, self.dialogue, lambda: history.n_changes, factories.resident_mb
         )

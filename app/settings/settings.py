@@ -305,18 +305,6 @@ class AppearanceSettings:
     )
 
 
-Section = (
-    AudioSettings
-    | VadSettings
-    | ConversationSettings
-    | OverlapSettings
-    | VoiceSettings
-    | ModelSettings
-    | PrivacySettings
-    | AppearanceSettings
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings; the field names are the section names of the file."""
@@ -336,20 +324,17 @@ class Settings:
 
     def with_value(self, section: str, key: str, value: Value) -> Settings:
         """Return a copy with one setting changed, unchecked (see ``problem_with``)."""
-        changed: Section = replace(getattr(self, section), **{key: value})
-        return replace(self, **{section: changed})  # pyright: ignore[reportArgumentType]
+        return replace(self, **{section: replace(getattr(self, section), **{key: value})})
 
 
 def options() -> tuple[OptionInfo, ...]:
     """Return every setting in the order of the dialog's pages."""
     defaults = Settings()
-    found: list[OptionInfo] = []
-    for section in section_names():
-        page: Section = getattr(defaults, section)
-        for item in fields(page):
-            option = cast(Option, item.metadata[_OPTION])
-            found.append(OptionInfo(section, item.name, cast(Value, item.default), option))
-    return tuple(found)
+    return tuple(
+        OptionInfo(section, item.name, cast(Value, item.default), item.metadata[_OPTION])
+        for section in section_names()
+        for item in fields(getattr(defaults, section))
+    )
 
 
 def section_names() -> tuple[str, ...]:
