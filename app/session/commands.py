@@ -1,4 +1,4 @@
-"""What the window may ask of the session besides the dialogue's own events, and the port it uses."""
+"""What the window may ask of the session besides the dialogue's own events, and its port."""
 
 from dataclasses import dataclass
 from typing import Protocol

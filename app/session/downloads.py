@@ -1,7 +1,4 @@
-"""Fetches and removes model files while the assistant runs, one order after the other.
-
-Knows a model_store that has or lacks files; no manifest, no network, no window.
-"""
+"""Fetches and removes model files while the assistant runs, one order after the other."""
 
 import logging
 from collections import deque
@@ -35,11 +32,11 @@ _LEAST_SPAN_S = 0.5  # a speed over less than this is a guess
 
 
 class _Unwanted(Exception):
-    """The order was withdrawn, or the program ends."""
+    """Raised where the order was withdrawn, or the program ends."""
 
 
 class Downloads:
-    """Takes orders on any thread; ``run`` is the body of the thread that carries them out.
+    """Takes orders on any thread; ``run`` carries them out.
 
     Attributes:
         downloads: replaced as a whole; any thread may read it.
@@ -58,45 +55,51 @@ class Downloads:
             "weights", _ORDERS, Overflow.REFUSE
         )
         self._lock = Lock()
+        self._shown: dict[tuple[str, ...], DownloadInfo] = {}
         self._withdrawn: set[tuple[str, ...]] = set()
 
     def ask(self, command: WeightCommand) -> None:
-        """An order that is already being carried out is not repeated."""
-        if isinstance(command, AddModelFolder):
-            self._orders.put(command)
-            return
-        names = command.names
-        if isinstance(command, StopFetching):
+        """Take an order; one that is already being carried out is not repeated."""
+        if isinstance(command, FetchWeights | StopFetching):
+            names, is_wanted = command.names, isinstance(command, FetchWeights)
             with self._lock:
-                self._withdrawn.add(names)
-                self.downloads = tuple(
-                    shown for shown in self.downloads if shown.names != names or not shown.error
-                )
-            return
-        if isinstance(command, FetchWeights):
-            with self._lock:
-                if any(d.names == names and not d.error for d in self.downloads):
+                shown = self._shown.get(names)
+                if is_wanted and shown is not None and not shown.error:
                     return
-                self._withdrawn.discard(names)
-            self._show(DownloadInfo(names))
-        self._orders.put(command)
+                (self._withdrawn.discard if is_wanted else self._withdrawn.add)(names)
+            if is_wanted:
+                self._show(names, DownloadInfo(names))
+            elif shown is not None and shown.error:
+                self._show(names, None)
+        if not isinstance(command, StopFetching):
+            self._orders.put(command)
 
     def run(self) -> None:
-        """Thread body, until ``stop``."""
+        """Carry out orders until ``stop``; the body of a thread."""
         while not self._orders.is_closed:
             for command in self._orders.take_all():
-                if self._orders.is_closed:
-                    return
-                if isinstance(command, RemoveWeights):
-                    self._remove(command.names)
-                elif isinstance(command, AddModelFolder):
-                    self._add(command.folder)
-                else:
-                    self._fetch(command.names)
+                if not self._orders.is_closed:
+                    self._carry_out(command)
+                    self.n_changes += 1
 
     def stop(self) -> None:
-        """A running fetch ends at its next report; what has arrived is kept."""
+        """End; a running fetch ends at its next report, and what has arrived is kept."""
         self._orders.close()
+
+    def _carry_out(self, command: WeightCommand) -> None:
+        failed = notices.weights_not_removed
+        try:
+            match command:
+                case RemoveWeights(names=names):
+                    for name in names:
+                        self._model_store.remove(name)
+                case AddModelFolder(folder=folder):
+                    failed = notices.folder_not_added
+                    self._model_store.add(Path(folder))
+                case _:
+                    self._fetch(command.names)
+        except (WeightsError, OSError) as error:
+            self._notify(failed(reason=one_line(str(error))))
 
     def _fetch(self, names: tuple[str, ...]) -> None:
         try:
@@ -107,35 +110,18 @@ class Downloads:
                 self._check_wanted(names)
                 if progress.name != meter.info.name:
                     self.n_changes += 1
-                self._show(meter.step(progress, self._clock.now_s()))
+                self._show(names, meter.step(progress, self._clock.now_s()))
 
             self._model_store.fetch(names, report)
         except _Unwanted:
             logger.info("a download was given up")
-            self._drop(names)
         except (WeightsError, OSError) as error:
             reason = one_line(str(error))
             logger.info("a download failed: %s", reason)
-            self._show(DownloadInfo(names, error=reason))
+            self._show(names, DownloadInfo(names, error=reason))
             self._notify(notices.weights_not_fetched(reason=reason))
-        else:
-            self._drop(names)
-        self.n_changes += 1
-
-    def _remove(self, names: tuple[str, ...]) -> None:
-        try:
-            for name in names:
-                self._model_store.remove(name)
-        except (WeightsError, OSError) as error:
-            self._notify(notices.weights_not_removed(reason=one_line(str(error))))
-        self.n_changes += 1
-
-    def _add(self, folder: str) -> None:
-        try:
-            self._model_store.add(Path(folder))
-        except (WeightsError, OSError) as error:
-            self._notify(notices.folder_not_added(reason=one_line(str(error))))
-        self.n_changes += 1
+            return
+        self._show(names, None)
 
     def _check_wanted(self, names: tuple[str, ...]) -> None:
         with self._lock:
@@ -143,23 +129,18 @@ class Downloads:
         if is_withdrawn or self._orders.is_closed:
             raise _Unwanted
 
-    def _show(self, info: DownloadInfo) -> None:
-        """A download keeps its place in the list."""
+    def _show(self, names: tuple[str, ...], info: DownloadInfo | None) -> None:
+        """Show how far a download is, at its place in the list; None takes it away."""
         with self._lock:
-            if any(shown.names == info.names for shown in self.downloads):
-                self.downloads = tuple(
-                    info if shown.names == info.names else shown for shown in self.downloads
-                )
+            if info is None:
+                self._shown.pop(names, None)
             else:
-                self.downloads = (*self.downloads, info)
-
-    def _drop(self, names: tuple[str, ...]) -> None:
-        with self._lock:
-            self.downloads = tuple(shown for shown in self.downloads if shown.names != names)
+                self._shown[names] = info
+            self.downloads = tuple(self._shown.values())
 
 
 class _Meter:
-    """How far an order is, how fast, and how long it will take."""
+    """Measures how far an order is, how fast, and how long it will take."""
 
     def __init__(self, names: tuple[str, ...], missing: Mapping[str, int], now_s: float) -> None:
         self.info = DownloadInfo(names, n_bytes=sum(missing.values()))

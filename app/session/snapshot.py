@@ -1,7 +1,4 @@
-"""All that the window may read: one frozen picture of the engine, replaced as a whole.
-
-Holds no reference to any engine object.
-"""
+"""All that the window may read: one frozen picture of the engine, replaced as a whole."""
 
 from dataclasses import dataclass, field
 

@@ -1,7 +1,4 @@
-"""Builds the picture the window reads, on the controller's thread, 30 times a second at most.
-
-Reads the engine; the engine does not know it.
-"""
+"""Builds the picture the window reads, on the controller's thread, at most 30 times a second."""
 
 from collections import deque
 from collections.abc import Callable
@@ -39,7 +36,7 @@ _DISMISS = "dismiss"
 
 
 class SnapshotBuilder:
-    """Collects and publishes.
+    """Collects what the window shows, and publishes it.
 
     Attributes:
         snapshot: replaced as a whole; any thread may read it.
@@ -79,9 +76,9 @@ class SnapshotBuilder:
         engine.audio_listeners.append(self.on_audio)
 
     def notify(self, notice: Notice) -> None:
-        """Shows, replaces or (empty text) removes a notice. Controller's thread.
+        """Show, replace or (with an empty text) remove a notice, on the controller's thread.
 
-        What needs no answer goes away by itself.
+        A notice that needs no answer goes away by itself.
         """
         self._vanish_at_s.pop(notice.key, None)
         if notice.text:
@@ -93,13 +90,15 @@ class SnapshotBuilder:
         self._next_frame_s = 0.0
 
     def is_shown(self, key: str) -> bool:
-        """A notice of that key is up. Controller's thread."""
+        """Return whether a notice with that key is up, on the controller's thread."""
         return key in self._notices
 
     def on_audio(self, audio: UserFrame) -> None:
+        """Remember the user's latest 10 ms."""
         self._audio = audio
 
     def on_event(self, event: DialogueEvent, now_s: float) -> None:
+        """Follow what the picture shows of an event."""
         match event:
             case LoadProgress(what=what, fraction=fraction):
                 self._loading = (what, fraction)
@@ -122,7 +121,7 @@ class SnapshotBuilder:
         self._next_frame_s = 0.0
 
     def on_tick(self, now_s: float) -> None:
-        """Publishes when a frame is due, or at once when the phase has changed."""
+        """Publish when a picture is due, or at once when the phase has changed."""
         is_new_phase = self._dialogue.state.phase is not self.snapshot.phase
         # A clock that was put back (the first stream has begun) must not stop the pictures.
         is_due = not now_s < self._next_frame_s <= now_s + _FRAME_S
