@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -190,7 +191,7 @@ def test_a_finished_question_is_answered_at_once(play: Play) -> None:
 
 def test_a_halting_speaker_is_not_answered_in_pauses_and_gets_more_time(play: Play) -> None:
     halting = play(
-        replace(ask("I was thinking of going to the"), label=Label.PAUSE),
+        msgspec.structs.replace(ask("I was thinking of going to the"), label=Label.PAUSE),
         then(Label.PAUSE, "mountains with all of my", 0.9),
         then(Label.PAUSE, "friends, because we want to", 1.0),
         then(Label.QUESTION, "see the snow before it melts.", 0.9),
@@ -204,7 +205,7 @@ def test_a_halting_speaker_is_not_answered_in_pauses_and_gets_more_time(play: Pl
 
 def test_a_number_in_pieces_is_not_answered_in_the_middle(play: Play) -> None:
     dictated = play(
-        replace(ask("My number is five five five"), label=Label.PAUSE),
+        msgspec.structs.replace(ask("My number is five five five"), label=Label.PAUSE),
         then(Label.PAUSE, "one two three", 1.0),
         then(Label.QUESTION, "four five", 1.0),
         replies=(SHORT,),
