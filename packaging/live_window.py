@@ -20,7 +20,7 @@ from PySide6.QtCore import QTimer
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # in place of this folder, which is no import root
 
-from app.cli.models import default_model_store  # noqa: E402 - after the import root
+
 from app.dialogue.state import Phase  # noqa: E402
 from app.history.store import HistoryStore  # noqa: E402
 from app.main import make_factories, session_catalog  # noqa: E402
@@ -30,6 +30,7 @@ from app.session.snapshot import EngineSnapshot  # noqa: E402
 from app.settings.settings import AppearanceSettings, Settings  # noqa: E402
 from app.ui.application import make_application  # noqa: E402
 from app.ui.main_window import MainWindow  # noqa: E402
+from model.store.models import default_model_store  # noqa: E402
 from model.store.packages import default_store  # noqa: E402
 
 SIZE = (1240, 800)
