@@ -108,6 +108,7 @@ def _is_telling(picture: EngineSnapshot) -> bool:
 
 
 def main(out: Path, theme: str, language: str, ask: list[str]) -> int:
+    """Start the program, ask it something and write a picture of the window to ``out``."""
     appearance = AppearanceSettings(theme=theme, ui_language=language, show_diagnostics=True)
     settings = replace(Settings(), appearance=appearance)
     store = default_store()

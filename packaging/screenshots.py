@@ -41,6 +41,8 @@ RECORDING = "recording"
 
 @dataclass(frozen=True, slots=True)
 class Shot:
+    """One picture: a state of the window in a theme, a language and a size."""
+
     state: str
     theme: str
     language: str
@@ -50,12 +52,14 @@ class Shot:
 
     @property
     def name(self) -> str:
+        """Return the file name without its suffix."""
         width = f"-{self.size[0]}" if self.size != WIDE else ""
         extra = f"-{self.extra}" if self.extra else ""
         return f"{self.state}{extra}-{self.theme}-{self.language}-{self.percent}{width}"
 
 
 def all_shots(states: tuple[str, ...]) -> Iterator[Shot]:
+    """Yield every picture of the given states."""
     for theme in ("light", "dark"):
         for language in ("en", "zh"):
             for percent in (100, 200):
@@ -73,6 +77,7 @@ def all_shots(states: tuple[str, ...]) -> Iterator[Shot]:
 
 
 def take(shot: Shot, folder: Path) -> None:
+    """Render one picture into ``folder``."""
     appearance = AppearanceSettings(
         theme=shot.theme,
         text_scale_percent=shot.percent,
