@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from app.dialogue.events import ModeChosen
 from app.messages import notices
+from app.messages.errors import BadInputError
 from app.messages.notices import Notice
 from app.session.commands import ApplySettings, ChooseDevices, ChooseVoice
 from app.settings.settings import Settings
@@ -46,7 +47,7 @@ class LiveSettings:
         before, self.now = self.now, settings
         try:
             self._save(settings)
-        except OSError as error:
+        except (OSError, BadInputError) as error:
             self._notify(notices.settings_unsaved(reason=str(error)))
         for listener in self.listeners:
             listener(before, settings)

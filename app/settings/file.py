@@ -100,6 +100,8 @@ def save_settings(
         problem = problem_with(info, settings.value(info.section, info.key))
         if problem is not None:
             raise BadInputError(path, info.name, problem)
+    if settings.vad.exit_threshold > settings.vad.enter_threshold:
+        raise BadInputError(path, "vad.exit_threshold", _order_problem(settings))
     try:
         old = tomlkit.parse(path.read_bytes().decode("utf-8-sig"))
         text = _edited(old, settings, migrations)
@@ -177,13 +179,17 @@ class _Reader:
         enter, exit_ = default.enter_threshold, default.exit_threshold
         if vad.exit_threshold <= vad.enter_threshold:
             return settings
-        problem = f"must not be above vad.enter_threshold = {vad.enter_threshold}"
+        problem = _order_problem(settings)
         used = f"{exit_} and {enter} are used"
         self._note("vad.exit_threshold", vad.exit_threshold, f"{problem}; {used}")
         return replace(settings, vad=replace(vad, enter_threshold=enter, exit_threshold=exit_))
 
     def _note(self, key: str, value: object, problem: str) -> None:
         self._notices.append(_notice(key, f"{self._path}: {key} = {_shown(value)}: {problem}"))
+
+
+def _order_problem(settings: Settings) -> str:
+    return f"must not be above vad.enter_threshold = {settings.vad.enter_threshold}"
 
 
 def _version_of(tables: Tables) -> int | None:

@@ -110,6 +110,15 @@ def test_speech_cannot_end_above_where_it_begins(path: Path) -> None:
     assert "vad.enter_threshold = 0.4" in loaded.notices[0].text
 
 
+def test_an_order_that_cannot_be_saved_leaves_the_file_alone(path: Path) -> None:
+    path.write_text("[vad]\nenter_ms = 64\n")
+    settings = Settings().with_value("vad", "exit_threshold", 0.9)
+    with pytest.raises(BadInputError, match=r"vad\.exit_threshold: must not be above"):
+        save_settings(path, settings, now=noon)
+    assert path.read_text() == "[vad]\nenter_ms = 64\n"
+    assert list(path.parent.iterdir()) == [path]
+
+
 @pytest.mark.parametrize("content", [b"[audio\n", b"\xff\xfe\x00", b"x = " + b"[" * 5000])
 def test_a_broken_file_is_kept_aside_and_defaults_are_used(path: Path, content: bytes) -> None:
     path.write_bytes(content)
