@@ -84,7 +84,7 @@ class FrontEnd:
             is_quiet = self.segmenter.state is SegmenterState.QUIET
             self._gate.update(near, far_dbfs, clean, is_quiet=is_quiet)
         if not self.is_mic_open:
-            clean = _SILENCE
+            near = clean = _SILENCE
         frame = AudioFrame(frozen(clean), self._n_frames * FRAME)
         self._n_frames += 1
         event = self._detect(frame)
@@ -96,6 +96,7 @@ class FrontEnd:
             far=AudioFrame(far, frame.start),
             far_dbfs=far_dbfs,
             aec_has_converged=self.canceller is None or self.canceller.has_converged,
+            near=AudioFrame(frozen(near), frame.start),
         )
         return user, event
 

@@ -47,6 +47,7 @@ class UserFrame:
 
     Attributes:
         clean: 160 samples at 16 kHz after echo cancellation and noise suppression.
+        near: the microphone before either; None where it was not kept.
         p_speech: latest voice probability.
         is_speech: whether the segmenter is inside speech.
         clean_dbfs: level of ``clean``.
@@ -67,6 +68,7 @@ class UserFrame:
     aec_has_converged: bool = True
     partial_text: str = ""
     partial_at_s: float = 0.0
+    near: AudioFrame | None = None
 
 
 def frozen(samples: npt.ArrayLike) -> Samples:
