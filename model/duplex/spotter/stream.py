@@ -1,0 +1,133 @@
+"""The spotter in a conversation: ten milliseconds at a time, a decision every 40 ms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from audio_io.frames import AudioFrame, Samples, UserFrame, frozen
+from model.duplex.log_mel import FRAME, LogMelStream
+from model.duplex.spotter.network import (
+    N_INPUTS,
+    N_SOUNDS,
+    SILENT_MEL,
+    STEP_FRAMES,
+    Array,
+    SpotterNetwork,
+    SpotterState,
+    probabilities,
+)
+from model.duplex.spotter.vocabulary import Group, SpottedClass
+
+_STEP = STEP_FRAMES * FRAME  # samples
+_N_WORDS, _LEAST_WORD_P = 3, 0.02  # what people are shown
+_SILENCE = frozen(np.zeros(FRAME, np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Spotted:
+    """What the last 40 ms, with what came before, sound like; the six probabilities sum to 1.
+
+    Attributes:
+        at_s: end of the sound it is about, on the microphone's clock.
+        p_stop: a stop word of the user's just ended.
+        p_acknowledgement: an acknowledgement did.
+        p_answer: "yes", "no" or a digit did.
+        p_speech: the user is saying something else, or has not finished a word.
+        p_echo: only the reply itself is heard.
+        p_nothing: silence, noise, music, a cough.
+        words: the likeliest words with their probabilities, for people.
+    """
+
+    at_s: float
+    p_stop: float
+    p_acknowledgement: float
+    p_answer: float
+    p_speech: float
+    p_echo: float
+    p_nothing: float
+    words: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def p_voice(self) -> float:
+        """Return the probability of the user's voice, whatever it says."""
+        return max(0.0, 1.0 - self.p_echo - self.p_nothing)
+
+
+class SpotterStream:
+    """Listens to the frames of one microphone.
+
+    Decisions fall on multiples of 40 ms of the clock and remember ``memory_s`` of the network, so
+    they are the same whenever the listening began. After a gap in the clock it starts afresh.
+    """
+
+    def __init__(self, network: SpotterNetwork) -> None:
+        self._network = network
+        self._groups = group_matrix(network.card.classes)
+        self.reset()
+
+    def reset(self) -> None:
+        """Start over: what comes next follows silence."""
+        self._state: SpotterState = self._network.silent_state
+        self._mels = [LogMelStream() for _ in range(N_SOUNDS)]
+        self._pending: list[tuple[Samples, Samples, Samples]] = []
+        self._next: int | None = None
+
+    def step(self, user: UserFrame) -> Spotted | None:
+        """Take 10 ms; return a decision where they end a step of 40 ms."""
+        clean = user.clean
+        if self._next is not None and clean.start != self._next:
+            self.reset()
+        self._next = clean.end
+        self._pending.append((clean.samples, _or(user.near, clean.samples), _or(user.far)))
+        if clean.end % _STEP >= FRAME:  # a clock that starts between two frames works as well
+            return None
+        logits, self._state = self._network.advance(self._pending_mels(), self._state)
+        return self._spotted(probabilities(logits[0]), clean.end_s)
+
+    def _pending_mels(self) -> Array:
+        """Return float32 (4, 120); what the first step lacks was silent."""
+        made = [
+            mels.push(np.concatenate([sounds[i] for sounds in self._pending]))
+            for i, mels in enumerate(self._mels)
+        ]
+        self._pending.clear()
+        rows = np.concatenate(made, axis=1)[-STEP_FRAMES:]
+        if len(rows) == STEP_FRAMES:
+            return rows
+        whole = np.full((STEP_FRAMES, N_INPUTS), SILENT_MEL, np.float32)
+        whole[STEP_FRAMES - len(rows) :] = rows
+        return whole
+
+    def _spotted(self, p: Array, at_s: float) -> Spotted:
+        by_group = dict(zip(Group, (p @ self._groups).tolist(), strict=True))
+        classes = self._network.card.classes
+        named = zip((one.name for one in classes), p.tolist(), strict=True)
+        words = [(name, p) for name, p in named if p >= _LEAST_WORD_P and name not in _NO_WORDS]
+        words.sort(key=lambda word: word[1], reverse=True)
+        return Spotted(
+            at_s=at_s,
+            p_stop=by_group[Group.STOP],
+            p_acknowledgement=by_group[Group.ACKNOWLEDGEMENT],
+            p_answer=by_group[Group.ANSWER],
+            p_speech=by_group[Group.SPEECH],
+            p_echo=by_group[Group.ECHO],
+            p_nothing=by_group[Group.NOTHING],
+            words=tuple(words[:_N_WORDS]),
+        )
+
+
+_NO_WORDS = frozenset(group.value for group in (Group.SPEECH, Group.ECHO, Group.NOTHING))
+
+
+def group_matrix(classes: Sequence[SpottedClass]) -> Array:
+    """Return float32 (n_classes, n_groups) that sums the probabilities of each group."""
+    groups = tuple(Group)
+    matrix = np.zeros((len(classes), len(groups)), np.float32)
+    for i, one in enumerate(classes):
+        matrix[i, groups.index(one.group)] = 1.0
+    return matrix
+
+
+def _or(frame: AudioFrame | None, samples: Samples = _SILENCE) -> Samples:
+    return samples if frame is None else frame.samples
