@@ -5,6 +5,7 @@ it from the rings of a back end. Pumped by whoever owns the capture thread, or b
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,11 +18,17 @@ from audio_io.frames import (
     SILENT_DBFS,
     AudioFrame,
     Samples,
+    Spotted,
     UserFrame,
     frozen,
     level_dbfs,
 )
-from audio_io.interfaces import AudioBackend, EchoCanceller, VoiceActivityDetector
+from audio_io.interfaces import (
+    AudioBackend,
+    EchoCanceller,
+    VoiceActivityDetector,
+    WordSpotter,
+)
 from audio_io.resampler import StreamResampler
 from audio_io.sample_queue import SampleQueue
 from audio_io.vad import SegmenterSettings, SegmenterState, SpeechSegmenter
@@ -40,6 +47,7 @@ class FrontEnd:
 
     Args:
         canceller: None leaves the microphone as it is, echo and all.
+        spotter: None: nothing is spotted.
 
     Attributes:
         is_mic_open: when False the user's audio is replaced by silence (the canceller goes on
@@ -51,6 +59,7 @@ class FrontEnd:
         canceller: EchoCanceller | None,
         detector: VoiceActivityDetector,
         settings: SegmenterSettings | None = None,
+        spotter: WordSpotter | None = None,
     ) -> None:
         self.canceller = canceller
         self.segmenter = SpeechSegmenter(settings)
@@ -59,6 +68,8 @@ class FrontEnd:
         self._gate = None if canceller is None else EchoGate()
         self._window = SampleQueue()
         self._p_speech = 0.0
+        self._spotter = spotter
+        self._spotted: Spotted | None = None
         self._n_frames = 0
 
     @property
@@ -70,6 +81,9 @@ class FrontEnd:
         """Let ``gap_s`` pass in which nothing was heard."""
         self._n_frames += round(gap_s * ENGINE_RATE_HZ / FRAME)
         self._window.clear()
+        if self._spotter is not None:
+            self._spotter.reset()
+            self._spotted = None
 
     def process(self, near: Samples, far: Samples) -> tuple[UserFrame, SpeechEvent | None]:
         """Take one frame of the microphone and of the loudspeaker, float32 (160,) each.
@@ -87,8 +101,7 @@ class FrontEnd:
             near = clean = _SILENCE
         frame = AudioFrame(frozen(clean), self._n_frames * FRAME)
         self._n_frames += 1
-        event = self._detect(frame)
-        user = UserFrame(
+        sounds = UserFrame(
             clean=frame,
             p_speech=self._p_speech,
             is_speech=self.segmenter.is_speech,
@@ -97,6 +110,15 @@ class FrontEnd:
             far_dbfs=far_dbfs,
             aec_has_converged=self.canceller is None or self.canceller.has_converged,
             near=AudioFrame(frozen(near), frame.start),
+        )
+        if self._spotter is not None:
+            self._spotted = self._spotter.step(sounds) or self._spotted
+        event = self._detect(frame)
+        user = replace(
+            sounds,
+            p_speech=self._p_speech,
+            is_speech=self.segmenter.is_speech,
+            spotted=self._spotted,
         )
         return user, event
 
@@ -150,8 +172,9 @@ class CapturePipeline(FrontEnd):
         detector: VoiceActivityDetector,
         settings: SegmenterSettings | None = None,
         tap: Tap | None = None,
+        spotter: WordSpotter | None = None,
     ) -> None:
-        super().__init__(canceller, detector, settings)
+        super().__init__(canceller, detector, settings, spotter)
         self.mic_dbfs = SILENT_DBFS
         self._tap = tap
         self._n_zero_frames = 0

@@ -42,12 +42,43 @@ class AudioFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class Spotted:
+    """What a word spotter hears in the last moments; the six probabilities sum to 1.
+
+    Attributes:
+        at_s: end of the sound it is about, on the microphone's clock.
+        p_stop: a stop word of the user's just ended.
+        p_acknowledgement: an acknowledgement did.
+        p_answer: "yes", "no" or a digit did.
+        p_speech: the user is saying something else, or has not finished a word.
+        p_echo: only the reply itself is heard.
+        p_nothing: silence, noise, music, a cough.
+        word: the likeliest word, for people; "" for none.
+    """
+
+    at_s: float = 0.0
+    p_stop: float = 0.0
+    p_acknowledgement: float = 0.0
+    p_answer: float = 0.0
+    p_speech: float = 0.0
+    p_echo: float = 0.0
+    p_nothing: float = 1.0
+    word: str = ""
+
+    @property
+    def p_voice(self) -> float:
+        """Return the probability of the user's voice, whatever it says."""
+        return max(0.0, 1.0 - self.p_echo - self.p_nothing)
+
+
+@dataclass(frozen=True, slots=True)
 class UserFrame:
     """Ten milliseconds of the user; capture fills in the sound, the dialogue the words.
 
     Attributes:
         clean: 160 samples at 16 kHz after echo cancellation and noise suppression.
         near: the microphone before either; None where it was not kept.
+        spotted: the latest of the word spotter; None where there is none.
         p_speech: latest voice probability.
         is_speech: whether the segmenter is inside speech.
         clean_dbfs: level of ``clean``.
@@ -69,6 +100,7 @@ class UserFrame:
     partial_text: str = ""
     partial_at_s: float = 0.0
     near: AudioFrame | None = None
+    spotted: Spotted | None = None
 
 
 def frozen(samples: npt.ArrayLike) -> Samples:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from audio_io.frames import Samples
+from audio_io.frames import Samples, Spotted, UserFrame
 from audio_io.renderer import OutputRenderer
 from audio_io.ring_buffer import RingBuffer
 from audio_io.wake import WakeSignal
@@ -117,6 +117,18 @@ class VoiceActivityDetector(Protocol):
 
     def probability(self, window: Samples) -> float:
         """Return the probability of a voice in the next ``window`` samples."""
+        ...
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        ...
+
+
+class WordSpotter(Protocol):
+    """Says what the user says, over a reply too, from both sides of the echo canceller."""
+
+    def step(self, user: UserFrame) -> Spotted | None:
+        """Take 10 ms, of which only the sounds count; return a decision every few of them."""
         ...
 
     def reset(self) -> None:

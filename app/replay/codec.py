@@ -46,6 +46,7 @@ _NAME = "is"
 _SOUNDLESS = frozen(np.empty(0, dtype=np.float32))
 _NO_SOUND = -1  # length of a frame that was None
 _SAMPLES = ".samples"
+_IS_THERE = ".is_there"  # a record that may be None
 _SIDES: tuple[tuple[str, type[Any]], ...] = (("user", UserFrame), ("agent", AgentState))
 
 
@@ -127,14 +128,26 @@ def columns_of(rows: Sequence[Row], text_id: Callable[[str], int]) -> Columns:
     """
     columns: dict[str, npt.NDArray[Any]] = {}
     for at, (side, kind) in enumerate(_SIDES):
-        for field, of in _fields(kind).items():
-            name, values = f"{side}.{field}", [getattr(row[at], field) for row in rows]
-            if of is AudioFrame:
-                columns |= _sound_columns(name, values)
-            elif of is str:
-                columns[name] = np.array([text_id(value) for value in values], dtype=np.int32)
-            else:
-                columns[name] = np.array(values, dtype=of)
+        columns |= _columns_of(side, kind, [row[at] for row in rows], text_id)
+    return columns
+
+
+def _columns_of(
+    name: str, kind: type[Any], records: Sequence[object], text_id: Callable[[str], int]
+) -> dict[str, npt.NDArray[Any]]:
+    columns: dict[str, npt.NDArray[Any]] = {}
+    for field, of in _fields(kind).items():
+        column, values = f"{name}.{field}", [getattr(record, field) for record in records]
+        if of is AudioFrame:
+            columns |= _sound_columns(column, values)
+        elif of is str:
+            columns[column] = np.array([text_id(value) for value in values], dtype=np.int32)
+        elif dataclasses.is_dataclass(of):
+            columns[f"{column}{_IS_THERE}"] = np.array([value is not None for value in values])
+            present = [of() if value is None else value for value in values]
+            columns |= _columns_of(column, of, present, text_id)
+        else:
+            columns[column] = np.array(values, dtype=of)
     return columns
 
 
@@ -166,7 +179,14 @@ def _values(
     values: dict[str, Sequence[Any]] = {}
     for field, of in _fields(kind).items():
         name = f"{side}.{field}"
-        if of is AudioFrame and f"{name}.length" in columns:
+        if dataclasses.is_dataclass(of) and f"{name}{_IS_THERE}" in columns:
+            are_there = _column(columns, f"{name}{_IS_THERE}")
+            records = _rows(_values(name, of, columns, texts))
+            values[field] = [
+                of(**record) if is_there else None
+                for record, is_there in zip(records, are_there, strict=True)
+            ]
+        elif of is AudioFrame and f"{name}.length" in columns:
             values[field] = _frames(name, columns)
         elif name in columns:
             values[field] = column = _column(columns, name)

@@ -16,7 +16,7 @@ from audio_io.aec import FRAME
 from audio_io.capture import FrontEnd, SpeechEvent
 from audio_io.events import SpeechEnded, SpeechStarted
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, UserFrame, frozen
-from audio_io.interfaces import EchoCanceller, VoiceActivityDetector
+from audio_io.interfaces import EchoCanceller, VoiceActivityDetector, WordSpotter
 
 _BATCH = 4  # frames a message to the recogniser, 40 ms
 _LEAD_IN_S = 0.25  # audio the recogniser gets from before the detected onset
@@ -51,6 +51,7 @@ class WordFollower(Protocol):
 CancellerFactory = Callable[[], EchoCanceller]
 VadFactory = Callable[[], VoiceActivityDetector]
 RecognizerFactory = Callable[[], WordFollower]
+SpotterFactory = Callable[[], WordSpotter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,10 @@ class Listener:
         canceller_factory: CancellerFactory | None = None,
         recognizer_factory: RecognizerFactory | None = None,
         pass_s: float | None = None,
+        spotter_factory: SpotterFactory | None = None,
     ) -> None:
         self._detector = vad_factory()
+        self._spotter_factory = spotter_factory
         self._canceller_factory = canceller_factory
         self._recognizer = recognizer_factory() if recognizer_factory else None
         self._pass_s = pass_s
@@ -108,7 +111,9 @@ class Listener:
         canceller = self._canceller_factory() if self._canceller_factory else None
         words = _Words(self._recognizer, self._pass_s, one_turn=one_turn)
         frames: list[HeardFrame] = []
-        for user, event in FrontEnd(canceller, self._detector).process_recording(mic, far):
+        spotter = self._spotter_factory() if self._spotter_factory else None
+        front_end = FrontEnd(canceller, self._detector, spotter=spotter)
+        for user, event in front_end.process_recording(mic, far):
             words.take(user.clean, event)
             said = replace(user, partial_text=words.text, partial_at_s=words.at_s)
             frames.append(HeardFrame(said, event))

@@ -1,11 +1,10 @@
 """The spotter in a conversation: ten milliseconds at a time, a decision every 40 ms."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from audio_io.frames import AudioFrame, Samples, UserFrame, frozen
+from audio_io.frames import AudioFrame, Samples, Spotted, UserFrame, frozen
 from model.duplex.log_mel import FRAME, LogMelStream
 from model.duplex.spotter.network import (
     N_INPUTS,
@@ -20,38 +19,8 @@ from model.duplex.spotter.network import (
 from model.duplex.spotter.vocabulary import Group, SpottedClass
 
 _STEP = STEP_FRAMES * FRAME  # samples
-_N_WORDS, _LEAST_WORD_P = 3, 0.02  # what people are shown
+_LEAST_WORD_P = 0.02  # less is not shown to people
 _SILENCE = frozen(np.zeros(FRAME, np.float32))
-
-
-@dataclass(frozen=True, slots=True)
-class Spotted:
-    """What the last 40 ms, with what came before, sound like; the six probabilities sum to 1.
-
-    Attributes:
-        at_s: end of the sound it is about, on the microphone's clock.
-        p_stop: a stop word of the user's just ended.
-        p_acknowledgement: an acknowledgement did.
-        p_answer: "yes", "no" or a digit did.
-        p_speech: the user is saying something else, or has not finished a word.
-        p_echo: only the reply itself is heard.
-        p_nothing: silence, noise, music, a cough.
-        words: the likeliest words with their probabilities, for people.
-    """
-
-    at_s: float
-    p_stop: float
-    p_acknowledgement: float
-    p_answer: float
-    p_speech: float
-    p_echo: float
-    p_nothing: float
-    words: tuple[tuple[str, float], ...] = ()
-
-    @property
-    def p_voice(self) -> float:
-        """Return the probability of the user's voice, whatever it says."""
-        return max(0.0, 1.0 - self.p_echo - self.p_nothing)
 
 
 class SpotterStream:
@@ -103,8 +72,7 @@ class SpotterStream:
         by_group = dict(zip(Group, (p @ self._groups).tolist(), strict=True))
         classes = self._network.card.classes
         named = zip((one.name for one in classes), p.tolist(), strict=True)
-        words = [(name, p) for name, p in named if p >= _LEAST_WORD_P and name not in _NO_WORDS]
-        words.sort(key=lambda word: word[1], reverse=True)
+        words = [(p, name) for name, p in named if p >= _LEAST_WORD_P and name not in _NO_WORDS]
         return Spotted(
             at_s=at_s,
             p_stop=by_group[Group.STOP],
@@ -113,7 +81,7 @@ class SpotterStream:
             p_speech=by_group[Group.SPEECH],
             p_echo=by_group[Group.ECHO],
             p_nothing=by_group[Group.NOTHING],
-            words=tuple(words[:_N_WORDS]),
+            word=max(words, default=(0.0, ""))[1],
         )
 
 

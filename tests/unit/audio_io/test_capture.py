@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audio_io.aec import NullEchoCanceller
+from audio_io.aec import FRAME, NullEchoCanceller
 from audio_io.capture import CapturePipeline, FrontEnd
 from audio_io.events import SpeechEnded, SpeechStarted
-from audio_io.frames import Samples, UserFrame
+from audio_io.frames import Samples, Spotted, UserFrame
 from audio_io.interfaces import StreamFormat
 from audio_io.renderer import OutputRenderer
 from audio_io.ring_buffer import RingBuffer
@@ -161,3 +161,39 @@ def test_without_a_far_end_even_a_strongly_reduced_voice_is_speech() -> None:
     capture = CapturePipeline(rings, _FixedCanceller(0.1), EnergyVad(), EXACT)
     outputs = _hear(capture, rings, tone(0.5))
     assert any(isinstance(o, SpeechStarted) for o in outputs)
+
+
+class _EverySecondFrame:
+    """A spotter that hears a stop word in every second frame."""
+
+    def __init__(self) -> None:
+        self.n_frames = 0
+
+    def step(self, user: UserFrame) -> Spotted | None:
+        self.n_frames += 1
+        if self.n_frames % 2:
+            return None
+        return Spotted(user.clean.end_s, p_stop=1.0, p_nothing=0.0)
+
+    def reset(self) -> None:
+        self.n_frames = 0
+
+
+def test_a_frame_carries_the_latest_that_was_spotted_and_the_microphones_own_sound() -> None:
+    front_end = FrontEnd(NullEchoCanceller(), EnergyVad(), EXACT, _EverySecondFrame())
+    near = np.full(4 * FRAME, 0.25, np.float32)
+    users = [user for user, _ in front_end.process_recording(near)]
+    assert [user.spotted and user.spotted.at_s for user in users] == [None, 0.02, 0.02, 0.04]
+    assert all(user.near is not None and (user.near.samples == 0.25).all() for user in users)
+
+
+def test_what_was_spotted_before_a_gap_is_forgotten() -> None:
+    spotter = _EverySecondFrame()
+    front_end = FrontEnd(NullEchoCanceller(), EnergyVad(), EXACT, spotter)
+    silence = np.zeros(FRAME, np.float32)
+    for _ in range(3):
+        front_end.process(silence, silence)
+    front_end.skip(1.0)
+    user, _ = front_end.process(silence, silence)
+    assert user.spotted is None
+    assert spotter.n_frames == 1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.replay.codec import CodecError, Row, columns_of, rows_of, without_sound
-from audio_io.frames import AudioFrame, UserFrame, frozen
+from audio_io.frames import AudioFrame, Spotted, UserFrame, frozen
 from model.types import AgentState
 
 RNG = np.random.default_rng(3)
@@ -31,6 +31,8 @@ def rows() -> list[Row]:
         -21.3,
         partial_text="hello you",
         partial_at_s=0.7,
+        near=sound(160),
+        spotted=Spotted(0.02, 0.7, p_speech=0.1, p_nothing=0.2, word="stop"),
     )
     quiet = AgentState()
     speaking = AgentState(True, "It is", 0.7)
@@ -61,7 +63,12 @@ def test_rows_come_back_bit_for_bit() -> None:
             assert user.far is user_back.far
         else:
             assert user.far.samples.tobytes() == user_back.far.samples.tobytes()
-        assert replace(user, clean=user_back.clean, far=user_back.far) == user_back
+        if user.near is None or user_back.near is None:
+            assert user.near is user_back.near
+        else:
+            assert user.near.samples.tobytes() == user_back.near.samples.tobytes()
+        heard = replace(user, clean=user_back.clean, far=user_back.far, near=user_back.near)
+        assert heard == user_back
         assert agent == agent_back
 
 
@@ -105,7 +112,7 @@ def test_sound_that_was_left_out_is_silence_of_the_same_length() -> None:
         ("user.p_speech", lambda a: a[:-1], "different lengths"),
         ("user.clean.samples", lambda a: a[:-1], "does not hold the sound"),
         ("user.clean.start", lambda a: a[:-1], "different lengths"),
-        ("user.partial_text", lambda a: a + 7, "names text 7 of 3"),
+        ("user.partial_text", lambda a: a + 7, "names text 7 of 4"),
         ("user.p_speech", lambda a: a[None], "lacks the column user.p_speech"),
     ],
 )

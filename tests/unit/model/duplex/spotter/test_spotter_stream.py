@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audio_io.frames import AudioFrame, Samples, UserFrame, level_dbfs
+from audio_io.frames import AudioFrame, Samples, Spotted, UserFrame, level_dbfs
 from model.duplex.log_mel import FRAME, LogMelStream
 from model.duplex.spotter.network import SpotterNetwork, probabilities
-from model.duplex.spotter.stream import Spotted, SpotterStream
+from model.duplex.spotter.stream import SpotterStream
 from model.duplex.spotter.vocabulary import CLASSES, Group
 from tests.fakes.spotter import deaf_spotter, random_spotter
 
@@ -115,12 +115,10 @@ def test_the_six_probabilities_sum_to_one_and_words_are_words() -> None:
         assert sum(six(spotted)) == pytest.approx(1.0, abs=1e-4)
         assert spotted.p_voice == pytest.approx(1.0 - spotted.p_echo - spotted.p_nothing)
         assert 0.0 <= spotted.p_voice <= 1.0
-        named = [p for _, p in spotted.words]
-        assert named == sorted(named, reverse=True)
-        assert not {"speech", "echo", "nothing"} & {word for word, _ in spotted.words}
+        assert spotted.word in {one.name for one in CLASSES} - {"speech", "echo", "nothing"}
 
 
 def test_a_deaf_network_hears_nothing() -> None:
     for spotted in decisions(deaf_spotter(), frames_of(sounds())):
         assert spotted.p_nothing > 0.99
-        assert spotted.words == ()
+        assert spotted.word == ""
