@@ -31,6 +31,7 @@ from app.scenes.scene_file import Scene
 from app.settings.settings import Settings
 from audio_io.aec import CancellerSettings, WebRtcEchoCanceller
 from audio_io.vad import SileroVad
+from model.cascade.mandarin import FOLDER as MANDARIN_FOLDER
 from model.cascade.recognizer import open_recognizer
 from model.duplex.policy import ENDPOINTING_MODES
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
@@ -39,6 +40,8 @@ from model.errors import ModelError
 from model.files.records import read_jsonl
 from model.store.packages import default_store
 
+# The weights that decide what is heard: voice activity and recognisers.
+_HEARS = ("silero_vad", "moonshine-", MANDARIN_FOLDER)
 _SHORTEST_REQUEST_S = 2.0
 _QUESTIONS = (
     Path(__file__).resolve().parents[2] / "resources" / "evaluation" / "latency_questions.txt"
@@ -61,9 +64,14 @@ def detector_factories() -> DetectorFactories:
         predictors={mode: partial(predictor, mode) for mode in ENDPOINTING_MODES},
         canceller=lambda: WebRtcEchoCanceller(CancellerSettings()),
         detector=lambda: SileroVad(store.require("silero-vad")),
-        recognizer=partial(open_recognizer, store.folder),
+        recognizer=partial(open_recognizer, store.folder, "auto"),
         classifier=classifier,
         n_parameters=dict.fromkeys(ENDPOINTING_MODES, kit.network.n_parameters),
+        weights=tuple(
+            store.path(weight.name)
+            for weight in store.manifest
+            if weight.path.startswith(_HEARS) and store.is_present(weight.name)
+        ),
         close=kit.close,
     )
 
@@ -102,7 +110,8 @@ def _duplex(args: argparse.Namespace, factories: DetectorFactories) -> Scorecard
             args.dir,
             replace(factories, predictors={mode: factories.predictors[mode] for mode in modes}),
             command=args.command_line,
-            only_held_out=args.split == "test",
+            split=args.split,
+            cache=args.cache,
         )
     finally:
         factories.close()

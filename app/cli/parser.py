@@ -20,6 +20,7 @@ from app.cli import models as cli_models
 from app.cli import replay as cli_replay
 from app.cli import tasks as cli_tasks
 from app.messages.errors import BadInputError, ParleyError
+from model.duplex.splits import DEFAULT_SPLIT, SPLITS
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -125,9 +126,12 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
             kind.add_argument("--mode", action="append", metavar="NAME", help="default: all")
             kind.add_argument(
                 "--split",
-                choices=("test", "all"),
-                default="test",
-                help="test: without noises that may have been trained on",
+                choices=tuple(SPLITS),
+                default=DEFAULT_SPLIT,
+                help="whose recordings; default: test, the people nothing was made or tuned on",
+            )
+            kind.add_argument(
+                "--cache", type=Path, metavar="DIR", help="keep what was heard for the next run"
             )
         if name == "scenes":
             kind.add_argument("--virtual-time", action="store_true", help="run as fast as possible")

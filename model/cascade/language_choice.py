@@ -48,6 +48,10 @@ class BilingualTranscriber:
         self._leader = leader or self
         self._is_after_mandarin = False
 
+    def forget(self) -> None:
+        """Lean to nothing: another conversation begins."""
+        self._is_after_mandarin = False
+
     def transcribe(self, samples: Samples) -> Transcription:
         """See ``Transcriber``; Mandarin is tried only where the English recogniser doubts."""
         english = self._english.transcribe(samples)

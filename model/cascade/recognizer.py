@@ -47,8 +47,15 @@ class StreamingRecognizer:
         self._final = final
         self.begin()
 
+    def restart(self) -> None:
+        """Begin another conversation: no language is likelier than another."""
+        for transcriber in (self._partial, self._final):
+            if isinstance(transcriber, BilingualTranscriber):
+                transcriber.forget()
+        self.begin()
+
     def begin(self) -> None:
-        """Forget what was heard."""
+        """Forget what was heard of the turn."""
         self._open: list[Samples] = []
         self._n_open = 0
         self._frozen: list[Transcription] = []

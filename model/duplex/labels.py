@@ -1,8 +1,10 @@
 """Labelled recordings of turns and overlaps, checked as they are read.
 
-Training looks at them and the bench scores on them. A folder may hold only some of the parts.
+Training looks at them and the bench scores on them. A folder may hold only some of the parts. Every
+recording belongs to a split by the people in it; ``turns/`` and ``bargein/`` are all test.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -13,10 +15,11 @@ import soundfile as sf
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.duplex.scoring import Hold, Span, TurnTruth
-from model.errors import ModelError
+from model.duplex.splits import DEFAULT_SPLIT, SPLITS, LabelsError, Split, read_speakers, strictest
 from model.files.records import Misfit, read_jsonl
 
 TURNS, OVERLAPS, MANIFEST = "turns/labels.jsonl", "bargein/labels.jsonl", "manifest.jsonl"
+MORE_TURNS, MORE_OVERLAPS = "turns_more/labels.jsonl", "bargein_more/labels.jsonl"
 NOISE_FOLDER = "noise/"
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -25,18 +28,19 @@ Seconds = Annotated[float, msgspec.Meta(ge=0.0, description="a time in seconds, 
 ClipT = TypeVar("ClipT", "TurnClip", "OverlapScene")
 
 
-class LabelsError(ModelError):
-    """A labels file or a recording cannot be used; one line names file, key and remedy."""
-
-
 class TurnEvent(msgspec.Struct, frozen=True):
-    """A pause from ``start`` to ``end``; the others happen at ``t``."""
+    """A pause from ``start`` to ``end``; the others happen at ``t``.
+
+    Attributes:
+        sentence_end: the text has a full stop at this pause: who takes the turn is understood.
+    """
 
     event: Literal["speech_start", "pause", "end_of_turn", "incomplete_stop"]
     t: Seconds | None = None
     start: Seconds = 0.0
     end: Seconds = 0.0
     inserted_s: Seconds = 0.0
+    sentence_end: bool = False
 
     def __post_init__(self) -> None:
         if self.event == "pause":
@@ -51,6 +55,9 @@ class TurnClip(msgspec.Struct, frozen=True):
     Attributes:
         path: of the recording; as in all labels below the folder, with it once it is read.
         kind: complete, pause_inserted, pause_natural or truncated.
+        text: the words.
+        split: what its line says; once it is read, what holds.
+        end_sure: False: the recording may end inside a sentence.
     """
 
     id: Text
@@ -61,10 +68,19 @@ class TurnClip(msgspec.Struct, frozen=True):
     speaker: str = ""
     source_id: str = ""
     licence: str = ""
+    text: str = ""
+    split: Split | None = None
+    train_ok: bool | None = None
+    end_sure: bool = True
 
     def __post_init__(self) -> None:
         if self.end_s is None and self._at("incomplete_stop") is None:
             raise Misfit("events", "needs an end_of_turn or incomplete_stop")
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Return whose turn it is; nobody where the labels do not say."""
+        return (self.speaker,) if self.speaker else ()
 
     @property
     def start_s(self) -> float:
@@ -84,12 +100,26 @@ class TurnClip(msgspec.Struct, frozen=True):
     def truth(self, clip_s: float) -> TurnTruth:
         """Return what a detector is scored against; ``clip_s`` is the recording's length."""
         pauses = (
-            Hold(event.start, event.end, is_inserted=event.inserted_s > 0.0)
+            Hold(
+                event.start,
+                event.end,
+                is_inserted=event.inserted_s > 0.0,
+                is_sentence_end=event.sentence_end,
+            )
             for event in self.events
             if event.event == "pause"
         )
         holds = tuple(pause for pause in pauses if pause.is_scored)
-        return TurnTruth(self.lang, holds, self.end_s, self.stop_s, clip_s)
+        return TurnTruth(
+            self.lang,
+            holds,
+            self.end_s,
+            self.stop_s,
+            clip_s,
+            is_end_sure=self.end_sure,
+            speaker=self.speaker or self.id,
+            text=self.text,
+        )
 
     def _at(self, what: str) -> float | None:
         return next((event.t for event in self.events if event.event == what), None)
@@ -99,14 +129,19 @@ class OverlapEvent(msgspec.Struct, frozen=True):
     """Something heard at the microphone.
 
     Attributes:
-        event: user_interruption, user_backchannel, user_turn or noise_event.
+        event: user_interruption, user_backchannel, user_turn, background_talk or noise_event.
         clip: which recording it was made of, if the labels say.
+        speaker: who it is; "" of a noise, and where the labels do not say.
+        word: what is said where it is one word.
     """
 
     event: Text
     onset: Seconds
     end: Seconds
     clip: str = ""
+    speaker: str = ""
+    text: str | None = None
+    word: str = ""
 
     def __post_init__(self) -> None:
         _require_order(self.onset, self.end, "onset")
@@ -118,8 +153,33 @@ class FarEnd(msgspec.Struct, frozen=True):
     segments: tuple[tuple[Seconds, Seconds], ...]
 
 
+class Echo(msgspec.Struct, frozen=True):
+    """The way from the loudspeaker to the microphone.
+
+    Attributes:
+        erl_db: level of the echo at the microphone, relative to what the loudspeaker was given.
+        softclip: how much the loudspeaker distorts; 0: not at all.
+    """
+
+    erl_db: float
+    softclip: float = 0.0
+
+
+class BackgroundNoise(msgspec.Struct, frozen=True):
+    """A noise that goes on below a whole scene."""
+
+    clip: str = ""
+
+
 class OverlapScene(msgspec.Struct, frozen=True):
-    """Channel 0 is the microphone, channel 1 what the loudspeaker was given."""
+    """Channel 0 is the microphone, channel 1 what the loudspeaker was given.
+
+    Attributes:
+        echo: None: nothing of the loudspeaker reaches the microphone.
+        ser_db: how much louder the user is than the echo.
+        split: what its line says; once it is read, what holds.
+        expect_sure: False: the word may mean either ("right", "no"), said from a list.
+    """
 
     id: Text
     path: Text
@@ -127,6 +187,27 @@ class OverlapScene(msgspec.Struct, frozen=True):
     lang: Text
     events: tuple[OverlapEvent, ...]
     far: FarEnd | None = None
+    echo: Echo | None = None
+    ser_db: float | None = None
+    noise: tuple[BackgroundNoise, ...] = ()
+    split: Split | None = None
+    train_ok: bool | None = None
+    expect_sure: bool = True
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Return who is heard as a user; the far end is the assistant."""
+        return tuple(dict.fromkeys(event.speaker for event in self.events if event.speaker))
+
+    @property
+    def noises(self) -> frozenset[str]:
+        """Return the recordings of noise in it."""
+        return frozenset(
+            (
+                *(noise.clip for noise in self.noise),
+                *(event.clip for event in self.events if not event.speaker),
+            )
+        )
 
     @property
     def far_span(self) -> Span | None:
@@ -141,6 +222,7 @@ class ManifestRow(msgspec.Struct, frozen=True):
     Attributes:
         labels: path of its own labels file.
         channel_roles: who is on which channel of a call.
+        speaker: everybody in it, with commas between.
     """
 
     id: str = ""
@@ -150,6 +232,7 @@ class ManifestRow(msgspec.Struct, frozen=True):
     train_ok: bool | None = None
     labels: str = ""
     channel_roles: tuple[str, ...] = ()
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +240,12 @@ class NoiseClip:
     """A recording without anybody who speaks to the assistant.
 
     Attributes:
-        is_held_out: weights that ship were not trained on it.
+        split: test where shipped weights must not be trained on it.
     """
 
     name: str
     path: Path
-    is_held_out: bool
+    split: Split
 
 
 def _require_order(start_s: float, end_s: float, start: str) -> None:
@@ -170,14 +253,26 @@ def _require_order(start_s: float, end_s: float, start: str) -> None:
         raise Misfit("end", f"must come after {start}")
 
 
-def read_turns(folder: Path) -> tuple[TurnClip, ...]:
-    """Return nothing where the folder has no such part. Raises LabelsError."""
-    return _labelled(folder, TURNS, TurnClip)
+def read_turns(folder: Path, split: str = DEFAULT_SPLIT) -> tuple[TurnClip, ...]:
+    """Return the turns of a split; nothing where the folder has no such part.
+
+    Args:
+        split: one of ``SPLITS``.
+
+    Raises:
+        LabelsError: labels or a recording cannot be used.
+    """
+    clips = (*_old(folder, TURNS, TurnClip), *_labelled(folder, MORE_TURNS, TurnClip))
+    return _of_split(folder, clips, split)
 
 
-def read_overlaps(folder: Path) -> tuple[OverlapScene, ...]:
-    """Return nothing where the folder has no such part. Raises LabelsError."""
-    return _labelled(folder, OVERLAPS, OverlapScene)
+def read_overlaps(folder: Path, split: str = DEFAULT_SPLIT) -> tuple[OverlapScene, ...]:
+    """Return the scenes of a split; see ``read_turns``. Raises LabelsError."""
+    scenes = (
+        *_old(folder, OVERLAPS, OverlapScene),
+        *_labelled(folder, MORE_OVERLAPS, OverlapScene),
+    )
+    return _of_split(folder, scenes, split)
 
 
 def read_manifest(folder: Path) -> tuple[tuple[int, ManifestRow], ...]:
@@ -186,22 +281,41 @@ def read_manifest(folder: Path) -> tuple[tuple[int, ManifestRow], ...]:
     return tuple(read_jsonl(manifest, ManifestRow, LabelsError)) if manifest.exists() else ()
 
 
-def read_noise(folder: Path, scenes: tuple[OverlapScene, ...]) -> tuple[NoiseClip, ...]:
-    """Return the manifest's noises. Raises LabelsError.
+def read_noise(folder: Path, split: str = DEFAULT_SPLIT) -> tuple[NoiseClip, ...]:
+    """Return the manifest's noises of a split. Raises LabelsError.
 
-    Held out are those that must not be trained on (``train_ok`` is not true) and those that
-    ``scenes`` are made of, which training leaves to testing.
+    In test are those that must not be trained on (``train_ok`` is not true) and those that test
+    scenes are made of; in tune those that its scenes are made of; all others in train.
     """
-    tested = {event.clip for scene in scenes for event in scene.events}
-    return tuple(
-        NoiseClip(
-            row.id,
-            _sound(folder, row.path, f"{folder / MANIFEST}:{number}"),
-            is_held_out=row.train_ok is not True or row.id in tested,
-        )
+    heard: dict[str, Split] = {}
+    for scene in read_overlaps(folder, "all"):
+        for name in scene.noises:
+            heard[name] = strictest((scene.split or "test", heard.get(name, "train")))
+    rows = (
+        (number, row, "test" if row.train_ok is not True else heard.get(row.id, "train"))
         for number, row in read_manifest(folder)
         if row.path.startswith(NOISE_FOLDER)
     )
+    return tuple(
+        NoiseClip(row.id, _sound(folder, row.path, f"{folder / MANIFEST}:{number}"), where)
+        for number, row, where in rows
+        if where in SPLITS[split]
+    )
+
+
+def _old(folder: Path, name: str, kind: type[ClipT]) -> Iterable[ClipT]:
+    """Return the recordings that were made before there were splits: all test."""
+    clips = _labelled(folder, name, kind)
+    return (msgspec.structs.replace(clip, split="test") for clip in clips)
+
+
+def _of_split(folder: Path, clips: Iterable[ClipT], split: str) -> tuple[ClipT, ...]:
+    speakers = read_speakers(folder)
+    placed = (
+        msgspec.structs.replace(clip, split=speakers.split(clip.people, clip.split))
+        for clip in clips
+    )
+    return tuple(clip for clip in placed if clip.split in SPLITS[split])
 
 
 def _labelled(folder: Path, name: str, kind: type[ClipT]) -> tuple[ClipT, ...]:

@@ -35,6 +35,10 @@ class WordFollower(Protocol):
         """Return the end of the audio that ``partial_text`` covers."""
         ...
 
+    def restart(self) -> None:
+        """Begin another conversation: what was heard before leans it to no language."""
+        ...
+
     def begin(self) -> None:
         """Begin a turn."""
         ...
@@ -108,6 +112,8 @@ class Listener:
             one_turn: all speech of the recording goes on with one transcript.
         """
         self._detector.reset()
+        if self._recognizer is not None:
+            self._recognizer.restart()
         canceller = self._canceller_factory() if self._canceller_factory else None
         words = _Words(self._recognizer, self._pass_s, one_turn=one_turn)
         frames: list[HeardFrame] = []

@@ -47,11 +47,17 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A pause in which the turn goes on; ``is_inserted``: cut into fluent speech."""
+    """A pause in which the turn goes on.
+
+    Attributes:
+        is_inserted: cut into fluent speech.
+        is_sentence_end: who takes the turn here is understood, so it is counted apart.
+    """
 
     start_s: float
     end_s: float
     is_inserted: bool = False
+    is_sentence_end: bool = False
 
     @property
     def seconds(self) -> float:
@@ -69,10 +75,13 @@ class TurnTruth:
     """One user turn.
 
     Attributes:
-        holds: those that are scored.
+        holds: all pauses of a length that is scored.
         end_s: where it ends; None: the user stops in mid-phrase, so no decision is right.
         stop_s: where the voice stops for good.
         clip_s: length of the recording.
+        is_end_sure: False: the recording may end inside a sentence, so its end is not timed.
+        speaker: whose turn it is; turns of one person are drawn together in intervals.
+        text: the words; "" where nobody wrote them down.
     """
 
     language: str
@@ -80,6 +89,19 @@ class TurnTruth:
     end_s: float | None
     stop_s: float
     clip_s: float
+    is_end_sure: bool = True
+    speaker: str = ""
+    text: str = ""
+
+    @property
+    def has_timed_end(self) -> bool:
+        """Whether there is an end, and it is sure where."""
+        return self.end_s is not None and self.is_end_sure
+
+    @property
+    def scored_holds(self) -> tuple[Hold, ...]:
+        """Return the pauses in which to take the turn is a fault."""
+        return tuple(hold for hold in self.holds if not hold.is_sentence_end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +204,7 @@ class Sweep:
             self._grid = _Grid(t.ravel(), d.ravel(), o.ravel())
         else:
             self._grid = _Grid(np.full(len(TIMER_S), -1), TIMER_S, TIMER_S)
-        self._n_holds = np.array([len(clip.truth.holds) for clip in clips], np.float64)
+        self._n_holds = np.array([len(clip.truth.scored_holds) for clip in clips], np.float64)
         outcomes = [_outcome(clip, self._grid) for clip in clips]
         shape = (len(clips), len(self._grid.delay_s))
         self._n_cut, self._n_elsewhere, self._latency_s = (
@@ -275,11 +297,12 @@ def _outcome(clip: ScoredClip, grid: _Grid) -> tuple[FloatArray, FloatArray, Flo
             is_early &= ~is_inside
         n_elsewhere += is_early
     latency_s = np.full(n, np.nan)
-    if truth.end_s is not None:
+    if truth.end_s is not None and truth.is_end_sure:
         # a voice to the very end of the recording: the silence after it is still to come
         heard_s = np.where(np.isfinite(after_s), after_s, truth.clip_s + grid.timeout_s)
         latency_s = heard_s - truth.end_s
-    return is_cut.sum(axis=0).astype(np.float64), n_elsewhere, latency_s
+    is_fault = np.array([not hold.is_sentence_end for hold in truth.holds], np.bool_)
+    return is_cut[is_fault].sum(axis=0).astype(np.float64), n_elsewhere, latency_s
 
 
 def _fire_s(silence: Silence, scores: tuple[Score, ...], grid: _Grid) -> FloatArray:

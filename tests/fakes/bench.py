@@ -42,6 +42,9 @@ class ScriptedWords:
         self._text, self._after_s = text, after_s
         self.partial_text, self.end_s, self._heard_s = "", 0.0, 0.0
 
+    def restart(self) -> None:
+        self.begin()
+
     def begin(self) -> None:
         self.partial_text, self._heard_s = "", 0.0
 

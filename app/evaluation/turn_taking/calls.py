@@ -22,6 +22,7 @@ from model.duplex.labels import (
     read_manifest,
 )
 from model.duplex.scoring import Hold, TurnTruth
+from model.duplex.splits import DEFAULT_SPLIT, SPLITS, read_speakers
 from model.files.records import Misfit, read_json
 
 _KIND, _CALLER = "dialog_2ch", "caller"
@@ -54,9 +55,19 @@ class _CallLabels(msgspec.Struct, frozen=True):
     ipus: tuple[_Stretch, ...]
 
 
-def read_calls(folder: Path) -> tuple[CallTurn, ...]:
-    """Return the calls of the manifest; nothing where there is none. Raises LabelsError."""
-    calls = ((n, row) for n, row in read_manifest(folder) if row.kind == _KIND)
+def read_calls(folder: Path, split: str = DEFAULT_SPLIT) -> tuple[CallTurn, ...]:
+    """Return the calls of a split, one of ``SPLITS``; nothing where there is none.
+
+    Raises:
+        LabelsError: labels or a recording cannot be used.
+    """
+    speakers = read_speakers(folder)
+    calls = (
+        (n, row)
+        for n, row in read_manifest(folder)
+        if row.kind == _KIND
+        and speakers.split((row.speaker or "").split(","), None) in SPLITS[split]
+    )
     return tuple(turn for n, row in calls for turn in _turns_of(row, n, folder))
 
 

@@ -7,11 +7,11 @@ words) and told to all detectors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.evaluation.scorecard import Row, Scorecard, with_progress
-from app.evaluation.turn_taking.calls import read_calls
+from app.evaluation.turn_taking.calls import CallTurn, read_calls
 from app.evaluation.turn_taking.detectors import (
     AnyTimer,
     Detector,
@@ -31,11 +31,15 @@ from model.duplex.labels import (
     OVERLAPS,
     TURNS,
     LabelsError,
+    NoiseClip,
+    OverlapScene,
+    TurnClip,
     read_channels,
     read_noise,
     read_overlaps,
     read_turns,
 )
+from model.duplex.listening_cache import CachedListener, Hears, fingerprint
 from model.duplex.offline import (
     CancellerFactory,
     Listener,
@@ -45,6 +49,8 @@ from model.duplex.offline import (
 )
 from model.duplex.scoring import TurnTruth
 from model.duplex.smart_turn import TurnClassifier
+from model.duplex.splits import DEFAULT_SPLIT
+from model.files.content_cache import Cache
 
 TIMERS_S = (0.5, 0.7, 1.0, 1.6)
 NEAR_ONLY = "near_only"  # nobody speaks to be interrupted
@@ -60,6 +66,7 @@ class DetectorFactories:
         recognizer: None: no words.
         classifier: the public end-of-turn network; None where its weights are missing.
         n_parameters: of each predictor's own network.
+        weights: the files that decide what is heard.
         close: frees what the factories share.
     """
 
@@ -69,6 +76,7 @@ class DetectorFactories:
     recognizer: RecognizerFactory | None
     classifier: TurnClassifier | None
     n_parameters: Mapping[str, int] = field(default_factory=dict[str, int])
+    weights: tuple[Path, ...] = ()
     close: Callable[[], None] = lambda: None
 
 
@@ -77,53 +85,93 @@ def run_duplex(
     factories: DetectorFactories,
     *,
     command: str,
-    only_held_out: bool = True,
+    split: str = DEFAULT_SPLIT,
+    cache: Path | None = None,
     is_quiet: bool = False,
 ) -> Scorecard:
     """Return a card with one row a detector.
 
     Args:
-        only_held_out: leave out noises that shipped weights may have been trained on.
+        split: whose recordings, one of ``SPLITS``.
+        cache: folder that keeps what was heard; None: everything is heard anew.
 
     Raises:
         BadInputError: bad labels or recordings, or nothing to score.
     """
     try:
-        table = _table(folder, factories, only_held_out=only_held_out, is_quiet=is_quiet)
+        recordings = _recordings(folder, split)
+        table = _table(recordings, factories, cache, is_quiet=is_quiet)
     except LabelsError as error:
         raise BadInputError(None, "", str(error)) from error
-    notes = (*_NOTES, *table.missed(factories.predictors), table.words())
+    notes = (
+        recordings.described(split),
+        *_NOTES,
+        *table.missed(factories.predictors),
+        table.words(),
+    )
     return Scorecard("duplex", command, table.rows(), notes=notes)
 
 
-def _table(
-    folder: Path, factories: DetectorFactories, *, only_held_out: bool, is_quiet: bool
-) -> _Table:
-    turns, scenes, calls = read_turns(folder), read_overlaps(folder), read_calls(folder)
-    noises = read_noise(folder, scenes)
-    if not (turns or scenes or noises or calls):
-        raise LabelsError(
-            f"{folder}: holds none of {TURNS}, {OVERLAPS} and {MANIFEST} with noises or calls; "
-            "give a folder with labelled recordings"
+@dataclass(frozen=True, slots=True)
+class _Recordings:
+    turns: tuple[TurnClip, ...]
+    calls: tuple[CallTurn, ...]
+    scenes: tuple[OverlapScene, ...]
+    noises: tuple[NoiseClip, ...]
+
+    def described(self, split: str) -> str:
+        people = {name for clip in (*self.turns, *self.scenes) for name in clip.people}
+        return (
+            f"split {split}: {len(self.turns)} turns, {len(self.scenes)} scenes, "
+            f"{len(people)} people, {len(self.noises)} noises"
         )
-    scenes = tuple(scene for scene in scenes if scene.category != NEAR_ONLY)
-    noises = [clip for clip in noises if clip.is_held_out or not only_held_out]
-    table = _Table(_detectors(factories))
-    listener = Listener(
-        factories.detector, factories.canceller, factories.recognizer, pass_s=PASS_S
+
+
+def _recordings(folder: Path, split: str) -> _Recordings:
+    """Read the labels of a split. Raises LabelsError."""
+    found = _Recordings(
+        turns=read_turns(folder, split),
+        calls=read_calls(folder, split),
+        scenes=read_overlaps(folder, split),
+        noises=read_noise(folder, split),
     )
-    for clip in with_progress(turns, "turns", is_quiet=is_quiet):
+    if not (found.turns or found.calls or found.scenes or found.noises):
+        raise LabelsError(
+            f"{folder}: holds none of {TURNS}, {OVERLAPS} and {MANIFEST} with noises or calls "
+            f"of the split {split}; give a folder with labelled recordings"
+        )
+    scenes = tuple(scene for scene in found.scenes if scene.category != NEAR_ONLY)
+    return replace(found, scenes=scenes)
+
+
+def _table(
+    recordings: _Recordings, factories: DetectorFactories, cache: Path | None, *, is_quiet: bool
+) -> _Table:
+    table = _Table(_detectors(factories))
+    listener = _listener(factories, cache)
+    for clip in with_progress(recordings.turns, "turns", is_quiet=is_quiet):
         listening = listener.hear(read_channels(clip.path, 1)[0])
         table.add_turn(clip.truth(listening.seconds), listening)
-    for call in with_progress(calls, "calls", is_quiet=is_quiet):
+    for call in with_progress(recordings.calls, "calls", is_quiet=is_quiet):
         table.add_turn(call.truth, listener.hear(call.mic), of_call=True)
-    for scene in with_progress(scenes, "overlaps", is_quiet=is_quiet):
+    for scene in with_progress(recordings.scenes, "overlaps", is_quiet=is_quiet):
         listening = listener.hear(*read_channels(scene.path, 2), one_turn=False)
         table.add_overlap(truth_of_scene(scene, listening.seconds), listening)
-    streams = tuple(noise_streams(noises, scenes))
+    streams = tuple(noise_streams(recordings.noises, recordings.scenes))
     for stream in with_progress(streams, "noise", is_quiet=is_quiet):
         table.add_overlap(stream.truth, listener.hear(stream.mic, stream.far, one_turn=False))
     return table
+
+
+def _listener(factories: DetectorFactories, cache: Path | None) -> Hears:
+    def opened() -> Listener:
+        return Listener(
+            factories.detector, factories.canceller, factories.recognizer, pass_s=PASS_S
+        )
+
+    if cache is None:
+        return opened()
+    return CachedListener(opened, Cache(cache), fingerprint(factories.weights, PASS_S))
 
 
 _CALL_COLUMNS = (
@@ -138,7 +186,10 @@ _NOTES = (
     "that policy is chosen on this very data; silence and computing time are as they are met",
     "found: the reply is given up within 3 s; false positives: per backchannel or noise",
     "call: a caller's turns in a recorded call, labelled by machine, people's own pauses",
-    "false stops: given up while nobody wanted the floor; short holds: silent, then it went on",
+    "false stops: given up while nobody wanted the floor",
+    "holds: silent, then it went on; above 2 s they are long, and as bad as a stop",
+    "a pause after a full stop and a word that may mean either are counted apart",
+    "a recording that may end inside a sentence has no end that is timed",
 )
 
 

@@ -5,7 +5,7 @@ is told apart.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.evaluation.scorecard import Row, interval_text, ms, of_text, percentile, share_percent
 from app.evaluation.turn_taking.detectors import OverlapTrace
@@ -18,6 +18,7 @@ AFTER_S = 0.7  # a decision on a short sound comes this much after its end at th
 ECHO_TAIL_S = 0.3  # the far end is heard this much longer than it plays
 SECONDS_A_MINUTE = 60.0
 CALIBRATED_S = 1.0  # of every event; what goes on longer is plain to all
+SHORT_HOLD_S = 2.0  # who is silent for longer has, to the listener, stopped
 FRESH_S = 0.1  # older predictions no longer hold: the predictor had nothing to say
 
 
@@ -28,6 +29,7 @@ class OverlapTruth:
     Attributes:
         speaking: when it is audible.
         interruptions: ordered by onset; likewise the others.
+        unsure: words that may mean either, counted apart.
         alone: nobody wants the floor: own echo, and ``noises`` where there are any.
         is_noisy: household noise is in ``alone``.
     """
@@ -39,6 +41,7 @@ class OverlapTruth:
     noises: tuple[Span, ...]
     alone: tuple[Span, ...]
     is_noisy: bool
+    unsure: tuple[Span, ...] = ()
 
     def is_speaking(self, at_s: float) -> bool:
         """Whether the assistant is audible."""
@@ -61,20 +64,25 @@ def truth_of_scene(scene: OverlapScene, seconds: float) -> OverlapTruth:
     speaking = Span(speaking.start_s, min(speaking.end_s, seconds))
     interruptions = _spans(scene, "user_interruption")
     backchannels = _spans(scene, "user_backchannel")
-    noises = _spans(scene, "noise_event")
+    noises = _spans(scene, "noise_event", "background_talk")
+    unsure: tuple[Span, ...] = ()
+    if not scene.expect_sure:
+        unsure = (*interruptions, *backchannels)
+        interruptions = backchannels = ()
     return OverlapTruth(
         name=scene.id,
         speaking=speaking,
         interruptions=interruptions,
         backchannels=backchannels,
         noises=noises,
-        alone=_alone(speaking, interruptions, backchannels),
+        alone=_alone(speaking, (*interruptions, *unsure), backchannels),
         is_noisy=bool(noises) or scene.category == "noise_only",
+        unsure=unsure,
     )
 
 
-def _spans(scene: OverlapScene, kind: str) -> tuple[Span, ...]:
-    spans = (Span(event.onset, event.end) for event in scene.events if event.event == kind)
+def _spans(scene: OverlapScene, *kinds: str) -> tuple[Span, ...]:
+    spans = (Span(event.onset, event.end) for event in scene.events if event.event in kinds)
     return tuple(sorted(spans, key=lambda span: span.start_s))
 
 
@@ -101,14 +109,17 @@ class _FalseStops:
 
     seconds: float = 0.0
     n_cuts: int = 0
-    n_holds: int = 0
+    holds_s: list[float] = field(default_factory=list[float])
 
     def add(self, truth: OverlapTruth, stops: tuple[Stop, ...]) -> None:
         self.seconds += truth.alone_s
         for stop in stops:
-            if truth.is_alone(stop.stopped_s):
-                self.n_cuts += stop.was_cut
-                self.n_holds += not stop.was_cut
+            if not truth.is_alone(stop.stopped_s):
+                continue
+            if stop.was_cut:
+                self.n_cuts += 1
+            else:
+                self.holds_s.append(stop.decided_s - stop.stopped_s)
 
     def row(self, name: str) -> Row:
         minutes = self.seconds / SECONDS_A_MINUTE
@@ -116,8 +127,13 @@ class _FalseStops:
             f"{name}_minutes": minutes or None,
             f"false_stops_{name}": self.n_cuts if minutes else None,
             f"false_stops_{name}_per_minute": self.n_cuts / minutes if minutes else None,
-            f"short_holds_{name}": self.n_holds if minutes else None,
+            f"short_holds_{name}": self._n_holds(is_long=False) if minutes else None,
+            f"long_holds_{name}": self._n_holds(is_long=True) if minutes else None,
+            f"held_{name}_s": sum(self.holds_s) if minutes else None,
         }
+
+    def _n_holds(self, *, is_long: bool) -> int:
+        return sum((seconds > SHORT_HOLD_S) is is_long for seconds in self.holds_s)
 
 
 class OverlapScores:
@@ -130,6 +146,7 @@ class OverlapScores:
         self._silent_s: list[float] = []
         self._echo, self._noise = _FalseStops(), _FalseStops()
         self._n_backchannels = self._n_cut = self._n_held = 0
+        self._n_unsure = self._n_unsure_cut = 0
         self._said: list[float] = []
         self._was_true: list[bool] = []
         self.missed: list[str] = []
@@ -150,12 +167,15 @@ class OverlapScores:
                 self.missed.append(truth.name)
             else:
                 self._silent_s.append(cuts[decided_s].stopped_s - onset_s)
-        for f1 in self._f1.values():
-            f1.add(onsets, sorted(cuts))
+        if not truth.unsure:
+            for f1 in self._f1.values():
+                f1.add(onsets, sorted(cuts))
         (self._noise if truth.is_noisy else self._echo).add(truth, trace.stops)
+        for span in truth.unsure:
+            self._n_unsure += 1
+            self._n_unsure_cut += any(stop.was_cut for stop in _stops_in(span, trace.stops))
         for span in truth.backchannels:
-            window = (span.start_s - BEFORE_S, span.end_s + AFTER_S)
-            here = [stop for stop in trace.stops if window[0] <= stop.stopped_s <= window[1]]
+            here = _stops_in(span, trace.stops)
             self._n_backchannels += 1
             self._n_cut += any(stop.was_cut for stop in here)
             self._n_held += any(not stop.was_cut for stop in here)
@@ -191,10 +211,16 @@ class OverlapScores:
             "backchannel_accuracy_percent": share_percent(n - self._n_cut, n),
             "backchannel_accuracy_95": interval_text(n - self._n_cut, n),
             "backchannels_held_shortly": self._n_held if n else None,
+            "unsure_words_stopped": of_text(self._n_unsure_cut, self._n_unsure),
             **self._noise.row("noise"),
             **self._echo.row("echo"),
             "interruption_calibration_error": calibration_error(self._said, self._was_true),
         }
+
+
+def _stops_in(span: Span, stops: Sequence[Stop]) -> list[Stop]:
+    begin_s, end_s = span.start_s - BEFORE_S, span.end_s + AFTER_S
+    return [stop for stop in stops if begin_s <= stop.stopped_s <= end_s]
 
 
 def _latest(scores: tuple[Score, ...], at_s: float) -> float:

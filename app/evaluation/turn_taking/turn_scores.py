@@ -81,12 +81,23 @@ class _Shipped:
 
     def __init__(self, clips: Sequence[tuple[TurnTruth, PlacedDecisions]]) -> None:
         self._holds = [
-            (hold, hold in placed.cut_holds) for truth, placed in clips for hold in truth.holds
+            (hold, hold in placed.cut_holds)
+            for truth, placed in clips
+            for hold in truth.scored_holds
         ]
+        understood = [
+            hold in placed.cut_holds
+            for truth, placed in clips
+            for hold in truth.holds
+            if hold.is_sentence_end
+        ]
+        self.n_understood_cut, self.n_understood = sum(understood), len(understood)
         self.n_elsewhere = sum(placed.n_elsewhere for _, placed in clips)
         self.n_holds = len(self._holds) + self.n_elsewhere
         self.n_cut = sum(is_cut for _, is_cut in self._holds) + self.n_elsewhere
-        ended = [(t.end_s, placed.after) for t, placed in clips if t.end_s is not None]
+        ended = [
+            (t.end_s, placed.after) for t, placed in clips if t.end_s is not None and t.is_end_sure
+        ]
         broken = [(t.stop_s, placed.after) for t, placed in clips if t.end_s is None]
         self.n_ends, self.n_truncated = len(ended), len(broken)
         self.latencies_s = [after[0] - end_s for end_s, after in ended if after]
@@ -120,10 +131,10 @@ class TurnScores:
         if trace.ends is None:
             return
         self._placed.append((truth, place_decisions(truth, trace.ends)))
-        if truth.end_s is not None:
+        if truth.end_s is not None and truth.is_end_sure:
             for f1 in self._f1.values():
                 f1.add([truth.end_s], trace.ends)
-            holds = [Span(hold.start_s, hold.end_s) for hold in truth.holds]
+            holds = [Span(hold.start_s, hold.end_s) for hold in truth.scored_holds]
             self._anchored.add([truth.end_s], holds, trace.ends)
 
     def _calibrate(
@@ -133,7 +144,7 @@ class TurnScores:
         for silence in found:
             until_s = silence.start_s + min(silence.seconds, CALIBRATED_S)
             is_end = silence.start_s >= truth.stop_s - EARLY_S
-            if is_end and truth.end_s is None:
+            if is_end and not truth.has_timed_end:
                 continue
             for score in scores:
                 if silence.start_s <= score.at_s < until_s:
@@ -186,6 +197,7 @@ class TurnScores:
             "cut_percent_95": interval_text(shipped.n_cut, shipped.n_holds),
             "cut_inserted": of_text(*shipped.cuts(lambda hold: hold.is_inserted)),
             "cut_natural": of_text(*shipped.cuts(lambda hold: not hold.is_inserted)),
+            "cut_after_sentences": of_text(shipped.n_understood_cut, shipped.n_understood),
             "cut_elsewhere": shipped.n_elsewhere if self._placed else None,
             "ends_found": of_text(len(latencies_s), shipped.n_ends),
             "end_latency_p50_ms": ms(percentile(latencies_s, 50)),

@@ -63,6 +63,7 @@ def arguments(folder: Path, **changes: object) -> argparse.Namespace:
         "dir": folder,
         "mode": None,
         "split": "test",
+        "cache": None,
         "json": None,
         "markdown": None,
         "command_line": "parley bench duplex DIR",

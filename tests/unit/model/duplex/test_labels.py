@@ -114,8 +114,77 @@ def test_a_file_that_is_no_list_of_objects_is_refused(tmp_path: Path, text: str)
         read_turns(tmp_path)
 
 
+def more_turns(folder: Path, *changes: dict[str, object]) -> Path:
+    (folder / "turns_more").mkdir()
+    (folder / "turns_more" / "a.ogg").touch()
+    lines = [
+        json.dumps(TURN | {"path": "turns_more/a.ogg", "id": str(i)} | change)
+        for i, change in enumerate(changes)
+    ]
+    (folder / "turns_more" / "labels.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("split", "ids"),
+    [
+        ("test", ["a", "2"]),
+        ("tune", ["1", "3"]),
+        ("train", ["0"]),
+        ("train+tune", ["0", "1", "3"]),
+        ("all", ["a", "0", "1", "2", "3"]),
+    ],
+)
+def test_people_decide_which_split_a_recording_is_in(
+    tmp_path: Path, split: str, ids: list[str]
+) -> None:
+    folder = folder_with(tmp_path, "turns", TURN | {"split": "train", "speaker": "ann"})
+    more_turns(
+        folder,
+        {"split": "train", "speaker": "ann"},
+        {"split": "tune", "speaker": "nobody knows"},
+        {},
+        {"split": "train", "speaker": "bob"},
+    )
+    speakers = {"note": "x", "speakers": {"ann": "train", "bob": "tune"}}
+    (folder / "speakers.json").write_text(json.dumps(speakers), encoding="utf-8")
+    assert [clip.id for clip in read_turns(folder, split)] == ids
+
+
+def test_a_scene_belongs_to_the_strictest_split_of_its_people(tmp_path: Path) -> None:
+    events = [
+        {"event": "user_backchannel", "onset": 0.8, "end": 1.1, "speaker": name}
+        for name in ("ann", "bob")
+    ]
+    scene = SCENE | {"path": "bargein_more/s.flac", "events": events, "split": "train"}
+    folder = folder_with(tmp_path, "bargein_more", scene)
+    speakers = {"speakers": {"ann": "train", "bob": "test"}}
+    (folder / "speakers.json").write_text(json.dumps(speakers), encoding="utf-8")
+    assert (len(read_overlaps(folder, "train")), len(read_overlaps(folder, "test"))) == (0, 1)
+
+
+@pytest.mark.parametrize("content", ["[]", '{"speakers": {"ann": "dev"}}', "{"])
+def test_speakers_that_cannot_be_read_are_one_line(tmp_path: Path, content: str) -> None:
+    folder = folder_with(tmp_path, "turns", TURN)
+    (folder / "speakers.json").write_text(content, encoding="utf-8")
+    with pytest.raises(LabelsError, match=r"speakers\.json") as caught:
+        read_turns(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_end_that_may_lie_inside_a_sentence_is_not_timed(tmp_path: Path) -> None:
+    pause = {"event": "pause", "start": 0.5, "end": 0.9, "inserted_s": 0, "sentence_end": True}
+    events = [pause, {"event": "end_of_turn", "t": 1.5}]
+    changed = TURN | {"events": events, "end_sure": False}
+    (clip,) = read_turns(folder_with(tmp_path, "turns", changed))
+    truth = clip.truth(2.0)
+    assert not truth.has_timed_end
+    assert truth.scored_holds == ()
+    assert len(truth.holds) == 1
+
+
 def test_a_part_that_is_missing_holds_nothing(tmp_path: Path) -> None:
-    assert (read_turns(tmp_path), read_overlaps(tmp_path), read_noise(tmp_path, ())) == ((), (), ())
+    assert (read_turns(tmp_path), read_overlaps(tmp_path), read_noise(tmp_path)) == ((), (), ())
 
 
 def test_labels_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
@@ -139,13 +208,12 @@ def test_noises_that_were_not_trained_on_are_held_out(tmp_path: Path) -> None:
         (folder / str(row["path"])).touch()
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     (folder / "manifest.jsonl").write_text(lines, encoding="utf-8")
-    clips = read_noise(folder, read_overlaps(folder))
-    assert {clip.name: clip.is_held_out for clip in clips} == {
-        "bark": True,
-        "rain": False,
-        "door": True,
-        "bell": True,
-    }
+    assert {clip.name for clip in read_noise(folder)} == {"bark", "door", "bell"}
+    assert {clip.name for clip in read_noise(folder, "train")} == {"rain"}
+    scene = SCENE | {"path": "bargein_more/s.flac", "split": "tune"}
+    folder_with(tmp_path, "bargein_more", scene | {"noise": [{"clip": "rain"}]})
+    assert {clip.name for clip in read_noise(folder, "tune")} == {"rain"}
+    assert read_noise(folder, "train") == ()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -91,7 +91,7 @@ def add_noise(folder: Path, *, train_ok: bool) -> None:
     (folder / "manifest.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
 
 
-def scores(folder: Path, words: str = "tea and", *, only_held_out: bool = True) -> dict[str, Row]:
+def scores(folder: Path, words: str = "tea and", *, split: str = "test") -> dict[str, Row]:
     card = run_duplex(
         folder,
         DetectorFactories(
@@ -103,7 +103,7 @@ def scores(folder: Path, words: str = "tea and", *, only_held_out: bool = True) 
             n_parameters={"ours": 5},
         ),
         command="x",
-        only_held_out=only_held_out,
+        split=split,
         is_quiet=True,
     )
     assert all(list(row) == list(card.rows[0]) for row in card.rows)
@@ -173,7 +173,7 @@ def test_noises_that_may_have_been_trained_on_are_left_out_unless_asked_for(tmp_
     add_turn(tmp_path)
     add_noise(tmp_path, train_ok=True)
     assert scores(tmp_path)["ours"]["noise_minutes"] is None
-    row = scores(tmp_path, only_held_out=False)["ours"]
+    row = scores(tmp_path, split="train")["ours"]
     assert row["noise_minutes"] == pytest.approx(6.0 / 60.0)
     assert row["false_stops_noise_per_minute"] == 0.0
 

@@ -17,7 +17,7 @@ def clip(folder: Path, name: str, seconds: float, amplitude: float) -> NoiseClip
     rng = np.random.default_rng(3)
     path = folder / f"{name}.wav"
     sf.write(path, amplitude * rng.standard_normal(int(seconds * ENGINE_RATE_HZ)), ENGINE_RATE_HZ)
-    return NoiseClip(name, path, is_held_out=True)
+    return NoiseClip(name, path, "test")
 
 
 def scene(folder: Path) -> OverlapScene:
@@ -67,4 +67,4 @@ def test_without_clips_there_are_no_streams(tmp_path: Path) -> None:
 def test_a_broken_clip_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.wav").write_text("no sound")
     with pytest.raises(LabelsError, match=r"x\.wav"):
-        list(noise_streams([NoiseClip("x", tmp_path / "x.wav", is_held_out=True)], ()))
+        list(noise_streams([NoiseClip("x", tmp_path / "x.wav", "test")], ()))

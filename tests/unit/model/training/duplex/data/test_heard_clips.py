@@ -25,6 +25,9 @@ class Listening:
     partial_text = ""
     end_s = 0.0
 
+    def restart(self) -> None:
+        self.begin()
+
     def begin(self) -> None:
         self.partial_text = ""
 

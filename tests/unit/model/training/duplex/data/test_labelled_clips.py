@@ -46,6 +46,9 @@ class Saying:
     def __init__(self, text: str) -> None:
         self.partial_text = text
 
+    def restart(self) -> None:
+        self.begin()
+
     def begin(self) -> None:
         self.end_s = 0.0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.training.duplex.cache import Cache, Entry, address
+from model.files.content_cache import Cache, Entry, address
 
 WHERE = address("speech", "ann", "hello", 1.0)
 
