@@ -10,7 +10,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_io.events import SpeechEnded, SpeechStarted
-from audio_io.frames import AudioFrame, Samples, UserFrame, frozen
-from model.duplex.offline import HeardFrame, Listener, Listening
+from audio_io.frames import AudioFrame, Samples, Spotted, UserFrame, frozen
+from audio_io.interfaces import WordSpotter
+from model.duplex.offline import HeardFrame, Listener, Listening, SpotterFactory
 from model.files.content_cache import Cache, Entry, address, file_hash
 
 _KIND = "listening"
@@ -47,11 +48,21 @@ class CachedListener:
     """A ``Listener`` that hears a recording once; it is opened when something is new.
 
     Args:
+        opened: opens the listener, without a word spotter.
         heard_by: see ``fingerprint``.
+        spotter_factory: makes what listens to the frames that are kept: it decides nothing about
+            them, so that another spotter does not make everything be heard anew.
     """
 
-    def __init__(self, opened: Callable[[], Hears], cache: Cache, heard_by: str) -> None:
+    def __init__(
+        self,
+        opened: Callable[[], Hears],
+        cache: Cache,
+        heard_by: str,
+        spotter_factory: SpotterFactory | None = None,
+    ) -> None:
         self._opened = opened
+        self._spotter_factory = spotter_factory
         self._listener: Hears | None = None
         self._cache = cache
         self._heard_by = heard_by
@@ -63,12 +74,25 @@ class CachedListener:
         recording = _Recording(mic, far)
         kept = self._cache.read(where)
         if kept is not None:
-            return _unpacked(kept, recording)
-        if self._listener is None:
-            self._listener = self._opened()
-        listening = self._listener.hear(mic, far, one_turn=one_turn)
-        self._cache.write(where, _packed(listening, recording))
-        return listening
+            listening = _unpacked(kept, recording)
+        else:
+            if self._listener is None:
+                self._listener = self._opened()
+            listening = self._listener.hear(mic, far, one_turn=one_turn)
+            self._cache.write(where, _packed(listening, recording))
+        if self._spotter_factory is None:
+            return listening
+        return _with_spotter(listening, self._spotter_factory())
+
+
+def _with_spotter(listening: Listening, spotter: WordSpotter) -> Listening:
+    """Let ``spotter`` hear the frames as it would in the front end."""
+    spotted: Spotted | None = None
+    frames: list[HeardFrame] = []
+    for heard in listening.frames:
+        spotted = spotter.step(heard.user) or spotted
+        frames.append(HeardFrame(replace(heard.user, spotted=spotted), heard.event))
+    return replace(listening, frames=tuple(frames))
 
 
 def fingerprint(weights: Iterable[Path], *about: object) -> str:

@@ -45,6 +45,7 @@ from model.duplex.offline import (
     Listener,
     Listening,
     RecognizerFactory,
+    SpotterFactory,
     VadFactory,
 )
 from model.duplex.scoring import TurnTruth
@@ -67,6 +68,7 @@ class DetectorFactories:
         classifier: the public end-of-turn network; None where its weights are missing.
         n_parameters: of each predictor's own network.
         weights: the files that decide what is heard.
+        spotter: None: nothing is spotted.
         close: frees what the factories share.
     """
 
@@ -77,6 +79,7 @@ class DetectorFactories:
     classifier: TurnClassifier | None
     n_parameters: Mapping[str, int] = field(default_factory=dict[str, int])
     weights: tuple[Path, ...] = ()
+    spotter: SpotterFactory | None = None
     close: Callable[[], None] = lambda: None
 
 
@@ -164,14 +167,19 @@ def _table(
 
 
 def _listener(factories: DetectorFactories, cache: Path | None) -> Hears:
-    def opened() -> Listener:
+    def opened(spotter: SpotterFactory | None = None) -> Listener:
         return Listener(
-            factories.detector, factories.canceller, factories.recognizer, pass_s=PASS_S
+            factories.detector,
+            factories.canceller,
+            factories.recognizer,
+            pass_s=PASS_S,
+            spotter_factory=spotter,
         )
 
     if cache is None:
-        return opened()
-    return CachedListener(opened, Cache(cache), fingerprint(factories.weights, PASS_S))
+        return opened(factories.spotter)
+    heard_by = fingerprint(factories.weights, PASS_S)
+    return CachedListener(opened, Cache(cache), heard_by, factories.spotter)
 
 
 _CALL_COLUMNS = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, UserFrame
+from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, Spotted, UserFrame
 from model.duplex.listening_cache import CachedListener, fingerprint
 from model.duplex.offline import HeardFrame, Listener, Listening
 from model.files.content_cache import Cache
@@ -117,3 +117,35 @@ def test_weights_and_choices_decide_what_is_heard(tmp_path: Path) -> None:
     assert fingerprint([weights], 0.2) != first
     weights.write_bytes(b"two")
     assert fingerprint([weights], 0.1) != first
+
+
+class LevelSpotter:
+    """Hears a stop word whenever ten frames were loud."""
+
+    def __init__(self) -> None:
+        self._n = 0
+
+    def step(self, user: UserFrame) -> Spotted | None:
+        self._n = self._n + 1 if user.clean_dbfs > -40.0 else 0
+        return Spotted(at_s=user.clean.end_s, p_stop=0.9) if self._n == 10 else None
+
+    def reset(self) -> None:
+        self._n = 0
+
+
+def test_a_spotter_hears_what_is_kept_as_it_would_in_the_front_end(tmp_path: Path) -> None:
+    mic, far = sound()
+    live = Listener(
+        LevelVad,
+        SubtractingCanceller,
+        lambda: ScriptedWords("good 早"),
+        pass_s=0.1,
+        spotter_factory=LevelSpotter,
+    ).hear(mic, far)
+    listener = Counting()
+    for _ in range(2):
+        cached = CachedListener(lambda: listener, Cache(tmp_path), "a", LevelSpotter)
+        kept = cached.hear(mic, far)
+        assert_same(replace(live, recognizer_s=kept.recognizer_s), kept)
+    assert any(heard.user.spotted for heard in kept.frames)
+    assert listener.n_heard == 1
