@@ -29,6 +29,7 @@ from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
 from audio_io.interfaces import EchoCanceller
 from audio_io.portaudio import PortAudioBackend
 from audio_io.resampler import resample
+from audio_io.thread_priority import SystemPriority, ThreadPriority
 from audio_io.vad import SileroVad
 from audio_io.virtual_room import SilentBackend
 from audio_io.watchdog import DeviceWatchdog, RestartableBackend
@@ -76,13 +77,14 @@ def make_factories(store: WeightStore) -> Factories:
         stop=tuple(word for lexicon in lexicons.values() for word in lexicon.stop_words),
         backchannels=tuple(word for lexicon in lexicons.values() for word in lexicon.backchannels),
     )
+    priority = SystemPriority()
     return Factories(
         phrases=phrases,
         canceller=_canceller,
         detector=lambda: SileroVad(store.require(_VAD_WEIGHTS)),
         predictor=_predictors(store),
         prediction_cost_s=_prediction_cost_s,
-        backend=_backend,
+        backend=partial(_backend, priority),
         watchdog=DeviceWatchdog,
         worker=partial(_process_worker, store),
         inline_worker=partial(_inline_worker, store),
@@ -90,6 +92,7 @@ def make_factories(store: WeightStore) -> Factories:
         resident_mb=_resident_mb,
         is_heavy=partial(_is_heavy, store),
         predictor_weights=partial(_predictor_weights, store),
+        priority=priority,
     )
 
 
@@ -232,11 +235,11 @@ def _inline_worker(store: WeightStore, settings: Settings) -> VirtualTimeWorker:
     return InlineWorker(model)
 
 
-def _backend(settings: Settings) -> RestartableBackend:
+def _backend(priority: ThreadPriority, settings: Settings) -> RestartableBackend:
     """Return real devices, or a silent room where there is no sound library at all."""
     del settings
     try:
-        return PortAudioBackend()
+        return PortAudioBackend(priority=priority)
     except AudioUnavailable as error:
         logger.warning("no sound: %s", error)
         return SilentBackend(str(error))

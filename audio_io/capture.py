@@ -161,6 +161,7 @@ class CapturePipeline(FrontEnd):
 
     Attributes:
         mic_dbfs: level of the last microphone frame, for meters.
+        reference: the loudspeaker's side of the present streams.
     """
 
     canceller: EchoCanceller
@@ -185,7 +186,7 @@ class CapturePipeline(FrontEnd):
         self._ring = backend.mic_ring
         self._resampler = StreamResampler(backend.format.mic_rate_hz, ENGINE_RATE_HZ)
         self._pending = SampleQueue()
-        self._reference = EchoReference(backend.renderer.far_ring, backend.format.out_rate_hz)
+        self.reference = EchoReference(backend.renderer.far_ring, backend.format.out_rate_hz)
         self.skip(gap_s)
 
     @property
@@ -198,11 +199,13 @@ class CapturePipeline(FrontEnd):
 
         A speech event precedes the frame whose arrival decided it.
         """
-        if len(self._ring):
-            self._pending.push(self._resampler.process(self._ring.read(len(self._ring))))
+        sound = self._ring.read_in_time()
+        if len(sound):
+            self._pending.push(self._resampler.process(sound))
         outputs: list[CaptureOutput] = []
-        while len(self._pending) >= FRAME:
-            near, far = self._pending.pop(FRAME), self._reference.next_frame()
+        while len(self._pending) >= FRAME and self.reference.is_ready(len(self._pending) - FRAME):
+            near = self._pending.pop(FRAME)
+            far = self.reference.next_frame(len(self._pending))
             self.mic_dbfs = level_dbfs(near)
             self._n_zero_frames = self._n_zero_frames + 1 if not near.any() else 0
             user, event = self.process(near, far)

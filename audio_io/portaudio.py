@@ -22,13 +22,14 @@ from audio_io.devices import (
 from audio_io.errors import DeviceRefused
 from audio_io.frames import ENGINE_RATE_HZ
 from audio_io.interfaces import StreamFormat, StreamRequest, StreamStats
+from audio_io.lost_samples import LostSamples
 from audio_io.renderer import OutputRenderer
-from audio_io.ring_buffer import RingBuffer
+from audio_io.ring_buffer import CAPTURE_RING_S, RingBuffer
+from audio_io.thread_priority import ThreadPriority, UnchangedPriority
 from audio_io.wake import WakeSignal
 
 _OUT_RATE_HZ = 48_000  # what loudspeakers run at; the server would only convert once more
 _OTHER_RATES_HZ = (48_000, 44_100)
-_MIC_RING_S = 2.0
 _MAX_BLOCK = 16_384  # frames in one callback
 _LATE_BLOCKS = 2.0  # a callback is late when it comes after this many blocks
 
@@ -36,27 +37,39 @@ Buffer = npt.NDArray[np.float32]  # (frames, channels)
 
 
 class _CallbackPulse:
-    """When a callback last came, and how regular it is. Written by the callback only."""
+    """When a callback last came, how regular it is, and what it lost. For the callback only."""
 
-    def __init__(self, clock: Callable[[], float], block_s: float) -> None:
+    def __init__(self, name: str, rate_hz: int, block_s: float, clock: Callable[[], float]) -> None:
+        self._name = name
         self._clock = clock
         self._late_s = _LATE_BLOCKS * block_s
+        self._lost = LostSamples(rate_hz)
+        self.is_new = True  # of a thread that has not asked for its priority
         self.last_s = clock()
         self.n_calls = 0
         self.n_late = 0
         self.n_flagged = 0
+        self.n_lost = 0
         self.max_gap_s = 0.0
 
-    def beat(self, is_flagged: bool) -> None:
-        """Count a callback. Callback-safe."""
+    def beat(self, n: int, stamp_s: float, is_flagged: bool, priority: ThreadPriority) -> int:
+        """Count a callback of ``n`` samples; return how many were lost before. Callback-safe."""
         now = self._clock()
+        if self.is_new:
+            self.is_new = False
+            priority.raise_this_thread(self._name, in_callback=True)
+        is_late = False
         if self.n_calls:
             gap = now - self.last_s
             self.max_gap_s = max(self.max_gap_s, gap)
-            self.n_late += gap > self._late_s
+            is_late = gap > self._late_s
+            self.n_late += is_late
         self.last_s = now
         self.n_calls += 1
         self.n_flagged += is_flagged
+        n_lost = self._lost.take(n, clock_s=now, stamp_s=stamp_s, is_doubtful=is_flagged or is_late)
+        self.n_lost += n_lost
+        return n_lost
 
 
 class PortAudioBackend:
@@ -74,10 +87,12 @@ class PortAudioBackend:
         self,
         library: SoundLibrary | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        priority: ThreadPriority | None = None,
     ) -> None:
         """Load the sound library. Raises AudioUnavailable when there is no PortAudio."""
         self._library = library or load_library()
         self._clock = clock
+        self._priority = priority or UnchangedPriority()
         self.mic_wake = WakeSignal()
         self._input: Any = None
         self._output: Any = None
@@ -109,11 +124,13 @@ class PortAudioBackend:
         block_s = request.block_ms / 1000.0
         self._renew(block_s)
         self._input, mic_rate_hz = self._open("microphone", microphone, request)
+        self._mic_pulse = _CallbackPulse("microphone", mic_rate_hz, block_s, self._clock)
         try:
             self._output, out_rate_hz = self._open("loudspeaker", loudspeaker, request)
         except DeviceRefused:
             self.close()
             raise
+        self._out_pulse = _CallbackPulse("loudspeaker", out_rate_hz, block_s, self._clock)
         # Stated is the length of the whole buffer, of which a healthy stream fills one block.
         beyond_s = self._latency(self._input, request) - request.latency_ms / 1000.0
         self.format = StreamFormat(
@@ -129,6 +146,7 @@ class PortAudioBackend:
     def start(self) -> None:
         """Start both streams. Raises DeviceRefused when a device went away in between."""
         self._finished.clear()
+        self._mic_pulse.is_new = self._out_pulse.is_new = True
         try:
             for stream in (self._output, self._input):
                 if stream is not None:
@@ -164,7 +182,11 @@ class PortAudioBackend:
         return min(self._mic_pulse.last_s, self._out_pulse.last_s)
 
     def stalled(self, now_s: float, limit_s: float) -> Direction | None:
-        """Return the stream that ended or has not called back for ``limit_s``; else None."""
+        """Return the stream that ended or has not called back for ``limit_s``; else None.
+
+        What the callbacks' threads could not ask for themselves is asked for here.
+        """
+        self._priority.raise_waiting()
         if "microphone" in self._finished or now_s - self._mic_pulse.last_s > limit_s:
             return "microphone"
         if "loudspeaker" in self._finished or now_s - self._out_pulse.last_s > limit_s:
@@ -181,10 +203,10 @@ class PortAudioBackend:
             raise DeviceRefused(f"the sound system does not answer: {error}") from error
 
     def _renew(self, block_s: float) -> None:
-        self.mic_ring = RingBuffer(int(_MIC_RING_S * max(_OTHER_RATES_HZ)))
+        self.mic_ring = RingBuffer(int(CAPTURE_RING_S * max(_OTHER_RATES_HZ)))
         self.renderer = OutputRenderer(_OUT_RATE_HZ)
-        self._mic_pulse = _CallbackPulse(self._clock, block_s)
-        self._out_pulse = _CallbackPulse(self._clock, block_s)
+        self._mic_pulse = _CallbackPulse("microphone", ENGINE_RATE_HZ, block_s, self._clock)
+        self._out_pulse = _CallbackPulse("loudspeaker", _OUT_RATE_HZ, block_s, self._clock)
         self._mono_in = np.zeros(_MAX_BLOCK, dtype=np.float32)
         self._mono_out = np.zeros(_MAX_BLOCK, dtype=np.float32)
         self._n_mic_samples = 0
@@ -231,9 +253,11 @@ class PortAudioBackend:
                     getattr(stream, action)()
 
     def _on_input(self, indata: Buffer, frames: int, when: Any, status: Any) -> None:  # noqa: ANN401
-        """Move samples, count, ring. Callback-safe."""
-        del when
-        self._mic_pulse.beat(bool(status))
+        """Move samples, count, say what is missing, ring. Callback-safe."""
+        stamp_s = 0.0 if when is None else float(when.inputBufferAdcTime)
+        n_lost = self._mic_pulse.beat(frames, stamp_s, bool(status), self._priority)
+        if n_lost:
+            self.mic_ring.note_gap(n_lost)
         if indata.shape[1] == 1:
             mono = indata[:, 0]
         else:
@@ -244,9 +268,11 @@ class PortAudioBackend:
         self.mic_wake.ring()
 
     def _on_output(self, outdata: Buffer, frames: int, when: Any, status: Any) -> None:  # noqa: ANN401
-        """Move samples, count. Callback-safe."""
-        del when
-        self._out_pulse.beat(bool(status))
+        """Move samples, count, say what was played besides. Callback-safe."""
+        stamp_s = 0.0 if when is None else float(when.outputBufferDacTime)
+        n_lost = self._out_pulse.beat(frames, stamp_s, bool(status), self._priority)
+        if n_lost:
+            self.renderer.far_ring.note_gap(n_lost)
         mono = self._mono_out[:frames]
         self.renderer.render(mono)
         outdata[:] = mono[:, np.newaxis]

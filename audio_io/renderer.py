@@ -7,7 +7,7 @@ the device callback or to the virtual room. Both sides change disjoint fields.
 import numpy as np
 
 from audio_io.frames import Samples
-from audio_io.ring_buffer import RingBuffer
+from audio_io.ring_buffer import CAPTURE_RING_S, RingBuffer
 from audio_io.wake import WakeSignal
 
 _MAX_BLOCK = 16_384  # samples; longer callbacks are rendered in parts
@@ -25,7 +25,7 @@ class OutputRenderer:
         wake: rung at every block, for the thread that keeps the ring full.
     """
 
-    def __init__(self, rate_hz: int, ring_s: float = 0.4, far_s: float = 1.0) -> None:
+    def __init__(self, rate_hz: int, ring_s: float = 0.4, far_s: float = CAPTURE_RING_S) -> None:
         self.rate_hz = rate_hz
         self.wake = WakeSignal()
         self.ring = RingBuffer(int(rate_hz * ring_s))

@@ -16,15 +16,15 @@ from audio_io.errors import AudioUnavailable
 from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
 from audio_io.interfaces import StreamFormat, StreamRequest, StreamStats
 from audio_io.renderer import OutputRenderer
-from audio_io.resampler import StreamResampler
-from audio_io.ring_buffer import RingBuffer
+from audio_io.ring_buffer import CAPTURE_RING_S, RingBuffer
 from audio_io.room_acoustics import EchoPath, level_of_active_speech
-from audio_io.sample_queue import SampleQueue
+from audio_io.thread_priority import ThreadPriority, UnchangedPriority
+from audio_io.virtual_loudspeaker import LoudspeakerSettings, VirtualLoudspeaker
 from audio_io.wake import WakeSignal
 
 BLOCK = ENGINE_RATE_HZ // 100  # samples of the microphone, 10 ms
-_MIC_RING_S = 2.0
 _PACE_MS = 20  # one callback of a real device; twice that is late
+_DEVICE_BUFFER_MS = 100  # a real device loses sound when nobody comes for this long
 _MIN_OUTPUT_LATENCY_MS = 40.0  # the loudspeaker's resampler delivers up to 37 ms late, measured
 REFERENCE_SPEECH_DBFS = -26.0  # active level of speech when nobody says otherwise (ITU-T P.56)
 _FLOOR_DBFS = -85.0  # self-noise of a microphone; exact zeros mean a broken one
@@ -38,7 +38,7 @@ class RoomSettings:
         impulse_response: loudspeaker to microphone, 16 kHz; None for the direct path only.
         echo_db: level of the loudspeaker in the microphone (energy); None for headphones.
         delay_ms: bulk delay of the echo beyond ``output_latency_ms``.
-        drift_ppm: how much faster the loudspeaker's clock runs than the microphone's.
+        drift_ppm, clip_at, delay_jump_ms, delay_jump_every_s: see ``LoudspeakerSettings``.
         noise: 16 kHz, looped from a place that the seed chooses; None for silence.
         snr_db: speech level over noise level.
         speech_dbfs: active level of the users in this room, which ``snr_db`` refers to.
@@ -50,6 +50,9 @@ class RoomSettings:
     echo_db: float | None = None
     delay_ms: float = 0.0
     drift_ppm: float = 0.0
+    clip_at: float | None = None
+    delay_jump_ms: float = 0.0
+    delay_jump_every_s: float = 0.0
     noise: Samples | None = None
     snr_db: float = 20.0
     speech_dbfs: float = REFERENCE_SPEECH_DBFS
@@ -67,6 +70,18 @@ class RoomSettings:
             raise ValueError(f"out_rate_hz = {self.out_rate_hz}: must be a multiple of 100")
         if self.delay_ms < 0.0:
             raise ValueError(f"delay_ms = {self.delay_ms}: must not be negative")
+        self.loudspeaker()
+
+    def loudspeaker(self) -> LoudspeakerSettings:
+        """Return the loudspeaker's share of it. Raises ValueError."""
+        return LoudspeakerSettings(
+            rate_hz=self.out_rate_hz,
+            latency_ms=self.output_latency_ms,
+            drift_ppm=self.drift_ppm,
+            clip_at=self.clip_at,
+            delay_jump_ms=self.delay_jump_ms,
+            delay_jump_every_s=self.delay_jump_every_s,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,9 +96,8 @@ class VirtualRoom:
     """An AudioBackend without hardware. The same seed and calls give the same bits.
 
     The microphone runs at 16 kHz, the loudspeaker at 24 kHz, so that 10 ms are 160 and 240 samples
-    exactly and the default voices need no conversion. A drifting loudspeaker pulls a sample more or
-    less now and then, as real ones do. Virtual time: call ``advance``. Real time: ``start`` runs
-    a thread that advances against absolute deadlines of ``clock``.
+    exactly and the default voices need no conversion. Virtual time: call ``advance``. Real time:
+    ``start`` runs a thread that advances against absolute deadlines of ``clock``.
     """
 
     def __init__(
@@ -94,8 +108,10 @@ class VirtualRoom:
         is_realtime: bool = False,
         keeps_recording: bool = True,
         clock: Callable[[], float] = time.monotonic,
+        priority: ThreadPriority | None = None,
     ) -> None:
         self.settings = settings or RoomSettings()
+        self._priority = priority or UnchangedPriority()
         self._is_realtime = is_realtime
         self._keeps_recording = keeps_recording
         self._clock = clock
@@ -109,12 +125,13 @@ class VirtualRoom:
             input_latency_s=0.0,
             output_latency_s=self.settings.output_latency_ms / 1000.0,
         )
-        self.mic_ring = RingBuffer(int(_MIC_RING_S * ENGINE_RATE_HZ))
+        self.mic_ring = RingBuffer(int(CAPTURE_RING_S * ENGINE_RATE_HZ))
         self.mic_wake = WakeSignal()
         self.renderer = OutputRenderer(self.settings.out_rate_hz)
         self.is_running = False
         self._noise, self._noise_at = self._make_noise()
-        self._make_loudspeaker()
+        self._loudspeaker = VirtualLoudspeaker(self.settings.loudspeaker())
+        self._echo = self._make_echo()
         self._speech: list[tuple[int, Samples]] = []
         self._n_samples = 0
         self._mic_blocks: list[Samples] = []
@@ -122,6 +139,8 @@ class VirtualRoom:
         self._stopping = Event()
         self._pacer: Thread | None = None
         self._n_late = 0
+        self._n_overflows = 0
+        self._n_underflows = 0
         self._max_gap_ms = 0.0
 
     def open(self, request: StreamRequest) -> StreamFormat:
@@ -154,8 +173,8 @@ class VirtualRoom:
         return StreamStats(
             n_mic_samples=self._n_samples,
             n_out_samples=self.renderer.n_rendered,
-            n_input_overflows=self.mic_ring.n_refused // BLOCK,
-            n_output_underflows=self.renderer.n_starvations,
+            n_input_overflows=self.mic_ring.n_refused // BLOCK + self._n_overflows,
+            n_output_underflows=self.renderer.n_starvations + self._n_underflows,
             n_late_callbacks=self._n_late,
             max_callback_gap_ms=self._max_gap_ms,
         )
@@ -184,6 +203,19 @@ class VirtualRoom:
             self._advance_block()
         self.mic_wake.ring()
 
+    def xrun(self, n_ms: int, *, loses_input: bool, starves_output: bool) -> None:
+        """Let ``n_ms`` pass, a multiple of 10, and lose what the streams should have carried.
+
+        Args:
+            loses_input: what the microphone hears reaches nobody.
+            starves_output: the loudspeaker plays silence of its own instead of what it was to get.
+        """
+        for _ in range(n_ms // 10):
+            self._advance_block(loses_input=loses_input, starves_output=starves_output)
+        self._n_overflows += loses_input
+        self._n_underflows += starves_output
+        self.mic_wake.ring()
+
     def recording(self) -> RoomRecording:
         """Return everything so far."""
         with self._lock:
@@ -193,27 +225,26 @@ class VirtualRoom:
                 loudspeaker=np.concatenate([empty, *self._far_blocks]),
             )
 
-    def _advance_block(self) -> None:
-        played = self._play_block()
+    def _advance_block(self, *, loses_input: bool = False, starves_output: bool = False) -> None:
+        if starves_output:
+            played = self._loudspeaker.starve()
+            self.renderer.far_ring.note_gap(self.settings.out_rate_hz // 100)
+        else:
+            played = self._loudspeaker.play(self.renderer)
         with self._lock:
             heard = self._speech_block()
             if self._echo is not None:
-                heard += self._echo.process(played)
+                heard += self._echo.process(self._loudspeaker.in_air(played))
             heard += self._noise_block()
             np.clip(heard, -1.0, 1.0, out=heard)
             self._n_samples += BLOCK
             if self._keeps_recording:
                 self._mic_blocks.append(heard)
                 self._far_blocks.append(played)
-        self.mic_ring.write(heard)
-
-    def _play_block(self) -> Samples:
-        self._out_due += self._out_per_block
-        out = np.empty(int(self._out_due), dtype=np.float32)
-        self._out_due -= len(out)
-        self.renderer.render(out)
-        self._in_device.push(self._to_air.process(out))
-        return self._in_device.pop(BLOCK)
+        if loses_input:
+            self.mic_ring.note_gap(BLOCK)
+        else:
+            self.mic_ring.write(heard)
 
     def _speech_block(self) -> Samples:
         begin, end = self._n_samples, self._n_samples + BLOCK
@@ -233,19 +264,10 @@ class VirtualRoom:
         self._noise_at += BLOCK
         return floor + self._noise[index]
 
-    def _make_loudspeaker(self) -> None:
-        speed = 1.0 + self.settings.drift_ppm * 1e-6
-        self._out_per_block = self.settings.out_rate_hz / 100 * speed
-        self._out_due = 1e-6  # so that 239.99999 counts as 240
-        # At fractional ratios HQ delivers 79 ms late, LQ 31 ms; it is duller above 5 kHz.
-        quality = "HQ" if self.settings.drift_ppm == 0.0 else "LQ"
-        self._to_air = StreamResampler(self.settings.out_rate_hz * speed, ENGINE_RATE_HZ, quality)
-        self._in_device = SampleQueue()
-        latency = round(self.settings.output_latency_ms * ENGINE_RATE_HZ / 1000.0)
-        self._in_device.push(np.zeros(latency, dtype=np.float32))
+    def _make_echo(self) -> EchoPath | None:
         delay = round(self.settings.delay_ms * ENGINE_RATE_HZ / 1000.0)
         response, echo_db = self.settings.impulse_response, self.settings.echo_db
-        self._echo = None if echo_db is None else EchoPath(response, echo_db, delay)
+        return None if echo_db is None else EchoPath(response, echo_db, delay)
 
     def _make_noise(self) -> tuple[Samples | None, int]:
         s = self.settings
@@ -256,6 +278,7 @@ class VirtualRoom:
         return frozen(s.noise * np.float32(gain)), int(self._rng.integers(len(s.noise)))
 
     def _pace(self) -> None:
+        self._priority.raise_this_thread("virtual-room")
         begin = last = self._clock()
         n_blocks = 0
         step_s = _PACE_MS / 1000.0
@@ -266,6 +289,10 @@ class VirtualRoom:
             last = now
             self._max_gap_ms = max(self._max_gap_ms, gap_ms)
             self._n_late += gap_ms > 2.0 * _PACE_MS
+            n_lost = int((1000.0 * (now - begin) - _DEVICE_BUFFER_MS) // _PACE_MS) - n_blocks
+            if n_lost > 0:
+                self.xrun(n_lost * _PACE_MS, loses_input=True, starves_output=True)
+                n_blocks += n_lost
             self.advance(_PACE_MS)
 
 

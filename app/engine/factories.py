@@ -1,7 +1,7 @@
 """What the composition root hands to those who put an engine together: makers of each role."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.engine.rules import Phrases
@@ -13,6 +13,7 @@ from audio_io.interfaces import (
     StreamRequest,
     VoiceActivityDetector,
 )
+from audio_io.thread_priority import ThreadPriority, UnchangedPriority
 from audio_io.watchdog import DeviceWatchdog, RestartableBackend
 from model.events import ModelEvent
 from model.interfaces import DuplexPredictor
@@ -49,6 +50,7 @@ class Factories:
         resident_mb: memory of this process.
         is_heavy: the chosen model may fail for want of memory.
         predictor_weights: what predictors are made of, by name: a checksum, "" where it is missing.
+        priority: raises the threads that carry sound; one for the whole program.
     """
 
     phrases: Phrases
@@ -64,3 +66,4 @@ class Factories:
     resident_mb: Callable[[], float]
     is_heavy: Callable[[Settings], bool] = lambda _settings: False
     predictor_weights: Callable[[], Mapping[str, str]] = dict[str, str]
+    priority: ThreadPriority = field(default_factory=UnchangedPriority)

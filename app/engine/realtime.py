@@ -17,6 +17,7 @@ from audio_io.frames import UserFrame
 from audio_io.interfaces import AudioBackend
 from audio_io.playback import Player
 from audio_io.renderer import OutputRenderer
+from audio_io.thread_priority import ThreadPriority, UnchangedPriority
 from model.interfaces import DuplexPredictor
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class RealtimeEngine:
         predictor: DuplexPredictor,
         dialogue: Dialogue,
         time: StreamTime,
+        priority: ThreadPriority | None = None,
     ) -> None:
         self.backend = backend
         self.capture = capture
@@ -59,6 +61,7 @@ class RealtimeEngine:
         self.failure_listeners: list[OnFailure] = []
         self._player = player
         self._predictor = predictor
+        self._priority = priority or UnchangedPriority()
         self._inbox = BoundedQueue[Item]("inbox", _INBOX_ITEMS, Overflow.DROP_OLDEST)
         self._frames = BoundedQueue[UserFrame]("duplex", _DUPLEX_FRAMES, Overflow.DROP_OLDEST)
         self._commands = BoundedQueue[PlayerCommand]("loudspeaker", _COMMANDS, Overflow.REFUSE)
@@ -121,6 +124,7 @@ class RealtimeEngine:
         return (self._inbox.stats(), self._frames.stats(), self._commands.stats())
 
     def _capture_loop(self) -> None:
+        self._priority.raise_this_thread("capture")
         while not self._is_stopping:
             self.backend.mic_wake.wait(_IDLE_S)
             if self._has_new_streams.is_set():
@@ -185,6 +189,7 @@ class RealtimeEngine:
         return min(_IDLE_S, max(0.0, deadline_s - self.time.now_s()))
 
     def _play(self) -> None:
+        self._priority.raise_this_thread("playback")
         while not self._is_stopping:
             self.backend.renderer.wake.wait(_IDLE_S)
             for command in self._commands.take_all(0.0):

@@ -40,6 +40,9 @@ class RoomPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     echo_db: Annotated[float, msgspec.Meta(ge=-90.0, le=20.0)] | None = None
     delay_ms: Annotated[float, msgspec.Meta(ge=0.0, le=2000.0)] = 80.0
     drift_ppm: Annotated[float, msgspec.Meta(ge=-1000.0, le=1000.0)] = 0.0
+    clip_at: Annotated[float, msgspec.Meta(ge=0.01, le=1.0)] | None = None
+    delay_jump_ms: Annotated[float, msgspec.Meta(ge=0.0, le=500.0)] = 0.0
+    delay_jump_every_s: Annotated[float, msgspec.Meta(ge=0.0, le=3600.0)] = 0.0
     noise: str = ""
     snr_db: Annotated[float, msgspec.Meta(ge=-20.0, le=100.0)] = 20.0
 

@@ -96,7 +96,12 @@ class Simulation:
         self._load_s = 0.0
         self._worker_peak_mb = 0.0
         self._done = Event()
-        self._room = VirtualRoom(room, options.seed, is_realtime=not options.is_virtual_time)
+        self._room = VirtualRoom(
+            room,
+            options.seed,
+            is_realtime=not options.is_virtual_time,
+            priority=factories.priority,
+        )
         self._room.open(stream_request(settings))
         self._capture = CapturePipeline(
             self._room,
@@ -162,6 +167,7 @@ class Simulation:
             self._watched,
             dialogue,
             StreamTime(MonotonicClock()),
+            self._factories.priority,
         )
 
         def tick(now_s: float) -> None:

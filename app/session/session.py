@@ -160,7 +160,15 @@ class Session:
         player.set_volume(settings.audio.output_volume_db)
         predictor = self._recording.predictor(settings)
         time = StreamTime(self._clock)
-        return RealtimeEngine(self._backend, capture, player, predictor, self.dialogue, time)
+        return RealtimeEngine(
+            self._backend,
+            capture,
+            player,
+            predictor,
+            self.dialogue,
+            time,
+            self._factories.priority,
+        )
 
     # -- life ----------------------------------------------------------------------------------
 

@@ -139,6 +139,14 @@ class FakePortAudio:
                 stream.run(step_s)
 
 
+class _Times:
+    """What the library says about a block: when its first sample came in or goes out."""
+
+    def __init__(self, now_s: float) -> None:
+        self.inputBufferAdcTime = now_s - 0.02
+        self.outputBufferDacTime = now_s + 0.06
+
+
 class FakeStream:
     def __init__(
         self,
@@ -171,6 +179,7 @@ class FakeStream:
         self.latency = latency
         self.is_closed = False
         self.status = 0
+        self.tells_time = False
         self.played: list[Samples] = []
         self.sound: Callable[[int], Samples] = lambda n: np.full(n, 0.01, dtype=np.float32)
         self._callback = callback
@@ -214,6 +223,7 @@ class FakeStream:
             block = np.zeros((self.blocksize, self.channels), dtype=np.float32)
             if self.is_input:
                 block[:] = self.sound(self.blocksize)[:, np.newaxis]
-            self._callback(block, self.blocksize, None, self.status)
+            when = _Times(self.library.now_s) if self.tells_time else None
+            self._callback(block, self.blocksize, when, self.status)
             if not self.is_input:
                 self.played.append(block.copy())

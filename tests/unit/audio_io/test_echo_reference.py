@@ -79,3 +79,72 @@ def test_drift_is_taken_back_in_silence() -> None:
         reference.next_frame()
         assert reference.backlog_ms <= 90.0
     assert reference.n_dropped > 0
+
+
+def test_a_backlog_on_both_sides_is_no_lead() -> None:
+    """Capture was away for most of a second: every frame still meets its own reference."""
+    ring = RingBuffer(48_000)
+    reference = EchoReference(ring, 16_000)
+    sound = np.random.default_rng(3).standard_normal(64_000).astype(np.float32)
+    blocks = [sound[i : i + 160] for i in range(0, len(sound), 160)]
+    frames = run(reference, ring, blocks[:250])
+    ring.write(np.concatenate(blocks[250:340]))
+    frames += [reference.next_frame(160 * (89 - k)) for k in range(90)]
+    frames += run(reference, ring, blocks[340:])
+    assert np.array_equal(np.concatenate(frames)[320:], sound[:-320])
+    assert reference.n_shifts == 0
+
+
+def test_a_late_loudspeaker_is_waited_for_and_moves_no_frame() -> None:
+    ring = RingBuffer(48_000)
+    reference = EchoReference(ring, 16_000)
+    sound = np.random.default_rng(3).standard_normal(64_000).astype(np.float32)
+    blocks = [sound[i : i + 160] for i in range(0, len(sound), 160)]
+    frames = run(reference, ring, blocks[:250])
+    n_waiting = 0
+    for _ in range(250, 256):  # 60 ms in which only the microphone calls back
+        while reference.is_ready(160 * n_waiting):
+            frames.append(reference.next_frame(160 * n_waiting))
+            n_waiting -= 1
+        n_waiting += 1
+    ring.write(np.concatenate(blocks[250:256]))
+    while len(frames) < 256:
+        frames.append(reference.next_frame(160 * (255 - len(frames))))
+    frames += run(reference, ring, blocks[256:])
+    assert np.array_equal(np.concatenate(frames)[320:], sound[:-320])
+    assert reference.n_shifts == 0
+
+
+def test_a_loudspeaker_that_is_gone_is_not_waited_for() -> None:
+    ring = RingBuffer(48_000)
+    reference = EchoReference(ring, 16_000)
+    run(reference, ring, [np.zeros(160, dtype=np.float32)] * 250)
+    for _ in range(2):
+        reference.next_frame()
+    assert not reference.is_ready(0)
+    assert reference.is_ready(16_000)
+    assert not reference.next_frame().any()
+    assert reference.is_ready(0), "it was waited for once"
+
+
+def test_a_reference_that_always_comes_late_is_moved_in_silence() -> None:
+    """Else the microphone would wait for it for ever."""
+    ring = RingBuffer(48_000)
+    reference = EchoReference(ring, 16_000)
+    silence = np.zeros(160, dtype=np.float32)
+    run(reference, ring, [silence] * 250)
+    for _ in range(700):
+        ring.write(silence)
+        if reference.is_ready(640):
+            reference.next_frame(640)  # 40 ms of the microphone wait behind each frame
+    assert reference.backlog_ms - 40.0 >= 0.0
+
+
+def test_samples_that_were_lost_are_silence_in_their_place() -> None:
+    ring = RingBuffer(48_000)
+    reference = EchoReference(ring, 16_000)
+    ring.write(np.ones(160, dtype=np.float32))
+    ring.note_gap(160)
+    ring.write(np.ones(160, dtype=np.float32))
+    frames = [reference.next_frame() for _ in range(5)]
+    assert [frame.any() for frame in frames] == [False, False, True, False, True]

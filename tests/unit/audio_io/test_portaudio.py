@@ -6,6 +6,7 @@ import pytest
 from audio_io.errors import DeviceNotFound, DeviceRefused
 from audio_io.interfaces import StreamRequest
 from audio_io.portaudio import PortAudioBackend
+from audio_io.thread_priority import UnchangedPriority
 from tests.fakes.audio import FakeCard, FakePortAudio
 
 
@@ -60,6 +61,50 @@ def test_xruns_and_late_callbacks_are_counted() -> None:
     assert stats.n_late_callbacks == 2
     assert (stats.n_input_overflows, stats.n_output_underflows) == (1, 1)
     assert stats.max_callback_gap_ms == pytest.approx(120.0, abs=1.0)
+
+
+@pytest.mark.parametrize("tells_time", [True, False])
+def test_lost_blocks_are_silence_in_their_place_on_both_sides(tells_time: bool) -> None:
+    """A card that stood still for 100 ms: every later sample is where it was before."""
+    card = FakeCard("card", 1, 2)
+    library, backend = _open(card)
+    for stream in library.streams:
+        stream.tells_time = tells_time
+    library.elapse(2.0)
+    card.is_stalled = True
+    library.elapse(0.1)
+    card.is_stalled = False
+    for stream in library.streams:
+        stream.status = 4
+    library.elapse(0.02)
+    for stream in library.streams:
+        stream.status = 0
+    library.elapse(0.88)
+    assert len(backend.mic_ring.read_in_time()) == 3 * 16_000
+    assert len(backend.renderer.far_ring.read_in_time()) == 3 * 48_000
+
+
+def test_a_callback_that_is_merely_late_has_lost_nothing() -> None:
+    library, backend = _open(FakeCard("card", 1, 2))
+    library.elapse(2.0)
+    library.elapse(0.1, step_s=0.1)  # five callbacks in a row, late
+    library.elapse(0.9)
+    assert backend.stats().n_late_callbacks > 0
+    assert len(backend.mic_ring.read_in_time()) == 3 * 16_000
+
+
+def test_the_threads_of_both_callbacks_ask_for_priority_once() -> None:
+    priority = UnchangedPriority()
+    library = FakePortAudio([FakeCard("card", 1, 2)])
+    backend = PortAudioBackend(library, library.clock, priority)
+    backend.open(StreamRequest())
+    backend.start()
+    library.elapse(0.2)
+    assert sorted(priority.names) == ["loudspeaker", "microphone"]
+    backend.stop()
+    backend.start()
+    library.elapse(0.2)
+    assert len(priority.names) == 4, "started anew they are other threads"
 
 
 def test_the_latency_never_flatters() -> None:

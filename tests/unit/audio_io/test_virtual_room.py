@@ -146,3 +146,58 @@ def test_in_real_time_the_room_keeps_to_its_clock() -> None:
     assert not room.is_running
     assert 0.08 <= room.now_s <= time.monotonic() - begin
     assert not [t for t in threading.enumerate() if t.name == "virtual-room"]
+
+
+def test_an_overdriven_loudspeaker_is_heard_distorted_and_recorded_as_it_was_meant() -> None:
+    room = VirtualRoom(RoomSettings(echo_db=0.0, clip_at=0.1))
+    _play(room, tone(0.5, 24_000), 1.0)
+    heard = room.recording()
+    assert np.max(np.abs(heard.loudspeaker)) == pytest.approx(0.3, abs=0.01)
+    assert 0.08 < np.max(np.abs(heard.microphone)) <= 0.101
+
+
+def test_a_jump_moves_the_loudspeaker_and_the_next_one_moves_it_back() -> None:
+    settings = RoomSettings(delay_jump_ms=40.0, delay_jump_every_s=0.5)
+    room, still = VirtualRoom(settings), VirtualRoom()
+    sound = speech_like(2.0, rate_hz=24_000)
+    for each in (room, still):
+        _play(each, sound, 2.0)
+    jumped, straight = room.recording().loudspeaker, still.recording().loudspeaker
+    assert np.array_equal(jumped[10_000:15_000], straight[10_000 - 640 : 15_000 - 640])
+    assert np.array_equal(jumped[18_000:23_000], straight[18_000:23_000])
+
+
+@pytest.mark.parametrize(
+    "settings", [{"clip_at": 0.0}, {"delay_jump_ms": -1.0}], ids=["clip_at", "delay_jump_ms"]
+)
+def test_impossible_loudspeakers_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        RoomSettings(**settings)
+
+
+def test_what_the_streams_lost_has_still_happened_in_the_room() -> None:
+    room = VirtualRoom(RoomSettings(echo_db=-10.0))
+    room.say(tone(1.0), 0.0)
+    room.advance(100)
+    room.xrun(100, loses_input=True, starves_output=True)
+    room.advance(100)
+    assert room.now_s == pytest.approx(0.3)
+    assert len(room.recording().microphone) == 4_800
+    heard = room.mic_ring.read_in_time()
+    assert len(heard) == 4_800
+    assert not heard[1_600:3_200].any()
+    assert len(room.renderer.far_ring.read_in_time()) == 3 * 2_400
+    assert (room.stats().n_input_overflows, room.stats().n_output_underflows) == (1, 1)
+
+
+def test_a_room_whose_clock_comes_too_late_loses_sound_as_a_device_would() -> None:
+    times = iter([0.0, 0.0, 0.02, 0.02, 0.6, 0.6, 0.62])
+    room = VirtualRoom(is_realtime=True, clock=lambda: next(times, 0.62))
+    room.start()
+    deadline = time.monotonic() + 5.0
+    while room.stats().n_input_overflows == 0 and time.monotonic() < deadline:
+        room.mic_wake.wait(0.1)
+    room.stop()
+    stats = room.stats()
+    assert (stats.n_input_overflows, stats.n_output_underflows) == (1, 1)
+    assert stats.n_late_callbacks >= 1
