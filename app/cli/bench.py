@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from app.cli.spotter_bench import spotter_card
 from app.engine.factories import Factories
 from app.evaluation.conversations import (
     N_QUESTIONS,
@@ -91,6 +92,8 @@ def run_bench(
             card = _duplex(args, factories())
         case "scenes":
             card = _scenes(args, scene_factories)
+        case "spotter":
+            card = spotter_card(args)
         case "vita-audio":
             card = run_vita_audio(args.size, args.device, args.command_line)
         case _:

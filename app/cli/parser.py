@@ -136,6 +136,14 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         if name == "scenes":
             kind.add_argument("--virtual-time", action="store_true", help="run as fast as possible")
             kind.add_argument("--seed", type=int, default=0, metavar="N")
+    spotter = kinds.add_parser("spotter", help="single words over a reply, and hours without any")
+    spotter.add_argument("dir", type=Path, metavar="DIR")
+    spotter.add_argument("--split", choices=("train", "tune", "test"), default="test")
+    spotter.add_argument("--spotter", type=Path, metavar="FOLDER", help="default: ours")
+    spotter.add_argument(
+        "--set-thresholds", action="store_true", help="choose them by this split, and keep them"
+    )
+    cli_eval.add_card_options(spotter)
     speech = kinds.add_parser(
         "vita-audio", help="decoding speed of VITA-Audio, with random weights"
     )

@@ -70,7 +70,7 @@ class SpotterNetwork:
         self.card = card
         self.n_parameters = sum(weight.size for weight in weights.values())
         self._weights = {name: np.ascontiguousarray(weight) for name, weight in weights.items()}
-        self._scale = np.float32(1.0) / weights["std"]
+        self._scale: Array = np.reciprocal(weights["std"])
 
     @property
     def memory_s(self) -> float:
@@ -119,8 +119,8 @@ class SpotterNetwork:
         return logits, SpotterState(tuple(pasts))
 
     def _normal(self, mels: Array) -> Array:
-        centred: Array = mels - self._weights["mean"]
-        return centred * self._scale
+        normal: Array = (mels - self._weights["mean"]) * self._scale
+        return normal
 
     def _front(self, index: int, x: Array, stride: int) -> Array:
         taps = np.lib.stride_tricks.sliding_window_view(x, _TAPS, axis=0)[::stride]

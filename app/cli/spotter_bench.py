@@ -1,0 +1,65 @@
+"""``parley bench spotter``: opens what the word spotter is measured with."""
+
+import argparse
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+import soxr
+
+from app.evaluation.scorecard import Scorecard
+from app.evaluation.spotter_bench import run_spotter
+from app.evaluation.spotter_sessions import Say, SpotterSessions
+from app.messages.errors import BadInputError, ParleyError
+from audio_io.frames import ENGINE_RATE_HZ, Samples
+from model.cascade.engines import RATE_HZ
+from model.cascade.synthesizer import Synthesizer
+from model.duplex.lexicon import DEFAULT_FOLDER
+from model.duplex.spotter.network import read_spotter
+from model.errors import ModelError
+from model.files.records import read_jsonl
+from model.store.packages import default_folder
+from model.types import VoiceChoice
+
+_TEXTS = Path(__file__).resolve().parents[2] / "resources" / "evaluation" / "sentences.jsonl"
+
+
+class _Text(msgspec.Struct, frozen=True):
+    text: str
+    language: str
+
+
+def spotter_card(args: argparse.Namespace) -> Scorecard:
+    """Measure. Raises ParleyError."""
+    if args.set_thresholds and args.split == "test":
+        raise BadInputError(None, "--set-thresholds", "test is only printed", "give --split tune")
+    folder = args.spotter or DEFAULT_FOLDER
+    try:
+        network = read_spotter(folder)
+        sessions = SpotterSessions(args.dir, args.split, _assistant(), _texts())
+        return run_spotter(
+            chain(sessions.words(), sessions.without_words()),
+            network,
+            command=args.command_line,
+            split=args.split,
+            card_folder=folder if args.set_thresholds else None,
+        )
+    except ModelError as error:
+        raise ParleyError(str(error)) from None
+
+
+def _assistant() -> Say:
+    """Return the bundled voice, which is here on every machine."""
+    synthesizer = Synthesizer(default_folder())
+    voice = synthesizer.resolve(VoiceChoice(), "en")
+
+    def say(text: str, rate: float) -> Samples:
+        spoken = synthesizer.speak(text, voice, rate)
+        return soxr.resample(spoken.samples, RATE_HZ, ENGINE_RATE_HZ, "HQ")
+
+    return say
+
+
+def _texts() -> tuple[str, ...]:
+    found = read_jsonl(_TEXTS, _Text, BadInputError.of_record)
+    return tuple(row.text for _, row in found if row.language == "en")
