@@ -50,7 +50,7 @@ from app.dialogue import effects, events
 from app.dialogue.causes import Cause
 from app.dialogue.events import DeadlineKind, DialogueEvent
 from app.dialogue.phrases import is_backchannel, is_stop_phrase, sounds_like_stop_word, words
-from app.dialogue.state import DialogueRules, DialogueState, Phase, Reply
+from app.dialogue.state import DialogueRules, DialogueState, Phase, Reply, Turn
 from app.dialogue.transition import Transition
 from audio_io.events import PlayoutReport
 from model.duplex import policy
@@ -185,8 +185,8 @@ def _predicted(t: Transition, prediction: events.DuplexPrediction) -> None:
                 t.end_turn(prediction.reason)
         case Phase.SPEAKING if rules.allows_barge_in:
             # A voice that did not duck the reply: before convergence, or softer than its echo.
-            if is_interruption and t.is_user_speaking:
-                t.barge_in(prediction.reason)
+            if is_interruption and (t.is_user_speaking or prediction.is_stop_word):
+                _interrupted(t, prediction)
             elif wants_floor and (t.is_user_speaking or t.has_echo_converged):
                 if t.turn is None:
                     t.open_turn(prediction.at_s - policy.SURELY_VOICE_MS / 1000.0)
@@ -195,13 +195,21 @@ def _predicted(t: Transition, prediction: events.DuplexPrediction) -> None:
                 t.arm(DeadlineKind.OVERLAP, rules.decide_ms)
         case Phase.OVERLAP:
             if is_interruption:
-                t.barge_in(prediction.reason)
+                _interrupted(t, prediction)
             elif is_harmless:
+                if t.turn is not None:
+                    t.turn = replace(t.turn, is_harmless=True)
                 t.resume(prediction.reason)
             elif wants_floor:
                 t.hold()
         case _:
             pass
+
+
+def _interrupted(t: Transition, prediction: events.DuplexPrediction) -> None:
+    t.barge_in(prediction.reason)
+    if t.turn is not None:
+        t.turn = replace(t.turn, is_stop_word=prediction.is_stop_word)
 
 
 def _transcribed(t: Transition, event: events.TurnTranscribed) -> None:
@@ -214,7 +222,7 @@ def _transcribed(t: Transition, event: events.TurnTranscribed) -> None:
         t.resume(Cause.NO_WORDS)
     elif text == "":
         _give_up(t, CancelReason.USER_RESUMED)
-    elif text is not None and is_stop_phrase(text, t.rules.stop_phrases):
+    elif text is not None and _is_stop_order(t, turn, text):
         _stop(t, Cause.STOP_PHRASE)
     elif turn.is_over_reply and _is_acknowledgement(t, text):
         if t.phase is Phase.OVERLAP:
@@ -246,15 +254,22 @@ def _written_down(t: Transition, event: events.TurnTranscribed) -> None:
 def _said_over_reply(t: Transition, text: str | None) -> None:
     """Words of somebody who spoke over the reply and fell silent again."""
     is_sentence = text is None or len(words(text)) >= policy.N_SENTENCE_WORDS
+    is_harmless = t.turn is not None and t.turn.is_harmless  # one word may be a misread "mm-hm"
     is_user = t.phase is Phase.OVERLAP or t.has_echo_converged
-    if is_sentence and is_user:
-        t.barge_in(Cause.WORDS)
-    elif is_user and sounds_like_stop_word(text or "", t.rules.stop_phrases):
+    if is_user and not is_sentence and sounds_like_stop_word(text or "", t.rules.stop_phrases):
         _stop(t, Cause.STOP_PHRASE)
+    elif is_user and (is_sentence or not is_harmless):
+        t.barge_in(Cause.WORDS if is_sentence else Cause.SINGLE_WORD)
     elif t.phase is Phase.OVERLAP:
-        t.resume(Cause.SINGLE_WORD)  # as often a misheard "mm-hm" as a word
+        t.resume(Cause.SINGLE_WORD)
     else:
-        t.forget_turn()  # one word, or an echo, is no reason to break off after all
+        t.forget_turn()  # it sounded like an acknowledgement, or may be an echo
+
+
+def _is_stop_order(t: Transition, turn: Turn, text: str) -> bool:
+    """What sounded like a stop word and is read as one word was read wrong."""
+    is_misread = turn.is_stop_word and len(words(text)) < policy.N_SENTENCE_WORDS
+    return is_misread or is_stop_phrase(text, t.rules.stop_phrases)
 
 
 def _is_acknowledgement(t: Transition, text: str | None) -> bool:

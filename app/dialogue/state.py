@@ -45,6 +45,8 @@ class Turn:
         is_over_reply: it began while a reply was heard; a mere acknowledgement wants no answer.
         is_typed: it was written, not spoken; speech that follows is a turn of its own.
         is_acknowledging: the words so far, while it is spoken, only acknowledge.
+        is_harmless: the predictor took it for an acknowledgement or a noise.
+        is_stop_word: the predictor heard a stop word in it.
     """
 
     key: TurnKey
@@ -55,6 +57,8 @@ class Turn:
     is_over_reply: bool = False
     is_typed: bool = False
     is_acknowledging: bool = False
+    is_harmless: bool = False
+    is_stop_word: bool = False
 
 
 @dataclass(frozen=True, slots=True)

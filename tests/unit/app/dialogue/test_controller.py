@@ -290,12 +290,41 @@ def test_a_misheard_stop_word_stops_a_reply_that_has_gone_on_meanwhile() -> None
     assert talk.state.turn is None
 
 
-def test_a_single_word_over_the_reply_lets_it_go_on() -> None:
+def test_a_single_unknown_word_over_the_reply_takes_the_floor() -> None:
     talk = Talk()
-    generation = talk.until_overlap()
+    talk.until_overlap()
     talk.feed(SpeechEnded(5.3, 5.5))
-    assert Resume(generation) in talk.feed(talk.words("Knowing,")), "mostly a misheard mm-hm"
+    assert FadeAndFlush in kinds(talk.feed(talk.words("Snowboy.")))
+    assert talk.state.owes_reply
+
+
+def test_a_single_word_that_sounded_like_an_acknowledgement_is_a_misread_one() -> None:
+    talk = Talk()
+    talk.until_overlap()
+    talk.feed(SpeechEnded(5.3, 5.5), DuplexPrediction(5.6, p_backchannel=0.7))
     assert talk.state.phase is Phase.SPEAKING
+    assert FadeAndFlush not in kinds(talk.feed(talk.words("Knowing,")))
+    assert talk.state.turn is None
+
+
+def test_a_stop_word_that_only_the_predictor_hears_stops_the_reply() -> None:
+    talk = Talk()
+    talk.until_speaking()
+    stop = DuplexPrediction(5.2, p_interruption=1.0, is_stop_word=True)
+    assert FadeAndFlush in kinds(talk.feed(stop))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_answered"), [("Go.", False), ("", False), ("No, what about Rome?", True)]
+)
+def test_what_sounded_like_a_stop_word_wants_an_answer_only_if_more_was_said(
+    text: str, is_answered: bool
+) -> None:
+    talk = Talk()
+    talk.until_overlap()
+    talk.feed(DuplexPrediction(5.2, p_interruption=1.0, is_stop_word=True), SpeechEnded(5.3, 5.5))
+    talk.feed(talk.words(text))
+    assert (talk.state.turn is not None) is is_answered
 
 
 def test_before_the_canceller_has_converged_only_a_stop_phrase_counts_of_short_words() -> None:
