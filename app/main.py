@@ -41,6 +41,7 @@ from model.cascade.voices import read_voices, usable
 from model.duplex.lexicon import read_lexicons
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
 from model.duplex.predictor_factory import PredictorFactory
+from model.duplex.spotter.stream import spotters
 from model.errors import ModelError
 from model.events import ModelEvent
 from model.interfaces import DuplexPredictor
@@ -84,6 +85,7 @@ def make_factories(store: WeightStore) -> Factories:
         detector=lambda: SileroVad(store.require(_VAD_WEIGHTS)),
         predictor=_predictors(store),
         prediction_cost_s=_prediction_cost_s,
+        spotter=spotters(),
         backend=partial(_backend, priority),
         watchdog=DeviceWatchdog,
         worker=partial(_process_worker, store),

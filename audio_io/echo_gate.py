@@ -34,16 +34,21 @@ class EchoGate:
         self._near.append(power)
         self._clean.append(float(np.dot(clean, clean)) / len(clean))
         self._since_far = 0 if far_dbfs > _FAR_ACTIVE_DBFS else self._since_far + 1
-        if is_quiet and self._since_far <= _TAIL_FRAMES:
+        if is_quiet and self.hears_far:
             self._n_echo_frames = min(self._n_echo_frames + 1, _MEMORY_FRAMES)
             self._echo_power += (power - self._echo_power) / self._n_echo_frames
+
+    @property
+    def hears_far(self) -> bool:
+        """Return whether the far end sounds, or its echo may still arrive."""
+        return self._since_far <= _TAIL_FRAMES
 
     def is_echo(self, level_dbfs: float, *, is_speech: bool) -> bool:
         """Return whether the latest window is echo; ``is_speech``: the user already speaks.
 
         Only while the far end sounds.
         """
-        if self._since_far > _TAIL_FRAMES:
+        if not self.hears_far:
             return False
         if sum(self._near) > 10.0 ** (_LOSS_DB / 10.0) * sum(self._clean):
             return True

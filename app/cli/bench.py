@@ -37,6 +37,7 @@ from model.cascade.recognizer import open_recognizer
 from model.duplex.policy import ENDPOINTING_MODES
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
 from model.duplex.predictor_factory import PredictorFactory
+from model.duplex.spotter.stream import spotter_files, spotters
 from model.errors import ModelError
 from model.files.records import read_jsonl
 from model.store.packages import default_store
@@ -68,10 +69,14 @@ def detector_factories() -> DetectorFactories:
         recognizer=partial(open_recognizer, store.folder, "auto"),
         classifier=classifier,
         n_parameters=dict.fromkeys(ENDPOINTING_MODES, kit.network.n_parameters),
-        weights=tuple(
-            store.path(weight.name)
-            for weight in store.manifest
-            if weight.path.startswith(_HEARS) and store.is_present(weight.name)
+        spotter=spotters(),
+        weights=(
+            *(
+                store.path(weight.name)
+                for weight in store.manifest
+                if weight.path.startswith(_HEARS) and store.is_present(weight.name)
+            ),
+            *spotter_files(),
         ),
         close=kit.close,
     )

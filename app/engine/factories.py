@@ -12,6 +12,7 @@ from audio_io.interfaces import (
     EchoCanceller,
     StreamRequest,
     VoiceActivityDetector,
+    WordSpotter,
 )
 from audio_io.thread_priority import ThreadPriority, UnchangedPriority
 from audio_io.watchdog import DeviceWatchdog, RestartableBackend
@@ -49,6 +50,7 @@ class Factories:
         synthesize: text and voice preset to 16 kHz speech, for scenes that are written.
         resident_mb: memory of this process.
         is_heavy: the chosen model may fail for want of memory.
+        spotter: None without its weights.
         predictor_weights: what predictors are made of, by name: a checksum, "" where it is missing.
         priority: raises the threads that carry sound; one for the whole program.
     """
@@ -64,6 +66,7 @@ class Factories:
     inline_worker: Callable[[Settings], VirtualTimeWorker]
     synthesize: Callable[[str, str], Samples]
     resident_mb: Callable[[], float]
+    spotter: Callable[[], WordSpotter | None] = lambda: None
     is_heavy: Callable[[Settings], bool] = lambda _settings: False
     predictor_weights: Callable[[], Mapping[str, str]] = dict[str, str]
     priority: ThreadPriority = field(default_factory=UnchangedPriority)

@@ -109,6 +109,7 @@ class Simulation:
             factories.detector(),
             segmenter_settings(settings),
             tap=lambda _mic, _far, clean: self._clean.append(clean.copy()),
+            spotter=factories.spotter(),
         )
         self._player = Player(self._room.renderer, self._room.format.output_latency_s)
         self._predictor = factories.predictor(settings)

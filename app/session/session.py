@@ -154,6 +154,7 @@ class Session:
             self._factories.detector(),
             segmenter_settings(settings),
             tap=self._recording.tap,
+            spotter=self._factories.spotter(),
         )
         capture.is_mic_open = self.dialogue.state.is_hands_free
         player = Player(self._backend.renderer, self._backend.format.output_latency_s)

@@ -33,6 +33,7 @@ _EVENTS: dict[str, type[SpeechStarted | SpeechEnded]] = {
     "SpeechStarted": SpeechStarted,
     "SpeechEnded": SpeechEnded,
 }
+_SPOTTED = "spotted"  # heard again rather than kept
 _ABSENT = -1  # start of a frame that is not there
 
 
@@ -48,10 +49,9 @@ class CachedListener:
     """A ``Listener`` that hears a recording once; it is opened when something is new.
 
     Args:
-        opened: opens the listener, without a word spotter.
+        opened: opens the listener.
         heard_by: see ``fingerprint``.
-        spotter_factory: makes what listens to the frames that are kept: it decides nothing about
-            them, so that another spotter does not make everything be heard anew.
+        spotter_factory: of the listener's spotter; what it hears is not kept but heard again.
     """
 
     def __init__(
@@ -74,18 +74,19 @@ class CachedListener:
         recording = _Recording(mic, far)
         kept = self._cache.read(where)
         if kept is not None:
-            listening = _unpacked(kept, recording)
-        else:
-            if self._listener is None:
-                self._listener = self._opened()
-            listening = self._listener.hear(mic, far, one_turn=one_turn)
-            self._cache.write(where, _packed(listening, recording))
-        if self._spotter_factory is None:
-            return listening
-        return _with_spotter(listening, self._spotter_factory())
+            return self._with_spotter(_unpacked(kept, recording))
+        if self._listener is None:
+            self._listener = self._opened()
+        listening = self._listener.hear(mic, far, one_turn=one_turn)
+        self._cache.write(where, _packed(listening, recording))
+        return listening
+
+    def _with_spotter(self, listening: Listening) -> Listening:
+        spotter = None if self._spotter_factory is None else self._spotter_factory()
+        return listening if spotter is None else _heard_by(spotter, listening)
 
 
-def _with_spotter(listening: Listening, spotter: WordSpotter) -> Listening:
+def _heard_by(spotter: WordSpotter, listening: Listening) -> Listening:
     """Let ``spotter`` hear the frames as it would in the front end."""
     spotted: Spotted | None = None
     frames: list[HeardFrame] = []
@@ -177,6 +178,8 @@ def _packed(listening: Listening, recording: _Recording) -> Entry:
     columns: _Columns = {}
     told: dict[str, Any] = {}
     for field in fields(UserFrame):
+        if field.name == _SPOTTED:
+            continue
         values = [getattr(heard.user, field.name) for heard in listening.frames]
         told[field.name] = _pack(field.name, values, columns, recording)
     events = [

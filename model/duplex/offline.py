@@ -55,7 +55,7 @@ class WordFollower(Protocol):
 CancellerFactory = Callable[[], EchoCanceller]
 VadFactory = Callable[[], VoiceActivityDetector]
 RecognizerFactory = Callable[[], WordFollower]
-SpotterFactory = Callable[[], WordSpotter]
+SpotterFactory = Callable[[], WordSpotter | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -274,6 +274,7 @@ class OverlapEvidence:
         span_ms: from its first voice to the latest.
         quiet_ms: since the latest voice.
         may_be_echo: the warm-up protects the reply from it.
+        is_spotted: a word spotter listens, which knows echoes and short words.
         has_words: any were recognised.
         acknowledges: the words so far only acknowledge.
     """
@@ -285,6 +286,7 @@ class OverlapEvidence:
     span_ms: float
     quiet_ms: float = 0.0
     may_be_echo: bool = False
+    is_spotted: bool = False
     has_words: bool = False
     acknowledges: bool = False
 
@@ -305,9 +307,9 @@ def overlap_verdict(
     """Return what a voice over the reply comes to; stop words are obeyed without asking here."""
     p, backchannel, noise, reason = _of_network(seen, point, at)
     slow = slowness(at.cut_p, CUT_P)
-    if seen.may_be_echo:
+    if seen.may_be_echo and not seen.is_spotted:
         p, reason = min(p, at.hold_p - STEP_P), "perhaps its own echo"
-    if seen.voice_ms < slow * SHORT_MS:
+    if seen.voice_ms < slow * SHORT_MS and not seen.is_spotted:
         # too short to tell: it may hold, but not cut, nor go on while the voice lasts
         p = min(p, at.cut_p - STEP_P)
         most = at.resume_p - STEP_P if seen.quiet_ms < OVERLAP_GAP_MS - 1e-6 else 1.0

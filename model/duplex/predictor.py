@@ -12,6 +12,7 @@ from model.duplex.explanations import overlap_inputs, turn_inputs, turn_reason
 from model.duplex.frame_features import FeatureStream, Vector
 from model.duplex.lexicon import Lexicon, extended
 from model.duplex.outcomes import Outcome
+from model.duplex.overlap_classifier import OverlapClassifier, SpottedVoice, overlap_features
 from model.duplex.policy import (
     OverlapEvidence,
     OverlapVerdict,
@@ -21,6 +22,7 @@ from model.duplex.policy import (
 )
 from model.duplex.predictor_card import PredictorCard
 from model.duplex.smart_turn import TurnClassifier
+from model.duplex.spotter.card import SpotterThresholds
 from model.duplex.voice_tracker import MS, Stretch, WarmUp
 from model.types import AgentState, DuplexPrediction
 
@@ -75,6 +77,8 @@ class TrainedDuplexPredictor:
         *,
         classifier: TurnClassifier | None = None,
         scorer: UtteranceScorer | None = None,
+        overlap_classifier: OverlapClassifier | None = None,
+        spotter: SpotterThresholds | None = None,
     ) -> None:
         self.settings = settings or PredictorSettings()
         self.last_inference_s = 0.0
@@ -82,6 +86,10 @@ class TrainedDuplexPredictor:
         self._stream = FeatureStream(own, classifier, scorer, self.settings.thresholds.let_go_ms)
         self._network = network
         self._card = card
+        self._overlap_classifier = overlap_classifier
+        self._spotter = spotter
+        self._spotted_in: Stretch | None = None
+        self._spotted = SpottedVoice()
         self._pauses = AdaptiveEndpointing()
         self._warm_up = WarmUp()
         self._state = network.initial_state()
@@ -154,7 +162,11 @@ class TrainedDuplexPredictor:
         if overlap is None:
             self._p = self._zone = None  # what was thought of the last one is over
             return None
-        p, is_stop, at = self._p, stream.words.is_stop, self.settings.thresholds
+        if overlap is not self._spotted_in:
+            self._spotted_in, self._spotted = overlap, SpottedVoice()
+        self._spotted.hear(user.spotted)
+        p, at = self._p, self.settings.thresholds
+        is_stop = stream.words.is_stop or self._has_spotted_stop()
         if is_stop:
             verdict = OverlapVerdict(1.0, 0.0, 0.0, "a stop word")
         elif p is not None:
@@ -180,8 +192,14 @@ class TrainedDuplexPredictor:
         )
         return self._emit(zone, user, prediction)
 
+    def _has_spotted_stop(self) -> bool:
+        return self._spotter is not None and self._spotted.stop_p >= self._spotter.stop_p
+
     def _evidence(self, overlap: Stretch, user: UserFrame, p: Array) -> OverlapEvidence:
         tracker, words = self._stream.tracker, self._stream.words
+        if self._overlap_classifier is not None:
+            seen = overlap_features(overlap, self._spotted, words, user, tracker, p)
+            p = self._overlap_classifier.probabilities(seen)
         if self._warm_up.lets_through(tracker.margin_db, has_words=words.is_sentence):
             self._trusted = overlap  # a voice is not loud all the time
         if words.is_acknowledgement:
@@ -196,6 +214,7 @@ class TrainedDuplexPredictor:
             span_ms=overlap.span_ms,
             quiet_ms=overlap.silence_ms(user.clean.end_s),
             may_be_echo=overlap is not self._trusted,
+            is_spotted=self._overlap_classifier is not None and user.spotted is not None,
             has_words=bool(words.text),
             acknowledges=overlap is self._acknowledged,
         )

@@ -6,10 +6,14 @@ from model.duplex.duplex_network import read_network
 from model.duplex.end_of_turn_detectors import UtteranceScorer
 from model.duplex.frame_features import FEATURES, table_hash
 from model.duplex.lexicon import DEFAULT_FOLDER, read_lexicons
+from model.duplex.overlap_classifier import CARD_NAME as OVERLAP_NAME
+from model.duplex.overlap_classifier import read_overlap_classifier
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
 from model.duplex.predictor_card import RESTORE, PredictorCard, read_card
 from model.duplex.smart_turn import WEIGHTS_NAME as SMART_TURN_NAME
 from model.duplex.smart_turn import SmartTurn, TurnClassifier
+from model.duplex.spotter.card import read_card as read_spotter_card
+from model.duplex.spotter.network import CARD_NAME as SPOTTER_NAME
 from model.duplex.text_turn_detector import WEIGHTS_NAME as LANGUAGE_MODEL_NAME
 from model.duplex.text_turn_detector import LanguageModelEncoder, TextHead, TextTurnDetector
 from model.errors import WeightsError
@@ -37,6 +41,10 @@ class PredictorFactory:
         self._lexicons = read_lexicons(folder)
         self.card = _checked_card(folder / CARD_NAME)
         self.network = read_network(folder / NETWORK_NAME, self.card.shape)
+        overlap = folder / OVERLAP_NAME
+        self.overlap_classifier = read_overlap_classifier(overlap) if overlap.is_file() else None
+        spotter = folder / SPOTTER_NAME
+        self.spotter = read_spotter_card(spotter).thresholds if spotter.is_file() else None
         self._classifier: SmartTurn | None = None
         self._language_model: LanguageModelEncoder | None = None
 
@@ -55,6 +63,8 @@ class PredictorFactory:
             settings,
             classifier=classifier or self.classifier(),
             scorer=scorer or self.scorer(),
+            overlap_classifier=self.overlap_classifier,
+            spotter=self.spotter,
         )
 
     def classifier(self) -> SmartTurn | None:

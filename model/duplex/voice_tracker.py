@@ -23,10 +23,15 @@ class ResidualEcho:
         self._far_dbfs = SILENT_DBFS
         self._since_far_ms = math.inf
 
+    @property
+    def is_expected(self) -> bool:
+        """Return whether the far end sounds, or its echo may still arrive."""
+        return self._since_far_ms <= policy.ECHO_TAIL_MS
+
     def gate_dbfs(self, *, has_converged: bool) -> float:
         """Return the level that a user's voice must reach, in dBFS."""
         gate = policy.VOICE_DBFS
-        if self._since_far_ms > policy.ECHO_TAIL_MS:
+        if not self.is_expected:
             return gate
         if self._echo_power > 0.0:
             gate = max(gate, 10.0 * math.log10(self._echo_power * policy.ECHO_FACTOR**2))
@@ -42,7 +47,7 @@ class ResidualEcho:
 
     def learn(self, clean_dbfs: float, frame_ms: float) -> None:
         """Learn from a frame without a user, which is echo while the far end is active."""
-        if self._since_far_ms > policy.ECHO_TAIL_MS:
+        if not self.is_expected:
             return
         clean_dbfs = min(clean_dbfs, self._far_dbfs - policy.LEAST_ECHO_LOSS_DB)
         self._n_echo_frames += 1
@@ -198,7 +203,9 @@ class VoiceTracker:
         gate_dbfs = self._echo.gate_dbfs(has_converged=user.aec_has_converged)
         self.margin_db = self._peak_dbfs - gate_dbfs
         floor_p = policy.FADE_P if self.is_voice else policy.VOICE_P
-        return user.p_speech >= floor_p and self.margin_db >= 0.0
+        # A spotter tells a soft voice from a loud echo, which levels cannot.
+        is_told = user.spotted is not None and self._echo.is_expected
+        return user.p_speech >= floor_p and (is_told or self.margin_db >= 0.0)
 
     def _follow_turn(self, user: UserFrame) -> None:
         if not self.is_voice:

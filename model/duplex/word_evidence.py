@@ -41,6 +41,7 @@ class WordEvidence:
         covers: they reach up to the last voice.
         n_words: of the whole transcript.
         dictation: what is being dictated, if anything.
+        is_over_reply: said over the reply.
         is_acknowledgement: said over the reply, nothing but backchannels.
         is_sentence: said over it, several words and something else.
         is_stop: said over it, with a stop word that is not negated.
@@ -52,6 +53,7 @@ class WordEvidence:
     language: str
     grammar: TextEvidence
     dictation: Dictation | None = None
+    is_over_reply: bool = False
     is_acknowledgement: bool = False
     is_sentence: bool = False
     is_stop: bool = False
@@ -90,6 +92,7 @@ class WordReader:
         return replace(
             reading,
             covers=bool(text) and covers,
+            is_over_reply=is_heard,
             is_acknowledgement=acknowledges,
             is_sentence=is_heard and not acknowledges and is_long,
             is_stop=is_heard and heard_ms >= policy.STOP_WORD_MS and reading.is_stop,

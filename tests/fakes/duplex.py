@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from audio_io.frames import AudioFrame, Samples, UserFrame, frozen, level_dbfs
+from audio_io.frames import (
+    ENGINE_RATE_HZ,
+    AudioFrame,
+    Samples,
+    Spotted,
+    UserFrame,
+    frozen,
+    level_dbfs,
+)
 from model.duplex.duplex_network import Array, NetworkState
 from model.duplex.frame_features import FEATURES, feature_slices, table_hash
 from model.duplex.outcomes import N_OUTCOMES, Outcome
@@ -115,6 +123,7 @@ class Stretch:
     is_agent_speaking: bool = False
     far_dbfs: float = -120.0
     has_converged: bool = True
+    spotted: Spotted | None = None
 
 
 def voice(ms: int, text: str = "", dbfs: float = -28.0) -> Stretch:
@@ -128,6 +137,16 @@ def quiet(ms: int, text: str = "") -> Stretch:
 def over_reply(stretch: Stretch, far_dbfs: float = -22.0) -> Stretch:
     """The same while the assistant speaks."""
     return replace(stretch, is_agent_speaking=True, far_dbfs=far_dbfs)
+
+
+def spotted(stretch: Stretch, **p: float) -> Stretch:
+    """The same with what a spotter hears in it; the rest of 1 is nothing."""
+    return replace(stretch, spotted=Spotted(p_nothing=1.0 - sum(p.values()), **p))
+
+
+def _step_end_s(frame: AudioFrame) -> float:
+    """A spotter decides every 40 ms."""
+    return frame.end // (4 * FRAME) * 4 * FRAME / ENGINE_RATE_HZ
 
 
 def play(stretches: Sequence[Stretch]) -> Iterator[tuple[UserFrame, AgentState]]:
@@ -149,6 +168,7 @@ def play(stretches: Sequence[Stretch]) -> Iterator[tuple[UserFrame, AgentState]]
                 partial_at_s=frame.end_s if stretch.text else 0.0,
                 far_dbfs=stretch.far_dbfs,
                 aec_has_converged=stretch.has_converged,
+                spotted=stretch.spotted and replace(stretch.spotted, at_s=_step_end_s(frame)),
             )
             yield user, AgentState(stretch.is_agent_speaking)
 

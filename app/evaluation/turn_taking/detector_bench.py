@@ -167,17 +167,17 @@ def _table(
 
 
 def _listener(factories: DetectorFactories, cache: Path | None) -> Hears:
-    def opened(spotter: SpotterFactory | None = None) -> Listener:
+    def opened() -> Listener:
         return Listener(
             factories.detector,
             factories.canceller,
             factories.recognizer,
             pass_s=PASS_S,
-            spotter_factory=spotter,
+            spotter_factory=factories.spotter,
         )
 
     if cache is None:
-        return opened(factories.spotter)
+        return opened()
     heard_by = fingerprint(factories.weights, PASS_S)
     return CachedListener(opened, Cache(cache), heard_by, factories.spotter)
 

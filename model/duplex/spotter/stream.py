@@ -1,20 +1,26 @@
 """The spotter in a conversation: ten milliseconds at a time, a decision every 40 ms."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
 from audio_io.frames import AudioFrame, Samples, Spotted, UserFrame, frozen
+from model.duplex.lexicon import DEFAULT_FOLDER
 from model.duplex.log_mel import FRAME, LogMelStream
 from model.duplex.spotter.network import (
+    CARD_NAME,
     N_INPUTS,
     N_SOUNDS,
     SILENT_MEL,
     STEP_FRAMES,
+    WEIGHTS_NAME,
     Array,
     SpotterNetwork,
     SpotterState,
     probabilities,
+    read_spotter,
 )
 from model.duplex.spotter.vocabulary import Group, SpottedClass
 
@@ -86,6 +92,29 @@ class SpotterStream:
 
 
 _NO_WORDS = frozenset(group.value for group in (Group.SPEECH, Group.ECHO, Group.NOTHING))
+
+
+def spotters(folder: Path = DEFAULT_FOLDER) -> Callable[[], SpotterStream | None]:
+    """Return a maker of fresh streams on the weights of ``folder``; of None where there are none.
+
+    The maker raises WeightsError for weights that cannot be used.
+    """
+
+    @cache
+    def network() -> SpotterNetwork | None:
+        return read_spotter(folder) if spotter_files(folder) else None
+
+    def make() -> SpotterStream | None:
+        found = network()
+        return None if found is None else SpotterStream(found)
+
+    return make
+
+
+def spotter_files(folder: Path = DEFAULT_FOLDER) -> tuple[Path, ...]:
+    """Return the files of the spotter in ``folder``; none where it has no card."""
+    card = folder / CARD_NAME
+    return (card, folder / WEIGHTS_NAME) if card.is_file() else ()
 
 
 def group_matrix(classes: Sequence[SpottedClass]) -> Array:

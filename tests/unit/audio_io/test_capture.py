@@ -197,3 +197,18 @@ def test_what_was_spotted_before_a_gap_is_forgotten() -> None:
     user, _ = front_end.process(silence, silence)
     assert user.spotted is None
     assert spotter.n_frames == 1
+
+
+@pytest.mark.parametrize(("p_speech", "is_heard"), [(0.9, True), (0.1, False)])
+def test_while_the_reply_sounds_the_spotter_tells_who_speaks(
+    p_speech: float, is_heard: bool
+) -> None:
+    class Spotter(_EverySecondFrame):
+        def step(self, user: UserFrame) -> Spotted | None:
+            return Spotted(user.clean.end_s, p_speech=p_speech, p_echo=1.0 - p_speech, p_nothing=0)
+
+    front_end = FrontEnd(NullEchoCanceller(), EnergyVad(), EXACT, Spotter())
+    loud, soft = speech_like(1.0), np.zeros(FRAME * 100, np.float32)
+    near = soft if is_heard else loud  # what levels alone would make of it is wrong
+    events = [event for _, event in front_end.process_recording(near, loud) if event]
+    assert any(isinstance(event, SpeechStarted) for event in events) is is_heard

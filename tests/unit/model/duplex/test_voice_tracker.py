@@ -9,7 +9,7 @@ import pytest
 
 from model.duplex.policy import TURN_OVER_MS, UNCONVERGED_DB
 from model.duplex.voice_tracker import VoiceTracker
-from tests.fakes.duplex import Stretch, over_reply, play, quiet, voice
+from tests.fakes.duplex import Stretch, over_reply, play, quiet, spotted, voice
 
 
 def heard(stretches: Sequence[Stretch], tracker: VoiceTracker | None = None) -> VoiceTracker:
@@ -121,3 +121,12 @@ def test_to_forget_keeps_the_room_to_restart_does_not() -> None:
     assert tracker.speaking_ms > 0.0
     tracker.restart()
     assert tracker.speaking_ms == 0.0
+
+
+def test_a_spotter_tells_a_soft_voice_from_a_loud_echo() -> None:
+    soft = over_reply(voice(400, dbfs=-45.0), far_dbfs=-12.0)
+    loud_far = over_reply(quiet(1000), far_dbfs=-12.0)
+    assert heard([loud_far, soft]).overlap is None
+    overlap = heard([loud_far, spotted(soft, p_speech=0.9)]).overlap
+    assert overlap is not None
+    assert overlap.voice_ms == pytest.approx(400)

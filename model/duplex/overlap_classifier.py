@@ -1,0 +1,177 @@
+"""What a voice over the reply is: an interruption, an acknowledgement, or nobody's.
+
+A logistic regression over everything that is known of it so far: the word spotter, the words, the
+duplex network and time. Its few hundred weights are trained by ``model.training.train_overlap``.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from audio_io.frames import Spotted, UserFrame
+from model.duplex.duplex_network import Array
+from model.duplex.outcomes import Outcome
+from model.duplex.voice_tracker import Stretch, VoiceTracker
+from model.duplex.word_evidence import WordEvidence
+from model.errors import WeightsError
+from model.files.records import Misfit, read_json
+from model.files.whole_file import SHARED, write_atomically
+
+CARD_NAME = "overlap.json"
+RESTORE = "restore the file or train again"
+FORMAT = 1
+
+FEATURES = (
+    "one",
+    "voice", "span", "quiet", "is_quiet",
+    "stop", "acknowledgement", "answer", "speech", "spotted_voice", "has_spotter",
+    "latest_speech", "latest_voice",
+    "has_words", "acknowledges", "one_word", "more_words", "stop_word", "words_wait",
+    "network_interruption", "network_backchannel",
+    "has_converged", "above_echo",
+)  # fmt: skip
+"""What the regression sees, in this order."""
+
+_OUTCOMES = (Outcome.INTERRUPTION, Outcome.BACKCHANNEL, Outcome.NOISE)
+_LOG_UNIT_MS = 100.0
+_CLIP_P = 0.01  # keeps one overconfident score from deciding alone
+_MARGIN_DB = 20.0
+
+
+def _log_ms(ms: float) -> float:
+    return math.log1p(max(ms, 0.0) / _LOG_UNIT_MS)
+
+
+def _log_odds(p: float) -> float:
+    clipped = min(max(p, _CLIP_P), 1.0 - _CLIP_P)
+    return math.log(clipped / (1.0 - clipped))
+
+
+@dataclass(slots=True)
+class SpottedVoice:
+    """What the spotter has heard in one voice over the reply.
+
+    Attributes:
+        stop_p, acknowledgement_p, answer_p: the highest so far.
+        speech_ms: expected duration of other speech.
+        voice_ms: expected duration of any voice.
+        latest: the latest decision.
+    """
+
+    stop_p: float = 0.0
+    acknowledgement_p: float = 0.0
+    answer_p: float = 0.0
+    speech_ms: float = 0.0
+    voice_ms: float = 0.0
+    latest: Spotted | None = None
+
+    def hear(self, spotted: Spotted | None) -> None:
+        """Take what the frame carries; the same decision counts once."""
+        if spotted is None or (self.latest is not None and spotted.at_s <= self.latest.at_s):
+            return
+        step_ms = 0.0
+        if self.latest is not None:
+            step_ms = 1000.0 * (spotted.at_s - self.latest.at_s)
+        self.latest = spotted
+        self.stop_p = max(self.stop_p, spotted.p_stop)
+        self.acknowledgement_p = max(self.acknowledgement_p, spotted.p_acknowledgement)
+        self.answer_p = max(self.answer_p, spotted.p_answer)
+        self.speech_ms += step_ms * spotted.p_speech
+        self.voice_ms += step_ms * spotted.p_voice
+
+
+def overlap_features(
+    overlap: Stretch,
+    voice: SpottedVoice,
+    words: WordEvidence,
+    user: UserFrame,
+    tracker: VoiceTracker,
+    p: Array,
+) -> Array:
+    """Return float32 (n_features,); ``p`` is the duplex network's, float32 (5,)."""
+    quiet_ms = overlap.silence_ms(user.clean.end_s)
+    has_words = words.is_over_reply
+    latest = voice.latest
+    values = (
+        1.0,
+        _log_ms(overlap.voice_ms),
+        _log_ms(overlap.span_ms),
+        _log_ms(quiet_ms),
+        float(quiet_ms >= 160.0),
+        _log_odds(voice.stop_p),
+        _log_odds(voice.acknowledgement_p),
+        _log_odds(voice.answer_p),
+        _log_ms(voice.speech_ms),
+        _log_ms(voice.voice_ms),
+        float(latest is not None),
+        0.0 if latest is None else latest.p_speech,
+        0.0 if latest is None else latest.p_voice,
+        float(has_words),
+        float(words.is_acknowledgement),
+        float(has_words and words.n_words == 1 and not words.is_acknowledgement),
+        float(words.is_sentence),
+        float(words.is_stop),
+        float(not has_words and quiet_ms >= 240.0),
+        _log_odds(float(p[Outcome.INTERRUPTION])),
+        _log_odds(float(p[Outcome.BACKCHANNEL])),
+        float(user.aec_has_converged),
+        max(-1.0, min(2.0, tracker.margin_db / _MARGIN_DB)),
+    )
+    return np.asarray(values, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapCard:
+    """The weights: a row for each of interruption, backchannel and noise.
+
+    Attributes:
+        trained: the date and the command.
+    """
+
+    features: tuple[str, ...]
+    weights: tuple[tuple[float, ...], ...]
+    trained: str = ""
+    scores: Mapping[str, float] = field(default_factory=dict[str, float])
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        """Raise Misfit for another format, other features or another number of weights."""
+        if self.format != FORMAT:
+            raise Misfit("format", f"must be {FORMAT}, got {self.format}")
+        if self.features != FEATURES:
+            raise Misfit("features", "the weights were trained for other features")
+        if [len(row) for row in self.weights] != [len(FEATURES)] * len(_OUTCOMES):
+            raise Misfit("weights", f"must be {len(_OUTCOMES)} rows of {len(FEATURES)} numbers")
+        if not all(math.isfinite(weight) for row in self.weights for weight in row):
+            raise Misfit("weights", "holds a value that is no number")
+
+
+class OverlapClassifier:
+    """The regression."""
+
+    def __init__(self, card: OverlapCard) -> None:
+        self.card = card
+        self._weights: npt.NDArray[np.float64] = np.asarray(card.weights, np.float64)
+
+    def probabilities(self, features: Array) -> Array:
+        """Return float32 (5,) over ``Outcome``; those of a turn are 0."""
+        logits = self._weights @ features
+        powers = np.exp(logits - logits.max())
+        p = np.zeros(len(Outcome), np.float32)
+        p[list(_OUTCOMES)] = powers / powers.sum()
+        return p
+
+
+def write_overlap_card(path: Path, card: OverlapCard) -> None:
+    """Replace ``path`` at once."""
+    write_atomically(path, json.dumps(asdict(card), indent=2) + "\n", mode=SHARED)
+
+
+def read_overlap_classifier(path: Path) -> OverlapClassifier:
+    """Read the weights. Raises WeightsError with one line that names file, key and remedy."""
+    return OverlapClassifier(read_json(path, OverlapCard, WeightsError, remedy=RESTORE))
