@@ -16,6 +16,8 @@ import msgspec
 
 from app.cli.spotter_bench import spotter_card
 from app.engine.factories import Factories
+from app.evaluation.busy_bench import run_busy
+from app.evaluation.busy_script import Sayings, busy_script, loud_room, recorded_sayings
 from app.evaluation.conversations import (
     N_QUESTIONS,
     PAGE_COLUMNS,
@@ -95,6 +97,8 @@ def run_bench(
     match args.bench:
         case "duplex":
             card = _duplex(args, factories())
+        case "busy":
+            card = _busy(args, scene_factories)
         case "scenes":
             card = _scenes(args, scene_factories)
         case "spotter":
@@ -142,6 +146,21 @@ def _scenes(
         notes=(f"clock: {clock}",),
         page_columns=PAGE_COLUMNS,
     )
+
+
+def _busy(
+    args: argparse.Namespace, scene_factories: Callable[[str], tuple[Settings, Factories]]
+) -> Scorecard:
+    settings, factories = scene_factories(args.model)
+    sayings = Sayings() if args.real is None else recorded_sayings(args.real, args.split, args.seed)
+    script = busy_script(args.minutes, loud_room(args.echo_db), sayings)
+
+    def run(scene: Scene) -> SceneResult:
+        return run_scene(scene, factories, settings, SceneOptions(False, args.model, args.seed))
+
+    source = "synthesized" if args.real is None else f"recorded ({args.split})"
+    notes = (f"echo {args.echo_db:g} dB; orders and interruptions: {source}",)
+    return Scorecard("busy", args.command_line, (run_busy(script, args.loops, run),), notes=notes)
 
 
 def _latency(

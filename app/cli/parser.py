@@ -136,6 +136,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         if name == "scenes":
             kind.add_argument("--virtual-time", action="store_true", help="run as fast as possible")
             kind.add_argument("--seed", type=int, default=0, metavar="N")
+    _add_busy(kinds.add_parser("busy", help="a conversation in real time beside other work"))
     spotter = kinds.add_parser("spotter", help="single words over a reply, and hours without any")
     spotter.add_argument("dir", type=Path, metavar="DIR")
     spotter.add_argument("--split", choices=("train", "tune", "test"), default="test")
@@ -151,6 +152,17 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     speech.add_argument("--device", default="", metavar="NAME", help="cpu, cuda; default: the best")
     cli_eval.add_card_options(speech)
     parser.set_defaults(run=_run_bench)
+
+
+def _add_busy(busy: argparse.ArgumentParser) -> None:
+    busy.add_argument("--loops", type=int, default=2, metavar="N", help="endless loops beside it")
+    busy.add_argument("--minutes", type=float, default=10.0, metavar="M")
+    busy.add_argument("--echo-db", type=float, default=-10.0, metavar="DB")
+    busy.add_argument("--real", type=Path, metavar="DIR", help="real orders and interruptions")
+    busy.add_argument("--split", choices=tuple(SPLITS), default=DEFAULT_SPLIT, help="of those")
+    busy.add_argument("--seed", type=int, default=0, metavar="N", help="their order, the noise")
+    busy.add_argument("--model", default="", metavar="NAME")
+    cli_eval.add_card_options(busy)
 
 
 def _run_window(args: argparse.Namespace) -> int:

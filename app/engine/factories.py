@@ -24,6 +24,11 @@ from model.requests import ModelRequest
 class Worker(Protocol):
     """A model on its own process or thread, reached by messages."""
 
+    @property
+    def n_dropped(self) -> int:
+        """Return how many frames of the user waited too long for the model since its start."""
+        ...
+
     def start(self) -> None:
         """Start the worker; events follow when the model is loaded."""
         ...

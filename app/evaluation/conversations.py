@@ -89,8 +89,10 @@ def _row(name: str, results: list[SceneResult]) -> Row:
         "real_time_factor": round(
             sum(run.real_time_factor * run.seconds for run in runs) / max(seconds, 1e-9), 3
         ),
-        "output_xruns": sum(run.n_output_underflows + run.n_starvations for run in runs),
-        "input_xruns": sum(run.n_input_overflows for run in runs),
+        "output_xruns": sum(
+            run.transport.n_output_underflows + run.transport.n_starvations for run in runs
+        ),
+        "input_xruns": sum(run.transport.n_input_overflows for run in runs),
         "peak_memory_mb": round(max((r.peak_memory_mb for r in runs), default=0.0)),
     }
 

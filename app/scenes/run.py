@@ -36,7 +36,7 @@ class SceneResult:
 
     def summary(self) -> dict[str, Any]:
         """Return the content of ``summary.json``."""
-        score = self.score.as_json()
+        score, transport = self.score.as_json(), self.run.transport
         return {
             "scene": self.scene.name,
             "model": self.run.model,
@@ -45,10 +45,13 @@ class SceneResult:
             "turns": score.pop("turns"),
             **score,
             "engine": {
-                "input_xruns": self.run.n_input_overflows,
-                "output_xruns": self.run.n_output_underflows,
-                "starvations": self.run.n_starvations,
-                "late_callbacks": self.run.n_late_callbacks,
+                "input_xruns": transport.n_input_overflows,
+                "output_xruns": transport.n_output_underflows,
+                "starvations": transport.n_starvations,
+                "late_callbacks": transport.n_late_callbacks,
+                "longest_callback_gap_ms": round(transport.max_callback_gap_ms, 1),
+                "reference_shifts": transport.n_reference_shifts,
+                "queue_losses": transport.n_lost,
                 "real_time_factor": round(self.run.real_time_factor, 3),
                 "peak_memory_mb": round(self.run.peak_memory_mb, 1),
                 "load_s": round(self.run.load_s, 2),

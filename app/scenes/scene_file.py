@@ -54,6 +54,7 @@ class Utterance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         wav: a recording; or else ``text``, to be synthesized with ``voice``.
         at_s: absolute start, or None when it waits for ``after``.
         delay_s: after the cue.
+        patience_s: quiet after which it is said though its cue never came; None: never.
     """
 
     label: Label = Label.QUESTION
@@ -63,6 +64,7 @@ class Utterance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at_s: Annotated[float, msgspec.Meta(ge=0.0, le=36_000.0)] | None = None
     after: Cue | None = None
     delay_s: Annotated[float, msgspec.Meta(ge=0.0, le=3600.0)] = 0.0
+    patience_s: Annotated[float, msgspec.Meta(ge=0.5, le=600.0)] | None = None
 
     def __post_init__(self) -> None:
         """Check what the keys say together."""
@@ -74,6 +76,8 @@ class Utterance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise Misfit("at_s", "exactly one of at_s and after says when", "give one of them")
         if self.delay_s and self.after is None:
             raise Misfit("delay_s", "only counts from an event", "use after, or add it to at_s")
+        if self.patience_s is not None and self.after is None:
+            raise Misfit("patience_s", "only an event is waited for", "use after, or remove it")
 
 
 class EndPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -48,6 +48,27 @@ class SceneOptions:
     keeps_replay: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class TransportCounts:
+    """What went wrong on the way between devices, threads and model.
+
+    Attributes:
+        n_input_overflows, n_output_underflows, n_late_callbacks, max_callback_gap_ms: see
+            ``StreamStats``.
+        n_starvations: times a reply ran dry.
+        n_reference_shifts: see ``EchoReference``.
+        n_lost: items that did not fit a queue between two threads.
+    """
+
+    n_input_overflows: int
+    n_output_underflows: int
+    n_late_callbacks: int
+    max_callback_gap_ms: float
+    n_starvations: int
+    n_reference_shifts: int
+    n_lost: int = 0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulationResult:
     """Raw outcome of a scene; sound is 16 kHz, sample-aligned. ``moments`` are for a replay."""
@@ -60,10 +81,7 @@ class SimulationResult:
     microphone: Samples
     loudspeaker: Samples
     clean_user: Samples
-    n_input_overflows: int
-    n_output_underflows: int
-    n_starvations: int
-    n_late_callbacks: int
+    transport: TransportCounts
     real_time_factor: float
     peak_memory_mb: float
     load_s: float
@@ -95,6 +113,7 @@ class Simulation:
         self._moments: list[Moment] = []  # appending is safe from any thread
         self._load_s = 0.0
         self._worker_peak_mb = 0.0
+        self._n_lost = 0
         self._done = Event()
         self._room = VirtualRoom(
             room,
@@ -187,6 +206,8 @@ class Simulation:
         finally:
             worker.stop()
             engine.stop()
+        lost = (queue.n_lost for queue in engine.queue_stats())
+        self._n_lost = worker.n_dropped + sum(lost)
         spent_s = process_time() - begin_cpu_s
         return self._result(spent_s, peak_memory_mb() + self._worker_peak_mb)
 
@@ -237,10 +258,15 @@ class Simulation:
             microphone=recording.microphone,
             loudspeaker=recording.loudspeaker,
             clean_user=np.concatenate([np.empty(0, np.float32), *self._clean]),
-            n_input_overflows=stats.n_input_overflows,
-            n_output_underflows=stats.n_output_underflows,
-            n_starvations=self._room.renderer.n_starvations,
-            n_late_callbacks=stats.n_late_callbacks,
+            transport=TransportCounts(
+                n_input_overflows=stats.n_input_overflows,
+                n_output_underflows=stats.n_output_underflows,
+                n_late_callbacks=stats.n_late_callbacks,
+                max_callback_gap_ms=stats.max_callback_gap_ms,
+                n_starvations=self._room.renderer.n_starvations,
+                n_reference_shifts=self._capture.reference.n_shifts,
+                n_lost=self._n_lost,
+            ),
             real_time_factor=spent_s / self._room.now_s,
             peak_memory_mb=peak_mb,
             load_s=self._load_s,

@@ -149,9 +149,15 @@ class UserSimulator:
         while len(self.spoken) < len(self._lines):
             line = self._lines[len(self.spoken)]
             at_s = self._time_of(line.utterance)
+            if at_s is None and self._is_out_of_patience(line.utterance, now_s):
+                at_s = now_s
             if at_s is None:
                 return
             self._speak(line, max(at_s, now_s + _SOON_S))
+
+    def _is_out_of_patience(self, utterance: Utterance, now_s: float) -> bool:
+        patience_s = utterance.patience_s
+        return patience_s is not None and now_s - self._quiet_since_s >= patience_s
 
     def _time_of(self, utterance: Utterance) -> float | None:
         if utterance.at_s is not None:

@@ -59,6 +59,11 @@ class ProcessWorker:
         """Return the number of the process; None before ``start`` and after ``stop``."""
         return self._process.pid if self._process is not None else None
 
+    @property
+    def n_dropped(self) -> int:
+        """Return how many frames of the user waited too long for the model since its start."""
+        return self._requests.n_dropped
+
     def start(self) -> None:
         """Begin to load the model; ``ModelReady`` or ``WorkerFailed`` follows."""
         context = multiprocessing.get_context("spawn")

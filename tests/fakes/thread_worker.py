@@ -22,6 +22,10 @@ class ThreadWorker:
         self._requests = RequestQueue()
         self._thread: threading.Thread | None = None
 
+    @property
+    def n_dropped(self) -> int:
+        return self._requests.n_dropped
+
     def start(self) -> None:
         requests = self._requests = RequestQueue()
         self._thread = threading.Thread(

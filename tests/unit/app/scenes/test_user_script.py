@@ -117,3 +117,24 @@ def test_the_scene_ends_after_silence_but_not_while_a_line_is_to_come() -> None:
     assert not theatre.director.is_over
     theatre.director.on_tick(7.2, RESTING)
     assert theatre.director.is_over
+
+
+def test_a_line_whose_cue_never_comes_is_said_when_patience_ends() -> None:
+    follower = user(Label.QUESTION, after=Cue.ASSISTANT_ENDED, delay_s=1.0, patience_s=5.0)
+    theatre = Theatre(QUESTION, follower, after_silence_s=20.0)
+    theatre.ready()
+    for at_s in (0.1, 1.99, 6.9):
+        theatre.director.on_tick(at_s, RESTING)
+    assert theatre.said == [1.0]
+    theatre.director.on_tick(7.0, RESTING)
+    assert theatre.said == [1.0, 7.02]
+
+
+def test_patience_does_not_run_while_the_assistant_speaks() -> None:
+    follower = user(Label.QUESTION, after=Cue.ASSISTANT_ENDED, delay_s=1.0, patience_s=5.0)
+    theatre = Theatre(QUESTION, follower, after_silence_s=20.0)
+    theatre.ready()
+    theatre.director.on_tick(0.1, RESTING)
+    for at_s in range(2, 30):
+        theatre.director.on_tick(float(at_s), SPEAKING)
+    assert theatre.said == [1.0]
