@@ -103,6 +103,8 @@ def run_bench(
             card = _scenes(args, scene_factories)
         case "spotter":
             card = spotter_card(args)
+        case "words":
+            card = _words(args)
         case "vita-audio":
             card = run_vita_audio(args.size, args.device, args.command_line)
         case _:
@@ -127,6 +129,14 @@ def _duplex(args: argparse.Namespace, factories: DetectorFactories) -> Scorecard
         )
     finally:
         factories.close()
+
+
+def _words(args: argparse.Namespace) -> Scorecard:
+    from app.evaluation.recognition_bench import run_words
+
+    folder = default_store().folder
+    recognizer = partial(open_recognizer, folder, args.language)
+    return run_words(args.dir, args.split, recognizer, command=args.command_line)
 
 
 def _scenes(

@@ -145,6 +145,11 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         "--set-thresholds", action="store_true", help="choose them by this split, and keep them"
     )
     cli_eval.add_card_options(spotter)
+    words = kinds.add_parser("words", help="the recogniser on words, talk, read text and noises")
+    words.add_argument("dir", type=Path, metavar="RECORDINGS")
+    words.add_argument("--split", choices=("train", "tune", "test"), default="test")
+    words.add_argument("--language", choices=("auto", "en", "zh"), default="auto")
+    cli_eval.add_card_options(words)
     speech = kinds.add_parser(
         "vita-audio", help="decoding speed of VITA-Audio, with random weights"
     )

@@ -27,6 +27,7 @@ MAX_SAMPLES = 9 * ENGINE_RATE_HZ  # the attention masks in the files end at 9.3 
 _MIN_SAMPLES = ENGINE_RATE_HZ // 2  # the encoder needs some context; shorter sounds are padded
 _BYTE_TOKEN = re.compile(rb"<0x([0-9A-F]{2})>")
 _WORD_MARK = "\u2581"
+_LEAST_BEGINNING = -6.0  # log probability of a first token; less likely readings never win
 _SEARCH = 6  # tokens of a draft in which the writer's own one is looked for: two words or so
 _IN_DOUBT = 4  # tokens offered while the writer goes its own way: each has its price
 
@@ -44,6 +45,38 @@ class Transcription:
     mean_logprob: float
     n_tokens: int
     language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One reading of a short sound.
+
+    Attributes:
+        logprob: natural log probability of the whole reading, its end included.
+    """
+
+    text: str
+    logprob: float
+    n_tokens: int
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A reading that is being decoded."""
+
+    tokens: list[int]
+    logprob: float
+    has_ended: bool = False
+
+    def take(self, logits: np.ndarray[Any, Any]) -> None:
+        """Go on with the likeliest token, unless it has ended or loops."""
+        if self.has_ended:
+            return
+        token = int(logits.argmax())
+        self.logprob += float(logits[token]) - _log_sum_exp(logits)
+        self.has_ended = token == _END_TOKEN or has_looped(self.tokens)
+        if not self.has_ended:
+            self.tokens.append(token)
 
 
 class SharedDraft:
@@ -119,16 +152,45 @@ class Moonshine:
         Raises:
             ValueError: more than ``MAX_SAMPLES``.
         """
+        return self._decode(self._encoded(samples), _most_tokens(samples))
+
+    def hypotheses(self, samples: Samples, n: int) -> tuple[Hypothesis, ...]:
+        """Return readings that begin with the ``n`` likeliest tokens at most, and silence.
+
+        Each goes on greedily; all are computed side by side. The likeliest beginning comes first,
+        so where silence is first ``transcribe`` would write nothing.
+
+        Raises:
+            ValueError: more than ``MAX_SAMPLES``.
+        """
+        run = _DecoderRun(self._decoder, self._encoded(samples), self._empty_past)
+        logits = run.logits(_START_TOKEN, ())[0]
+        first = logits - _log_sum_exp(logits)
+        silence = Hypothesis("", float(first[_END_TOKEN]), 0)
+        likely = [int(t) for t in np.argsort(-first)[: n + _END_TOKEN + 1] if t > _END_TOKEN][:n]
+        begins = [t for t in likely if first[t] >= _LEAST_BEGINNING] or likely[:1]
+        readings = [_Reading([token], float(first[token])) for token in begins]
+        run.split(len(readings))
+        for _ in range(_most_tokens(samples)):
+            if all(reading.has_ended for reading in readings):
+                break
+            rows = run.next_logits([reading.tokens[-1] for reading in readings])
+            for reading, row in zip(readings, rows, strict=True):
+                reading.take(row)
+        words = [Hypothesis(self._text(r.tokens), r.logprob, len(r.tokens)) for r in readings]
+        is_silent = silence.logprob > float(first[begins[0]])
+        return (silence, *words) if is_silent else (*words, silence)
+
+    def _encoded(self, samples: Samples) -> np.ndarray[Any, Any]:
+        """Return the encoder's states [1, n_frames, n_channels]."""
         if len(samples) > MAX_SAMPLES:
             raise ValueError(f"{len(samples)} samples; one pass takes at most {MAX_SAMPLES}")
-        max_tokens = int(len(samples) / ENGINE_RATE_HZ * _TOKENS_PER_S) + _SPARE_TOKENS
         if len(samples) < _MIN_SAMPLES:
             samples = np.pad(samples, (0, _MIN_SAMPLES - len(samples)))
         feed: dict[str, Any] = {"input_values": samples[np.newaxis].astype(np.float32)}
         if "attention_mask" in self._encoder_names:
             feed["attention_mask"] = np.ones((1, len(samples)), np.int64)
-        hidden = cast("np.ndarray[Any, Any]", self._encoder.run(None, feed)[0])
-        return self._decode(hidden, max_tokens)
+        return cast("np.ndarray[Any, Any]", self._encoder.run(None, feed)[0])
 
     def _decode(self, hidden: np.ndarray[Any, Any], max_tokens: int) -> Transcription:
         """Decode as if token by token; where a draft was right, many in one run."""
@@ -178,8 +240,19 @@ class _DecoderRun:
 
     def logits(self, token: int, guessed: tuple[int, ...]) -> np.ndarray[Any, Any]:
         """Return [1 + n_guessed, n_vocabulary]: what follows ``token``, and each guess."""
-        feed = {**self._fixed, **self._past}
-        feed["input_ids"] = np.array([[token, *guessed]], np.int64)
+        return self._run(np.array([[token, *guessed]], np.int64))[0]
+
+    def split(self, n: int) -> None:
+        """Go on with ``n`` readings side by side."""
+        for values in (self._fixed, self._past):
+            values.update({name: np.repeat(value, n, axis=0) for name, value in values.items()})
+
+    def next_logits(self, tokens: Sequence[int]) -> np.ndarray[Any, Any]:
+        """Return [n_readings, n_vocabulary]: what follows the next token of each reading."""
+        return self._run(np.array(tokens, np.int64)[:, np.newaxis])[:, 0]
+
+    def _run(self, input_ids: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        feed = {**self._fixed, **self._past, "input_ids": input_ids}
         feed["use_cache_branch"] = np.array([self._is_begun])
         values = self._decoder.run(None, feed)
         outputs = dict(zip(self._output_names, values, strict=True))
@@ -187,13 +260,17 @@ class _DecoderRun:
             if not self._is_begun or ".decoder." in name:
                 self._past[name] = outputs[name.replace("past_key_values", "present")]
         self._is_begun = True
-        return outputs["logits"][0]
+        return outputs["logits"]
 
     def keep(self, n_tokens: int) -> None:
         """Forget what was computed of guesses that were wrong."""
         for name, value in self._past.items():
             if ".decoder." in name:
                 self._past[name] = value[:, :, :n_tokens]
+
+
+def _most_tokens(samples: Samples) -> int:
+    return int(len(samples) / ENGINE_RATE_HZ * _TOKENS_PER_S) + _SPARE_TOKENS
 
 
 _LOOP_PERIODS = range(1, 9)  # tokens; a phrase of eight tokens is about five words

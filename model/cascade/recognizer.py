@@ -17,6 +17,7 @@ from model.cascade.language_choice import BilingualTranscriber, Transcriber
 from model.cascade.mandarin import FOLDER as MANDARIN_FOLDER
 from model.cascade.mandarin import MandarinRecognizer
 from model.cascade.moonshine import Moonshine, SharedDraft, Transcription
+from model.cascade.short_words import TwoSizeTranscriber, margin_s
 from model.errors import WeightsError
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,6 @@ _CUT_AT_MOST_S = 8.5  # ...and here at its quietest place, pause or not (the mod
 _GUESS_WINDOWS = 4  # 80 ms of quiet: the user may have finished
 _GUESS_LOUD_WINDOWS = 10  # 200 ms of speech since the last guess; less is hardly a word
 _PAUSE_WINDOWS = 12  # 240 ms of quiet is a pause between phrases
-_MARGIN = ENGINE_RATE_HZ // 5  # 200 ms of quiet kept around what is transcribed
 # Mean per token: of 50 clips of English none was below, of 49 of Mandarin none either; of 89 noises
 # the Mandarin recogniser was surer of 2.
 _MIN_LOGPROB = {"en": -1.2, "zh": -0.75}
@@ -215,14 +215,15 @@ def words_in(transcriber: Transcriber, samples: Samples) -> Transcription:
 def trimmed(samples: Samples) -> Samples | None:
     """Give both ends the same quiet margin; return None where nothing is louder than silence.
 
-    Where the sound reaches the end of what was heard, silence is added: the models mistake a first
-    word that has no quiet before it.
+    The margin depends on the length of the voice. Where the sound reaches the end of what was
+    heard, silence is added: the models mistake a first word that has no quiet before it.
     """
     loud = np.flatnonzero(_levels_dbfs(samples) >= _SPEECH_DBFS)
     if len(loud) < _SPEECH_WINDOWS:
         return None
-    begin = int(loud[0]) * _WINDOW - _MARGIN
-    end = (int(loud[-1]) + 1) * _WINDOW + _MARGIN
+    begin, end = int(loud[0]) * _WINDOW, (int(loud[-1]) + 1) * _WINDOW
+    margin = round(margin_s((end - begin) / ENGINE_RATE_HZ) * ENGINE_RATE_HZ)
+    begin, end = begin - margin, end + margin
     inside = samples[max(0, begin) : end]
     return np.pad(inside, (max(0, -begin), max(0, end - len(samples))))
 
@@ -267,7 +268,8 @@ def open_recognizer(weights_dir: Path, language: str = "en") -> StreamingRecogni
         return StreamingRecognizer(mandarin, mandarin)
     draft = SharedDraft()
     tiny = Moonshine(weights_dir / "moonshine-tiny-en", draft=draft)
-    base = _larger(weights_dir, draft) or tiny
+    larger = _larger(weights_dir, draft)
+    base = tiny if larger is None else TwoSizeTranscriber(larger, tiny)
     if language == "auto" and MandarinRecognizer.is_installed(mandarin_folder):
         mandarin = MandarinRecognizer(mandarin_folder)
         final = BilingualTranscriber(base, mandarin)

@@ -48,3 +48,20 @@ def test_words_do_not_depend_on_the_draft(folder: Path, speech: Samples) -> None
     drafted = large.transcribe(speech)
     assert drafted.text == plain.text
     assert drafted.mean_logprob == pytest.approx(plain.mean_logprob, abs=1e-3)
+
+
+def test_the_first_reading_is_what_is_written_and_all_are_probabilities(
+    folder: Path, speech: Samples
+) -> None:
+    large = Moonshine(folder, fold=True)
+    readings = large.hypotheses(speech, 3)
+    assert readings[0].text == large.transcribe(speech).text
+    assert sum(np.exp(reading.logprob) for reading in readings) <= 1.0
+    assert [reading.text for reading in readings].count("") == 1
+
+
+def test_in_noise_silence_is_the_first_reading(folder: Path) -> None:
+    noise = np.random.default_rng(3).normal(0.0, 0.03, ENGINE_RATE_HZ).astype(np.float32)
+    silence, *others = Moonshine(folder, fold=True).hypotheses(noise, 4)
+    assert silence.text == ""
+    assert max((reading.logprob for reading in others), default=-9.0) < -5.0

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, frozen
 from model.cascade.moonshine import Transcription, has_looped, without_loop
 from model.cascade.recognizer import StreamingRecognizer, joined, quietest_place, trimmed
+from model.cascade.short_words import margin_s
 
 RATE = ENGINE_RATE_HZ
 
@@ -128,9 +129,10 @@ def test_the_size_of_frames_does_not_change_the_final_text(size: int) -> None:
 
 
 def test_quiet_ends_are_trimmed_to_a_margin() -> None:
-    cut = trimmed(np.concatenate([silence(2.0), sound(1.0), silence(2.0)]))
-    assert cut is not None
-    assert len(cut) / RATE == pytest.approx(1.4, abs=0.05)
+    for seconds in (0.3, 1.0, 3.0):
+        cut = trimmed(np.concatenate([silence(2.0), sound(seconds), silence(2.0)]))
+        assert cut is not None
+        assert len(cut) / RATE == pytest.approx(seconds + 2.0 * margin_s(seconds), abs=0.05)
     assert trimmed(silence(3.0)) is None
 
 
