@@ -25,6 +25,7 @@ WORDS, OWN_VOICE, OTHER_TALK, NOISE = "words", "own voice", "other talk", "noise
 
 _SEED = 20_261_201
 _WORDS_A_SESSION, _FIRST_WORD_S, _APART_S = 12, 3.0, (1.8, 2.8)
+_STOP = "stop"
 _MOST_OF_A_WORD = 60  # no word is asked for more often than this
 _ALONE_S, _N_ALONE = 40.0, 8  # sessions of the reply alone, at each echo
 _NOISE_S, _NOISES_DBFS = 12.0, (-45.0, -35.0, -25.0)
@@ -79,14 +80,15 @@ class SpotterSessions:
         self._texts = tuple(texts)
 
     def words(self) -> Iterator[SpotterSession]:
-        """Yield every word over replies at every echo. Raises LabelsError."""
+        """Yield words over replies: "stop" at every echo, others at two. Raises LabelsError."""
         words = _chosen(recorded_words(self._folder, self._split))
         if not words:
             what = f"has no words of people in {self._split}; choose another split"
             raise LabelsError(f"{self._folder}: {what}")
-        for echo_db in ECHOES_DB:
-            for i in range(0, len(words), _WORDS_A_SESSION):
-                yield self._of_words(words[i : i + _WORDS_A_SESSION], echo_db, i)
+        for place, echo_db in enumerate(ECHOES_DB):
+            here = [w for i, w in enumerate(words) if w.word == _STOP or (i + place) % 5 < 2]
+            for i in range(0, len(here), _WORDS_A_SESSION):
+                yield self._of_words(here[i : i + _WORDS_A_SESSION], echo_db, i)
 
     def without_words(self) -> Iterator[SpotterSession]:
         """Yield hours of the reply alone, other talk and noise. Raises LabelsError."""

@@ -54,22 +54,28 @@ def hann(n: int) -> npt.NDArray[np.float32]:
 
 
 class LogMelStream:
-    """Makes 40 bands of every 10 ms frame: log10 of power, shifted and scaled to about one."""
+    """Makes 40 bands of every 10 ms frame: log10 of power, shifted and scaled to about one.
 
-    def __init__(self) -> None:
+    Args:
+        n_sounds: how many sounds of the same time are taken at once; 0: one, without its own axis.
+    """
+
+    def __init__(self, n_sounds: int = 0) -> None:
+        self._shape = (n_sounds, _N_LEAD) if n_sounds else (_N_LEAD,)
         self._filters = mel_filters(N_MELS, _N_FFT).T.copy()  # (257, 40)
         self._window = hann(_N_WINDOW)
-        self._lead = np.zeros(_N_LEAD, np.float32)
+        self._lead = np.zeros(self._shape, np.float32)
 
     def reset(self) -> None:
         """Start over: what comes next follows silence."""
-        self._lead = np.zeros(_N_LEAD, np.float32)
+        self._lead = np.zeros(self._shape, np.float32)
 
     def push(self, samples: Samples) -> Mels:
-        """Return float32 (n, 40) for float32 (n x 160,), any n."""
-        block = np.concatenate([self._lead, samples])
-        self._lead = block[-_N_LEAD:]
-        windows = np.lib.stride_tricks.sliding_window_view(block, _N_WINDOW)[::FRAME]
+        """Return float32 (n, 40) for float32 (n x 160,), any n; an axis of sounds comes first."""
+        block = np.concatenate([self._lead, samples], axis=-1)
+        self._lead = block[..., -_N_LEAD:]
+        views = np.lib.stride_tricks.sliding_window_view(block, _N_WINDOW, axis=-1)
+        windows = views[..., ::FRAME, :]
         spectrum = np.fft.rfft(windows * self._window, _N_FFT, axis=-1)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         mels = power.astype(np.float32) @ self._filters

@@ -123,9 +123,9 @@ class SpotterNetwork:
         return normal
 
     def _front(self, index: int, x: Array, stride: int) -> Array:
-        taps = np.lib.stride_tricks.sliding_window_view(x, _TAPS, axis=0)[::stride]
-        rows = taps.transpose(0, 2, 1).reshape(len(taps), -1)  # [n, taps x channels]
-        return self._relu(rows, f"front.{index}")
+        n = len(x) - _TAPS + 1
+        taps = [x[k : k + n : stride] for k in range(_TAPS)]
+        return self._relu(np.concatenate(taps, axis=1), f"front.{index}")
 
     def _block(self, index: int, x: Array, dilation: int) -> Array:
         n = len(x) - (_BLOCK_TAPS - 1) * dilation

@@ -44,8 +44,8 @@ class SpotterStream:
     def reset(self) -> None:
         """Start over: what comes next follows silence."""
         self._state: SpotterState = self._network.silent_state
-        self._mels = [LogMelStream() for _ in range(N_SOUNDS)]
-        self._pending: list[tuple[Samples, Samples, Samples]] = []
+        self._mels = LogMelStream(N_SOUNDS)
+        self._pending: list[Samples] = []  # each (3, 160)
         self._next: int | None = None
 
     def step(self, user: UserFrame) -> Spotted | None:
@@ -54,7 +54,8 @@ class SpotterStream:
         if self._next is not None and clean.start != self._next:
             self.reset()
         self._next = clean.end
-        self._pending.append((clean.samples, _or(user.near, clean.samples), _or(user.far)))
+        sounds = (clean.samples, _or(user.near, clean.samples), _or(user.far))
+        self._pending.append(np.stack(sounds))
         if clean.end % _STEP >= FRAME:  # a clock that starts between two frames works as well
             return None
         logits, self._state = self._network.advance(self._pending_mels(), self._state)
@@ -62,12 +63,10 @@ class SpotterStream:
 
     def _pending_mels(self) -> Array:
         """Return float32 (4, 120); what the first step lacks was silent."""
-        made = [
-            mels.push(np.concatenate([sounds[i] for sounds in self._pending]))
-            for i, mels in enumerate(self._mels)
-        ]
+        sounds = np.concatenate(self._pending, axis=1)  # [3, n x 160]
         self._pending.clear()
-        rows = np.concatenate(made, axis=1)[-STEP_FRAMES:]
+        made = self._mels.push(sounds)[:, -STEP_FRAMES:]
+        rows = made.transpose(1, 0, 2).reshape(-1, N_INPUTS)
         if len(rows) == STEP_FRAMES:
             return rows
         whole = np.full((STEP_FRAMES, N_INPUTS), SILENT_MEL, np.float32)
