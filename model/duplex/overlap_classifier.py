@@ -1,7 +1,7 @@
 """What a voice over the reply is: an interruption, an acknowledgement, or nobody's.
 
-A logistic regression over everything that is known of it so far: the word spotter, the words, the
-duplex network and time. Its few hundred weights are trained by ``model.training.train_overlap``.
+A logistic regression over everything that is known of it so far: the word spotter, the words and
+time. Its few weights are fitted by ``model.training.train_overlap``.
 """
 
 import json
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from audio_io.frames import Spotted, UserFrame
 from model.duplex.duplex_network import Array
 from model.duplex.outcomes import Outcome
+from model.duplex.policy import OverlapPoint
 from model.duplex.voice_tracker import Stretch, VoiceTracker
 from model.duplex.word_evidence import WordEvidence
 from model.errors import WeightsError
@@ -29,15 +30,15 @@ FORMAT = 1
 FEATURES = (
     "one",
     "voice", "span", "quiet", "is_quiet",
-    "stop", "acknowledgement", "answer", "speech", "spotted_voice", "has_spotter",
+    "stop", "acknowledgement", "answer", "speech", "spotted_voice",
     "latest_speech", "latest_voice",
     "has_words", "acknowledges", "one_word", "more_words", "stop_word", "words_wait",
-    "network_interruption", "network_backchannel",
     "has_converged", "above_echo",
 )  # fmt: skip
 """What the regression sees, in this order."""
 
-_OUTCOMES = (Outcome.INTERRUPTION, Outcome.BACKCHANNEL, Outcome.NOISE)
+OUTCOMES = (Outcome.INTERRUPTION, Outcome.BACKCHANNEL, Outcome.NOISE)
+"""What the rows of weights are of."""
 _LOG_UNIT_MS = 100.0
 _CLIP_P = 0.01  # keeps one overconfident score from deciding alone
 _MARGIN_DB = 20.0
@@ -91,9 +92,8 @@ def overlap_features(
     words: WordEvidence,
     user: UserFrame,
     tracker: VoiceTracker,
-    p: Array,
 ) -> Array:
-    """Return float32 (n_features,); ``p`` is the duplex network's, float32 (5,)."""
+    """Return float32 (n_features,)."""
     quiet_ms = overlap.silence_ms(user.clean.end_s)
     has_words = words.is_over_reply
     latest = voice.latest
@@ -108,7 +108,6 @@ def overlap_features(
         _log_odds(voice.answer_p),
         _log_ms(voice.speech_ms),
         _log_ms(voice.voice_ms),
-        float(latest is not None),
         0.0 if latest is None else latest.p_speech,
         0.0 if latest is None else latest.p_voice,
         float(has_words),
@@ -117,8 +116,6 @@ def overlap_features(
         float(words.is_sentence),
         float(words.is_stop),
         float(not has_words and quiet_ms >= 240.0),
-        _log_odds(float(p[Outcome.INTERRUPTION])),
-        _log_odds(float(p[Outcome.BACKCHANNEL])),
         float(user.aec_has_converged),
         max(-1.0, min(2.0, tracker.margin_db / _MARGIN_DB)),
     )
@@ -130,11 +127,13 @@ class OverlapCard:
     """The weights: a row for each of interruption, backchannel and noise.
 
     Attributes:
+        point: probabilities that are enough.
         trained: the date and the command.
     """
 
     features: tuple[str, ...]
     weights: tuple[tuple[float, ...], ...]
+    point: OverlapPoint
     trained: str = ""
     scores: Mapping[str, float] = field(default_factory=dict[str, float])
     format: int = FORMAT
@@ -145,8 +144,13 @@ class OverlapCard:
             raise Misfit("format", f"must be {FORMAT}, got {self.format}")
         if self.features != FEATURES:
             raise Misfit("features", "the weights were trained for other features")
-        if [len(row) for row in self.weights] != [len(FEATURES)] * len(_OUTCOMES):
-            raise Misfit("weights", f"must be {len(_OUTCOMES)} rows of {len(FEATURES)} numbers")
+        if [len(row) for row in self.weights] != [len(FEATURES)] * len(OUTCOMES):
+            raise Misfit("weights", f"must be {len(OUTCOMES)} rows of {len(FEATURES)} numbers")
+        if (
+            not 0.0 < self.point.hold_p < self.point.cut_p < 1.0
+            or not 0.0 < self.point.resume_p < 1.0
+        ):
+            raise Misfit("point", "must be probabilities, hold_p below cut_p")
         if not all(math.isfinite(weight) for row in self.weights for weight in row):
             raise Misfit("weights", "holds a value that is no number")
 
@@ -163,7 +167,7 @@ class OverlapClassifier:
         logits = self._weights @ features
         powers = np.exp(logits - logits.max())
         p = np.zeros(len(Outcome), np.float32)
-        p[list(_OUTCOMES)] = powers / powers.sum()
+        p[list(OUTCOMES)] = powers / powers.sum()
         return p
 
 

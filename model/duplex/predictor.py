@@ -15,6 +15,7 @@ from model.duplex.outcomes import Outcome
 from model.duplex.overlap_classifier import OverlapClassifier, SpottedVoice, overlap_features
 from model.duplex.policy import (
     OverlapEvidence,
+    OverlapPoint,
     OverlapVerdict,
     Thresholds,
     overlap_verdict,
@@ -107,6 +108,11 @@ class TrainedDuplexPredictor:
         """Return the slow detectors; they know how long they took and how often they were asked."""
         return self._stream.detectors
 
+    @property
+    def overlap(self) -> Stretch | None:
+        """Return the present voice over the reply."""
+        return self._stream.tracker.overlap
+
     def reset(self) -> None:
         """Let the next voice open another turn: this one was taken or given up."""
         self._stream.reset()
@@ -165,12 +171,15 @@ class TrainedDuplexPredictor:
         if overlap is not self._spotted_in:
             self._spotted_in, self._spotted = overlap, SpottedVoice()
         self._spotted.hear(user.spotted)
-        p, at = self._p, self.settings.thresholds
+        at = self.settings.thresholds
+        p = self._p if user.spotted is None else self._weighed(overlap, user)
         is_stop = stream.words.is_stop or self._has_spotted_stop()
         if is_stop:
             verdict = OverlapVerdict(1.0, 0.0, 0.0, "a stop word")
         elif p is not None:
-            verdict = overlap_verdict(self._evidence(overlap, user, p), self._card.overlap, at)
+            verdict = overlap_verdict(
+                self._evidence(overlap, user, p), self._overlap_point(user), at
+            )
         else:
             return None
         zone = _Zone(
@@ -192,14 +201,24 @@ class TrainedDuplexPredictor:
         )
         return self._emit(zone, user, prediction)
 
+    def _weighed(self, overlap: Stretch, user: UserFrame) -> Array | None:
+        """What spotter, words and time come to; without weights, what the network thinks."""
+        if self._overlap_classifier is None:
+            return self._p
+        stream = self._stream
+        seen = overlap_features(overlap, self._spotted, stream.words, user, stream.tracker)
+        return self._overlap_classifier.probabilities(seen)
+
+    def _overlap_point(self, user: UserFrame) -> OverlapPoint:
+        if user.spotted is None or self._overlap_classifier is None:
+            return self._card.overlap
+        return self._overlap_classifier.card.point
+
     def _has_spotted_stop(self) -> bool:
         return self._spotter is not None and self._spotted.stop_p >= self._spotter.stop_p
 
     def _evidence(self, overlap: Stretch, user: UserFrame, p: Array) -> OverlapEvidence:
         tracker, words = self._stream.tracker, self._stream.words
-        if self._overlap_classifier is not None:
-            seen = overlap_features(overlap, self._spotted, words, user, tracker, p)
-            p = self._overlap_classifier.probabilities(seen)
         if self._warm_up.lets_through(tracker.margin_db, has_words=words.is_sentence):
             self._trusted = overlap  # a voice is not loud all the time
         if words.is_acknowledgement:

@@ -7,7 +7,7 @@ from model.duplex.end_of_turn_detectors import UtteranceScorer
 from model.duplex.frame_features import FEATURES, table_hash
 from model.duplex.lexicon import DEFAULT_FOLDER, read_lexicons
 from model.duplex.overlap_classifier import CARD_NAME as OVERLAP_NAME
-from model.duplex.overlap_classifier import read_overlap_classifier
+from model.duplex.overlap_classifier import OverlapClassifier, read_overlap_classifier
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
 from model.duplex.predictor_card import RESTORE, PredictorCard, read_card
 from model.duplex.smart_turn import WEIGHTS_NAME as SMART_TURN_NAME
@@ -54,6 +54,7 @@ class PredictorFactory:
         *,
         classifier: TurnClassifier | None = None,
         scorer: UtteranceScorer | None = None,
+        overlap_classifier: OverlapClassifier | None = None,
     ) -> TrainedDuplexPredictor:
         """Make a predictor; opens detectors whose weights have arrived, where none are given."""
         return TrainedDuplexPredictor(
@@ -63,7 +64,7 @@ class PredictorFactory:
             settings,
             classifier=classifier or self.classifier(),
             scorer=scorer or self.scorer(),
-            overlap_classifier=self.overlap_classifier,
+            overlap_classifier=overlap_classifier or self.overlap_classifier,
             spotter=self.spotter,
         )
 

@@ -92,7 +92,7 @@ class SessionStore:
             entry = self._cache.read(where)
             if entry is None:
                 if people is None or stock is None:
-                    people, stock = self._people(split), self._stock(split)
+                    people, stock = self.people(split), self.stock(split)
                 rng = np.random.default_rng([self._seed, number, len(split)])
                 entry = _entry(heard(make_session(people, stock, rng)))
                 self._cache.write(where, entry)
@@ -109,7 +109,8 @@ class SessionStore:
                     self._cache.made(where, lambda scene=scene: _entry(_scene(self._real, scene)))
                 )
 
-    def _people(self, split: str) -> People:
+    def people(self, split: str) -> People:
+        """Return who speaks in the sessions of ``split``. Raises DataError."""
         return People(
             self._speech,
             _learnable(recorded_words(self._real, split)),
@@ -118,7 +119,8 @@ class SessionStore:
             split,
         )
 
-    def _stock(self, split: str) -> SoundStock:
+    def stock(self, split: str) -> SoundStock:
+        """Return the rooms and noises of the sessions of ``split``. Raises DataError."""
         part = voices.TRAIN if split == TRAIN else voices.VALIDATION
         return SoundStock(sound_recordings(self._real, split), part)
 

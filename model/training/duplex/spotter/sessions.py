@@ -46,17 +46,28 @@ Mels16 = npt.NDArray[np.float16]
 Labels = npt.NDArray[np.int16]
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The user says ``name``, a class, from ``start_s`` to ``end_s``."""
+
+    name: str
+    start_s: float
+    end_s: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Session:
     """What the microphone and the loudspeaker had, (n,) at 16 kHz, and what was to be heard.
 
     Attributes:
         labels: the class of each 10 ms frame, or ``IGNORED``.
+        said: in order.
     """
 
     microphone: Samples
     loudspeaker: Samples
     labels: Labels
+    said: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,9 +90,9 @@ def make_session(people: People, stock: SoundStock, rng: np.random.Generator) ->
     labels = labels_of_replies(far, has_echo=room.echo_db is not None)
     near = np.zeros(n, np.float32)
     _place_noises(near, room, people, stock, rng)
-    _place_user(near, labels, room, people, rng)
+    said = _place_user(near, labels, room, people, rng)
     microphone = room.through_microphone(near + room.echo(far), rng)
-    return Session(microphone, far, labels)
+    return Session(microphone, far, labels, said)
 
 
 def heard(session: Session) -> Heard:
@@ -147,15 +158,21 @@ def _place_noises(
 
 def _place_user(
     near: Samples, labels: Labels, room: Room, people: People, rng: np.random.Generator
-) -> None:
+) -> tuple[Said, ...]:
     at_s = rng.uniform(0.3, 2.0)
+    all_said: list[Said] = []
     while True:
         name, said = _utterance(people, rng)
         sound = room.near_sound(said.samples, between(rng, _LEVEL_DB))
         if at_s + len(sound) / ENGINE_RATE_HZ > SESSION_S - 0.5:
-            return
+            return tuple(all_said)
         begin = _add(near, sound, at_s, returns_begin=True)
-        label_voice(labels, voiced_runs(said.samples), begin // FRAME, name)
+        voiced = voiced_runs(said.samples)
+        label_voice(labels, voiced, begin // FRAME, name)
+        all_said += [
+            Said(name, at_s + run.start / 100.0, at_s + run.stop / 100.0)
+            for run in ([slice(voiced[0].start, voiced[-1].stop)] if voiced else [])
+        ]
         gap_s = between(rng, _LONG_GAP_S if rng.random() < _P_LONG_GAP else _GAP_S)
         at_s += len(sound) / ENGINE_RATE_HZ + gap_s
 

@@ -20,7 +20,7 @@ from model.duplex.overlap_classifier import (
     read_overlap_classifier,
     write_overlap_card,
 )
-from model.duplex.policy import CUT_P, RESUME_P
+from model.duplex.policy import CUT_P, RESUME_P, OverlapPoint
 from model.duplex.predictor import TrainedDuplexPredictor
 from model.duplex.spotter.card import SpotterThresholds
 from model.errors import WeightsError
@@ -39,6 +39,7 @@ def row(**weights: float) -> tuple[float, ...]:
 EARS_ONLY = OverlapCard(
     features=FEATURES,
     weights=(row(speech=2.0, one=-1.0), row(acknowledgement=1.5, one=1.0), row()),
+    point=OverlapPoint(0.4, 0.65, 0.6),
 )
 """Takes speech for an interruption unless the spotter heard an acknowledgement."""
 
@@ -114,6 +115,7 @@ def test_weights_come_back_as_they_were_written(tmp_path: Path) -> None:
         ("features", ["one"], "features: the weights were trained for other features"),
         ("weights", [[0.0]], "weights: must be 3 rows of"),
         ("weights", "none", "weights"),
+        ("point", {"hold_p": 0.7, "cut_p": 0.6, "resume_p": 0.6}, "point: must be probabilities"),
     ],
 )
 def test_a_broken_card_is_named_in_one_line(
