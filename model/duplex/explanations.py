@@ -5,6 +5,7 @@ from model.duplex.duplex_network import Array
 from model.duplex.end_of_turn_detectors import EndOfTurnDetectors
 from model.duplex.frame_features import FeatureStream
 from model.duplex.outcomes import Outcome
+from model.duplex.overlap_classifier import SpottedVoice
 from model.duplex.policy import ASK_SOUND_AFTER_MS, Wait
 from model.duplex.voice_tracker import Stretch
 from model.duplex.word_evidence import WordEvidence
@@ -96,7 +97,11 @@ def turn_inputs(
 
 
 def overlap_inputs(
-    overlap: Stretch, stream: FeatureStream, user: UserFrame, p: Array | None
+    overlap: Stretch,
+    stream: FeatureStream,
+    user: UserFrame,
+    p: Array | None,
+    spotted: SpottedVoice | None = None,
 ) -> Inputs:
     """Return the evidence of an overlap; ``p`` is None until the network has seen the reply."""
     words, tracker = stream.words, stream.tracker
@@ -106,6 +111,13 @@ def overlap_inputs(
             ("network_interruption", float(p[Outcome.INTERRUPTION])),
             ("network_backchannel", float(p[Outcome.BACKCHANNEL])),
             ("network_noise", float(p[Outcome.NOISE])),
+        ]
+    if spotted is not None and spotted.latest is not None:
+        known += [
+            ("spotted_stop_word", spotted.stop_p),
+            ("spotted_acknowledgement", spotted.acknowledgement_p),
+            ("spotted_answer", spotted.answer_p),
+            ("spotted_speech_ms", spotted.speech_ms),
         ]
     return (
         *known,

@@ -175,7 +175,8 @@ class TrainedDuplexPredictor:
         p = self._p if user.spotted is None else self._weighed(overlap, user)
         is_stop = stream.words.is_stop or self._has_spotted_stop()
         if is_stop:
-            verdict = OverlapVerdict(1.0, 0.0, 0.0, "a stop word")
+            reason = "a stop word" if stream.words.is_stop else "sounds like a stop word"
+            verdict = OverlapVerdict(1.0, 0.0, 0.0, reason)
         elif p is not None:
             verdict = overlap_verdict(
                 self._evidence(overlap, user, p), self._overlap_point(user), at
@@ -197,7 +198,7 @@ class TrainedDuplexPredictor:
             p_noise=verdict.p_noise,
             is_stop_word=is_stop,
             reason=verdict.reason,
-            inputs=overlap_inputs(overlap, stream, user, p),
+            inputs=overlap_inputs(overlap, stream, user, p, self._spotted),
         )
         return self._emit(zone, user, prediction)
 
