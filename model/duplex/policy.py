@@ -275,6 +275,7 @@ class OverlapEvidence:
         quiet_ms: since the latest voice.
         may_be_echo: the warm-up protects the reply from it.
         is_spotted: a word spotter listens, which knows echoes and short words.
+        may_be_stop: it may have heard a stop word.
         has_words: any were recognised.
         acknowledges: the words so far only acknowledge.
     """
@@ -287,6 +288,7 @@ class OverlapEvidence:
     quiet_ms: float = 0.0
     may_be_echo: bool = False
     is_spotted: bool = False
+    may_be_stop: bool = False
     has_words: bool = False
     acknowledges: bool = False
 
@@ -322,6 +324,12 @@ def overlap_verdict(
         most = (1.0 - at.cut_p) / 2.0
         p, reason = at.cut_p, why
         backchannel, noise = min(backchannel, most), min(noise, most)
+    if seen.may_be_stop and p < at.hold_p and seen.quiet_ms < at.let_go_ms - 1e-6:
+        # held, which can be taken back, until words or the spotter are sure
+        most = at.resume_p - STEP_P
+        p, reason = at.hold_p, "perhaps a stop word"
+        backchannel, noise = min(backchannel, most, 1.0 - p), min(noise, most, 1.0 - p)
+        noise = min(noise, 1.0 - p - backchannel)
     is_settled = p >= at.cut_p or max(backchannel, noise) >= at.resume_p
     if seen.quiet_ms >= at.let_go_ms - 1e-6 and not is_settled:
         # quiet again, and nothing came of it: the reply goes on

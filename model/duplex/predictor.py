@@ -218,6 +218,9 @@ class TrainedDuplexPredictor:
     def _has_spotted_stop(self) -> bool:
         return self._spotter is not None and self._spotted.stop_p >= self._spotter.stop_p
 
+    def _may_have_spotted_stop(self) -> bool:
+        return self._spotter is not None and self._spotted.stop_p >= self._spotter.duck_p
+
     def _evidence(self, overlap: Stretch, user: UserFrame, p: Array) -> OverlapEvidence:
         tracker, words = self._stream.tracker, self._stream.words
         if self._warm_up.lets_through(tracker.margin_db, has_words=words.is_sentence):
@@ -235,6 +238,7 @@ class TrainedDuplexPredictor:
             quiet_ms=overlap.silence_ms(user.clean.end_s),
             may_be_echo=overlap is not self._trusted,
             is_spotted=self._overlap_classifier is not None and user.spotted is not None,
+            may_be_stop=self._may_have_spotted_stop(),
             has_words=bool(words.text),
             acknowledges=overlap is self._acknowledged,
         )

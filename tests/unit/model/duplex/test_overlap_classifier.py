@@ -20,7 +20,7 @@ from model.duplex.overlap_classifier import (
     read_overlap_classifier,
     write_overlap_card,
 )
-from model.duplex.policy import CUT_P, RESUME_P, OverlapPoint
+from model.duplex.policy import CUT_P, HOLD_P, RESUME_P, OverlapPoint
 from model.duplex.predictor import TrainedDuplexPredictor
 from model.duplex.spotter.card import SpotterThresholds
 from model.errors import WeightsError
@@ -76,6 +76,14 @@ def test_an_acknowledgement_that_was_heard_lets_the_reply_go_on() -> None:
 def test_a_stop_word_that_was_spotted_stops_by_itself(p_stop: float, stops: bool) -> None:
     word = spotted(over_reply(voice(120)), p_stop=p_stop)
     assert any(p.is_stop_word for p in said(word)) is stops
+
+
+def test_what_may_be_a_stop_word_holds_the_reply_until_it_is_let_go() -> None:
+    word = spotted(over_reply(voice(200)), p_stop=0.6, p_acknowledgement=0.3)
+    heard = said(word, spotted(over_reply(quiet(900)), p_echo=0.9))
+    assert max(p.p_interruption for p in heard) == pytest.approx(HOLD_P)
+    assert not any(p.is_stop_word for p in heard)
+    assert max(heard[-1].p_backchannel, heard[-1].p_noise) >= RESUME_P
 
 
 def test_a_stop_word_of_the_last_voice_stops_nothing_in_the_next() -> None:

@@ -224,3 +224,14 @@ def test_where_both_are_reached_what_is_further_above_its_threshold_wins() -> No
     assert not resumes(wants, low.resume_p)
     assert resumes(harmless, low.resume_p)
     assert harmless.p_interruption < low.hold_p
+
+
+@pytest.mark.parametrize("hold_p", [0.1, 0.3, 0.5, 0.7, 0.8])
+def test_what_may_be_a_stop_word_holds_at_any_setting_and_lets_go_again(hold_p: float) -> None:
+    at = Thresholds(hold_p=hold_p)
+    evidence = seen(0.1, 0.7, is_spotted=True, may_be_stop=True)
+    held = overlap_verdict(evidence, POINT, at)
+    assert held.p_interruption >= hold_p
+    assert not resumes(held)
+    assert held.p_interruption + held.p_backchannel + held.p_noise <= 1.0 + 1e-9
+    assert resumes(overlap_verdict(replace(evidence, quiet_ms=OVERLAP_WORDS_MS), POINT, at))
