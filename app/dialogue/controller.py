@@ -49,8 +49,8 @@ from typing import assert_never
 from app.dialogue import effects, events
 from app.dialogue.causes import Cause
 from app.dialogue.events import DeadlineKind, DialogueEvent
-from app.dialogue.phrases import is_backchannel, is_stop_phrase, sounds_like_stop_word, words
-from app.dialogue.state import DialogueRules, DialogueState, Phase, Reply, Turn
+from app.dialogue.phrases import is_stop_phrase, sounds_like_stop_word, words
+from app.dialogue.state import DialogueRules, DialogueState, Phase, Reply
 from app.dialogue.transition import Transition
 from audio_io.events import PlayoutReport
 from model.duplex import policy
@@ -74,7 +74,7 @@ def step(
             _transcribed(t, event)
         case events.TranscriptPartial(turn=turn, text=text):
             if t.turn is not None and t.turn.key.turn == turn:
-                acknowledges = t.turn.is_over_reply and _is_acknowledgement(t, text)
+                acknowledges = t.turn.is_over_reply and t.is_acknowledgement(text)
                 t.turn = replace(t.turn, is_acknowledging=acknowledges)
         case events.DeadlineReached(kind=kind, token=token):
             if t.fires(kind, token):
@@ -222,9 +222,9 @@ def _transcribed(t: Transition, event: events.TurnTranscribed) -> None:
         t.resume(Cause.NO_WORDS)
     elif text == "":
         _give_up(t, CancelReason.USER_RESUMED)
-    elif text is not None and _is_stop_order(t, turn, text):
+    elif text is not None and t.is_stop_order(text):
         _stop(t, Cause.STOP_PHRASE)
-    elif turn.is_over_reply and _is_acknowledgement(t, text):
+    elif turn.is_over_reply and t.is_acknowledgement(text):
         if t.phase is Phase.OVERLAP:
             t.resume(Cause.BACKCHANNEL_WORDS)
         else:
@@ -264,16 +264,6 @@ def _said_over_reply(t: Transition, text: str | None) -> None:
         t.resume(Cause.SINGLE_WORD)
     else:
         t.forget_turn()  # it sounded like an acknowledgement, or may be an echo
-
-
-def _is_stop_order(t: Transition, turn: Turn, text: str) -> bool:
-    """What sounded like a stop word and is read as one word was read wrong."""
-    is_misread = turn.is_stop_word and len(words(text)) < policy.N_SENTENCE_WORDS
-    return is_misread or is_stop_phrase(text, t.rules.stop_phrases)
-
-
-def _is_acknowledgement(t: Transition, text: str | None) -> bool:
-    return text is not None and is_backchannel(text, t.rules.backchannels)
 
 
 def _stop(t: Transition, cause: Cause) -> None:

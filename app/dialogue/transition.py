@@ -23,8 +23,10 @@ from app.dialogue.effects import (
     StartGeneration,
 )
 from app.dialogue.events import DeadlineKind
+from app.dialogue.phrases import is_backchannel, is_stop_phrase, words
 from app.dialogue.state import DialogueRules, DialogueState, Phase, Reply, Turn
 from audio_io.events import PlayoutReport
+from model.duplex import policy
 from model.types import CancelReason, TurnKey
 
 _MOST_UNWRITTEN = 8  # without a recogniser the words never come
@@ -84,6 +86,16 @@ class Transition:
     def waits_for_words(self) -> bool:
         """Whether the turn's words were asked for and have not come."""
         return self.turn is not None and self.turn.is_asked and not self.turn.is_transcribed
+
+    def is_acknowledgement(self, text: str | None) -> bool:
+        """Return whether ``text`` only acknowledges."""
+        return text is not None and is_backchannel(text, self.rules.backchannels)
+
+    def is_stop_order(self, text: str) -> bool:
+        """Return whether ``text`` is an order to stop, misread or not."""
+        is_misread = self.turn is not None and self.turn.is_stop_word
+        is_misread = is_misread and len(words(text)) < policy.N_SENTENCE_WORDS
+        return is_misread or is_stop_phrase(text, self.rules.stop_phrases)
 
     # -- the user's turn -----------------------------------------------------------------------
 
