@@ -8,6 +8,7 @@ from enum import Enum, auto
 
 import numpy as np
 
+from audio_io.buffer_policy import BufferLimits, BufferPolicy
 from audio_io.events import (
     AudioEvent,
     PlaybackEnded,
@@ -20,7 +21,8 @@ from audio_io.playout import PlayoutLedger, PlayoutMark
 from audio_io.renderer import OutputRenderer
 from audio_io.reply_audio import ReplyAudio
 
-TARGET_DEPTH_MS = 160.0  # sound kept ready in the ring
+TARGET_DEPTH_MS = 160.0  # sound kept ready in the ring, at least
+_LIMITS = BufferLimits(TARGET_DEPTH_MS, 320.0, n_xruns=1)  # the ring holds 400 ms
 _DECLICK_MS = 8.0  # shortest ramp from and to silence
 _MAX_REPEAT_MS = 300.0  # how much a resumed reply may say twice
 
@@ -51,6 +53,8 @@ class Player:
         self._has_started = False
         self._events: list[AudioEvent] = []
         self._now_s = 0.0
+        self._depth_policy = BufferPolicy(_LIMITS)
+        self._has_more = False  # was ready when the ring was last filled
         self._bind(renderer, output_latency_s)
 
     def attach(self, renderer: OutputRenderer, output_latency_s: float) -> None:
@@ -163,6 +167,7 @@ class Player:
     def pump(self, now_s: float) -> list[AudioEvent]:
         """Top up the ring and return what happened since the last call."""
         self._now_s = now_s
+        self._fit_depth(now_s)
         if self._must_flush and self._renderer.is_silent:
             self._flush_ring()
             self._must_flush = False
@@ -172,6 +177,13 @@ class Player:
             self._pump_reply(self._reply)
         events, self._events = self._events, []
         return events
+
+    def _fit_depth(self, now_s: float) -> None:
+        """Keep more ready where the ring ran dry though there was more: this thread came late."""
+        is_dry = self._has_more and self._depth() == 0 and self._phase is _Phase.PLAYING
+        self._has_more = False
+        depth_ms = self._depth_policy.take(int(is_dry), now_s)
+        self._target = round(depth_ms * self._renderer.rate_hz / 1000.0)
 
     def _pump_reply(self, reply: ReplyAudio) -> None:
         if self._phase is _Phase.CUTTING and self._renderer.is_silent and not self._must_flush:
@@ -195,6 +207,7 @@ class Player:
         ring = self._renderer.ring
         while reply.has_unread and self._depth() < self._target and ring.n_free >= 3 * self._step:
             ring.write(reply.read(self._step) * self._volume)
+        self._has_more = reply.has_unread and self._depth() >= self._target
         self._renderer.expect(not reply.is_complete or reply.has_unread)
 
     def _report_progress(self, reply: ReplyAudio, heard: int) -> None:
@@ -236,7 +249,8 @@ class Player:
         self._renderer = renderer
         self._latency = round(output_latency_s * renderer.rate_hz)
         self._knows_latency = output_latency_s > 0.0
-        self._target = round(TARGET_DEPTH_MS * renderer.rate_hz / 1000.0)
+        self._target = round(self._depth_policy.length_ms * renderer.rate_hz / 1000.0)
+        self._has_more = False
         self._step = renderer.rate_hz // 50  # 20 ms
         self._is_open = False  # the ring carries (or carried) some of the reply
         self._resume_at = 0  # where the reply begins when it is opened

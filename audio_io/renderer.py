@@ -68,6 +68,11 @@ class OutputRenderer:
         self._is_expecting = is_expecting
 
     @property
+    def is_expecting(self) -> bool:
+        """Return whether a reply is running."""
+        return self._is_expecting
+
+    @property
     def is_silent(self) -> bool:
         """Return whether the gain has arrived at zero."""
         return self._gain == 0.0 and self._target == 0.0

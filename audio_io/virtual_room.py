@@ -174,7 +174,7 @@ class VirtualRoom:
             n_mic_samples=self._n_samples,
             n_out_samples=self.renderer.n_rendered,
             n_input_overflows=self.mic_ring.n_refused // BLOCK + self._n_overflows,
-            n_output_underflows=self.renderer.n_starvations + self._n_underflows,
+            n_output_underflows=self._n_underflows,
             n_late_callbacks=self._n_late,
             max_callback_gap_ms=self._max_gap_ms,
         )

@@ -333,3 +333,52 @@ def test_the_volume_is_that_of_the_loudspeaker_and_outlives_a_change_of_device()
 
     assert peak(-20.0) == pytest.approx(peak(0.0) / 10.0, rel=0.02)
     assert peak(6.0) == peak(0.0), "never louder than the reply"
+
+
+def depth_ms(room: Loudspeaker) -> float:
+    return 1000.0 * len(room.renderer.ring) / room.renderer.rate_hz
+
+
+def away(room: Loudspeaker, seconds: float) -> None:
+    """The playback thread does not come for so long; the device does."""
+    for _ in range(round(seconds * 100)):
+        room.renderer.render(np.empty(room.out_rate_hz // 100, dtype=np.float32))
+        room.now_s += 0.01
+
+
+def test_a_thread_that_comes_too_late_keeps_more_ready_from_then_on() -> None:
+    room = Loudspeaker()
+    room.say(80)
+    room.run(1.0)
+    away(room, 0.2)
+    room.run(1.0)
+    assert depth_ms(room) > TARGET_DEPTH_MS + 40.0
+    for _ in range(3):
+        away(room, 0.35)
+        room.run(1.0)
+    assert depth_ms(room) <= 340.0
+
+
+def test_peace_for_minutes_makes_it_less_again() -> None:
+    room = Loudspeaker()
+    room.say(20)
+    room.run(1.0)
+    away(room, 0.2)
+    room.run(10.0)
+    room.now_s += 200.0
+    room.say(20, generation=2)
+    room.run(1.0)
+    assert depth_ms(room) <= TARGET_DEPTH_MS + 20.0
+
+
+def test_a_slow_model_is_no_late_thread() -> None:
+    room = Loudspeaker()
+    sound = tone(3.0, REPLY_RATE)
+    room.player.start_reply(1, REPLY_RATE)
+    for begin in range(0, len(sound), 12_000):
+        room.player.enqueue(sound[begin : begin + 12_000], begin, REPLY_RATE, (), 1)
+        room.run(1.0)
+    room.player.start_reply(2, REPLY_RATE)
+    room.player.enqueue(sound, 0, REPLY_RATE, (), 2)
+    room.run(1.0)
+    assert depth_ms(room) <= TARGET_DEPTH_MS + 20.0

@@ -176,3 +176,54 @@ def test_who_asks_while_there_is_nothing_is_told_again() -> None:
     report = machine.watchdog.step(machine.library.now_s)
     assert [type(event) for event in report.events] == [DeviceLost]
     assert not report.has_opened
+
+
+def xruns(machine: Machine, n: int) -> None:
+    """Let the card report so many lost blocks, half a second apart."""
+    for _ in range(n):
+        for stream in machine.library.streams:
+            stream.status = 4
+        machine.run(TICK_S)
+        for stream in machine.library.streams:
+            stream.status = 0
+        machine.run(0.5)
+
+
+def test_a_card_that_keeps_losing_sound_gets_a_longer_buffer_and_the_latency_says_so() -> None:
+    machine = begin([FakeCard("card", 1, 2)])
+    before_s = machine.backend.format.output_latency_s
+    xruns(machine, 3)
+    assert machine.backend.format.output_latency_s > before_s
+    assert machine.events == [], "nobody has to know"
+    assert machine.is_audible()
+    xruns(machine, 60)
+    assert machine.backend.format.output_latency_s <= 0.26 + 1e-9
+
+
+def test_one_lost_block_reopens_nothing() -> None:
+    machine = begin([FakeCard("card", 1, 2)])
+    streams = list(machine.library.streams)
+    xruns(machine, 1)
+    machine.run(20.0)
+    assert machine.library.streams == streams
+
+
+def test_after_minutes_of_peace_the_buffer_is_short_again_but_not_within_a_reply() -> None:
+    machine = begin([FakeCard("card", 1, 2)])
+    before_s = machine.backend.format.output_latency_s
+    xruns(machine, 3)
+    grown_s = machine.backend.format.output_latency_s
+    machine.backend.renderer.expect(True)
+    machine.run(200.0)
+    assert machine.backend.format.output_latency_s == grown_s
+    machine.backend.renderer.expect(False)
+    machine.run(1.0)
+    assert machine.backend.format.output_latency_s == before_s
+
+
+def test_other_settings_begin_at_their_own_latency() -> None:
+    machine = begin([FakeCard("card", 1, 2)])
+    xruns(machine, 3)
+    machine.watchdog.change(StreamRequest(latency_ms=100.0))
+    machine.run(1.0)
+    assert machine.backend.format.output_latency_s == pytest.approx(0.12)
