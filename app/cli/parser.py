@@ -19,6 +19,7 @@ from app.cli import evaluate as cli_eval
 from app.cli import models as cli_models
 from app.cli import replay as cli_replay
 from app.cli import tasks as cli_tasks
+from app.cli import words as cli_words
 from app.messages.errors import BadInputError, ParleyError
 from model.duplex.splits import DEFAULT_SPLIT, SPLITS
 
@@ -87,6 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_tasks.add_task_parsers(commands)
     cli_data.add_data_parser(commands)
     cli_eval.add_eval_parser(commands)
+    cli_words.add_words_parser(commands)
     devices = commands.add_parser("devices", help="list microphones and loudspeakers")
     devices.set_defaults(run=_run_devices)
     voices = commands.add_parser("voices", help="list voices")

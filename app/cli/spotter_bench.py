@@ -36,7 +36,7 @@ def spotter_card(args: argparse.Namespace) -> Scorecard:
     folder = args.spotter or DEFAULT_FOLDER
     try:
         network = read_spotter(folder)
-        sessions = SpotterSessions(args.dir, args.split, _assistant(), _texts())
+        sessions = SpotterSessions(args.dir, args.split, _assistant(), spoken_texts("en"))
         return run_spotter(
             chain(sessions.words(), sessions.without_words()),
             network,
@@ -60,6 +60,7 @@ def _assistant() -> Say:
     return say
 
 
-def _texts() -> tuple[str, ...]:
+def spoken_texts(language: str) -> tuple[str, ...]:
+    """Return sentences that the voices can say."""
     found = read_jsonl(_TEXTS, _Text, BadInputError.of_record)
-    return tuple(row.text for _, row in found if row.language == "en")
+    return tuple(row.text for _, row in found if row.language == language)

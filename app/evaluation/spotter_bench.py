@@ -156,7 +156,7 @@ class Measured:
         kinds = (OWN_VOICE, OTHER_TALK, NOISE)
         stop_p = self._lowest(lambda p: self._an_hour(kinds, _STOP, p) <= _MOST_STOPS_AN_HOUR)
         duck_p = self._lowest(lambda p: self._an_hour(kinds, _STOP, p) <= _MOST_DUCKS_AN_HOUR)
-        others = self._of(ECHOES_DB, lambda said: said.speech.name == OTHER_SPEECH)
+        others = self._of(ECHOES_DB, lambda said: said.name == OTHER_SPEECH)
         acknowledgement_p = self._lowest(
             lambda p: (_share(others, _ACKNOWLEDGEMENT, p) or 0.0) <= _MOST_OTHERS_ACKNOWLEDGED
         )
@@ -186,7 +186,7 @@ class Measured:
         def words(is_wanted: Callable[[Said], bool]) -> list[tuple[Listened, Said]]:
             return self._of(echoes, is_wanted)
 
-        stops = words(lambda said: said.speech.word == "stop")
+        stops = words(lambda said: said.word == "stop")
         acks = words(lambda said: _group(said) is Group.ACKNOWLEDGEMENT)
         answers = words(lambda said: _group(said) is Group.ANSWER)
         others = words(lambda said: _group(said) is Group.SPEECH)
@@ -243,7 +243,7 @@ def _echo_name(echo_db: float | None) -> str:
 
 
 def _group(said: Said) -> Group:
-    return _GROUPS[said.speech.name]
+    return _GROUPS[said.name]
 
 
 def _share(words: Sequence[tuple[Listened, Said]], column: int, level: float) -> float | None:

@@ -41,9 +41,10 @@ Say = Callable[[str, float], Samples]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A word in a session, its begin and end in seconds."""
+    """A word in a session, its class, its begin and end in seconds."""
 
-    speech: RecordedSpeech
+    word: str
+    name: str
     begin_s: float
     end_s: float
 
@@ -64,6 +65,26 @@ class SpotterSession:
         return len(self.microphone) / ENGINE_RATE_HZ
 
 
+class Assistant:
+    """Says replies of any length, now and then with a word that a user might say over them."""
+
+    def __init__(self, say: Say, texts: Sequence[str]) -> None:
+        self._spoken = {
+            (text, rate): say(text, rate) for text in (*texts, *_ITS_WORDS) for rate in _RATES
+        }
+        self._texts = tuple(texts)
+
+    def reply(self, n: int, rng: np.random.Generator) -> Samples:
+        """Return ``n`` samples."""
+        parts: list[Samples] = []
+        while sum(len(part) for part in parts) < n:
+            is_word = rng.random() < _P_SAYS_A_WORD
+            text = str(rng.choice(_ITS_WORDS if is_word else self._texts))
+            parts.append(leveled(self._spoken[text, float(rng.choice(_RATES))], _REPLY_DBFS))
+            parts.append(np.zeros(_n(rng.uniform(*_REPLY_GAP_S)), np.float32))
+        return np.concatenate(parts)[:n]
+
+
 class SpotterSessions:
     """Makes the sessions of one split.
 
@@ -74,10 +95,7 @@ class SpotterSessions:
     def __init__(self, folder: Path, split: str, say: Say, texts: Sequence[str]) -> None:
         self._folder = folder
         self._split = split
-        self._spoken = {
-            (text, rate): say(text, rate) for text in (*texts, *_ITS_WORDS) for rate in _RATES
-        }
-        self._texts = tuple(texts)
+        self._assistant = Assistant(say, texts)
 
     def words(self) -> Iterator[SpotterSession]:
         """Yield words over replies: "stop" at every echo, others at two. Raises LabelsError."""
@@ -100,13 +118,13 @@ class SpotterSessions:
             rng = _rng("talk", None, number)
             lead = np.zeros(_n(1.0), np.float32)
             talk = np.concatenate([lead, one.samples(), lead])
-            near = _leveled(_through(talk, rng), rng.uniform(*_USER_DBFS))
+            near = said_near(talk, rng)
             for echo_db in (None, ECHOES_DB[1 + number % (len(ECHOES_DB) - 1)]):
                 has_reply = echo_db is not None
                 yield self._session(OTHER_TALK, near, echo_db, number, has_reply=has_reply)
         for number, samples in enumerate(self._noises()):
             for i, dbfs in enumerate(_NOISES_DBFS):
-                near = _leveled(np.resize(samples, _n(_NOISE_S)), dbfs)
+                near = leveled(np.resize(samples, _n(_NOISE_S)), dbfs)
                 echo_db = ECHOES_DB[(number + i) % len(ECHOES_DB)]
                 yield self._session(NOISE, near, echo_db, 10 * number + i, has_reply=i % 2 == 0)
 
@@ -119,8 +137,8 @@ class SpotterSessions:
         for word in words:
             samples = word.samples()
             begin_s, end_s = at_s + _margin_s(samples), at_s + len(samples) / ENGINE_RATE_HZ
-            said.append(Said(word, begin_s, end_s - _margin_s(samples)))
-            placed.append((_n(at_s), _leveled(_through(samples, rng), rng.uniform(*_USER_DBFS))))
+            said.append(Said(word.word, word.name, begin_s, end_s - _margin_s(samples)))
+            placed.append((_n(at_s), said_near(samples, rng)))
             at_s = end_s + rng.uniform(*_APART_S)
         near = np.zeros(_n(at_s), np.float32)
         for begin, samples in placed:
@@ -138,23 +156,8 @@ class SpotterSessions:
         said: tuple[Said, ...] = (),
     ) -> SpotterSession:
         rng = _rng(f"{kind} reply", echo_db, number)
-        far = self._reply(len(near), rng) if has_reply else np.zeros(len(near), np.float32)
-        hiss = rng.standard_normal(len(near)) * 10.0 ** (_FLOOR_DBFS / 20.0)
-        microphone = near + hiss
-        if has_reply and echo_db is not None:
-            path = EchoPath(_response(rng), echo_db, _n(rng.uniform(*_DELAY_S)))
-            microphone[: len(far) // _BLOCK * _BLOCK] += _played(path, far)
-        clipped = np.clip(microphone, -1.0, 1.0).astype(np.float32)
-        return SpotterSession(kind, echo_db, clipped, far, said)
-
-    def _reply(self, n: int, rng: np.random.Generator) -> Samples:
-        parts: list[Samples] = []
-        while sum(len(part) for part in parts) < n:
-            is_word = rng.random() < _P_SAYS_A_WORD
-            text = str(rng.choice(_ITS_WORDS if is_word else self._texts))
-            parts.append(_leveled(self._spoken[text, float(rng.choice(_RATES))], _REPLY_DBFS))
-            parts.append(np.zeros(_n(rng.uniform(*_REPLY_GAP_S)), np.float32))
-        return np.concatenate(parts)[:n]
+        far = self._assistant.reply(len(near), rng) if has_reply else None
+        return mixed(kind, near, far, echo_db, rng, said)
 
     def _noises(self) -> Iterator[Samples]:
         """Yield noises that may not be learnt from; tune and test have different ones."""
@@ -180,6 +183,29 @@ def _chosen(words: Sequence[RecordedSpeech]) -> list[RecordedSpeech]:
     return chosen
 
 
+def mixed(
+    kind: str,
+    near: Samples,
+    far: Samples | None,
+    echo_db: float | None,
+    rng: np.random.Generator,
+    said: tuple[Said, ...] = (),
+) -> SpotterSession:
+    """Return a session of what is said near the microphone, and of a reply and its echo."""
+    microphone = near + rng.standard_normal(len(near)) * 10.0 ** (_FLOOR_DBFS / 20.0)
+    if far is not None and echo_db is not None:
+        path = EchoPath(_response(rng), echo_db, _n(rng.uniform(*_DELAY_S)))
+        microphone[: len(far) // _BLOCK * _BLOCK] += _played(path, far)
+    clipped = np.clip(microphone, -1.0, 1.0).astype(np.float32)
+    loudspeaker = np.zeros(len(near), np.float32) if far is None else far
+    return SpotterSession(kind, echo_db, clipped, loudspeaker, said)
+
+
+def said_near(samples: Samples, rng: np.random.Generator) -> Samples:
+    """Return what a microphone in a room hears of a user at one of the usual levels."""
+    return leveled(_through(samples, rng), rng.uniform(*_USER_DBFS))
+
+
 def _played(path: EchoPath, far: Samples) -> Samples:
     n = len(far) // _BLOCK * _BLOCK
     return np.concatenate([path.process(far[i : i + _BLOCK]) for i in range(0, n, _BLOCK)])
@@ -202,7 +228,8 @@ def _response(rng: np.random.Generator) -> Samples:
     return tail.astype(np.float32)
 
 
-def _leveled(samples: Samples, dbfs: float) -> Samples:
+def leveled(samples: Samples, dbfs: float) -> Samples:
+    """Scale so that what is no pause has this level."""
     gain_db = dbfs - level_of_active_speech(samples)
     return (samples * 10.0 ** (min(gain_db, 60.0) / 20.0)).astype(np.float32)
 

@@ -39,6 +39,11 @@ class AppPaths:
         return self.data / "history.sqlite3"
 
     @property
+    def own_words(self) -> Path:
+        """Return the folder for wake phrases and stop words of the user's own."""
+        return self.data / "words"
+
+    @property
     def recordings(self) -> Path:
         """Return the folder for sound; it stays empty unless recording was switched on."""
         return self.data / "recordings"

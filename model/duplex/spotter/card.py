@@ -33,8 +33,8 @@ class SpotterShape:
     """
 
     front_width: _Size = 64
-    width: _Size = 112
-    block_width: _Size = 48
+    width: _Size = 128
+    block_width: _Size = 64
     dilations: tuple[Annotated[int, Meta(ge=1, le=64)], ...] = (1, 2, 4, 8, 1, 2, 4, 8)
     head_width: _Size = 96
 

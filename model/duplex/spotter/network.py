@@ -73,6 +73,11 @@ class SpotterNetwork:
         self._scale: Array = np.reciprocal(weights["std"])
 
     @property
+    def weights(self) -> dict[str, Array]:
+        """Return the tensors by name."""
+        return dict(self._weights)
+
+    @property
     def memory_s(self) -> float:
         """Return for how long a sound can influence decisions."""
         steps = (_BLOCK_TAPS - 1) * sum(self.card.shape.dilations)
@@ -97,8 +102,19 @@ class SpotterNetwork:
             past.flags.writeable = False
         return SpotterState(tuple(pasts))
 
+    def silent_trunk(self, n: int) -> Array:
+        """Return what the trunk makes of ``n`` steps of silence, (n, width)."""
+        silence = np.full((STEP_FRAMES, N_INPUTS), SILENT_MEL, np.float32)
+        trunk, _ = self.listen(silence, self.silent_state)
+        return np.repeat(trunk, n, axis=0)
+
     def advance(self, mels: Array, state: SpotterState) -> tuple[Array, SpotterState]:
         """Return logits (n, n_classes) and the next state for float32 (4 n, 120), any n."""
+        trunk, state = self.listen(mels, state)
+        return self.classify(trunk), state
+
+    def listen(self, mels: Array, state: SpotterState) -> tuple[Array, SpotterState]:
+        """Return what the trunk makes of it, (n, width), and the next state."""
         pasts: list[Array] = []
 
         def with_past(x: Array) -> Array:
@@ -113,10 +129,13 @@ class SpotterNetwork:
         x = self._front(1, with_past(x), stride=2)
         for i, dilation in enumerate(self.card.shape.dilations):
             x = self._block(i, with_past(x), dilation)
+        return x, SpotterState(tuple(pasts))
+
+    def classify(self, trunk: Array) -> Array:
+        """Return logits (n, n_classes) of (n, width)."""
         weights = self._weights
-        head = np.maximum(x @ weights["head.weight"].T + weights["head.bias"], _ZERO)
-        logits = head @ weights["output.weight"].T + weights["output.bias"]
-        return logits, SpotterState(tuple(pasts))
+        head = np.maximum(trunk @ weights["head.weight"].T + weights["head.bias"], _ZERO)
+        return head @ weights["output.weight"].T + weights["output.bias"]
 
     def _normal(self, mels: Array) -> Array:
         normal: Array = (mels - self._weights["mean"]) * self._scale

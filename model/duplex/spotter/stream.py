@@ -22,6 +22,7 @@ from model.duplex.spotter.network import (
     probabilities,
     read_spotter,
 )
+from model.duplex.spotter.own_words import HISTORY, OwnWord
 from model.duplex.spotter.vocabulary import Group, SpottedClass
 
 _STEP = STEP_FRAMES * FRAME  # samples
@@ -34,10 +35,14 @@ class SpotterStream:
 
     Decisions fall on multiples of 40 ms of the clock and remember ``memory_s`` of the network, so
     they are the same whenever the listening began. After a gap in the clock it starts afresh.
+
+    Args:
+        own_words: what the user added to the network's classes.
     """
 
-    def __init__(self, network: SpotterNetwork) -> None:
+    def __init__(self, network: SpotterNetwork, own_words: Sequence[OwnWord] = ()) -> None:
         self._network = network
+        self._own_words = tuple(own_words)
         self._groups = group_matrix(network.card.classes)
         self.reset()
 
@@ -47,6 +52,7 @@ class SpotterStream:
         self._mels = LogMelStream(N_SOUNDS)
         self._pending: list[Samples] = []  # each (3, 160)
         self._next: int | None = None
+        self._trunk = self._network.silent_trunk(HISTORY - 1)
 
     def step(self, user: UserFrame) -> Spotted | None:
         """Take 10 ms; return a decision where they end a step of 40 ms."""
@@ -58,8 +64,13 @@ class SpotterStream:
         self._pending.append(np.stack(sounds))
         if clean.end % _STEP >= FRAME:  # a clock that starts between two frames works as well
             return None
-        logits, self._state = self._network.advance(self._pending_mels(), self._state)
-        return self._spotted(probabilities(logits[0]), clean.end_s)
+        trunk, self._state = self._network.listen(self._pending_mels(), self._state)
+        spotted = self._spotted(probabilities(self._network.classify(trunk)[0]), clean.end_s)
+        if not self._own_words:
+            return spotted
+        recent = np.concatenate([self._trunk, trunk])
+        self._trunk = recent[1:]
+        return _with_own_words(spotted, self._own_words, recent)
 
     def _pending_mels(self) -> Array:
         """Return float32 (4, 120); what the first step lacks was silent."""
@@ -88,6 +99,25 @@ class SpotterStream:
             p_nothing=by_group[Group.NOTHING],
             word=max(words, default=(0.0, ""))[1],
         )
+
+
+def _with_own_words(spotted: Spotted, own_words: Sequence[OwnWord], recent: Array) -> Spotted:
+    """Let the likeliest word of the user's own that is heard take its share of the whole."""
+    heard = [(float(word.probabilities(recent)[0]), word.card) for word in own_words]
+    p, card = max(heard, key=lambda one: one[0])
+    if p < card.threshold_p:
+        return spotted
+    rest = 1.0 - p
+    return Spotted(
+        at_s=spotted.at_s,
+        p_stop=rest * spotted.p_stop + (p if card.meaning == "stop" else 0.0),
+        p_acknowledgement=rest * spotted.p_acknowledgement,
+        p_answer=rest * spotted.p_answer,
+        p_speech=rest * spotted.p_speech + (p if card.meaning == "wake" else 0.0),
+        p_echo=rest * spotted.p_echo,
+        p_nothing=rest * spotted.p_nothing,
+        word=card.phrase,
+    )
 
 
 _NO_WORDS = frozenset(group.value for group in (Group.SPEECH, Group.ECHO, Group.NOTHING))

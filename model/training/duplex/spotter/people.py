@@ -17,7 +17,7 @@ NAMES = {
     group: tuple(one.name for one in CLASSES if one.group is group and one.name != OTHER_SPEECH)
     for group in Group
 }
-_SHARE_OF_FIRST = 0.3  # of all stop words, "stop" itself
+SHARE_OF_FIRST = 0.4  # of all stop words, "stop" itself
 _P_REAL_WORD = 0.55  # where people have said the word at all
 _P_FAST = 0.15  # of synthesized English by a variant of the bundled voice
 _PITCH, _TEMPO, _TILT_DB = 0.12, 0.18, 5.0
@@ -25,6 +25,7 @@ _LONG_S = (1.5, 8.0)
 _RATES = (0.85, 1.0, 1.2)
 _GAP_S = (0.15, 0.6)
 _N_REPLY_PARTS = 6
+_P_READER = 0.2  # of replies by a person: no voice is known by being made
 _LONG_TEXT = {"en": 22, "zh": 7}  # letters
 
 
@@ -59,10 +60,12 @@ class People:
             self._fast.setdefault(phrase.name, []).append(phrase)
         self._variants = [one for one in voices.fast_speakers() if one.split == wanted]
 
-    def word_of(self, group: Group, rng: np.random.Generator) -> tuple[str, Utterance]:
-        """Return a word of ``group`` and its class."""
+    def word_of(
+        self, group: Group, rng: np.random.Generator, share_of_first: float = SHARE_OF_FIRST
+    ) -> tuple[str, Utterance]:
+        """Return a word of ``group`` and its class; the first word of each has a share."""
         names = NAMES[group]
-        name = names[0] if rng.random() < _SHARE_OF_FIRST else pick(rng, names)
+        name = names[0] if rng.random() < share_of_first else pick(rng, names)
         return name, self.word(name, rng)
 
     def word(self, name: str, rng: np.random.Generator) -> Utterance:
@@ -97,6 +100,9 @@ class People:
         """Return what the assistant says: mostly its default voice, but any other as well."""
         chance = rng.random()
         parts: list[Utterance] = []
+        if rng.random() < _P_READER:
+            whole = _varied(utterance_of(pick(rng, self._readers)), rng)
+            return whole.part(0.0, min(seconds, whole.seconds))
         if chance < 0.6 or not self._by_voice:
             speaker = voices.ASSISTANT if chance < 0.4 else pick(rng, self._variants)
             rate = float(rng.choice(_RATES))

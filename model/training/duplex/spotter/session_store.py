@@ -43,7 +43,8 @@ from model.training.duplex.text_head.corpus import corpus
 from model.training.duplex.text_head.published_texts import fetch
 
 CACHE, TEXTS = "cache", "texts"
-_FORMAT = 1  # to be raised when the same number makes another session
+_FORMAT = 2  # to be raised when the same number makes another session
+_N_MIXED = 450  # what comes on top of these is dense in single words
 _N_TEXTS, _TEXT_SEED = 6000, 11
 _WORDS_OF_TEXT = (4, 22)
 _SCENE_EVENTS = ("user_interruption", "user_backchannel", "user_turn")
@@ -94,7 +95,9 @@ class SessionStore:
                 if people is None or stock is None:
                     people, stock = self.people(split), self.stock(split)
                 rng = np.random.default_rng([self._seed, number, len(split)])
-                entry = _entry(heard(make_session(people, stock, rng)))
+                is_dense = number >= _N_MIXED
+                made = make_session(people, stock, rng, is_dense=is_dense)
+                entry = _entry(heard(made))
                 self._cache.write(where, entry)
             yield _heard_in(entry)
 

@@ -25,12 +25,19 @@ INDEX = {one.name: i for i, one in enumerate(CLASSES)}
 
 _P_NO_REPLIES, _P_HEADPHONES, _P_SPEAKS_A_WORD = 0.12, 0.12, 0.2
 _REPLY_S, _PAUSE_S = (2.5, 9.0), (0.4, 3.5)
-_GAP_S, _LONG_GAP_S, _P_LONG_GAP = (0.35, 1.6), (1.6, 5.0), 0.3
+_GAP_S, _LONG_GAP_S, _P_LONG_GAP = (0.35, 1.6), (1.6, 5.0), {False: 0.3, True: 0.12}
 _LEVEL_DB = (-6.0, 5.0)  # of one utterance against the user's usual level
-_KINDS = (
-    (0.21, Group.STOP), (0.15, Group.ACKNOWLEDGEMENT), (0.11, Group.ANSWER), (0.02, "wake"),
-    (0.23, "word"), (0.28, "sentence"),
-)  # fmt: skip
+_KINDS: dict[bool, dict[Group | str, float]] = {  # by whether a session is dense
+    False: {
+        Group.STOP: 0.24, Group.ACKNOWLEDGEMENT: 0.16, Group.ANSWER: 0.11, "wake": 0.02,
+        "word": 0.24, "sentence": 0.23,
+    },
+    True: {
+        Group.STOP: 0.25, Group.ACKNOWLEDGEMENT: 0.2, Group.ANSWER: 0.16, "wake": 0.02,
+        "word": 0.33, "sentence": 0.04,
+    },
+}  # fmt: skip
+_DENSE_SHARES = {Group.STOP: 0.35, Group.ACKNOWLEDGEMENT: 0.12, Group.ANSWER: 0.15}
 _EVENT_EVERY_S, _EVENT_DBFS, _P_BREATH = 7.0, (-46.0, -20.0), 0.4
 _P_BACKGROUND, _BACKGROUND_DB, _LOUDEST_BACKGROUND_DBFS = 0.2, (-26.0, -12.0), -36.0
 _FAR_ACTIVE_DBFS, _ECHO_TAIL_FRAMES = -50.0, 25
@@ -78,8 +85,14 @@ class Heard:
     labels: Labels
 
 
-def make_session(people: People, stock: SoundStock, rng: np.random.Generator) -> Session:
-    """Make a session; the same generator makes the same one."""
+def make_session(
+    people: People, stock: SoundStock, rng: np.random.Generator, *, is_dense: bool = False
+) -> Session:
+    """Make a session; the same generator makes the same one.
+
+    Args:
+        is_dense: the user says little but single words.
+    """
     room = stock.room(rng, is_echo=True)
     if rng.random() < _P_HEADPHONES:
         room = replace(room, echo_db=None)
@@ -90,7 +103,7 @@ def make_session(people: People, stock: SoundStock, rng: np.random.Generator) ->
     labels = labels_of_replies(far, has_echo=room.echo_db is not None)
     near = np.zeros(n, np.float32)
     _place_noises(near, room, people, stock, rng)
-    said = _place_user(near, labels, room, people, rng)
+    said = _place_user(near, labels, room, _Talker(people, is_dense), rng)
     microphone = room.through_microphone(near + room.echo(far), rng)
     return Session(microphone, far, labels, said)
 
@@ -156,13 +169,34 @@ def _place_noises(
         at_s += _add(near, softer, at_s) / ENGINE_RATE_HZ + rng.uniform(0.5, 6.0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Talker:
+    people: People
+    is_dense: bool
+
+    def says(self, rng: np.random.Generator) -> tuple[str, Utterance]:
+        """Return something and its class."""
+        kinds = _KINDS[self.is_dense]
+        kind = list(kinds)[int(rng.choice(len(kinds), p=list(kinds.values())))]
+        people = self.people
+        if isinstance(kind, Group):
+            if self.is_dense:
+                return people.word_of(kind, rng, _DENSE_SHARES[kind])
+            return people.word_of(kind, rng)
+        if kind == "wake":
+            return "hey parley", people.word("hey parley", rng)
+        said = people.other_word(rng) if kind == "word" else people.sentence(rng)
+        return OTHER_SPEECH, said
+
+
 def _place_user(
-    near: Samples, labels: Labels, room: Room, people: People, rng: np.random.Generator
+    near: Samples, labels: Labels, room: Room, talker: _Talker, rng: np.random.Generator
 ) -> tuple[Said, ...]:
     at_s = rng.uniform(0.3, 2.0)
     all_said: list[Said] = []
+    p_long_gap = _P_LONG_GAP[talker.is_dense]
     while True:
-        name, said = _utterance(people, rng)
+        name, said = talker.says(rng)
         sound = room.near_sound(said.samples, between(rng, _LEVEL_DB))
         if at_s + len(sound) / ENGINE_RATE_HZ > SESSION_S - 0.5:
             return tuple(all_said)
@@ -173,19 +207,8 @@ def _place_user(
             Said(name, at_s + run.start / 100.0, at_s + run.stop / 100.0)
             for run in ([slice(voiced[0].start, voiced[-1].stop)] if voiced else [])
         ]
-        gap_s = between(rng, _LONG_GAP_S if rng.random() < _P_LONG_GAP else _GAP_S)
+        gap_s = between(rng, _LONG_GAP_S if rng.random() < p_long_gap else _GAP_S)
         at_s += len(sound) / ENGINE_RATE_HZ + gap_s
-
-
-def _utterance(people: People, rng: np.random.Generator) -> tuple[str, Utterance]:
-    shares = [share for share, _ in _KINDS]
-    kind = _KINDS[int(rng.choice(len(_KINDS), p=shares))][1]
-    if isinstance(kind, Group):
-        return people.word_of(kind, rng)
-    if kind == "wake":
-        return "hey parley", people.word("hey parley", rng)
-    said = people.other_word(rng) if kind == "word" else people.sentence(rng)
-    return OTHER_SPEECH, said
 
 
 def voiced_runs(samples: Samples) -> list[slice]:

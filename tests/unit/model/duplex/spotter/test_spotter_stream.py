@@ -3,51 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audio_io.frames import AudioFrame, Samples, Spotted, UserFrame, level_dbfs
-from model.duplex.log_mel import FRAME, LogMelStream
+from audio_io.frames import Spotted, UserFrame
+from model.duplex.log_mel import LogMelStream
 from model.duplex.spotter.network import SpotterNetwork, probabilities
 from model.duplex.spotter.stream import SpotterStream
 from model.duplex.spotter.vocabulary import CLASSES, Group
-from tests.fakes.spotter import deaf_spotter, random_spotter
-
-SECONDS = 3.0
-N_FRAMES = round(SECONDS * 100)
-
-
-def sounds(n_frames: int = N_FRAMES, seed: int = 0) -> Samples:
-    """Return float32 (3, n): clean, near, far, with a rhythm."""
-    rng = np.random.default_rng(seed)
-    noise = rng.normal(0.0, 0.05, (3, n_frames * FRAME))
-    rhythm = np.repeat(rng.uniform(0.0, 1.0, (3, n_frames)), FRAME, axis=1)
-    return (noise * rhythm).astype(np.float32)
-
-
-def frames_of(heard: Samples, first_frame: int = 0) -> list[UserFrame]:
-    frames: list[UserFrame] = []
-    for i in range(heard.shape[1] // FRAME):
-        clean, near, far = (
-            AudioFrame(heard[k, i * FRAME : (i + 1) * FRAME], (first_frame + i) * FRAME)
-            for k in range(3)
-        )
-        frames.append(
-            UserFrame(
-                clean=clean, near=near, far=far, p_speech=0.0, is_speech=False,
-                clean_dbfs=level_dbfs(clean.samples),
-            )
-        )  # fmt: skip
-    return frames
+from tests.fakes.spotter import N_FRAMES, deaf_spotter, frames_of, random_spotter, six, sounds
 
 
 def decisions(network: SpotterNetwork, frames: list[UserFrame]) -> list[Spotted]:
     stream = SpotterStream(network)
     return [spotted for frame in frames if (spotted := stream.step(frame)) is not None]
-
-
-def six(spotted: Spotted) -> list[float]:
-    return [
-        spotted.p_stop, spotted.p_acknowledgement, spotted.p_answer, spotted.p_speech,
-        spotted.p_echo, spotted.p_nothing,
-    ]  # fmt: skip
 
 
 def assert_same(found: list[Spotted], expected: list[Spotted]) -> None:
