@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from audio_io.aec import FRAME
+from audio_io.echo_delay import EchoDelay
 from audio_io.echo_gate import EchoGate
 from audio_io.echo_reference import EchoReference
 from audio_io.events import SpeechEnded, SpeechStarted
@@ -190,6 +191,7 @@ class CapturePipeline(FrontEnd):
         self._ring = backend.mic_ring
         self._resampler = StreamResampler(backend.format.mic_rate_hz, ENGINE_RATE_HZ)
         self._pending = SampleQueue()
+        self._delay = EchoDelay()
         self.reference = EchoReference(backend.renderer.far_ring, backend.format.out_rate_hz)
         self.skip(gap_s)
 
@@ -212,6 +214,7 @@ class CapturePipeline(FrontEnd):
             far = self.reference.next_frame(len(self._pending))
             self.mic_dbfs = level_dbfs(near)
             self._n_zero_frames = self._n_zero_frames + 1 if not near.any() else 0
+            self._follow_echo(near, far)
             user, event = self.process(near, far)
             if event is not None:
                 outputs.append(event)
@@ -219,3 +222,9 @@ class CapturePipeline(FrontEnd):
             if self._tap is not None:
                 self._tap(near if self.is_mic_open else _SILENCE, far, user.clean.samples)
         return outputs
+
+    def _follow_echo(self, near: Samples, far: Samples) -> None:
+        """Shift the reference with an echo that suddenly comes sooner or later."""
+        later_ms = self._delay.update(near, far)
+        if later_ms and self.reference.shift(later_ms):
+            self._delay.shifted(later_ms)

@@ -41,6 +41,7 @@ class EchoReference:
         self._queue.push(np.zeros(_CUSHION, dtype=np.float32))
         self._lowest = _HARD_LIMIT
         self._n_seen = 0
+        self._kept = 0  # samples by which it was shifted: they are no lead
         self._excess = 0  # samples of lead too many; negative: too few
         self._is_settled = False  # a whole window had every frame
         self._was_missing = False
@@ -69,7 +70,7 @@ class EchoReference:
             n_waiting: as in ``is_ready``.
         """
         self._collect()
-        lead = len(self._queue) - n_waiting
+        lead = len(self._queue) - n_waiting - self._kept
         if lead > _HARD_LIMIT:
             self._drop(lead - _CUSHION)
         if len(self._queue) < FRAME:
@@ -81,9 +82,27 @@ class EchoReference:
             return np.zeros(FRAME, dtype=np.float32)
         self._was_missing = False
         frame = self._queue.pop(FRAME)
-        self._watch(len(self._queue) - n_waiting)
+        self._watch(len(self._queue) - n_waiting - self._kept)
         self._settle(is_silent=float(np.max(np.abs(frame))) < _SILENT)
         return frame
+
+    def shift(self, ms: float) -> bool:
+        """Let the reference come ``ms`` later from now on, or sooner; return whether it could.
+
+        It comes no sooner than what the device was given is known.
+        """
+        n = round(ms * ENGINE_RATE_HZ / 1000.0)
+        if len(self._queue) + n < 0:
+            return False
+        self._insert(n) if n > 0 else self._queue.pop(-n)
+        self._kept += n
+        self.n_shifts += 1
+        return True
+
+    def _insert(self, n: int) -> None:
+        waiting = self._queue.pop(len(self._queue))
+        self._queue.push(np.zeros(n, dtype=np.float32))
+        self._queue.push(waiting)
 
     def _collect(self) -> None:
         sound = self._ring.read_in_time()
@@ -109,9 +128,7 @@ class EchoReference:
             self._drop(min(self._excess, len(self._queue)))
         else:
             self.n_shifts += 1
-            waiting = self._queue.pop(len(self._queue))
-            self._queue.push(np.zeros(-self._excess, dtype=np.float32))
-            self._queue.push(waiting)
+            self._insert(-self._excess)
         self._excess = 0
 
     def _drop(self, n: int) -> None:
