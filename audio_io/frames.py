@@ -72,6 +72,21 @@ class Spotted:
 
 
 @dataclass(frozen=True, slots=True)
+class EndEvidence:
+    """What a recogniser that has just read the open turn adds to the log-odds of its end.
+
+    Attributes:
+        log_odds: after 0.5 s of silence...
+        rise: ...and for each unit of ln(silence / 0.5 s).
+        at_s: end of the audio it covers, on the microphone's clock.
+    """
+
+    log_odds: float = 0.0
+    rise: float = 0.0
+    at_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class UserFrame:
     """Ten milliseconds of the user; capture fills in the sound, the dialogue the words.
 
@@ -88,6 +103,7 @@ class UserFrame:
         aec_has_converged: False raises the bar for interruptions.
         partial_text: words recognised so far in the open turn, "" if there are none yet.
         partial_at_s: end of the audio that ``partial_text`` covers.
+        ending: what the recogniser says of the open turn's end; None where it cannot tell.
     """
 
     clean: AudioFrame
@@ -100,6 +116,7 @@ class UserFrame:
     partial_text: str = ""
     partial_at_s: float = 0.0
     near: AudioFrame | None = None
+    ending: EndEvidence | None = None
     spotted: Spotted | None = None
 
 

@@ -5,7 +5,7 @@ Knows nothing of processes or devices.
 
 from dataclasses import dataclass, field
 
-from audio_io.frames import Samples
+from audio_io.frames import EndEvidence, Samples
 from model.errors import FailureKind
 from model.types import TurnKey, VoicePreset
 
@@ -40,11 +40,13 @@ class TranscriptPartial:
 
     Attributes:
         audio_end_s: end of the audio it covers, on the microphone's clock.
+        evidence: of the turn's end, where the user pauses and the model can tell.
     """
 
     turn: int
     text: str
     audio_end_s: float
+    evidence: EndEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class TurnTranscribed:
             (the words may follow among the events of the reply).
         compute_s: time the recogniser took for the final pass.
         manner: how it was said ("The user sounds sad."), where the model can tell.
+        evidence: of the turn's end, likewise.
     """
 
     key: TurnKey
@@ -63,6 +66,7 @@ class TurnTranscribed:
     language: str
     compute_s: float
     manner: str = ""
+    evidence: EndEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True)

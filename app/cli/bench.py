@@ -36,6 +36,7 @@ from audio_io.aec import CancellerSettings, WebRtcEchoCanceller
 from audio_io.vad import SileroVad
 from model.cascade.mandarin import FOLDER as MANDARIN_FOLDER
 from model.cascade.recognizer import open_recognizer
+from model.cascade.turn_endings import read_endings
 from model.duplex.policy import ENDPOINTING_MODES
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
 from model.duplex.predictor_factory import PredictorFactory
@@ -70,6 +71,7 @@ def detector_factories() -> DetectorFactories:
         detector=lambda: SileroVad(store.require("silero-vad")),
         recognizer=partial(open_recognizer, store.folder, "auto"),
         classifier=classifier,
+        endings=read_endings(),
         n_parameters=dict.fromkeys(ENDPOINTING_MODES, kit.network.n_parameters),
         spotter=spotters(),
         weights=(

@@ -30,7 +30,7 @@ from app.dialogue.state import DialogueRules, DialogueState, DialogueStepped, Ph
 from app.dialogue.trace import DialogueTrace
 from app.dialogue.user_audio import TurnAudioFeed
 from app.settings.settings import OverlapSettings
-from audio_io.frames import AudioFrame
+from audio_io.frames import AudioFrame, EndEvidence
 from model.requests import Cancel, ModelRequest, ReplyRequest, Say, UseVoice
 from model.types import NO_SCORE, TurnKey, VoiceChoice
 
@@ -83,6 +83,7 @@ class Dialogue:
         self.voice = voice or VoiceChoice()
         self._user_audio = TurnAudioFeed(ports.send)
         self._turn_score: TurnScored | None = None
+        self._evidence: tuple[int, EndEvidence] | None = None  # of which turn
         self._deadlines: dict[DeadlineKind, tuple[float, int]] = {}  # when, and which token
         self._now_s = 0.0
 
@@ -104,6 +105,14 @@ class Dialogue:
         turn, score = self.state.turn, self._turn_score
         is_current = turn is not None and score is not None and turn.key == score.key
         return score.p_end_of_turn if score is not None and is_current else NO_SCORE
+
+    @property
+    def end_evidence(self) -> EndEvidence | None:
+        """What the recogniser says of the open turn's end; None where there is nothing yet."""
+        turn = self.state.turn
+        if turn is None or self._evidence is None or self._evidence[0] != turn.key.turn:
+            return None
+        return self._evidence[1]
 
     def feed(self, frame: AudioFrame) -> None:
         """Take the next 10 ms of the user; the model hears them while a turn is open."""
@@ -145,7 +154,9 @@ class Dialogue:
             case TranscriptPartial(turn=turn, text=text, audio_end_s=end_s):
                 if self.state.turn is not None and self.state.turn.key.turn == turn:
                     self._take_words(self.state.turn.key, text, end_s)
+                    self._take_evidence(turn, event.evidence)
             case TurnTranscribed(key=key, text=text):
+                self._take_evidence(key.turn, event.evidence)
                 if text and self.state.turn is not None and self.state.turn.key == key:
                     self.language = event.language
                     self._take_words(key, text, self._now_s)
@@ -161,6 +172,10 @@ class Dialogue:
         if text:
             self.partial = (text, audio_end_s)
             self.captions.user_said(key, text)
+
+    def _take_evidence(self, turn: int, evidence: EndEvidence | None) -> None:
+        if evidence is not None:
+            self._evidence = (turn, evidence)
 
     def _show_reply(self, generation: int) -> None:
         reply = self.replies.get(generation)

@@ -130,16 +130,21 @@ class CascadeModel:
         engines = self._loaded()
         if self._turn is None:
             return ()
-        has_changed = engines.recognizer.hear(frame)
-        if self._options.prepares and (guess := engines.recognizer.guess()):
-            self._expect(guess)
-        if not has_changed:
-            return ()
-        text = engines.recognizer.partial_text
-        # Partials may guess the language wrong; another one would cost the whole computed history.
-        if self._speakable(engines.recognizer.language) == self._opened:
-            self._warm_with(text)
-        return (TranscriptPartial(self._turn.turn, text, engines.recognizer.end_s),)
+        said: list[TranscriptPartial] = []
+        recognizer, turn = engines.recognizer, self._turn.turn
+        has_changed = recognizer.hear(frame)
+        if guess := recognizer.guess():
+            if self._options.prepares:
+                self._expect(guess)
+            evidence = recognizer.evidence()
+            said.append(TranscriptPartial(turn, guess, recognizer.end_s, evidence))
+        elif has_changed:
+            text = recognizer.partial_text
+            # Partials may guess the language wrong; another would cost the whole computed history.
+            if self._speakable(recognizer.language) == self._opened:
+                self._warm_with(text)
+            said.append(TranscriptPartial(turn, text, recognizer.end_s))
+        return said
 
     def finish_turn(self, key: TurnKey) -> Iterable[TurnTranscribed]:
         """Transcribe the turn; begin the reply to the words that were guessed."""
@@ -151,7 +156,9 @@ class CascadeModel:
         self._answer_guess()
         text = engines.recognizer.finish()
         language = engines.recognizer.language
-        return (TurnTranscribed(key, text, language, time.perf_counter() - started),)
+        evidence = engines.recognizer.evidence()
+        spent_s = time.perf_counter() - started
+        return (TurnTranscribed(key, text, language, spent_s, evidence=evidence),)
 
     def reply(self, request: ReplyRequest, cancel: CancelToken) -> Iterator[ReplyEvent]:
         """Take the reply that was begun ahead where its words came true, else begin one."""

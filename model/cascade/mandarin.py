@@ -11,6 +11,7 @@ import soxr
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.cascade.moonshine import Transcription, has_looped, without_loop
 from model.cascade.onnx_session import open_session
+from model.cascade.turn_endings import N_LAST, ending_states
 from model.errors import WeightsError
 
 FOLDER = "muggle-speech-zh"
@@ -77,16 +78,23 @@ class MandarinRecognizer:
         fixed = {"beam_enc_states": states, "beam_enc_mask": mask}
         tokens: list[int] = []
         n_steps = 0
+        last_log_p = 0.0
         while n_steps < max_tokens and not bool(np.any(has_ended)) and not has_looped(tokens):
             feed: dict[str, Any] = {
                 "preds": chosen, "scores.1": score, "ending_flag": has_ended, **fixed
             }  # fmt: skip
+            before = float(score[0, 0])
             chosen, score, has_ended = self._decoder.run(None, feed)
+            last_log_p = float(score[0, 0]) - before
             tokens.append(int(chosen[0, -1]))
             n_steps += 1
         tokens = without_loop([token for token in tokens if token != _END_TOKEN])
         text = "".join(self._characters.get(t, "") for t in tokens if t > _UNKNOWN_TOKEN)
-        return Transcription(text, float(score[0, 0]) / max(1, n_steps), len(tokens), "zh")
+        mean_logprob = float(score[0, 0]) / max(1, n_steps)
+        # it writes no marks: only how sure the last step was, which is that of the end
+        last = np.full(N_LAST, last_log_p, np.float32)
+        ending = ending_states(states[0], samples, last)
+        return Transcription(text, mean_logprob, len(tokens), "zh", ending)
 
 
 def _files(folder: Path) -> tuple[Path, ...]:

@@ -5,7 +5,7 @@ import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +15,7 @@ import numpy as np
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.cascade.onnx_graph import with_named_subgraphs
 from model.cascade.onnx_session import RUNTIME_VERSION, Session, open_session
+from model.cascade.turn_endings import MARKS, EndingStates, ending_states, log_softmax
 from model.errors import WeightsError
 from model.files.whole_file import replacing
 
@@ -39,12 +40,14 @@ class Transcription:
     Attributes:
         mean_logprob: mean natural log probability of the tokens; 0.0 when there are none.
         language: what the model writes, "en" or "zh".
+        ending: how the speech stopped; None where the model does not tell.
     """
 
     text: str
     mean_logprob: float
     n_tokens: int
     language: str = "en"
+    ending: EndingStates | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,13 @@ class Hypothesis:
 
     Attributes:
         logprob: natural log probability of the whole reading, its end included.
+        ending: how the speech stopped; None of silence.
     """
 
     text: str
     logprob: float
     n_tokens: int
+    ending: EndingStates | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(slots=True)
@@ -67,12 +72,15 @@ class _Reading:
     tokens: list[int]
     logprob: float
     has_ended: bool = False
+    at_end: np.ndarray[Any, Any] | None = None  # logits that wrote the final mark, or the end
 
-    def take(self, logits: np.ndarray[Any, Any]) -> None:
+    def take(self, logits: np.ndarray[Any, Any], marks: Sequence[int]) -> None:
         """Go on with the likeliest token, unless it has ended or loops."""
         if self.has_ended:
             return
         token = int(logits.argmax())
+        if token != _END_TOKEN or self.tokens[-1] not in marks:
+            self.at_end = logits
         self.logprob += float(logits[token]) - _log_sum_exp(logits)
         self.has_ended = token == _END_TOKEN or has_looped(self.tokens)
         if not self.has_ended:
@@ -137,6 +145,7 @@ class Moonshine:
         self._pieces = _read_pieces(_existing(folder / "tokenizer.bin"))
         self._encoder = open_session(_folded(encoder) if fold else encoder)
         self._decoder = open_session(_folded(decoder) if fold else decoder)
+        self._last_ids = [*(_last_index(self._pieces, mark) for mark in MARKS), _END_TOKEN]
         self._encoder_names = {i.name for i in self._encoder.get_inputs()}
         self._draft = draft or SharedDraft()
         self._reads_draft = fold
@@ -152,7 +161,8 @@ class Moonshine:
         Raises:
             ValueError: more than ``MAX_SAMPLES``.
         """
-        return self._decode(self._encoded(samples), _most_tokens(samples))
+        most_tokens, samples = _most_tokens(samples), _padded(samples)
+        return self._decode(self._encoded(samples), most_tokens, samples)
 
     def hypotheses(self, samples: Samples, n: int) -> tuple[Hypothesis, ...]:
         """Return readings that begin with the ``n`` likeliest tokens at most, and silence.
@@ -163,7 +173,9 @@ class Moonshine:
         Raises:
             ValueError: more than ``MAX_SAMPLES``.
         """
-        run = _DecoderRun(self._decoder, self._encoded(samples), self._empty_past)
+        most_tokens, samples = _most_tokens(samples), _padded(samples)
+        hidden = self._encoded(samples)
+        run = _DecoderRun(self._decoder, hidden, self._empty_past)
         logits = run.logits(_START_TOKEN, ())[0]
         first = logits - _log_sum_exp(logits)
         silence = Hypothesis("", float(first[_END_TOKEN]), 0)
@@ -171,13 +183,21 @@ class Moonshine:
         begins = [t for t in likely if first[t] >= _LEAST_BEGINNING] or likely[:1]
         readings = [_Reading([token], float(first[token])) for token in begins]
         run.split(len(readings))
-        for _ in range(_most_tokens(samples)):
+        for _ in range(most_tokens):
             if all(reading.has_ended for reading in readings):
                 break
             rows = run.next_logits([reading.tokens[-1] for reading in readings])
             for reading, row in zip(readings, rows, strict=True):
-                reading.take(row)
-        words = [Hypothesis(self._text(r.tokens), r.logprob, len(r.tokens)) for r in readings]
+                reading.take(row, self._last_ids)
+        words = [
+            Hypothesis(
+                self._text(reading.tokens),
+                reading.logprob,
+                len(reading.tokens),
+                self._ending(hidden, samples, reading.at_end),
+            )
+            for reading in readings
+        ]
         is_silent = silence.logprob > float(first[begins[0]])
         return (silence, *words) if is_silent else (*words, silence)
 
@@ -185,14 +205,14 @@ class Moonshine:
         """Return the encoder's states [1, n_frames, n_channels]."""
         if len(samples) > MAX_SAMPLES:
             raise ValueError(f"{len(samples)} samples; one pass takes at most {MAX_SAMPLES}")
-        if len(samples) < _MIN_SAMPLES:
-            samples = np.pad(samples, (0, _MIN_SAMPLES - len(samples)))
         feed: dict[str, Any] = {"input_values": samples[np.newaxis].astype(np.float32)}
         if "attention_mask" in self._encoder_names:
             feed["attention_mask"] = np.ones((1, len(samples)), np.int64)
         return cast("np.ndarray[Any, Any]", self._encoder.run(None, feed)[0])
 
-    def _decode(self, hidden: np.ndarray[Any, Any], max_tokens: int) -> Transcription:
+    def _decode(
+        self, hidden: np.ndarray[Any, Any], max_tokens: int, samples: Samples
+    ) -> Transcription:
         """Decode as if token by token; where a draft was right, many in one run."""
         known = [t for t in self._draft.tokens if t < len(self._pieces)]
         draft = TokenDraft(known if self._reads_draft else ())
@@ -200,10 +220,13 @@ class Moonshine:
         tokens: list[int] = []
         logprob = 0.0
         last = _START_TOKEN
+        at_end: np.ndarray[Any, Any] | None = None  # logits that wrote the final mark, or the end
         while last != _END_TOKEN and len(tokens) < max_tokens and not has_looped(tokens):
             guessed = draft.ahead()[: max_tokens - len(tokens) - 1]
             for logits, expected in zip_longest(run.logits(last, guessed), guessed):
                 last = int(logits.argmax())
+                has_mark = bool(tokens) and tokens[-1] in self._last_ids
+                at_end = at_end if last == _END_TOKEN and has_mark else logits
                 if last == _END_TOKEN or has_looped(tokens):
                     break
                 tokens.append(last)
@@ -214,7 +237,19 @@ class Moonshine:
             run.keep(len(tokens))
         tokens = without_loop(tokens)
         self._draft.tokens = tuple(tokens)
-        return Transcription(self._text(tokens), logprob / max(1, len(tokens)), len(tokens))
+        text, mean_logprob = self._text(tokens), logprob / max(1, len(tokens))
+        ending = self._ending(hidden, samples, at_end)
+        return Transcription(text, mean_logprob, len(tokens), ending=ending)
+
+    def _ending(
+        self,
+        hidden: np.ndarray[Any, Any],
+        samples: Samples,
+        at_end: np.ndarray[Any, Any] | None,
+    ) -> EndingStates | None:
+        if at_end is None:
+            return None
+        return ending_states(hidden[0], samples, log_softmax(at_end, self._last_ids))
 
     def _text(self, tokens: list[int]) -> str:
         raw = b"".join(
@@ -323,6 +358,17 @@ def _read_pieces(path: Path) -> list[bytes]:
         pieces.append(raw[at : at + size])
         at += size
     return pieces
+
+
+def _padded(samples: Samples) -> Samples:
+    """Return at least ``_MIN_SAMPLES``: the encoder needs some context."""
+    return np.pad(samples, (0, max(0, _MIN_SAMPLES - len(samples))))
+
+
+def _last_index(pieces: list[bytes], mark: str) -> int:
+    """Return the id of ``mark`` as a piece, which byte tokens come before; -1: there is none."""
+    found = [i for i, piece in enumerate(pieces) if piece == mark.encode()]
+    return found[-1] if found else -1
 
 
 def _folded(path: Path) -> Path:

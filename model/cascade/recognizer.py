@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, level_dbfs
+from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, EndEvidence, Samples, level_dbfs
 from model.cascade.clauses import is_cjk
 from model.cascade.language_choice import BilingualTranscriber, Transcriber
 from model.cascade.mandarin import FOLDER as MANDARIN_FOLDER
 from model.cascade.mandarin import MandarinRecognizer
 from model.cascade.moonshine import Moonshine, SharedDraft, Transcription
 from model.cascade.short_words import TwoSizeTranscriber, margin_s
+from model.cascade.turn_endings import Ending, EndingReader, ending_vector, read_endings
 from model.errors import WeightsError
 
 log = logging.getLogger(__name__)
@@ -37,14 +38,18 @@ _PAUSE_WINDOWS = 12  # 240 ms of quiet is a pause between phrases
 _MIN_LOGPROB = {"en": -1.2, "zh": -0.75}
 _NOTHING = Transcription("", 0.0, 0)
 _LETTER = re.compile(r"\w")
+_WORDS = re.compile(r"[\u4e00-\u9fff]|[^\s\u4e00-\u9fff]+")  # an ideograph is a word
 
 
 class StreamingRecognizer:
     """Hears one turn at a time; positions are samples of what was heard of it."""
 
-    def __init__(self, partial: Transcriber, final: Transcriber) -> None:
+    def __init__(
+        self, partial: Transcriber, final: Transcriber, endings: EndingReader | None = None
+    ) -> None:
         self._partial = partial
         self._final = final
+        self._endings = endings
         self.begin()
 
     def restart(self) -> None:
@@ -128,6 +133,26 @@ class StreamingRecognizer:
     def finish(self) -> str:
         """Return the final words of all that was heard; free when nothing was heard since."""
         return self._joined(self._final_words())
+
+    def ending(self) -> Ending | None:
+        """Return how the speech stopped by the latest final pass; None where it told nothing."""
+        last = _NOTHING if self._finished is None else self._finished[1]
+        states = last.ending
+        if states is None:
+            return None
+        counts = [len(_WORDS.findall(part.text)) for part in (*self._frozen, last)]
+        vector = ending_vector(
+            states,
+            mean_logprob=last.mean_logprob,
+            n_words=sum(counts),
+            n_words_here=counts[-1],
+        )
+        return Ending(last.language, vector, self.end_s)
+
+    def evidence(self) -> EndEvidence | None:
+        """Return what the latest final pass says of the turn's end; None where it cannot tell."""
+        ending = self.ending()
+        return None if ending is None or self._endings is None else self._endings.read(ending)
 
     def _final_words(self) -> Transcription:
         if self._finished is None or self._finished[0] != self._n_open:
@@ -262,10 +287,11 @@ def open_recognizer(weights_dir: Path, language: str = "en") -> StreamingRecogni
     Raises:
         WeightsError: one that is needed is missing.
     """
+    endings = read_endings()
     mandarin_folder = weights_dir / MANDARIN_FOLDER
     if language == "zh":
         mandarin = MandarinRecognizer(mandarin_folder)
-        return StreamingRecognizer(mandarin, mandarin)
+        return StreamingRecognizer(mandarin, mandarin, endings)
     draft = SharedDraft()
     tiny = Moonshine(weights_dir / "moonshine-tiny-en", draft=draft)
     larger = _larger(weights_dir, draft)
@@ -273,8 +299,29 @@ def open_recognizer(weights_dir: Path, language: str = "en") -> StreamingRecogni
     if language == "auto" and MandarinRecognizer.is_installed(mandarin_folder):
         mandarin = MandarinRecognizer(mandarin_folder)
         final = BilingualTranscriber(base, mandarin)
-        return StreamingRecognizer(BilingualTranscriber(tiny, mandarin, final), final)
-    return StreamingRecognizer(tiny, base)
+        return StreamingRecognizer(BilingualTranscriber(tiny, mandarin, final), final, endings)
+    return StreamingRecognizer(tiny, base, endings)
+
+
+class NoDraft:
+    """A small recogniser that hears nothing: only the final words count."""
+
+    def transcribe(self, samples: Samples) -> Transcription:
+        """Return no words."""
+        del samples
+        return _NOTHING
+
+
+def open_final_recognizer(weights_dir: Path) -> StreamingRecognizer:
+    """Open only what writes final words, in both languages; it has no partial ones.
+
+    Raises:
+        WeightsError: a recogniser is missing.
+    """
+    large = Moonshine(weights_dir / "moonshine-base-en", fold=True)
+    english = TwoSizeTranscriber(large, Moonshine(weights_dir / "moonshine-tiny-en"))
+    mandarin = MandarinRecognizer(weights_dir / MANDARIN_FOLDER)
+    return StreamingRecognizer(NoDraft(), BilingualTranscriber(english, mandarin))
 
 
 def _larger(weights_dir: Path, draft: SharedDraft) -> Moonshine | None:

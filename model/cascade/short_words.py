@@ -149,7 +149,7 @@ class TwoSizeTranscriber:
         for reading in readings:
             mean = reading.logprob / (reading.n_tokens + 1)
             if silence.logprob < _SURE_OF_SILENCE and mean >= _SURE_OF_WORDS:
-                return Transcription(reading.text, mean, reading.n_tokens)
+                return Transcription(reading.text, mean, reading.n_tokens, ending=reading.ending)
         return Transcription("", 0.0, 0)
 
     def _short(self, samples: Samples) -> Transcription:
@@ -162,7 +162,8 @@ class TwoSizeTranscriber:
         if best is None or (not large[0].text and not best.is_sure):
             return Transcription("", 0.0, 0)
         text, n_tokens = self._words.written(best.shown.text), best.shown.n_tokens
-        return Transcription(text, best.logprob / (n_tokens + 1), n_tokens)
+        ending = next((reading.ending for reading in large if reading.ending is not None), None)
+        return Transcription(text, best.logprob / (n_tokens + 1), n_tokens, ending=ending)
 
     def _is_plain(self, reading: Hypothesis) -> bool:
         is_expected = self._words.spoken(reading.text) in self._words.expected

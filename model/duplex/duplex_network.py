@@ -8,16 +8,14 @@ is in an explicit object, a sequence is nothing but steps: streaming equals offl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import safetensors
-import safetensors.numpy
 
 from model.duplex.outcomes import N_OUTCOMES, OVERLAP, USER_FLOOR, Outcome
 from model.duplex.predictor_card import RESTORE, NetworkShape
 from model.errors import WeightsError
+from model.files import tensors as files_tensors
 
 Array = npt.NDArray[np.float32]
 FEATURE_LIMIT = 8.0  # standard deviations; a broken device must not blow up the recurrent state
@@ -149,25 +147,4 @@ def read_tensors(
 
     Raises WeightsError, which names file, tensor and remedy in one line.
     """
-    try:
-        found: dict[str, Array] = _load(path.read_bytes())
-    except FileNotFoundError:
-        raise WeightsError(f"{path} is missing; {remedy}") from None
-    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
-        reason = " ".join(str(error).split())
-        raise WeightsError(f"{path} cannot be read ({reason}); {remedy}") from error
-    wanted = wanted_of(found)
-    if strange := sorted(set(found) ^ set(wanted)):
-        what = "is missing" if strange[0] in wanted else "does not belong here"
-        raise WeightsError(f"{path}: {strange[0]} {what}; {remedy}")
-    for name, sizes in wanted.items():
-        weight = found[name]
-        if weight.shape != sizes or weight.dtype != np.float32:
-            what = f"is {weight.dtype} {weight.shape}, not float32 {sizes}"
-            raise WeightsError(f"{path}: {name} {what}; {remedy}")
-        if not np.isfinite(weight).all():
-            raise WeightsError(f"{path}: {name} holds a value that is no number; {remedy}")
-    return found
-
-
-_load: Callable[[bytes], dict[str, Any]] = safetensors.numpy.load
+    return files_tensors.read_tensors(path, wanted_of, WeightsError, remedy)

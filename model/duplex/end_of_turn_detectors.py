@@ -11,6 +11,7 @@ import numpy as np
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples
 from model.duplex.policy import ASK_SOUND_AFTER_MS, READ_WORDS_AFTER_MS
 from model.duplex.smart_turn import N_WINDOW, TurnClassifier
+from model.duplex.text_turn_detector import State
 from model.duplex.voice_tracker import Stretch
 
 _LEAD_S = 0.5  # audio kept from before the first voice: Smart Turn was trained with it
@@ -27,6 +28,10 @@ class UtteranceScorer(Protocol):
 
     def logit(self, text: str) -> float | None:
         """Return the log-odds that the utterance is complete here; None where it cannot tell."""
+        ...
+
+    def state(self, text: str) -> State | None:
+        """Return what it makes of ``text``, free after ``logit``; None where it has no states."""
         ...
 
 
@@ -73,6 +78,7 @@ class EndOfTurnDetectors:
     Attributes:
         sound_logits: one for each of ``ASK_SOUND_AFTER_MS``; None where not asked (yet).
         text_logit: of the text head; None where there are no words to read.
+        text_state: of its language model, likewise.
         last_sound_s: wall seconds that hearing the sound took in the latest step...
         last_text_s: ...and reading the words.
         n_asked: how often one of them was asked.
@@ -97,6 +103,7 @@ class EndOfTurnDetectors:
         """Forget the scores: the pause is over."""
         self.sound_logits: list[float | None] = [None] * len(ASK_SOUND_AFTER_MS)
         self.text_logit: float | None = None
+        self.text_state: State | None = None
         self._read_text = ""
 
     def hear(self, frame: AudioFrame, sound: Stretch | None, *, is_voice: bool) -> None:
@@ -126,5 +133,6 @@ class EndOfTurnDetectors:
             return
         self._read_text = text
         self.text_logit = self._scorer.logit(text)
+        self.text_state = self._scorer.state(text)
         self.last_text_s = self._scorer.last_inference_s
         self.n_asked += 1

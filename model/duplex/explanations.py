@@ -2,6 +2,7 @@
 
 from audio_io.frames import UserFrame
 from model.duplex.duplex_network import Array
+from model.duplex.end_of_turn.weights import PauseOdds
 from model.duplex.end_of_turn_detectors import EndOfTurnDetectors
 from model.duplex.frame_features import FeatureStream
 from model.duplex.outcomes import Outcome
@@ -19,6 +20,7 @@ def turn_reason(
     words: WordEvidence,
     detectors: EndOfTurnDetectors,
     wait: Wait,
+    odds: PauseOdds | None = None,
     *,
     silence_ms: float,
     extra_ms: float,
@@ -31,12 +33,36 @@ def turn_reason(
             return words.dictation.value
         if not wait.is_over and extra_ms >= _LONG_PAUSES_MS:
             return "this speaker pauses for long"
-        return _of_end(words, detectors)
+        return _of_end(words, detectors) if odds is None else _of_odds(odds)
     if wait.is_over:
         return "silent for too long"
     if words.dictation is not None:
         return words.dictation.value
+    if odds is not None:
+        return _of_doubt(odds, words)
     return _of_pause(words, detectors)
+
+
+def _of_odds(odds: PauseOdds) -> str:
+    """What speaks most for the end."""
+    heard, words = odds.heard.at_reference, odds.words.at_reference
+    if odds.model.at_reference > max(heard, words, 0.0):
+        return "the speech model takes the turn for over"
+    if heard > 0.0 and words > 0.0:
+        return "words and their sound are finished"
+    if heard > 0.0:
+        return "the recogniser heard the sentence end"
+    return "the words are finished" if words > 0.0 else "quiet for long enough"
+
+
+def _of_doubt(odds: PauseOdds, words: WordEvidence) -> str:
+    """What speaks most against it."""
+    heard, read = odds.heard.at_reference, odds.words.at_reference
+    if words.covers and words.grammar.score < _ASKS_FOR_MORE:
+        return f"words ask for more: {words.grammar.reason}"
+    if read < min(heard, 0.0):
+        return "words ask for more"
+    return "the recogniser heard the sentence go on" if heard < 0.0 else "a short pause so far"
 
 
 def _of_end(words: WordEvidence, detectors: EndOfTurnDetectors) -> str:
@@ -69,7 +95,12 @@ Inputs = tuple[tuple[str, float], ...]
 
 
 def turn_inputs(
-    turn: Stretch, stream: FeatureStream, model_p_end: float, p: Array, extra_ms: float
+    turn: Stretch,
+    stream: FeatureStream,
+    model_p_end: float,
+    p: Array,
+    extra_ms: float,
+    odds: PauseOdds | None = None,
 ) -> Inputs:
     """Return the evidence of a turn; ``p``, calibrated float32 (5,), is before any policy."""
     words, detectors = stream.words, stream.detectors
@@ -84,6 +115,14 @@ def turn_inputs(
         ("words_grammar", words.grammar.score),
         ("is_dictated", float(words.dictation is not None)),
     ]
+    if odds is not None:
+        known += [
+            ("heard_log_odds", odds.heard.at_reference),
+            ("words_log_odds", odds.words.at_reference),
+            ("turn_log_odds", odds.turn.at_reference),
+            ("all_log_odds", odds.all.at_reference),
+            ("all_log_odds_rise", odds.all.rise),
+        ]
     if model_p_end != NO_SCORE:
         known.append(("model_end_of_turn", model_p_end))
     if detectors.text_logit is not None:

@@ -21,11 +21,12 @@ import numpy.typing as npt
 from audio_io.events import SpeechEnded, SpeechStarted
 from audio_io.frames import AudioFrame, Samples, Spotted, UserFrame, frozen
 from audio_io.interfaces import WordSpotter
+from model.cascade.turn_endings import Ending, EndingReader
 from model.duplex.offline import HeardFrame, Listener, Listening, SpotterFactory
 from model.files.content_cache import Cache, Entry, address, file_hash
 
 _KIND = "listening"
-_FORMAT = 1  # to be raised when an entry is read in another way
+_FORMAT = 2  # to be raised when an entry is read in another way
 _ROOTS = ("audio_io.aec", "audio_io.vad", "model.cascade.recognizer", Listener.__module__)
 _LIBRARIES = ("numpy", "onnxruntime", "pywebrtc-audio", "soxr")
 _OURS = ("audio_io", "model")
@@ -33,7 +34,7 @@ _EVENTS: dict[str, type[SpeechStarted | SpeechEnded]] = {
     "SpeechStarted": SpeechStarted,
     "SpeechEnded": SpeechEnded,
 }
-_SPOTTED = "spotted"  # heard again rather than kept
+_JUDGED = ("spotted", "ending")  # what weights make of the rest, made again
 _ABSENT = -1  # start of a frame that is not there
 
 
@@ -52,6 +53,7 @@ class CachedListener:
         opened: opens the listener.
         heard_by: see ``fingerprint``.
         spotter_factory: of the listener's spotter; what it hears is not kept but heard again.
+        endings: judges the pauses; what it says is not kept but said again.
     """
 
     def __init__(
@@ -60,7 +62,9 @@ class CachedListener:
         cache: Cache,
         heard_by: str,
         spotter_factory: SpotterFactory | None = None,
+        endings: EndingReader | None = None,
     ) -> None:
+        self._endings = endings
         self._opened = opened
         self._spotter_factory = spotter_factory
         self._listener: Hears | None = None
@@ -74,12 +78,15 @@ class CachedListener:
         recording = _Recording(mic, far)
         kept = self._cache.read(where)
         if kept is not None:
-            return self._with_spotter(_unpacked(kept, recording))
+            return self._with_spotter(self._judged(_unpacked(kept, recording)))
         if self._listener is None:
             self._listener = self._opened()
         listening = self._listener.hear(mic, far, one_turn=one_turn)
         self._cache.write(where, _packed(listening, recording))
-        return listening
+        return self._judged(listening)
+
+    def _judged(self, listening: Listening) -> Listening:
+        return listening if self._endings is None else listening.judged_by(self._endings)
 
     def _with_spotter(self, listening: Listening) -> Listening:
         spotter = None if self._spotter_factory is None else self._spotter_factory()
@@ -178,7 +185,7 @@ def _packed(listening: Listening, recording: _Recording) -> Entry:
     columns: _Columns = {}
     told: dict[str, Any] = {}
     for field in fields(UserFrame):
-        if field.name == _SPOTTED:
+        if field.name in _JUDGED:
             continue
         values = [getattr(heard.user, field.name) for heard in listening.frames]
         told[field.name] = _pack(field.name, values, columns, recording)
@@ -188,7 +195,16 @@ def _packed(listening: Listening, recording: _Recording) -> Entry:
         if heard.event is not None
     ]
     n = len(listening.frames)
-    about = {"n": n, "told": told, "events": events, "recognizer_s": listening.recognizer_s}
+    endings = [(at, ending.language, ending.at_s) for at, ending in listening.endings]
+    for i, (_, ending) in enumerate(listening.endings):
+        columns[f"ending.{i}"] = ending.vector
+    about = {
+        "n": n,
+        "told": told,
+        "events": events,
+        "recognizer_s": listening.recognizer_s,
+        "endings": endings,
+    }
     return Entry(columns, about)
 
 
@@ -237,7 +253,11 @@ def _unpacked(entry: Entry, recording: _Recording) -> Listening:
     rows = zip(*values.values(), strict=True)
     users = (UserFrame(**dict(zip(values, row, strict=True))) for row in rows)
     frames = tuple(HeardFrame(user, events.get(i)) for i, user in enumerate(users))
-    return Listening(frames, about["recognizer_s"])
+    endings = (
+        (at, Ending(language, entry.tensors[f"ending.{i}"], at_s))
+        for i, (at, language, at_s) in enumerate(about["endings"])
+    )
+    return Listening(frames, about["recognizer_s"], tuple(endings))
 
 
 def _unpack(name: str, told: _Told, n: int, entry: Entry, recording: _Recording) -> list[Any]:

@@ -17,9 +17,12 @@ from audio_io.capture import FrontEnd, SpeechEvent
 from audio_io.events import SpeechEnded, SpeechStarted
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, UserFrame, frozen
 from audio_io.interfaces import EchoCanceller, VoiceActivityDetector, WordSpotter
+from model.cascade.turn_endings import Ending, EndingReader
 
 _BATCH = 4  # frames a message to the recogniser, 40 ms
 _LEAD_IN_S = 0.25  # audio the recogniser gets from before the detected onset
+_MEMORY_FRAMES = 500  # 5 s: the longest hole that a turn that goes on can bridge
+_EPS_S = 1e-6
 
 
 class WordFollower(Protocol):
@@ -47,6 +50,14 @@ class WordFollower(Protocol):
         """Take the next audio; return whether there is a new partial text."""
         ...
 
+    def guess(self) -> str | None:
+        """Return the final words if this pause were the end, once in each pause."""
+        ...
+
+    def ending(self) -> Ending | None:
+        """Return how speech stopped by the latest guess or final words."""
+        ...
+
     def finish(self) -> str:
         """Return the words of the turn."""
         ...
@@ -72,15 +83,28 @@ class Listening:
 
     Attributes:
         recognizer_s: CPU seconds spent on words.
+        endings: what the recogniser told of pauses, each with the number of the frame at which it
+            was there; frames carry what weights make of it.
     """
 
     frames: tuple[HeardFrame, ...]
     recognizer_s: float = 0.0
+    endings: tuple[tuple[int, Ending], ...] = ()
 
     @property
     def seconds(self) -> float:
         """Return the length of the recording."""
         return len(self.frames) * FRAME / ENGINE_RATE_HZ
+
+    def judged_by(self, reader: EndingReader) -> "Listening":
+        """Return the same with what ``reader`` makes of the endings in the frames."""
+        frames = list(self.frames)
+        begins = [*(at for at, _ in self.endings), len(frames)]
+        for (begin, ending), end in zip(self.endings, begins[1:], strict=True):
+            evidence = reader.read(ending)
+            for i in range(begin, end):
+                frames[i] = replace(frames[i], user=replace(frames[i].user, ending=evidence))
+        return replace(self, frames=tuple(frames))
 
 
 class Listener:
@@ -89,6 +113,7 @@ class Listener:
     Args:
         canceller_factory: None: the microphone as it is, echo and all.
         pass_s: how late words are, so that runs repeat exactly; None: by what the recogniser took.
+        endings: turns what the recogniser knows of a pause into evidence; None: nobody does.
     """
 
     def __init__(
@@ -98,7 +123,9 @@ class Listener:
         recognizer_factory: RecognizerFactory | None = None,
         pass_s: float | None = None,
         spotter_factory: SpotterFactory | None = None,
+        endings: EndingReader | None = None,
     ) -> None:
+        self._endings = endings
         self._detector = vad_factory()
         self._spotter_factory = spotter_factory
         self._canceller_factory = canceller_factory
@@ -123,7 +150,8 @@ class Listener:
             words.take(user.clean, event)
             said = replace(user, partial_text=words.text, partial_at_s=words.at_s)
             frames.append(HeardFrame(said, event))
-        return Listening(tuple(frames), words.spent_s)
+        listening = Listening(tuple(frames), words.spent_s, tuple(words.endings))
+        return listening if self._endings is None else listening.judged_by(self._endings)
 
 
 class _Words:
@@ -135,12 +163,15 @@ class _Words:
         self._follower = follower
         self._one_turn = one_turn
         self._pass_s = pass_s
-        self._memory: deque[AudioFrame] = deque(maxlen=round(_LEAD_IN_S * 100) + 20)
+        self._memory: deque[AudioFrame] = deque(maxlen=_MEMORY_FRAMES)
+        self._sent_until = 0
+        self._n_frames = 0
         self._unsent: list[AudioFrame] = []
         self._is_open = False
         self._has_begun = False
         self._free_at_s = 0.0
-        self._coming: deque[tuple[float, str, float]] = deque()
+        self._coming: deque[tuple[float, str, float, Ending | None]] = deque()
+        self.endings: list[tuple[int, Ending]] = []
         self.text = ""
         self.at_s = 0.0
         self.spent_s = 0.0
@@ -150,6 +181,7 @@ class _Words:
         if follower is None:
             return
         self._memory.append(frame)
+        self._n_frames += 1
         if isinstance(event, SpeechStarted):
             self._open(follower, event.onset_s)
         elif self._is_open:
@@ -159,22 +191,29 @@ class _Words:
             samples = np.concatenate([frame.samples for frame in self._unsent])
             message = AudioFrame(frozen(samples), self._unsent[0].start)
             self._unsent = []
+            self._sent_until = message.end
             self._run(lambda: follower.partial_text if follower.hear(message) else None, now_s)
+            if not is_over:
+                self._run(follower.guess, now_s, of_pause=True)
         if is_over:
             self._is_open = False
-            self._run(follower.finish, now_s)
+            self._run(follower.finish, now_s, of_pause=True)
         while self._coming and self._coming[0][0] <= now_s:
-            _, self.text, self.at_s = self._coming.popleft()
+            _, self.text, self.at_s, ending = self._coming.popleft()
+            if ending is not None:
+                self.endings.append((self._n_frames - 1, ending))
 
     def _open(self, follower: WordFollower, onset_s: float) -> None:
+        begin_s = self._sent_until / ENGINE_RATE_HZ  # a turn that goes on has no hole
         if not self._has_begun or not self._one_turn:
             follower.begin()
             self._coming.clear()
             self.text, self.at_s = "", 0.0
+            begin_s = onset_s - _LEAD_IN_S
         self._has_begun = self._is_open = True
-        self._unsent = [f for f in self._memory if f.start_s >= onset_s - _LEAD_IN_S]
+        self._unsent = [f for f in self._memory if f.start_s >= begin_s - _EPS_S]
 
-    def _run(self, work: Callable[[], str | None], now_s: float) -> None:
+    def _run(self, work: Callable[[], str | None], now_s: float, *, of_pause: bool = False) -> None:
         assert self._follower is not None
         begun_s = time.thread_time()
         text = work()
@@ -184,4 +223,5 @@ class _Words:
             cost_s = 0.0 if text is None else self._pass_s
         self._free_at_s = max(self._free_at_s, now_s) + cost_s
         if text is not None:
-            self._coming.append((self._free_at_s, text, self._follower.end_s))
+            ending = self._follower.ending() if of_pause else None
+            self._coming.append((self._free_at_s, text, self._follower.end_s, ending))

@@ -25,6 +25,7 @@ LEAST_P = 0.05  # the lowest threshold that can be set
 MOST_P = 0.99  # the highest threshold that can be set: certainty would never come
 STEP_P = 0.01  # what a rule keeps from acting stays this far below its threshold
 _CLIP_P = 1e-4  # log-odds are finite
+_MOST_EXPONENT = 30.0  # exponentials are finite
 LOG_ODDS_PER_DOUBLING = 4.0  # rise of a threshold that doubles the times beside it: 0.5 to 0.98
 
 
@@ -167,6 +168,11 @@ DICTATION_WAIT_MS = 1500.0  # least wait in dictated numbers, whose pauses last 
 SILENT_AFTER_MS = 4000.0  # silence after which nothing is predicted any more
 ASK_SOUND_AFTER_MS = (200.0, 450.0, 900.0)  # silences at which Smart Turn is asked; 60 ms each
 READ_WORDS_AFTER_MS = 150.0  # silence from which words are read; sooner, voice outruns them
+REFERENCE_MS = 500.0  # silence at which the log-odds of an end are given
+THRESHOLD_FALL = 1.5  # of the log-odds that are enough, for each unit of ln(silence / 0.5 s)
+LEAST_GAIN = 0.3  # a longer silence always speaks for the end: no wait is infinite
+EVIDENCE_WAIT_MS = 700.0  # a recogniser that has judged pauses before has so long for this one
+EVIDENCE_LAG_MS = 100.0  # evidence of audio that ends this much before the last voice covers it
 MODEL_SCORE_WEIGHT = 0.5  # exponent of a speech model's odds: it heard what the network heard
 MODEL_SCORE_CLIP_P = 0.02  # keeps one overconfident model from deciding alone
 
@@ -197,6 +203,7 @@ def wait_for(
     threshold_p: float = END_P,
     extra_ms: float = 0.0,
     is_dictating: bool = False,
+    least_ms: float = LEAST_WAIT_MS,
     limit_ms: float = LONGEST_WAIT_MS,
 ) -> Wait:
     """Return the wait at a likely end, an unlikely one, or geometrically in between.
@@ -205,10 +212,11 @@ def wait_for(
         p_end: the calibrated probability of an end, now.
         threshold_p: "End of turn at".
         extra_ms: from adaptive endpointing; negative for quick speakers.
+        least_ms: no turn ends sooner.
         limit_ms: "Longest wait".
     """
     point = point.moved_to(threshold_p)
-    shortest_ms = max(point.shortest_ms + extra_ms, LEAST_WAIT_MS)
+    shortest_ms = max(point.shortest_ms + extra_ms, least_ms)
     longest_ms = point.longest_ms + max(extra_ms, 0.0)
     if is_dictating:
         shortest_ms, longest_ms = max(shortest_ms, DICTATION_WAIT_MS), LONGEST_WAIT_MS
@@ -225,13 +233,89 @@ def wait_for(
     return Wait(wait_ms, p, is_likely, is_over)
 
 
+@dataclass(frozen=True, slots=True)
+class EndOdds:
+    """Log-odds that a pause is the end; evidence weighs more or less as the silence goes on.
+
+    Attributes:
+        at_reference: after ``REFERENCE_MS`` of silence.
+        rise: for each unit of the logarithm of the silence.
+    """
+
+    at_reference: float
+    rise: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndingPoint:
+    """When evidence of the recogniser ends the turn in one endpointing mode.
+
+    Attributes:
+        log_odds: that are enough after ``REFERENCE_MS``; longer silences need ``THRESHOLD_FALL``
+            less for each unit of their logarithm.
+        shortest_ms: least wait however sure it is.
+        longest_ms: silence that ends the turn whatever the evidence says.
+    """
+
+    log_odds: float
+    shortest_ms: float
+    longest_ms: float
+
+    def moved_to(self, threshold_p: float) -> EndingPoint:
+        """Return the point for another threshold than ``END_P``; see ``EndpointingPoint``."""
+        if threshold_p == END_P:
+            return self
+        slow = slowness(threshold_p, END_P)
+        return EndingPoint(
+            log_odds=self.log_odds + log_odds(threshold_p) - log_odds(END_P),
+            shortest_ms=LEAST_WAIT_MS + slow * (self.shortest_ms - LEAST_WAIT_MS),
+            longest_ms=LEAST_WAIT_MS + slow * (self.longest_ms - LEAST_WAIT_MS),
+        )
+
+
+def wait_by_odds(
+    point: EndingPoint,
+    odds: EndOdds,
+    *,
+    silence_ms: float,
+    threshold_p: float = END_P,
+    extra_ms: float = 0.0,
+    is_dictating: bool = False,
+    limit_ms: float = LONGEST_WAIT_MS,
+) -> Wait:
+    """Return the silence at which rising odds meet the falling threshold; see ``wait_for``."""
+    point = point.moved_to(threshold_p)
+    shortest_ms = max(point.shortest_ms + extra_ms, LEAST_WAIT_MS)
+    longest_ms = point.longest_ms + max(extra_ms, 0.0)
+    if is_dictating:
+        shortest_ms, longest_ms = max(shortest_ms, DICTATION_WAIT_MS), LONGEST_WAIT_MS
+    longest_ms = max(longest_ms, shortest_ms)
+    gain = max(odds.rise + THRESHOLD_FALL, LEAST_GAIN)
+    short_of = point.log_odds - odds.at_reference
+    meets_ms = REFERENCE_MS * math.exp(min(short_of / gain, _MOST_EXPONENT))
+    wait_ms = min(max(meets_ms + extra_ms, shortest_ms), longest_ms)
+    wait_ms = min(wait_ms, limit_ms, LONGEST_WAIT_MS)
+    is_likely = meets_ms < longest_ms
+    if silence_ms <= 0.0:
+        return Wait(wait_ms, 0.0, is_likely, is_over=False)
+    is_over = silence_ms >= wait_ms - 1e-6
+    margin = gain * math.log(silence_ms / REFERENCE_MS) - short_of
+    p = probability(min(max(margin + log_odds(threshold_p), -_MOST_EXPONENT), _MOST_EXPONENT))
+    p = max(p, threshold_p) if is_over else min(p, threshold_p - STEP_P)
+    return Wait(wait_ms, p, is_likely, is_over)
+
+
 def with_model_score(p_end: float, score: float) -> float:
     """Return the network's ``p_end`` with the odds of a speech model's own ``score`` on it."""
     if score == 0.5 or not 0.0 < p_end < 1.0:
         return p_end
+    return probability(math.log(p_end / (1.0 - p_end)) + model_log_odds(score))
+
+
+def model_log_odds(score: float) -> float:
+    """Return what a speech model's own ``score`` adds to the log-odds of an end."""
     clipped = min(max(score, MODEL_SCORE_CLIP_P), 1.0 - MODEL_SCORE_CLIP_P)
-    odds_log = math.log(p_end / (1.0 - p_end)) + MODEL_SCORE_WEIGHT * log_odds(clipped)
-    return probability(odds_log)
+    return MODEL_SCORE_WEIGHT * log_odds(clipped)
 
 
 # -- adaptive endpointing: the speaker's own pauses --------------------------------------------

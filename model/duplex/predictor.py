@@ -7,6 +7,8 @@ from audio_io.frames import UserFrame
 from model.duplex import policy
 from model.duplex.adaptive_endpointing import AdaptiveEndpointing
 from model.duplex.duplex_network import Array, DuplexNetwork, probabilities
+from model.duplex.end_of_turn.numbers import turn_numbers
+from model.duplex.end_of_turn.weights import EndOfTurnWeights, PauseOdds
 from model.duplex.end_of_turn_detectors import EndOfTurnDetectors, UtteranceScorer
 from model.duplex.explanations import overlap_inputs, turn_inputs, turn_reason
 from model.duplex.frame_features import FeatureStream, Vector
@@ -14,11 +16,14 @@ from model.duplex.lexicon import Lexicon, extended
 from model.duplex.outcomes import Outcome
 from model.duplex.overlap_classifier import OverlapClassifier, SpottedVoice, overlap_features
 from model.duplex.policy import (
+    EndOdds,
     OverlapEvidence,
     OverlapPoint,
     OverlapVerdict,
     Thresholds,
+    Wait,
     overlap_verdict,
+    wait_by_odds,
     wait_for,
 )
 from model.duplex.predictor_card import PredictorCard
@@ -80,6 +85,7 @@ class TrainedDuplexPredictor:
         scorer: UtteranceScorer | None = None,
         overlap_classifier: OverlapClassifier | None = None,
         spotter: SpotterThresholds | None = None,
+        endings: EndOfTurnWeights | None = None,
     ) -> None:
         self.settings = settings or PredictorSettings()
         self.last_inference_s = 0.0
@@ -91,6 +97,8 @@ class TrainedDuplexPredictor:
         self._spotter = spotter
         self._spotted_in: Stretch | None = None
         self._spotted = SpottedVoice()
+        self._endings = endings
+        self._gives_evidence = False  # the recogniser has judged a pause before
         self._pauses = AdaptiveEndpointing()
         self._warm_up = WarmUp()
         self._state = network.initial_state()
@@ -259,19 +267,12 @@ class TrainedDuplexPredictor:
         if silence_ms > policy.SILENT_AFTER_MS:
             return None
         extra_ms = self._pauses.extra_ms
-        wait = wait_for(
-            self._card.endpointing[self.settings.endpointing_mode],
-            p_end=policy.with_model_score(float(p[Outcome.END_OF_TURN]), model_p_end),
-            silence_ms=silence_ms,
-            threshold_p=self.settings.thresholds.end_p,
-            extra_ms=extra_ms,
-            is_dictating=stream.words.dictation is not None,
-            limit_ms=self.settings.longest_wait_ms,
-        )
+        odds = self._odds(user, turn, model_p_end)
+        wait = self._wait(odds, float(p[Outcome.END_OF_TURN]), silence_ms, model_p_end)
         rest = 1.0 - wait.p_end_of_turn
         p_noise = min(float(p[Outcome.NOISE]), rest)
         reason = turn_reason(
-            stream.words, stream.detectors, wait, silence_ms=silence_ms, extra_ms=extra_ms
+            stream.words, stream.detectors, wait, odds, silence_ms=silence_ms, extra_ms=extra_ms
         )
         prediction = DuplexPrediction(
             at_s=user.clean.end_s,
@@ -281,9 +282,53 @@ class TrainedDuplexPredictor:
             silence_ms=silence_ms,
             wait_ms=wait.wait_ms,
             reason=reason,
-            inputs=turn_inputs(turn, stream, model_p_end, p, extra_ms),
+            inputs=turn_inputs(turn, stream, model_p_end, p, extra_ms, odds),
         )
         return self._emit(_Zone(has_ended=wait.is_over), user, prediction)
+
+    def _wait(
+        self, odds: PauseOdds | None, p_end: float, silence_ms: float, model_p_end: float
+    ) -> Wait:
+        """By all evidence where the recogniser has judged this pause, else by the network."""
+        at = self.settings
+        is_dictating = self._stream.words.dictation is not None
+        if odds is not None and self._endings is not None:
+            return wait_by_odds(
+                self._endings.card.points[at.endpointing_mode],
+                odds.all,
+                silence_ms=silence_ms,
+                threshold_p=at.thresholds.end_p,
+                extra_ms=self._pauses.extra_ms,
+                is_dictating=is_dictating,
+                limit_ms=at.longest_wait_ms,
+            )
+        return wait_for(
+            self._card.endpointing[at.endpointing_mode],
+            p_end=policy.with_model_score(p_end, model_p_end),
+            silence_ms=silence_ms,
+            threshold_p=at.thresholds.end_p,
+            extra_ms=self._pauses.extra_ms,
+            is_dictating=is_dictating,
+            least_ms=policy.EVIDENCE_WAIT_MS if self._gives_evidence else policy.LEAST_WAIT_MS,
+            limit_ms=at.longest_wait_ms,
+        )
+
+    def _odds(self, user: UserFrame, turn: Stretch, model_p_end: float) -> PauseOdds | None:
+        """Sum up the evidence of this pause; None where the recogniser has not judged it."""
+        lag_s = policy.EVIDENCE_LAG_MS / MS
+        if self._endings is None or user.ending is None:
+            return None
+        self._gives_evidence = True
+        if user.ending.at_s < turn.last_voice_s - lag_s:
+            return None
+        words = self._stream.words
+        grammar = policy.log_odds(words.grammar.score) if words.text else 0.0
+        return PauseOdds(
+            heard=EndOdds(user.ending.log_odds, user.ending.rise),
+            words=self._endings.words_odds(self._stream.detectors.text_state),
+            turn=self._endings.turn_odds(turn_numbers(turn, grammar)),
+            model=EndOdds(policy.model_log_odds(model_p_end), 0.0),
+        )
 
     def _emit(
         self, zone: _Zone, user: UserFrame, prediction: DuplexPrediction

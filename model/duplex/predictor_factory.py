@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from model.duplex.duplex_network import read_network
+from model.duplex.end_of_turn.weights import read_end_of_turn
 from model.duplex.end_of_turn_detectors import UtteranceScorer
 from model.duplex.frame_features import FEATURES, table_hash
 from model.duplex.lexicon import DEFAULT_FOLDER, read_lexicons
@@ -40,6 +41,7 @@ class PredictorFactory:
         self._folder = folder
         self._lexicons = read_lexicons(folder)
         self.card = _checked_card(folder / CARD_NAME)
+        self.endings = read_end_of_turn(folder)
         self.network = read_network(folder / NETWORK_NAME, self.card.shape)
         overlap = folder / OVERLAP_NAME
         self.overlap_classifier = read_overlap_classifier(overlap) if overlap.is_file() else None
@@ -66,6 +68,7 @@ class PredictorFactory:
             scorer=scorer or self.scorer(),
             overlap_classifier=overlap_classifier or self.overlap_classifier,
             spotter=self.spotter,
+            endings=self.endings,
         )
 
     def classifier(self) -> SmartTurn | None:

@@ -248,3 +248,7 @@ class TextTurnDetector:
         state = self._encoder.state(text)
         self.last_inference_s = self._encoder.last_inference_s
         return None if state is None else self._head.logit(state)
+
+    def state(self, text: str) -> State | None:
+        """Return the encoder's state, which it remembers for the latest text. Raises ModelError."""
+        return self._encoder.state(text)

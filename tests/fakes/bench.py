@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from audio_io.frames import AudioFrame, Samples, UserFrame, frozen, level_dbfs
+from model.cascade.turn_endings import HEARD, Ending, vector_size
 from model.duplex.offline import FRAME, HeardFrame
 
 VOICE_DBFS = -40.0
@@ -54,6 +55,14 @@ class ScriptedWords:
         had = self.partial_text
         self.partial_text = self._text if self._heard_s >= self._after_s else ""
         return self.partial_text != had
+
+    def guess(self) -> None:
+        return None
+
+    def ending(self) -> Ending | None:
+        """How the speech stopped, which is always the same."""
+        vector = np.linspace(-1.0, 1.0, vector_size(HEARD["heard.en"]), dtype=np.float32)
+        return Ending("en", vector, self.end_s) if self.partial_text else None
 
     def finish(self) -> str:
         return self.partial_text

@@ -26,6 +26,7 @@ from app.evaluation.turn_taking.overlap_scores import OverlapScores, OverlapTrut
 from app.evaluation.turn_taking.silences import silences
 from app.evaluation.turn_taking.turn_scores import TurnScores
 from app.messages.errors import BadInputError
+from model.cascade.turn_endings import EndingReader
 from model.duplex.labels import (
     MANIFEST,
     OVERLAPS,
@@ -66,6 +67,7 @@ class DetectorFactories:
         predictors: make fresh ones, by endpointing mode.
         recognizer: None: no words.
         classifier: the public end-of-turn network; None where its weights are missing.
+        endings: turns what the recogniser knows of a pause into evidence; None: nobody does.
         n_parameters: of each predictor's own network.
         weights: the files that decide what is heard.
         spotter: None: nothing is spotted.
@@ -77,6 +79,7 @@ class DetectorFactories:
     detector: VadFactory
     recognizer: RecognizerFactory | None
     classifier: TurnClassifier | None
+    endings: EndingReader | None = None
     n_parameters: Mapping[str, int] = field(default_factory=dict[str, int])
     weights: tuple[Path, ...] = ()
     spotter: SpotterFactory | None = None
@@ -174,12 +177,13 @@ def _listener(factories: DetectorFactories, cache: Path | None) -> Hears:
             factories.recognizer,
             pass_s=PASS_S,
             spotter_factory=factories.spotter,
+            endings=factories.endings if cache is None else None,
         )
 
     if cache is None:
         return opened()
     heard_by = fingerprint(factories.weights, PASS_S)
-    return CachedListener(opened, Cache(cache), heard_by, factories.spotter)
+    return CachedListener(opened, Cache(cache), heard_by, factories.spotter, factories.endings)
 
 
 _CALL_COLUMNS = (

@@ -14,6 +14,7 @@ from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.duplex.end_of_turn_detectors import UtteranceScorer
 from model.duplex.offline import FRAME, HeardFrame
 from model.duplex.smart_turn import TurnClassifier
+from model.duplex.text_turn_detector import State
 from model.interfaces import DuplexPredictor
 from model.types import AgentState, DuplexPrediction
 
@@ -56,7 +57,7 @@ class CachedTurnClassifier(_Cache[float]):
         return self._ask(samples.tobytes(), asked)
 
 
-class CachedUtteranceScorer(_Cache[float | None]):
+class CachedUtteranceScorer(_Cache[tuple[float | None, State | None]]):
     """An ``UtteranceScorer`` that charges what the scorer says the first answer took."""
 
     def __init__(self, scorer: UtteranceScorer) -> None:
@@ -65,7 +66,18 @@ class CachedUtteranceScorer(_Cache[float | None]):
 
     def logit(self, text: str) -> float | None:
         """Return the scorer's answer."""
-        return self._ask(text, lambda: (self._scorer.logit(text), self._scorer.last_inference_s))
+        return self._read(text)[0]
+
+    def state(self, text: str) -> State | None:
+        """Return the scorer's state."""
+        return self._read(text)[1]
+
+    def _read(self, text: str) -> tuple[float | None, State | None]:
+        def asked() -> tuple[tuple[float | None, State | None], float]:
+            logit = self._scorer.logit(text)
+            return (logit, self._scorer.state(text)), self._scorer.last_inference_s
+
+        return self._ask(text, asked)
 
 
 class Predictor(DuplexPredictor, Protocol):

@@ -8,5 +8,5 @@ class Progress(tqdm):  # pyright: ignore[reportMissingTypeArgument]
 
     monitor_interval = 0
 
-    def __init__(self, total: int, what: str) -> None:
+    def __init__(self, total: int | None, what: str) -> None:
         super().__init__(total=total, desc=what, leave=False, disable=None)

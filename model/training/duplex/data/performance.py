@@ -57,6 +57,10 @@ class Performer:
         said = self._pool.say(speaker, text.plain, rng)
         return Performance(said, _own_pauses(said))
 
+    def short(self, role: str, language: str, rng: np.random.Generator) -> Performance:
+        """Say something short in ``role``, a key of ``PHRASES``, as a whole turn."""
+        return Performance(self._pool.short(role, language, rng), ())
+
     def paused(self, kind: str, language: str, rng: np.random.Generator) -> Performance:
         """Say a turn with one to three pauses."""
         speaker, text, is_cached = self._pool.turn(kind, language, rng)

@@ -253,7 +253,7 @@ class _ClipMaker:
         contexts: dict[str, SceneContext] = {}
         for split in (TRAIN, VALIDATION):
             phrases = () if pipeline.is_tiny else phrase_bank(slow_speakers())
-            sentences = () if pipeline.is_tiny else _sentences(pipeline.out / TEXTS, split)
+            sentences = () if pipeline.is_tiny else written_sentences(pipeline.out / TEXTS, split)
             pool = SpeakerPool(speech, recordings, split, phrases, sentences)
             stock = SoundStock(recordings, split)
             contexts[split] = SceneContext(pool, Performer(pool, lexicon), stock)
@@ -274,7 +274,7 @@ def _info(clip: Clip, scene: Scene, split: str, seed: int = 0) -> ClipInfo:
     )
 
 
-def _sentences(folder: Path, split: str) -> tuple[str, ...]:
+def written_sentences(folder: Path, split: str) -> tuple[str, ...]:
     """Return texts that the text head was not trained on; each split has other families."""
     lexicon = read_lexicons()["en"]
     questions = lexicon.question_words | lexicon.question_openers

@@ -15,7 +15,7 @@ from audio_io.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from audio_io.frames import AudioFrame, frozen
+from audio_io.frames import AudioFrame, EndEvidence, frozen
 from model.events import (
     GenerationEnded,
     GenerationFailed,
@@ -114,6 +114,24 @@ def test_words_reach_the_window_and_the_predictor(desk: DialogueDesk) -> None:
     assert view_of(desk.dialogue).partial_text == "is it"
     desk.do(TranscriptPartial(7, "of another turn", 0.9))
     assert view_of(desk.dialogue).partial_text == "is it"
+
+
+def test_evidence_of_the_end_reaches_the_predictor_with_the_words_of_its_turn(
+    desk: DialogueDesk,
+) -> None:
+    desk.do(READY, SpeechStarted(0.5, 0.6))
+    assert view_of(desk.dialogue).ending is None
+    sure, surer = EndEvidence(2.0, 0.5, 0.9), EndEvidence(3.0, 0.5, 1.0)
+    desk.do(TranscriptPartial(1, "is it?", 0.9, sure))
+    assert view_of(desk.dialogue).ending == sure
+    desk.do(TranscriptPartial(1, "is it late", 1.2))
+    assert view_of(desk.dialogue).ending == sure  # until another comes; its time tells how old
+    turn = desk.dialogue.state.turn
+    assert turn is not None
+    desk.do(TurnTranscribed(turn.key, "Is it?", "en", 0.1, evidence=surer))
+    assert view_of(desk.dialogue).ending == surer
+    desk.do(TranscriptPartial(7, "of another turn", 0.9, sure))
+    assert view_of(desk.dialogue).ending == surer
 
 
 def test_the_predictor_knows_what_the_model_thinks_of_this_pause_only(desk: DialogueDesk) -> None:

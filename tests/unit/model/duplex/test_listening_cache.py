@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from audio_io.frames import ENGINE_RATE_HZ, AudioFrame, Samples, Spotted, UserFrame
+from model.cascade.turn_endings import EndingReader, heard_shapes
 from model.duplex.listening_cache import CachedListener, fingerprint
 from model.duplex.offline import HeardFrame, Listener, Listening
 from model.files.content_cache import Cache
@@ -39,11 +40,14 @@ class Counting:
         frames = tuple(
             HeardFrame(replace(frame.user, **self._change), frame.event) for frame in heard.frames
         )
-        return Listening(frames, heard.recognizer_s)
+        return Listening(frames, heard.recognizer_s, heard.endings)
 
 
 def assert_same(first: Listening, second: Listening) -> None:
     assert first.recognizer_s == second.recognizer_s
+    for (at, ending), (other_at, other) in zip(first.endings, second.endings, strict=True):
+        assert (at, ending.language, ending.at_s) == (other_at, other.language, other.at_s)
+        assert np.array_equal(ending.vector, other.vector)
     assert [h.event for h in first.frames] == [h.event for h in second.frames]
     for a, b in zip(first.frames, second.frames, strict=True):
         for field in fields(UserFrame):
@@ -68,7 +72,23 @@ def test_everything_a_frame_carries_comes_back(tmp_path: Path, has_far: bool) ->
     assert listener.n_heard == 1
     assert any(heard.event for heard in first.frames)
     assert any(heard.user.partial_text for heard in first.frames)
+    assert bool(first.endings) == has_far  # else the noise goes on to the end
     assert_same(first, second)
+
+
+def test_other_weights_judge_what_was_kept(tmp_path: Path) -> None:
+    listener = Counting()
+    found: list[list[float]] = []
+    for value in (0.0, 1.0):
+        weights = {name: np.full(s, value, np.float32) for name, s in heard_shapes().items()}
+        cached = CachedListener(
+            lambda: listener, Cache(tmp_path), "a", endings=EndingReader(weights)
+        )
+        users = [heard.user for heard in cached.hear(*sound()).frames]
+        found.append([user.ending.log_odds for user in users if user.ending is not None])
+    assert listener.n_heard == 1
+    assert len(found[0]) == len(found[1]) > 0
+    assert found[0] != found[1]
 
 
 def test_a_recording_without_a_whole_frame_is_kept_too(tmp_path: Path) -> None:

@@ -39,6 +39,12 @@ class Listening:
     def finish(self) -> str:
         return self.partial_text + "."
 
+    def guess(self) -> None:
+        return None
+
+    def ending(self) -> None:
+        return None
+
 
 class Classifier:
     last_inference_s = 0.0

@@ -59,6 +59,12 @@ class Saying:
     def finish(self) -> str:
         return self.partial_text
 
+    def guess(self) -> None:
+        return None
+
+    def ending(self) -> None:
+        return None
+
 
 def heard_of(clip: MarkedClip, text: str) -> Heard:
     front_end = OfflineFrontEnd(LoudnessDetector(), (lambda _: Saying(text)) if text else None)
