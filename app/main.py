@@ -85,7 +85,7 @@ def make_factories(store: WeightStore) -> Factories:
         detector=lambda: SileroVad(store.require(_VAD_WEIGHTS)),
         predictor=_predictors(store),
         prediction_cost_s=_prediction_cost_s,
-        spotter=spotters(),
+        spotter=spotters(own_words=app_paths().own_words),
         backend=partial(_backend, priority),
         watchdog=DeviceWatchdog,
         worker=partial(_process_worker, store),

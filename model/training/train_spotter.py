@@ -24,7 +24,7 @@ from model.duplex.spotter.card import (
     write_card,
 )
 from model.duplex.spotter.network import CARD_NAME, WEIGHTS_NAME
-from model.duplex.spotter.recorded_words import TRAIN, TUNE
+from model.duplex.spotter.recorded_words import TRAIN, TUNE, recorded_words
 from model.errors import ModelError
 from model.files.whole_file import SHARED, write_atomically
 from model.store.packages import default_folder
@@ -35,7 +35,7 @@ from model.training.duplex.spotter.session_store import SessionStore
 from model.training.duplex.spotter.sessions import SESSION_S, Heard
 from model.training.duplex.spotter.spotter_trainer import SpotterTrainer, TrainingPlan
 
-_HOURS, _BATCHES = 10.0, 3000
+_HOURS, _BATCHES = 9.0, 4200
 _TUNE_SHARE = 0.06
 _SCENE_REPEATS = 3  # recorded scenes are few and worth more than made ones
 _UNSET = SpotterThresholds(1.0, 1.0, 1.0, 0.5, "not set yet: parley bench spotter")
@@ -56,7 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def train(args: argparse.Namespace) -> str:
     """Make what is missing, train, write the weights and return a report. Raises ModelError."""
     if args.hours <= 0.0 or args.batches < 0:
-        raise DataError(f"--hours {args.hours}, --batches {args.batches}: must not be negative")
+        raise DataError(
+            f"--hours {args.hours}, --batches {args.batches}: must be more than 0, and 0 or more"
+        )
+    recorded_words(args.real, TRAIN)  # before hours of work: are the recordings as they should be?
     store = SessionStore(args.data, args.real, args.weights, args.seed)
     n_phrases = store.speak_phrases()
     n = max(1, round(args.hours * 3600.0 / SESSION_S))

@@ -1,5 +1,6 @@
 """The spotter in a conversation: ten milliseconds at a time, a decision every 40 ms."""
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -22,11 +23,15 @@ from model.duplex.spotter.network import (
     probabilities,
     read_spotter,
 )
-from model.duplex.spotter.own_words import HISTORY, OwnWord
+from model.duplex.spotter.own_words import HISTORY, OwnWord, read_own_words
 from model.duplex.spotter.vocabulary import Group, SpottedClass
+from model.errors import WeightsError
+
+log = logging.getLogger(__name__)
 
 _STEP = STEP_FRAMES * FRAME  # samples
 _LEAST_WORD_P = 0.02  # less is not shown to people
+_OWN_WORD_P = 0.99  # its own threshold was checked with an hour without it: beyond it is certain
 _SILENCE = frozen(np.zeros(FRAME, np.float32))
 
 
@@ -102,12 +107,13 @@ class SpotterStream:
 
 
 def _with_own_words(spotted: Spotted, own_words: Sequence[OwnWord], recent: Array) -> Spotted:
-    """Let the likeliest word of the user's own that is heard take its share of the whole."""
+    """Let a word of the user's own that is heard take nearly all of the whole."""
     heard = [(float(word.probabilities(recent)[0]), word.card) for word in own_words]
-    p, card = max(heard, key=lambda one: one[0])
-    if p < card.threshold_p:
+    over = [(p - card.threshold_p, card) for p, card in heard if p >= card.threshold_p]
+    if not over:
         return spotted
-    rest = 1.0 - p
+    _, card = max(over, key=lambda one: one[0])
+    p, rest = _OWN_WORD_P, 1.0 - _OWN_WORD_P
     return Spotted(
         at_s=spotted.at_s,
         p_stop=rest * spotted.p_stop + (p if card.meaning == "stop" else 0.0),
@@ -123,10 +129,16 @@ def _with_own_words(spotted: Spotted, own_words: Sequence[OwnWord], recent: Arra
 _NO_WORDS = frozenset(group.value for group in (Group.SPEECH, Group.ECHO, Group.NOTHING))
 
 
-def spotters(folder: Path = DEFAULT_FOLDER) -> Callable[[], SpotterStream | None]:
+def spotters(
+    folder: Path = DEFAULT_FOLDER, own_words: Path | None = None
+) -> Callable[[], SpotterStream | None]:
     """Return a maker of fresh streams on the weights of ``folder``; of None where there are none.
 
     The maker raises WeightsError for weights that cannot be used.
+
+    Args:
+        own_words: folder of the user's own words, read for every stream; they are left out, with a
+            warning in the log, where one of them cannot be used.
     """
 
     @cache
@@ -135,7 +147,7 @@ def spotters(folder: Path = DEFAULT_FOLDER) -> Callable[[], SpotterStream | None
 
     def make() -> SpotterStream | None:
         found = network()
-        return None if found is None else SpotterStream(found)
+        return None if found is None else SpotterStream(found, _own_words(own_words, found))
 
     return make
 
@@ -157,3 +169,13 @@ def group_matrix(classes: Sequence[SpottedClass]) -> Array:
 
 def _or(frame: AudioFrame | None, samples: Samples = _SILENCE) -> Samples:
     return samples if frame is None else frame.samples
+
+
+def _own_words(folder: Path | None, network: SpotterNetwork) -> tuple[OwnWord, ...]:
+    if folder is None:
+        return ()
+    try:
+        return read_own_words(folder, network)
+    except WeightsError as error:
+        log.warning("words of the user's own are left out: %s", error)
+        return ()

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
+from model.duplex.spotter.card import write_card
+from model.duplex.spotter.network import CARD_NAME, WEIGHTS_NAME
 from model.duplex.spotter.own_word_fit import Example, fit
 from model.duplex.spotter.own_words import (
     HISTORY,
@@ -19,9 +22,17 @@ from model.duplex.spotter.own_words import (
     stacked,
     write_own_word,
 )
-from model.duplex.spotter.stream import SpotterStream
+from model.duplex.spotter.stream import SpotterStream, spotters
 from model.errors import WeightsError
-from tests.fakes.spotter import TINY, frames_of, random_spotter, six, sounds
+from tests.fakes.spotter import (
+    TINY,
+    frames_of,
+    random_spotter,
+    random_weights,
+    six,
+    sounds,
+    tiny_card,
+)
 
 NETWORK = random_spotter()
 
@@ -67,7 +78,7 @@ def test_a_word_that_is_heard_takes_its_share(meaning: Meaning) -> None:
         if before is None or after is None:
             assert before is after is None
             continue
-        p = 1.0 / (1.0 + np.exp(-3.0))
+        p = 0.99  # whatever the head says beyond its threshold
         raised = after.p_stop if meaning == "stop" else after.p_speech
         was = before.p_stop if meaning == "stop" else before.p_speech
         assert raised == pytest.approx(p + (1.0 - p) * was, abs=1e-5)
@@ -98,6 +109,30 @@ def test_a_word_of_other_weights_is_refused(tmp_path: Path) -> None:
     write_own_word(tmp_path, head(0.0, card()))
     with pytest.raises(WeightsError, match="trained over other weights; run parley words add"):
         read_own_words(tmp_path, random_spotter(5))
+
+
+@pytest.mark.allow_warnings
+def test_a_stream_goes_without_words_that_cannot_be_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_card(tmp_path / CARD_NAME, tiny_card())
+    (tmp_path / WEIGHTS_NAME).write_bytes(safetensors.numpy.save(random_weights()))
+    folder = tmp_path / "words"
+    write_own_word(folder, head(3.0, card()))
+    make = spotters(tmp_path, folder)
+    frames = frames_of(sounds(8))
+
+    def heard() -> set[str]:
+        stream = make()
+        assert stream is not None
+        return {found.word for frame in frames if (found := stream.step(frame)) is not None}
+
+    assert heard() == {"hey parley"}
+    next(folder.glob("*.safetensors")).unlink()
+    plain = SpotterStream(NETWORK)
+    words = {found.word for frame in frames if (found := plain.step(frame)) is not None}
+    assert heard() == words
+    assert "are left out" in caplog.text
 
 
 def test_a_broken_word_is_named(tmp_path: Path) -> None:
