@@ -146,16 +146,16 @@ class FrontEnd:
         window = self._window.pop(self._detector.window)
         end = frame.end - len(self._window)
         self._p_speech = self._detector.probability(window)
-        level = level_dbfs(window)
+        p, level = self._p_speech, level_dbfs(window)
         if self._gate is not None and self._gate.hears_far:
             if self._spotted is not None:
                 # It was made for this; the detector takes a bent voice for none and echo for one.
-                self._p_speech = self._spotted.p_voice
+                p = self._spotted.p_voice
                 level = max(level, self.segmenter.settings.min_level_dbfs)
             elif self._gate.is_echo(level, is_speech=self.segmenter.is_speech):
                 level = SILENT_DBFS
         begin_s, end_s = (end - len(window)) / ENGINE_RATE_HZ, end / ENGINE_RATE_HZ
-        return self.segmenter.step(self._p_speech, level, begin_s, end_s)
+        return self.segmenter.step(p, level, begin_s, end_s)
 
 
 class CapturePipeline(FrontEnd):

@@ -94,7 +94,7 @@ class UserFrame:
         clean: 160 samples at 16 kHz after echo cancellation and noise suppression.
         near: the microphone before either; None where it was not kept.
         spotted: the latest of the word spotter; None where there is none.
-        p_speech: latest voice probability.
+        p_speech: latest voice probability of the voice activity detector.
         is_speech: whether the segmenter is inside speech.
         clean_dbfs: level of ``clean``.
         far: what the loudspeaker was given, aligned with ``clean`` but for the device's delay; None

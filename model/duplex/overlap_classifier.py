@@ -16,7 +16,7 @@ import numpy.typing as npt
 from audio_io.frames import Spotted, UserFrame
 from model.duplex.duplex_network import Array
 from model.duplex.outcomes import Outcome
-from model.duplex.policy import OverlapPoint
+from model.duplex.policy import VOICE_P, OverlapPoint
 from model.duplex.voice_tracker import Stretch, VoiceTracker
 from model.duplex.word_evidence import WordEvidence
 from model.errors import WeightsError
@@ -31,7 +31,7 @@ FEATURES = (
     "one",
     "voice", "span", "quiet", "is_quiet",
     "stop", "acknowledgement", "answer", "speech", "spotted_voice",
-    "latest_speech", "latest_voice",
+    "latest_speech", "latest_voice", "detector", "detector_mean",
     "has_words", "acknowledges", "one_word", "more_words", "stop_word", "words_wait",
     "has_converged", "above_echo",
 )  # fmt: skip
@@ -61,6 +61,8 @@ class SpottedVoice:
         stop_p, acknowledgement_p, answer_p: the highest so far.
         speech_ms: expected duration of other speech.
         voice_ms: expected duration of any voice.
+        detector_p: the highest of the voice activity detector so far.
+        detector_ms: expected duration of voice by it; ``heard_ms``: of everything.
         latest: the latest decision.
     """
 
@@ -69,10 +71,18 @@ class SpottedVoice:
     answer_p: float = 0.0
     speech_ms: float = 0.0
     voice_ms: float = 0.0
+    detector_p: float = 0.0
+    detector_ms: float = 0.0
+    heard_ms: float = 0.0
     latest: Spotted | None = None
 
-    def hear(self, spotted: Spotted | None) -> None:
+    def hear(self, user: UserFrame) -> None:
         """Take what the frame carries; the same decision counts once."""
+        spotted, frame_ms = user.spotted, 1000.0 * (user.clean.end_s - user.clean.start_s)
+        if spotted is not None and spotted.p_voice >= VOICE_P:
+            self.detector_p = max(self.detector_p, user.p_speech)
+            self.detector_ms += frame_ms * user.p_speech
+            self.heard_ms += frame_ms
         if spotted is None or (self.latest is not None and spotted.at_s <= self.latest.at_s):
             return
         step_ms = 0.0
@@ -110,6 +120,8 @@ def overlap_features(
         _log_ms(voice.voice_ms),
         0.0 if latest is None else latest.p_speech,
         0.0 if latest is None else latest.p_voice,
+        voice.detector_p,
+        voice.detector_ms / max(voice.heard_ms, 1.0),
         float(has_words),
         float(words.is_acknowledgement),
         float(has_words and words.n_words == 1 and not words.is_acknowledgement),

@@ -178,7 +178,7 @@ class TrainedDuplexPredictor:
             return None
         if overlap is not self._spotted_in:
             self._spotted_in, self._spotted = overlap, SpottedVoice()
-        self._spotted.hear(user.spotted)
+        self._spotted.hear(user)
         at = self.settings.thresholds
         p = self._p if user.spotted is None else self._weighed(overlap, user)
         is_stop = stream.words.is_stop or self._has_spotted_stop()

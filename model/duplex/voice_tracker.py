@@ -203,9 +203,10 @@ class VoiceTracker:
         gate_dbfs = self._echo.gate_dbfs(has_converged=user.aec_has_converged)
         self.margin_db = self._peak_dbfs - gate_dbfs
         floor_p = policy.FADE_P if self.is_voice else policy.VOICE_P
-        # A spotter tells a soft voice from a loud echo, which levels cannot.
-        is_told = user.spotted is not None and self._echo.is_expected
-        return user.p_speech >= floor_p and (is_told or self.margin_db >= 0.0)
+        if user.spotted is not None and self._echo.is_expected:
+            # It tells a soft voice from a loud echo, which levels cannot.
+            return user.spotted.p_voice >= floor_p
+        return user.p_speech >= floor_p and self.margin_db >= 0.0
 
     def _follow_turn(self, user: UserFrame) -> None:
         if not self.is_voice:

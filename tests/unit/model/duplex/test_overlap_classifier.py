@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from audio_io.frames import Spotted
 from model.duplex.lexicon import read_lexicons
 from model.duplex.outcomes import Outcome
 from model.duplex.overlap_classifier import (
@@ -25,7 +24,16 @@ from model.duplex.predictor import TrainedDuplexPredictor
 from model.duplex.spotter.card import SpotterThresholds
 from model.errors import WeightsError
 from model.types import DuplexPrediction
-from tests.fakes.duplex import CARD, RuleNetwork, over_reply, predictions, quiet, spotted, voice
+from tests.fakes.duplex import (
+    CARD,
+    RuleNetwork,
+    over_reply,
+    play,
+    predictions,
+    quiet,
+    spotted,
+    voice,
+)
 
 THRESHOLDS = SpotterThresholds(
     duck_p=0.5, stop_p=0.9, acknowledgement_p=0.5, voice_p=0.5, set_by="made up"
@@ -88,19 +96,18 @@ def test_what_may_be_a_stop_word_holds_the_reply_until_it_is_let_go() -> None:
 
 def test_a_stop_word_of_the_last_voice_stops_nothing_in_the_next() -> None:
     word = spotted(over_reply(voice(120)), p_stop=0.95)
-    later = [spotted(over_reply(quiet(2000)), p_echo=0.9), spotted(over_reply(voice(120)))]
+    later = [spotted(over_reply(quiet(2000)), p_echo=0.9), spotted(over_reply(voice(120)), p_speech=0.9)]
     assert not said(word, *later)[-1].is_stop_word
 
 
 def test_a_decision_counts_once_however_many_frames_carry_it() -> None:
-    often, once = SpottedVoice(), SpottedVoice()
-    for step in range(1, 6):
-        heard = Spotted(0.04 * step, p_speech=0.5, p_nothing=0.5)
-        once.hear(heard)
-        for _ in range(4):
-            often.hear(replace(heard))
-    assert often == once
-    assert once.speech_ms == pytest.approx(4 * 40 * 0.5)
+    voices = SpottedVoice()
+    for user, _ in play([spotted(over_reply(voice(200)), p_speech=0.5)]):
+        voices.hear(user)
+    assert voices.speech_ms == pytest.approx(0.5 * (200 - 40), abs=20.1)
+    assert voices.heard_ms == pytest.approx(200)
+    assert voices.detector_p == pytest.approx(0.95)
+    assert voices.detector_ms == pytest.approx(0.95 * 200)
 
 
 def test_probabilities_are_of_an_overlap_and_sum_to_one() -> None:
