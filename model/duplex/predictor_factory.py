@@ -1,5 +1,6 @@
 """Everything predictors are made of, read once: the network, word lists and slow detectors."""
 
+from functools import cached_property
 from pathlib import Path
 
 from model.duplex.duplex_network import read_network
@@ -43,8 +44,6 @@ class PredictorFactory:
         self.card = _checked_card(folder / CARD_NAME)
         self.endings = read_end_of_turn(folder)
         self.network = read_network(folder / NETWORK_NAME, self.card.shape)
-        overlap = folder / OVERLAP_NAME
-        self.overlap_classifier = read_overlap_classifier(overlap) if overlap.is_file() else None
         spotter = folder / SPOTTER_NAME
         self.spotter = read_spotter_card(spotter).thresholds if spotter.is_file() else None
         self._classifier: SmartTurn | None = None
@@ -70,6 +69,12 @@ class PredictorFactory:
             spotter=self.spotter,
             endings=self.endings,
         )
+
+    @cached_property
+    def overlap_classifier(self) -> OverlapClassifier | None:
+        """Return what weighs a voice over the reply; None without its weights."""
+        path = self._folder / OVERLAP_NAME
+        return read_overlap_classifier(path) if path.is_file() else None
 
     def classifier(self) -> SmartTurn | None:
         """Return the detector of sound; None where its weights are missing."""
