@@ -175,11 +175,13 @@ class AgentState:
         text_so_far: what has been heard of the reply.
         model_p_end: probability by the speech model that the user's present pause ends the turn;
             0.5 where it has none.
+        has_asked: its latest reply ended in a question, which the user may be answering.
     """
 
     is_speaking: bool = False
     text_so_far: str = ""
     model_p_end: float = NO_SCORE
+    has_asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

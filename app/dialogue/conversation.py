@@ -11,6 +11,7 @@ from app.messages.notices import Notice, NoticeKind
 from model.types import Message, TurnContext
 
 NOTICE_KEY = "history"
+_QUESTION_MARKS = ("?", "\uff1f")
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,12 @@ class Conversation:
     def id(self) -> int | None:
         """Its number in the history; None until something was said: empty ones are not kept."""
         return self._current.id
+
+    @property
+    def has_asked(self) -> bool:
+        """Return whether the latest reply was heard to end in a question."""
+        exchanges = self._current.exchanges
+        return bool(exchanges) and exchanges[-1].heard.endswith(_QUESTION_MARKS)
 
     def new(self) -> None:
         """Begin an empty conversation."""

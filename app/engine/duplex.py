@@ -43,5 +43,6 @@ def view_of(dialogue: Dialogue) -> DialogueView:
         is_speaking=state.phase in (Phase.SPEAKING, Phase.OVERLAP),
         text_so_far=reply.text[: live.heard_text_end] if reply is not None and live else "",
         model_p_end=dialogue.model_p_end,
+        has_asked=dialogue.conversation.has_asked,
     )
     return DialogueView(agent, *dialogue.partial, dialogue.end_evidence)

@@ -48,6 +48,8 @@ def _of_odds(odds: PauseOdds) -> str:
     heard, words = odds.heard.at_reference, odds.words.at_reference
     if odds.model.at_reference > max(heard, words, 0.0):
         return "the speech model takes the turn for over"
+    if odds.answer.at_reference > 0.0:
+        return "answers the question"
     if heard > 0.0 and words > 0.0:
         return "words and their sound are finished"
     if heard > 0.0:

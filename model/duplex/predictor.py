@@ -7,7 +7,7 @@ from audio_io.frames import UserFrame
 from model.duplex import policy
 from model.duplex.adaptive_endpointing import AdaptiveEndpointing
 from model.duplex.duplex_network import Array, DuplexNetwork, probabilities
-from model.duplex.end_of_turn.numbers import turn_numbers
+from model.duplex.end_of_turn.pause_judge import PauseJudge
 from model.duplex.end_of_turn.weights import EndOfTurnWeights, PauseOdds
 from model.duplex.end_of_turn_detectors import EndOfTurnDetectors, UtteranceScorer
 from model.duplex.explanations import overlap_inputs, turn_inputs, turn_reason
@@ -16,7 +16,6 @@ from model.duplex.lexicon import Lexicon, extended
 from model.duplex.outcomes import Outcome
 from model.duplex.overlap_classifier import OverlapClassifier, SpottedVoice, overlap_features
 from model.duplex.policy import (
-    EndOdds,
     OverlapEvidence,
     OverlapPoint,
     OverlapVerdict,
@@ -97,8 +96,7 @@ class TrainedDuplexPredictor:
         self._spotter = spotter
         self._spotted_in: Stretch | None = None
         self._spotted = SpottedVoice()
-        self._endings = endings
-        self._gives_evidence = False  # the recogniser has judged a pause before
+        self._judge = None if endings is None else PauseJudge(endings)
         self._pauses = AdaptiveEndpointing()
         self._warm_up = WarmUp()
         self._state = network.initial_state()
@@ -135,12 +133,14 @@ class TrainedDuplexPredictor:
             self._think(vector, is_overlap=agent.is_speaking)
         if agent.is_speaking:
             return self._over_reply(user)
-        return self._in_turn(user, agent.model_p_end)
+        return self._in_turn(user, agent)
 
     def _follow(self, user: UserFrame, agent: AgentState) -> None:
         stream, frame = self._stream, user.clean
         if stream.has_restarted:
             self._warm_up.restart()
+            if self._judge is not None:
+                self._judge.restart()
             self._last_voice_s = None
             self._forget()
         if agent.is_speaking != self._was_speaking:
@@ -259,7 +259,7 @@ class TrainedDuplexPredictor:
 
     # -- while the assistant is silent -----------------------------------------------------------
 
-    def _in_turn(self, user: UserFrame, model_p_end: float) -> DuplexPrediction | None:
+    def _in_turn(self, user: UserFrame, agent: AgentState) -> DuplexPrediction | None:
         stream, turn, p = self._stream, self._stream.tracker.turn, self._p
         if turn is None or p is None:
             return None
@@ -267,8 +267,11 @@ class TrainedDuplexPredictor:
         if silence_ms > policy.SILENT_AFTER_MS:
             return None
         extra_ms = self._pauses.extra_ms
-        odds = self._odds(user, turn, model_p_end)
-        wait = self._wait(odds, float(p[Outcome.END_OF_TURN]), silence_ms, model_p_end)
+        odds = None
+        if self._judge is not None:
+            state = stream.detectors.text_state
+            odds = self._judge.odds(user, agent, turn, stream.words, state)
+        wait = self._wait(odds, float(p[Outcome.END_OF_TURN]), silence_ms, agent.model_p_end)
         rest = 1.0 - wait.p_end_of_turn
         p_noise = min(float(p[Outcome.NOISE]), rest)
         reason = turn_reason(
@@ -282,7 +285,7 @@ class TrainedDuplexPredictor:
             silence_ms=silence_ms,
             wait_ms=wait.wait_ms,
             reason=reason,
-            inputs=turn_inputs(turn, stream, model_p_end, p, extra_ms, odds),
+            inputs=turn_inputs(turn, stream, agent.model_p_end, p, extra_ms, odds),
         )
         return self._emit(_Zone(has_ended=wait.is_over), user, prediction)
 
@@ -292,9 +295,9 @@ class TrainedDuplexPredictor:
         """By all evidence where the recogniser has judged this pause, else by the network."""
         at = self.settings
         is_dictating = self._stream.words.dictation is not None
-        if odds is not None and self._endings is not None:
+        if odds is not None and self._judge is not None:
             return wait_by_odds(
-                self._endings.card.points[at.endpointing_mode],
+                self._judge.weights.card.points[at.endpointing_mode],
                 odds.all,
                 silence_ms=silence_ms,
                 threshold_p=at.thresholds.end_p,
@@ -302,6 +305,7 @@ class TrainedDuplexPredictor:
                 is_dictating=is_dictating,
                 limit_ms=at.longest_wait_ms,
             )
+        is_awaited = self._judge is not None and self._judge.has_judged
         return wait_for(
             self._card.endpointing[at.endpointing_mode],
             p_end=policy.with_model_score(p_end, model_p_end),
@@ -309,25 +313,8 @@ class TrainedDuplexPredictor:
             threshold_p=at.thresholds.end_p,
             extra_ms=self._pauses.extra_ms,
             is_dictating=is_dictating,
-            least_ms=policy.EVIDENCE_WAIT_MS if self._gives_evidence else policy.LEAST_WAIT_MS,
+            least_ms=policy.EVIDENCE_WAIT_MS if is_awaited else policy.LEAST_WAIT_MS,
             limit_ms=at.longest_wait_ms,
-        )
-
-    def _odds(self, user: UserFrame, turn: Stretch, model_p_end: float) -> PauseOdds | None:
-        """Sum up the evidence of this pause; None where the recogniser has not judged it."""
-        lag_s = policy.EVIDENCE_LAG_MS / MS
-        if self._endings is None or user.ending is None:
-            return None
-        self._gives_evidence = True
-        if user.ending.at_s < turn.last_voice_s - lag_s:
-            return None
-        words = self._stream.words
-        grammar = policy.log_odds(words.grammar.score) if words.text else 0.0
-        return PauseOdds(
-            heard=EndOdds(user.ending.log_odds, user.ending.rise),
-            words=self._endings.words_odds(self._stream.detectors.text_state),
-            turn=self._endings.turn_odds(turn_numbers(turn, grammar)),
-            model=EndOdds(policy.model_log_odds(model_p_end), 0.0),
         )
 
     def _emit(

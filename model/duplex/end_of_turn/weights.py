@@ -25,6 +25,7 @@ from model.files.whole_file import SHARED, write_atomically
 WEIGHTS_NAME, CARD_NAME = "end_of_turn.safetensors", "end_of_turn.json"
 RESTORE = "restore the file or run `python -m model.training.train_end_of_turn`"
 FORMAT = 1
+_NOTHING = EndOdds(0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +72,20 @@ class PauseOdds:
         heard: by the recogniser...
         words: ...by the language model after the words...
         turn: ...by the course of the turn...
-        model: ...and by a speech model that judges by itself.
+        model: ...by a speech model that judges by itself...
+        answer: ...and because the words answer our own question.
     """
 
     heard: EndOdds
     words: EndOdds
     turn: EndOdds
-    model: EndOdds
+    model: EndOdds = _NOTHING
+    answer: EndOdds = _NOTHING
 
     @property
     def all(self) -> EndOdds:
         """Return the sum."""
-        parts = (self.heard, self.words, self.turn, self.model)
+        parts = (self.heard, self.words, self.turn, self.model, self.answer)
         return EndOdds(sum(p.at_reference for p in parts), sum(p.rise for p in parts))
 
 
@@ -112,9 +115,6 @@ class EndOfTurnWeights:
         # vecdot stays on this thread; a matrix product wakes the others and waits for them
         sums = np.vecdot(self._weights[f"{kind}.weight"], vector) + self._weights[f"{kind}.bias"]
         return EndOdds(float(sums[0]), float(sums[1]))
-
-
-_NOTHING = EndOdds(0.0, 0.0)
 
 
 def weight_shapes() -> dict[str, tuple[int, ...]]:

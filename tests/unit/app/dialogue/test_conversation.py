@@ -246,3 +246,14 @@ def test_a_history_that_fails_costs_the_keeping_not_the_talk(
     assert len(notices) == 1
     assert "private" not in caplog.text
     assert "tower" not in caplog.text
+
+
+def test_it_knows_whether_the_latest_reply_asked_something(talk: Conversation) -> None:
+    assert not talk.has_asked
+    replies = {"When is it?": True, "It is late.": False, "几点？": True, "Why? So.": False}
+    for turn, (reply, has_asked) in enumerate(replies.items(), 1):
+        talk.put_user(turn, "something")
+        talk.commit_heard(turn, reply, len(reply), was_cut=False)
+        assert talk.has_asked is has_asked
+    talk.put_user(9, "and now")
+    assert not talk.has_asked

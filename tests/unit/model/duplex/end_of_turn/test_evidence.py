@@ -35,13 +35,17 @@ def predictor(settings: PredictorSettings | None = None) -> TrainedDuplexPredict
 
 
 def heard(
-    one: TrainedDuplexPredictor, script: Sequence[Stretch], *evidence: tuple[float, EndEvidence]
+    one: TrainedDuplexPredictor,
+    script: Sequence[Stretch],
+    *evidence: tuple[float, EndEvidence],
+    has_asked: bool = False,
 ) -> list[DuplexPrediction]:
     """Play ``script``; each of ``evidence`` is there from its second on."""
     said: list[DuplexPrediction] = []
     for user, agent in play(script):
         there = [e for at_s, e in evidence if at_s <= user.clean.end_s]
-        found = one.step(replace(user, ending=there[-1] if there else None), agent)
+        told = replace(user, ending=there[-1] if there else None)
+        found = one.step(told, replace(agent, has_asked=has_asked))
         if found is not None:
             said.append(found)
     return said
@@ -93,6 +97,20 @@ def test_a_higher_threshold_waits_longer() -> None:
         waits.append(wait_ms)
     assert waits == sorted(waits)
     assert len(set(waits)) == len(waits)
+
+
+def test_a_few_words_that_answer_our_question_are_an_answer() -> None:
+    script = [voice(1000, "Tomorrow."), quiet(2500, "Tomorrow.")]
+    evidence = at(1.2, -0.5)
+    waits = [
+        end_ms(heard(predictor(), script, evidence, has_asked=asked)) for asked in (False, True)
+    ]
+    assert waits[1] is not None
+    assert waits[0] is not None
+    assert waits[1] < waits[0] - 100.0
+    numbers = [voice(1000, "My number is"), quiet(2500, "My number is")]
+    both = [end_ms(heard(predictor(), numbers, evidence, has_asked=a)) for a in (False, True)]
+    assert both[0] == both[1]
 
 
 def test_reasons_name_who_said_so() -> None:
