@@ -96,7 +96,10 @@ def test_what_may_be_a_stop_word_holds_the_reply_until_it_is_let_go() -> None:
 
 def test_a_stop_word_of_the_last_voice_stops_nothing_in_the_next() -> None:
     word = spotted(over_reply(voice(120)), p_stop=0.95)
-    later = [spotted(over_reply(quiet(2000)), p_echo=0.9), spotted(over_reply(voice(120)), p_speech=0.9)]
+    later = [
+        spotted(over_reply(quiet(2000)), p_echo=0.9),
+        spotted(over_reply(voice(120)), p_speech=0.9),
+    ]
     assert not said(word, *later)[-1].is_stop_word
 
 
