@@ -1,6 +1,6 @@
 """What waits to be handled by a model: bounded, in order, with one reader.
 
-Policy: audio frames are dropped, oldest first, when more than five seconds of them wait; a
+Policy: audio frames are dropped, oldest first, when more than twenty seconds of them wait; a
 cancellation overtakes everything but the start of its own generation; nothing else is ever dropped.
 """
 
@@ -9,7 +9,7 @@ from collections import deque
 
 from model.requests import Cancel, Hear, ModelRequest, ReplyRequest, Say
 
-MAX_WAITING_S = 5.0
+MAX_WAITING_S = 20.0  # a long turn: on a busy machine the first words of it must not be lost
 
 
 class RequestQueue:
@@ -38,7 +38,7 @@ class RequestQueue:
                 self._requests.append(request)
             if isinstance(request, Hear):
                 self._waiting_s += _seconds(request)
-                while self._waiting_s > self._max_waiting_s:
+                while self._waiting_s > self._max_waiting_s + 1e-6:
                     self._drop_oldest_frame()
             self._changed.notify()
 
