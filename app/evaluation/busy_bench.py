@@ -50,8 +50,8 @@ def _row(script: BusyScript, n_loops: int, result: SceneResult) -> Row:
     acknowledged = [turn for turn in turns if turn.label == Label.BACKCHANNEL]
     answers = [t.response_latency_ms for t in turns if t.response_latency_ms is not None]
     first = [
-        first_word(script.words[index], turn.transcript)
-        for index, turn in enumerate(turns)
+        first_word(script.words[index], heard)
+        for index, (turn, heard) in enumerate(zip(turns, transcripts(result), strict=True))
         if turn.label in (Label.QUESTION, Label.INTERRUPTION)
     ]
     silent_ms = silences_ms(result)
@@ -79,12 +79,32 @@ def _row(script: BusyScript, n_loops: int, result: SceneResult) -> Row:
         "silent_after_decision_p95_ms": percentile(silent_ms, 95),
         "input_xruns": transport.n_input_overflows,
         "output_xruns": transport.n_output_underflows,
+        "starvations": transport.n_starvations,
         "late_blocks": transport.n_late_callbacks,
         "longest_gap_ms": round(transport.max_callback_gap_ms, 1),
         "reference_shifts": transport.n_reference_shifts,
         "queue_losses": transport.n_lost,
         "real_time_factor": round(result.run.real_time_factor, 3),
     }
+
+
+def transcripts(result: SceneResult) -> list[str]:
+    """Return what was written of each line, "" for nothing.
+
+    It is the last text of the first turn with words that was written from its begin on: a model
+    that is behind writes while somebody else is heard already, and echoes open turns of their own.
+    """
+    finals = [
+        (float(str(entry["t_s"])), entry.get("turn"), str(entry["text"]))
+        for entry in result.run.timeline
+        if entry["event"] == "transcript_final" and entry.get("text")
+    ]
+    ends_s = [line.true_end_s for line in result.run.spoken[1:]] + [result.run.seconds]
+    found: list[str] = []
+    for line, end_s in zip(result.run.spoken, ends_s, strict=True):
+        mine = [final for final in finals if line.true_start_s < final[0] < end_s]
+        found.append(next((text for _, turn, text in reversed(mine) if turn == mine[0][1]), ""))
+    return found
 
 
 def silences_ms(result: SceneResult) -> list[float]:

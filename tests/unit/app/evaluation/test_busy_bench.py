@@ -121,3 +121,19 @@ def test_recorded_voices_are_of_the_split_that_was_asked_for(tmp_path: Path) -> 
     assert tune.stops == (Said("stop", tmp_path / "words/1.ogg"),)
     with pytest.raises(BadInputError, match=r"words\.jsonl.*split test"):
         recorded_sayings(tmp_path, "test")
+
+
+def test_a_transcript_that_comes_late_is_not_lost_and_an_echo_does_not_replace_it() -> None:
+    """A model that is behind writes what was said first while the reply is heard already."""
+    utterance = Utterance(label=Label.QUESTION, text="x", at_s=1.0)
+    lines = tuple(
+        SpokenLine(i, utterance, begin_s, begin_s, begin_s + 2.0)
+        for i, begin_s in enumerate((1.0, 20.0))
+    )
+    finals = (
+        {"t_s": 9.0, "event": "transcript_final", "turn": 1, "text": "tell me"},
+        {"t_s": 9.5, "event": "transcript_final", "turn": 1, "text": "tell me more"},
+        {"t_s": 12.0, "event": "transcript_final", "turn": 2, "text": ""},
+        {"t_s": 13.0, "event": "transcript_final", "turn": 3, "text": "of the sea"},
+    )
+    assert transcripts(lines, finals, 30.0) == ["tell me more", ""]
