@@ -6,16 +6,17 @@ paced by the clock that loses sound when nobody comes for it.
 
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 from app.dialogue.causes import DecisionKind
+from app.dialogue.timeline import Entry
 from app.evaluation.busy_script import BusyScript, Heard, first_word
 from app.evaluation.scorecard import MS, Row, percentile
 from app.scenes.run import SceneResult
 from app.scenes.scene_file import Label, Scene
 from app.scenes.score import TurnScore
-from app.scenes.user_script import audible_runs
+from app.scenes.user_script import SpokenLine, audible_runs
 
 _LOOP = "while True: pass"
 
@@ -49,9 +50,10 @@ def _row(script: BusyScript, n_loops: int, result: SceneResult) -> Row:
     stops = [turn for turn in turns if turn.label == Label.STOP]
     acknowledged = [turn for turn in turns if turn.label == Label.BACKCHANNEL]
     answers = [t.response_latency_ms for t in turns if t.response_latency_ms is not None]
+    heard = transcripts(result.run.spoken, result.run.timeline, result.run.seconds)
     first = [
-        first_word(script.words[index], heard)
-        for index, (turn, heard) in enumerate(zip(turns, transcripts(result), strict=True))
+        first_word(script.words[index], heard[index])
+        for index, turn in enumerate(turns)
         if turn.label in (Label.QUESTION, Label.INTERRUPTION)
     ]
     silent_ms = silences_ms(result)
@@ -88,20 +90,25 @@ def _row(script: BusyScript, n_loops: int, result: SceneResult) -> Row:
     }
 
 
-def transcripts(result: SceneResult) -> list[str]:
+def transcripts(
+    lines: Sequence[SpokenLine], timeline: Sequence[Entry], seconds: float
+) -> list[str]:
     """Return what was written of each line, "" for nothing.
 
     It is the last text of the first turn with words that was written from its begin on: a model
     that is behind writes while somebody else is heard already, and echoes open turns of their own.
+
+    Args:
+        seconds: length of the whole conversation.
     """
     finals = [
         (float(str(entry["t_s"])), entry.get("turn"), str(entry["text"]))
-        for entry in result.run.timeline
+        for entry in timeline
         if entry["event"] == "transcript_final" and entry.get("text")
     ]
-    ends_s = [line.true_end_s for line in result.run.spoken[1:]] + [result.run.seconds]
+    ends_s = [*(line.true_end_s for line in lines[1:]), seconds]
     found: list[str] = []
-    for line, end_s in zip(result.run.spoken, ends_s, strict=True):
+    for line, end_s in zip(lines, ends_s, strict=False):
         mine = [final for final in finals if line.true_start_s < final[0] < end_s]
         found.append(next((text for _, turn, text in reversed(mine) if turn == mine[0][1]), ""))
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.evaluation.busy_bench import endless_loops, run_busy
+from app.evaluation.busy_bench import endless_loops, run_busy, transcripts
 from app.evaluation.busy_script import (
     Heard,
     Said,
@@ -20,7 +20,8 @@ from app.evaluation.busy_script import (
 )
 from app.messages.errors import BadInputError
 from app.scenes.run import SceneOptions, SceneResult, run_scene
-from app.scenes.scene_file import Cue, Label, RoomPlan, Scene
+from app.scenes.scene_file import Cue, Label, RoomPlan, Scene, Utterance
+from app.scenes.user_script import SpokenLine
 from app.settings.settings import Settings
 from model.scripted import Script
 from tests.fakes.parts import fake_parts
