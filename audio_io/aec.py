@@ -7,6 +7,7 @@ import numpy as np
 from pywebrtc_audio import AudioProcessor
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples, level_dbfs
+from audio_io.linear_canceller import LinearEchoCanceller
 
 FRAME = ENGINE_RATE_HZ // 100  # samples, 10 ms: WebRTC's unit of work
 
@@ -22,6 +23,11 @@ _NO_ECHO_DBFS = -65.0  # a microphone this quiet hears no echo
 _NO_ECHO_MARGIN_DB = 6.0  # 10 ms levels of a steady noise spread by less
 _NO_ECHO_FRAMES = 50  # after the first second: echo of the slowest devices is there by then
 _TAKEN_FRAMES = 200  # 2 s that the canceller wants to take away are echo after all
+_CHOICE_FRAMES = 10  # 100 ms: levels of single frames are of chance
+_CHOICE_LOSS_DB = 12.0  # AEC3 takes 0 to 10 dB of a voice over a reply, and 15 to 30 of an echo
+_CHOICE_HANG_FRAMES = 20  # 200 ms: soft consonants belong to the word
+_COLD_HANG_FRAMES = 8  # while AEC3 still lets the first syllables of a reply through
+_COLD_FRAMES = 100  # of the far end: one second
 _SUPPRESSION_LEVEL = 1  # of 0..3 for 6, 12, 18, 21 dB of noise
 _FADE = np.linspace(0.0, 1.0, FRAME, dtype=np.float32)
 _FLOOR_PERCENTILE = 20.0
@@ -148,6 +154,15 @@ class WebRtcEchoCanceller:
         self._bypass = self._make(cancels=False)
         self._is_bypassed = False
         self._loss = EchoLossEstimator()
+        self._linear = LinearEchoCanceller()
+        self._voice_processor = self._make(cancels=False)
+        self._choice = VoiceChoice()
+        self._voice: Samples | None = None
+
+    @property
+    def voice(self) -> Samples | None:
+        """Return the last frame as ``VoiceChoice`` took it."""
+        return self._voice
 
     @property
     def has_converged(self) -> bool:
@@ -162,6 +177,13 @@ class WebRtcEchoCanceller:
     def process(self, near: Samples, far: Samples) -> Samples:
         """Return ``near`` without the echo of ``far``; all float32 (160,)."""
         near, far = np.ascontiguousarray(near), np.ascontiguousarray(far)
+        out = self._without_echo(near, far)
+        linear = np.ascontiguousarray(self._linear.process(near, far))
+        kept = self._voice_processor.process(linear, np.zeros_like(near))
+        self._voice = self._choice.between(out, kept, far)
+        return out
+
+    def _without_echo(self, near: Samples, far: Samples) -> Samples:
         out = self._processor.process(near, far)
         self._loss.update(near, far, out)
         was_bypassed, self._is_bypassed = self._is_bypassed, self._loss.has_no_echo
@@ -186,6 +208,35 @@ class WebRtcEchoCanceller:
         )
 
 
+class VoiceChoice:
+    """What a recogniser hears: the voice as it was spoken, and no reply where nobody speaks.
+
+    While AEC3 lets enough of a frame through somebody speaks, and the linear canceller's sound is
+    taken, with some echo and all of the voice. Where AEC3 takes nearly all away it is echo, which a
+    recogniser would read.
+    """
+
+    def __init__(self) -> None:
+        self._clean: deque[float] = deque(maxlen=_CHOICE_FRAMES)
+        self._kept: deque[float] = deque(maxlen=_CHOICE_FRAMES)
+        self._n_left = 0
+        self._n_far = 0
+        self._was_kept = False
+
+    def between(self, clean: Samples, kept: Samples, far: Samples) -> Samples:
+        """Return AEC3's ``clean`` or the linear canceller's ``kept``, all float32 (160,)."""
+        if self._n_far < _COLD_FRAMES:
+            self._n_far += level_dbfs(far) > _FAR_ACTIVE_DBFS
+        self._clean.append(float(np.dot(clean, clean)))
+        self._kept.append(float(np.dot(kept, kept)))
+        is_voice = sum(self._clean) >= sum(self._kept) * 10.0 ** (-_CHOICE_LOSS_DB / 10.0)
+        hang = _COLD_HANG_FRAMES if self._n_far < _COLD_FRAMES else _CHOICE_HANG_FRAMES
+        self._n_left = hang if is_voice else max(0, self._n_left - 1)
+        was_kept, self._was_kept = self._was_kept, self._n_left > 0
+        old, new = (kept if was_kept else clean), (kept if self._was_kept else clean)
+        return new if was_kept == self._was_kept else (old + _FADE * (new - old)).astype(np.float32)
+
+
 class NullEchoCanceller:
     """Cancels nothing and says so: for half-duplex use, or to measure what cancelling is worth.
 
@@ -194,6 +245,7 @@ class NullEchoCanceller:
     """
 
     has_converged = False
+    voice: Samples | None = None
 
     def __init__(self) -> None:
         self.echo_return_loss_db: float | None = None

@@ -95,11 +95,12 @@ class FrontEnd:
         far = frozen(far)
         far_dbfs = level_dbfs(far)
         clean = near if self.canceller is None else self.canceller.process(near, far)
+        voice = None if self.canceller is None else self.canceller.voice
         if self._gate is not None:
             is_quiet = self.segmenter.state is SegmenterState.QUIET
             self._gate.update(near, far_dbfs, clean, is_quiet=is_quiet)
         if not self.is_mic_open:
-            near = clean = _SILENCE
+            near = clean = voice = _SILENCE
         frame = AudioFrame(frozen(clean), self._n_frames * FRAME)
         self._n_frames += 1
         sounds = UserFrame(
@@ -111,6 +112,7 @@ class FrontEnd:
             far_dbfs=far_dbfs,
             aec_has_converged=self.canceller is None or self.canceller.has_converged,
             near=AudioFrame(frozen(near), frame.start),
+            voice=None if voice is None else AudioFrame(frozen(voice), frame.start),
         )
         if self._spotter is not None:
             self._spotted = self._spotter.step(sounds) or self._spotted

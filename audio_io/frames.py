@@ -93,6 +93,8 @@ class UserFrame:
     Attributes:
         clean: 160 samples at 16 kHz after echo cancellation and noise suppression.
         near: the microphone before either; None where it was not kept.
+        voice: the user as recognisers should hear it: less echo is taken away, and nothing of the
+            voice; None where that is ``clean``.
         spotted: the latest of the word spotter; None where there is none.
         p_speech: latest voice probability of the voice activity detector.
         is_speech: whether the segmenter is inside speech.
@@ -118,6 +120,12 @@ class UserFrame:
     near: AudioFrame | None = None
     ending: EndEvidence | None = None
     spotted: Spotted | None = None
+    voice: AudioFrame | None = None
+
+    @property
+    def for_words(self) -> AudioFrame:
+        """Return the sound in which words are looked for."""
+        return self.clean if self.voice is None else self.voice
 
 
 def frozen(samples: npt.ArrayLike) -> Samples:

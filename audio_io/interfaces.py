@@ -102,6 +102,14 @@ class EchoCanceller(Protocol):
         """Return the enhancement (ERLE) of the last second of far-end activity; None before any."""
         ...
 
+    @property
+    def voice(self) -> Samples | None:
+        """Return the last frame for a recogniser, which can bear some echo but no loss of voice.
+
+        None: what ``process`` returned.
+        """
+        ...
+
     def process(self, near: Samples, far: Samples) -> Samples:
         """Return ``near`` without the echo of ``far``; all float32 (160,)."""
         ...

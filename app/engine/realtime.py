@@ -171,7 +171,7 @@ class RealtimeEngine:
 
     def _take(self, item: Item) -> None:
         if isinstance(item, UserFrame):
-            self.dialogue.feed(item.clean)
+            self.dialogue.feed(item.for_words)
             for listen in self.audio_listeners:
                 listen(item)
         elif callable(item):

@@ -97,7 +97,7 @@ class VirtualTimeEngine:
             self._handle(event, self.now_s)
 
     def _hear(self, frame: UserFrame) -> None:
-        self.dialogue.feed(frame.clean)
+        self.dialogue.feed(frame.for_words)
         prediction = view_of(self.dialogue).predict(self._predictor, frame)
         begins_s = max(self._predictor_free_at_s, self.now_s)
         self._predictor_free_at_s = begins_s + self._prediction_cost_s()

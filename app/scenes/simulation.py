@@ -40,7 +40,7 @@ from model.requests import ModelRequest
 
 @dataclass(frozen=True, slots=True)
 class SceneOptions:
-    """How a scene is run; ``keeps_replay`` costs 130 kB of memory a second."""
+    """How a scene is run; ``keeps_replay`` costs 260 kB of memory a second."""
 
     is_virtual_time: bool = False
     model: str = ""

@@ -38,7 +38,8 @@ class Transcription:
     """Words, and how sure the model was of them.
 
     Attributes:
-        mean_logprob: mean natural log probability of the tokens; 0.0 when there are none.
+        mean_logprob: mean natural log probability of the tokens; when there are none, that of
+            silence, or 0.0.
         language: what the model writes, "en" or "zh".
         ending: how the speech stopped; None where the model does not tell.
     """
@@ -218,7 +219,7 @@ class Moonshine:
         draft = TokenDraft(known if self._reads_draft else ())
         run = _DecoderRun(self._decoder, hidden, self._empty_past)
         tokens: list[int] = []
-        logprob = 0.0
+        logprob = silence = 0.0
         last = _START_TOKEN
         at_end: np.ndarray[Any, Any] | None = None  # logits that wrote the final mark, or the end
         while last != _END_TOKEN and len(tokens) < max_tokens and not has_looped(tokens):
@@ -227,6 +228,8 @@ class Moonshine:
                 last = int(logits.argmax())
                 has_mark = bool(tokens) and tokens[-1] in self._last_ids
                 at_end = at_end if last == _END_TOKEN and has_mark else logits
+                if not tokens:
+                    silence = float(logits[_END_TOKEN]) - _log_sum_exp(logits)
                 if last == _END_TOKEN or has_looped(tokens):
                     break
                 tokens.append(last)
@@ -237,7 +240,7 @@ class Moonshine:
             run.keep(len(tokens))
         tokens = without_loop(tokens)
         self._draft.tokens = tuple(tokens)
-        text, mean_logprob = self._text(tokens), logprob / max(1, len(tokens))
+        text, mean_logprob = self._text(tokens), logprob / len(tokens) if tokens else silence
         ending = self._ending(hidden, samples, at_end)
         return Transcription(text, mean_logprob, len(tokens), ending=ending)
 

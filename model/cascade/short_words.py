@@ -138,17 +138,18 @@ class TwoSizeTranscriber:
         if len(samples) <= (SHORT_S + 2.0 * margin_s(0.0)) * ENGINE_RATE_HZ:
             return self._short(samples)
         heard = self._large.transcribe(samples)
-        return heard if heard.text else self._second_look(samples)
+        if not heard.text and heard.mean_logprob < _SURE_OF_SILENCE:
+            return self._second_look(samples)
+        return heard
 
     def _second_look(self, samples: Samples) -> Transcription:
-        """The large recogniser was silent; what it hears if it must count, if it is sure of that.
+        """The large recogniser was silent; return what it hears otherwise, if it is sure of that.
 
         It is silent on one sentence in ten of a telephone, and knows its words all the same.
         """
-        silence, *readings = self._large.hypotheses(samples, 1)
-        for reading in readings:
+        for reading in self._large.hypotheses(samples, 1):
             mean = reading.logprob / (reading.n_tokens + 1)
-            if silence.logprob < _SURE_OF_SILENCE and mean >= _SURE_OF_WORDS:
+            if reading.text and mean >= _SURE_OF_WORDS:
                 return Transcription(reading.text, mean, reading.n_tokens, ending=reading.ending)
         return Transcription("", 0.0, 0)
 

@@ -147,7 +147,7 @@ class Listener:
         spotter = self._spotter_factory() if self._spotter_factory else None
         front_end = FrontEnd(canceller, self._detector, spotter=spotter)
         for user, event in front_end.process_recording(mic, far):
-            words.take(user.clean, event)
+            words.take(user.for_words, event)
             said = replace(user, partial_text=words.text, partial_at_s=words.at_s)
             frames.append(HeardFrame(said, event))
         listening = Listening(tuple(frames), words.spent_s, tuple(words.endings))

@@ -28,6 +28,7 @@ class SubtractingCanceller:
 
     has_converged = True
     echo_return_loss_db = 40.0
+    voice: Samples | None = None
 
     def process(self, near: Samples, far: Samples) -> Samples:
         return np.asarray(near - far, np.float32)

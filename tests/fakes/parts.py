@@ -32,6 +32,7 @@ class Headphones:
 
     has_converged = True
     echo_return_loss_db: float | None = None
+    voice: Samples | None = None
 
     def process(self, near: Samples, far: Samples) -> Samples:
         del far

@@ -133,6 +133,7 @@ class _FixedCanceller:
         self.gain = gain
         self.has_converged = True
         self.echo_return_loss_db = None
+        self.voice = None
 
     def process(self, near: Samples, far: Samples) -> Samples:
         return (near * self.gain).astype(np.float32)
@@ -212,3 +213,26 @@ def test_while_the_reply_sounds_the_spotter_tells_who_speaks(
     near = soft if is_heard else loud  # what levels alone would make of it is wrong
     events = [event for _, event in front_end.process_recording(near, loud) if event]
     assert any(isinstance(event, SpeechStarted) for event in events) is is_heard
+
+
+class _TwoSounds(_FixedCanceller):
+    """A canceller whose sound for recognisers is another one."""
+
+    def process(self, near: Samples, far: Samples) -> Samples:
+        self.voice = near
+        return super().process(near, far)
+
+
+def test_a_recogniser_gets_the_voice_and_the_detector_what_is_clean() -> None:
+    front_end = FrontEnd(_TwoSounds(0.5), EnergyVad(), EXACT)
+    user, _ = front_end.process(tone(0.01), tone(0.01))
+    assert np.array_equal(user.for_words.samples, tone(0.01))
+    assert np.allclose(user.clean.samples, 0.5 * tone(0.01))
+    front_end.is_mic_open = False
+    muted, _ = front_end.process(tone(0.01), tone(0.01))
+    assert not muted.for_words.samples.any()
+
+
+def test_without_a_voice_of_its_own_a_frame_has_words_in_its_clean_sound() -> None:
+    user, _ = FrontEnd(NullEchoCanceller(), EnergyVad(), EXACT).process(tone(0.01), tone(0.01))
+    assert user.for_words is user.clean

@@ -33,7 +33,7 @@ class Ear:
     def transcribe(self, samples: Samples) -> Transcription:
         self.n_calls += 1
         first = self.readings[0]
-        return Transcription(first.text, first.logprob / 2, first.n_tokens)
+        return Transcription(first.text, first.logprob / max(1, first.n_tokens), first.n_tokens)
 
     def hypotheses(self, samples: Samples, n: int) -> tuple[Hypothesis, ...]:
         self.n_calls += 1
