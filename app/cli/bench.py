@@ -40,6 +40,7 @@ from model.cascade.turn_endings import read_endings
 from model.duplex.policy import ENDPOINTING_MODES
 from model.duplex.predictor import PredictorSettings, TrainedDuplexPredictor
 from model.duplex.predictor_factory import PredictorFactory
+from model.duplex.smart_turn import WEIGHTS_NAME as SMART_TURN_NAME
 from model.duplex.spotter.stream import spotter_files, spotters
 from model.errors import ModelError
 from model.files.records import read_jsonl
@@ -58,12 +59,15 @@ def detector_factories() -> DetectorFactories:
     store = default_store()
     kit = PredictorFactory(store.folder)
     network, words = kit.classifier(), kit.scorer()
-    classifier = None if network is None else CachedTurnClassifier(network)
+    classifier = (
+        None if network is None else CachedTurnClassifier(network, store.folder / SMART_TURN_NAME)
+    )
     scorer = None if words is None else CachedUtteranceScorer(words)
 
     def predictor(mode: str) -> TrainedDuplexPredictor:
         settings = PredictorSettings(endpointing_mode=mode)
-        return kit.predictor(settings, classifier=classifier, scorer=scorer)
+        reader = None if scorer is None else scorer.for_one_recording()
+        return kit.predictor(settings, classifier=classifier, scorer=reader)
 
     return DetectorFactories(
         predictors={mode: partial(predictor, mode) for mode in ENDPOINTING_MODES},
@@ -128,6 +132,7 @@ def _duplex(args: argparse.Namespace, factories: DetectorFactories) -> Scorecard
             command=args.command_line,
             split=args.split,
             cache=args.cache,
+            is_honest=args.honest,
         )
     finally:
         factories.close()

@@ -135,6 +135,11 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
             kind.add_argument(
                 "--cache", type=Path, metavar="DIR", help="keep what was heard for the next run"
             )
+            kind.add_argument(
+                "--honest",
+                action="store_true",
+                help="choose the points of the timers and Smart Turn on train+tune",
+            )
         if name == "scenes":
             kind.add_argument("--virtual-time", action="store_true", help="run as fast as possible")
             kind.add_argument("--seed", type=int, default=0, metavar="N")

@@ -93,6 +93,14 @@ def _cpu_name() -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """A smaller table beside the main one; rows as there."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Scorecard:
     """A bench's result.
 
@@ -102,6 +110,7 @@ class Scorecard:
         rows: all with the same columns in the same order.
         notes: lines for the footer, such as what a column counts.
         page_columns: those that a page shows; none: all.
+        tables: smaller ones; a card that has them prints ``page_columns`` only.
     """
 
     bench: str
@@ -110,20 +119,32 @@ class Scorecard:
     machine: Machine = field(default_factory=this_machine)
     notes: tuple[str, ...] = ()
     page_columns: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
 
     def to_json(self) -> str:
         """Return rows, command, machine and notes as JSON; numbers to three decimals."""
-        rows = [
-            {
-                key: round(value, _DECIMALS) if isinstance(value, float) else value
-                for key, value in row.items()
-            }
-            for row in self.rows
-        ]
+        rows = _rounded(self.rows)
         machine = {"cores": self.machine.n_cores, **asdict(self.machine)}
         del machine["n_cores"]
-        content = {"bench": self.bench, "command": self.command, "machine": machine, "rows": rows}
+        content: dict[str, object] = {
+            "bench": self.bench,
+            "command": self.command,
+            "machine": machine,
+            "rows": rows,
+        }
+        if self.tables:
+            content["tables"] = {table.title: _rounded(table.rows) for table in self.tables}
         return json.dumps({**content, "notes": list(self.notes)}, ensure_ascii=False, indent=2)
+
+
+def _rounded(rows: tuple[Row, ...]) -> list[Row]:
+    return [
+        {
+            key: round(value, _DECIMALS) if isinstance(value, float) else value
+            for key, value in row.items()
+        }
+        for row in rows
+    ]
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
@@ -166,12 +187,17 @@ _GAP = "  "
 _ABSENT = "-"
 WIDEST = 120  # characters of an ordinary terminal
 _WIDEST_PAGE = 20  # columns
-_WHERE = ("--json", "--markdown")
+_WHERE = ("--json", "--markdown", "--cache")  # none of them moves a number
 
 
 def render(card: Scorecard, width: int = WIDEST) -> str:
     """Return lines that end with the footer; numbers are right-aligned."""
-    lines = [_render_rows(card.rows, width)] if card.rows else ["(nothing measured)"]
+    rows = card.rows
+    if card.tables and card.page_columns:
+        rows = tuple({name: row.get(name) for name in card.page_columns} for row in rows)
+    lines = [_render_rows(rows, width)] if rows else ["(nothing measured)"]
+    for table in card.tables:
+        lines += ["", f"{table.title}:", _render_rows(table.rows, width)]
     lines.extend(f"note: {note}" for note in card.notes)
     lines.append(f"command: {card.command}")
     lines.append(f"machine: {card.machine.line()}")
@@ -183,14 +209,20 @@ def render_markdown(card: Scorecard) -> str:
     today = f"{datetime.now().astimezone():%Y-%m-%d}"
     lines = [f"`{card.command}`, {today}, {card.machine.line()}", ""]
     if card.rows:
-        grid = _grid(card.rows, card.page_columns or tuple(card.rows[0]))
-        if len(grid[0]) > _WIDEST_PAGE:
-            grid = [list(line) for line in zip(*grid, strict=True)]
-        grid.insert(1, ["---"] * len(grid[0]))
-        lines += [f"| {' | '.join(line)} |" for line in grid]
+        lines += _markdown_rows(card.rows, card.page_columns or tuple(card.rows[0]))
+    for table in card.tables:
+        lines += ["", f"{table.title}:", "", *_markdown_rows(table.rows, tuple(table.rows[0]))]
     if card.notes:
         lines += ["", *(f"- {note}" for note in card.notes)]
     return "\n".join(lines) + "\n"
+
+
+def _markdown_rows(rows: tuple[Row, ...], columns: Sequence[str]) -> list[str]:
+    grid = _grid(rows, columns)
+    if len(grid[0]) > _WIDEST_PAGE:
+        grid = [list(line) for line in zip(*grid, strict=True)]
+    grid.insert(1, ["---"] * len(grid[0]))
+    return [f"| {' | '.join(line)} |" for line in grid]
 
 
 def publish(card: Scorecard, machine: Machine, json_file: Path | None, page: Path | None) -> None:

@@ -185,6 +185,18 @@ class OperatingPoint:
         return f"{self.threshold:.2f}/{self.delay_s:.1f}/{self.timeout_s:.1f}"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class AppliedPolicy:
+    """A policy on other clips than it was chosen on.
+
+    Attributes:
+        latency_s: of each clip, (n_clips,); NaN without an end.
+    """
+
+    point: OperatingPoint
+    latency_s: FloatArray
+
+
 @dataclass(frozen=True, slots=True)
 class _Grid:
     """Policies, flat: thresholds as indexes into THRESHOLDS, -1 for timers. Each (n_policies,)."""
@@ -205,6 +217,7 @@ class Sweep:
         else:
             self._grid = _Grid(np.full(len(TIMER_S), -1), TIMER_S, TIMER_S)
         self._n_holds = np.array([len(clip.truth.scored_holds) for clip in clips], np.float64)
+        self._people = [clip.truth.speaker for clip in clips]
         outcomes = [_outcome(clip, self._grid) for clip in clips]
         shape = (len(clips), len(self._grid.delay_s))
         self._n_cut, self._n_elsewhere, self._latency_s = (
@@ -214,15 +227,26 @@ class Sweep:
 
     def fastest(self, cut_budget: float) -> OperatingPoint | None:
         """Return the least mean latency among policies that cut at most this share of pauses."""
+        at = self.index_of_fastest(cut_budget)
+        return None if at is None else self._point(at, *self._totals())
+
+    def index_of_fastest(self, cut_budget: float) -> int | None:
+        """Return which policy that is: a sweep of other clips with scores has it at this index."""
         rates, means = self._totals()
         means = np.where(rates <= cut_budget + _EPS, means, np.inf)
-        return self._least(means, rates, rates, means)
+        return self._least(means, rates)
+
+    def applied(self, at: int) -> AppliedPolicy:
+        """Return what the policy at an index comes to on these clips."""
+        point = self._point(at, *self._totals())
+        return AppliedPolicy(point, self._latency_s[:, at])
 
     def fewest_cuts(self, latency_budget_s: float) -> OperatingPoint | None:
         """Return the fewest pauses cut among policies whose mean latency is at most this."""
         rates, means = self._totals()
-        rates = np.where(means <= latency_budget_s + _EPS, rates, np.inf)
-        return self._least(rates, means, rates, means)
+        limited = np.where(means <= latency_budget_s + _EPS, rates, np.inf)
+        at = self._least(limited, means)
+        return None if at is None else self._point(at, rates, means)
 
     def points(self) -> list[OperatingPoint]:
         """Return all policies; none where there are no pauses or no ends."""
@@ -232,10 +256,10 @@ class Sweep:
         return [self._point(i, rates, means) for i in range(len(rates))]
 
     def latency_interval_s(self, cut_budget: float) -> tuple[float, float] | None:
-        """Return 95 % of ``fastest`` over resampled clips, the point chosen anew in each."""
+        """Return 95 % of ``fastest`` over resampled people, the point chosen anew in each."""
         if not len(self._n_holds):
             return None
-        counts = resample_counts(len(self._n_holds))
+        counts = resample_people(self._people)
         rates, means = self._rates(counts), self._means(counts)
         return middle_95(np.where(rates <= cut_budget + _EPS, means, np.inf).min(axis=1))
 
@@ -257,15 +281,13 @@ class Sweep:
         with np.errstate(divide="ignore", invalid="ignore"):
             return (weights @ np.where(has_end, self._latency_s, 0.0)) / (weights @ has_end)
 
-    def _least(
-        self, first: FloatArray, then: FloatArray, rates: FloatArray, means: FloatArray
-    ) -> OperatingPoint | None:
+    def _least(self, first: FloatArray, then: FloatArray) -> int | None:
         """Where ``first`` is least, of those where ``then`` is; None where nothing is finite."""
         usable = np.isfinite(first) & np.isfinite(then)
         if not usable.any():
             return None
         order = np.lexsort((np.where(usable, then, np.inf), np.where(usable, first, np.inf)))
-        return self._point(int(order[0]), rates, means)
+        return int(order[0])
 
     def _point(self, i: int, rates: FloatArray, means: FloatArray) -> OperatingPoint:
         at = int(self._grid.threshold[i])
@@ -404,6 +426,36 @@ def resample_counts(n: int) -> FloatArray:
     """Return how often each of ``n`` items is drawn in a bootstrap, (n_resamples, n)."""
     rng = np.random.default_rng(_SEED)
     return rng.multinomial(n, np.full(n, 1.0 / n), size=_N_RESAMPLES).astype(np.float64)
+
+
+def resample_people(people: Sequence[str]) -> FloatArray:
+    """Return how often each item is drawn where people are drawn, (n_resamples, n).
+
+    Whoever is drawn comes with all that is theirs; "" is somebody else each time.
+    """
+    names = [name or f" {i}" for i, name in enumerate(people)]
+    order = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return resample_counts(len(order))[:, [order[name] for name in names]]
+
+
+def ratio_95(
+    ours_s: FloatArray, theirs_s: FloatArray, people: Sequence[str]
+) -> tuple[float, float] | None:
+    """Return 95 % of the ratio of two means over the same clips, people drawn again.
+
+    Args:
+        ours_s: latencies, (n,); NaN where a clip has none.
+        theirs_s: likewise, of the same clips.
+    """
+    if not len(people):
+        return None
+    has_both = np.isfinite(ours_s) & np.isfinite(theirs_s)
+    counts = resample_people(people) * has_both
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = (counts @ np.where(has_both, ours_s, 0.0)) / (
+            counts @ np.where(has_both, theirs_s, 0.0)
+        )
+    return middle_95(ratios)
 
 
 def middle_95(values: FloatArray) -> tuple[float, float] | None:

@@ -1,5 +1,6 @@
 """Everything that can tell whose turn it is: predictors, silence timers, a public network."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,20 +11,25 @@ from app.evaluation.turn_taking.silences import (
     IsSpeaking,
     Stop,
     StopRules,
+    by_energy,
     plain_trigger,
+    silences,
     timer_ends,
 )
 from audio_io.events import SpeechEnded
 from audio_io.frames import ENGINE_RATE_HZ, Samples
-from model.duplex.offline import Listening
+from model.duplex import policy
+from model.duplex.offline import HeardFrame, Listening
 from model.duplex.policy import END_P
 from model.duplex.scoring import Score, Silence
 from model.duplex.smart_turn import WINDOW_S, TurnClassifier
+from model.types import DuplexPrediction
 
 PredictorFactory = Callable[[], Predictor]
 
 # Among a prediction's inputs: calibrated probabilities before any policy.
 _END_INPUT, _INTERRUPTION_INPUT = "network_end_of_turn", "network_interruption"
+_ALL_ODDS = "all_log_odds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +98,12 @@ class PredictorDetector(Detector):
                 ends.append(predicted.available_s)
                 run.reset()
         run = PredictorRun(self._make(), StepCost())
-        scores: list[Score] = []
-        for heard in listening.frames:
-            if (predicted := run.step(heard)) is not None:
-                prediction = predicted.prediction
-                p = dict(prediction.inputs).get(_END_INPUT, prediction.p_end_of_turn)
-                scores.append(Score(predicted.available_s, p))
-        return TurnTrace(tuple(ends), (tuple(scores),))
+        scores = tuple(
+            Score(predicted.available_s, _p_end(predicted.prediction, heard))
+            for heard in listening.frames
+            if (predicted := run.step(heard)) is not None
+        )
+        return TurnTrace(tuple(ends), (scores,))
 
     def hear_overlap(self, listening: Listening, is_speaking: IsSpeaking) -> OverlapTrace:
         """Return stops by the controller's rules, and the network's own probability."""
@@ -115,6 +120,22 @@ class PredictorDetector(Detector):
                 scores.append(Score(predicted.available_s, p))
         stops.append(rules.close(listening))
         return OverlapTrace(tuple(stop for stop in stops if stop is not None), tuple(scores))
+
+
+def _p_end(prediction: DuplexPrediction, heard: HeardFrame) -> float:
+    """Return what sweeps move a threshold on: all that is known before any policy.
+
+    Where the recogniser judges pauses these are its log-odds less the threshold that falls with the
+    silence, halved so that the grid of thresholds reaches far enough.
+    """
+    inputs = dict(prediction.inputs)
+    if _ALL_ODDS in inputs:
+        gain = max(inputs[f"{_ALL_ODDS}_rise"] + policy.THRESHOLD_FALL, policy.LEAST_GAIN)
+        silence = math.log(max(prediction.silence_ms, 1.0) / policy.REFERENCE_MS)
+        return policy.probability((inputs[_ALL_ODDS] + gain * silence) / 2.0)
+    if heard.user.ending is not None and prediction.silence_ms < policy.EVIDENCE_WAIT_MS:
+        return 0.0  # its judgement is still to come
+    return inputs.get(_END_INPUT, prediction.p_end_of_turn)
 
 
 class SilenceTimer(Detector):
@@ -155,6 +176,23 @@ class VoiceActivityAlone(Detector):
     def hear_overlap(self, listening: Listening, is_speaking: IsSpeaking) -> OverlapTrace:
         """Return where a voice has lasted long enough."""
         return OverlapTrace(tuple(plain_trigger(listening.frames, is_speaking)))
+
+
+class EnergyAlone(Detector):
+    """Loudness: silence of ``WAIT_S`` ends a turn, and 192 ms of sound stop the reply."""
+
+    WAIT_S = 1.0
+    name = f"energy, {WAIT_S:.1f} s"
+
+    def hear_turn(self, listening: Listening, found: tuple[Silence, ...]) -> TurnTrace:
+        """Return where it was quiet for long enough."""
+        del found
+        heard = silences(by_energy(listening.frames))
+        return TurnTrace(timer_ends(heard, self.WAIT_S, listening.seconds))
+
+    def hear_overlap(self, listening: Listening, is_speaking: IsSpeaking) -> OverlapTrace:
+        """Return where something was loud for long enough."""
+        return OverlapTrace(tuple(plain_trigger(by_energy(listening.frames), is_speaking)))
 
 
 class PublicNetwork(Detector):

@@ -30,6 +30,8 @@ class OverlapTruth:
         speaking: when it is audible.
         interruptions: ordered by onset; likewise the others.
         unsure: words that may mean either, counted apart.
+        category: of the scene.
+        echo_db: of the loudspeaker at the microphone; None: headphones.
         alone: nobody wants the floor: own echo, and ``noises`` where there are any.
         is_noisy: household noise is in ``alone``.
     """
@@ -42,6 +44,8 @@ class OverlapTruth:
     alone: tuple[Span, ...]
     is_noisy: bool
     unsure: tuple[Span, ...] = ()
+    category: str = ""
+    echo_db: float | None = None
 
     def is_speaking(self, at_s: float) -> bool:
         """Whether the assistant is audible."""
@@ -78,6 +82,8 @@ def truth_of_scene(scene: OverlapScene, seconds: float) -> OverlapTruth:
         alone=_alone(speaking, (*interruptions, *unsure), backchannels),
         is_noisy=bool(noises) or scene.category == "noise_only",
         unsure=unsure,
+        category=scene.category,
+        echo_db=None if scene.echo is None else scene.echo.erl_db,
     )
 
 
@@ -127,13 +133,32 @@ class _FalseStops:
             f"{name}_minutes": minutes or None,
             f"false_stops_{name}": self.n_cuts if minutes else None,
             f"false_stops_{name}_per_minute": self.n_cuts / minutes if minutes else None,
-            f"short_holds_{name}": self._n_holds(is_long=False) if minutes else None,
-            f"long_holds_{name}": self._n_holds(is_long=True) if minutes else None,
+            f"short_holds_{name}": self.n_holds(is_long=False) if minutes else None,
+            f"long_holds_{name}": self.n_holds(is_long=True) if minutes else None,
             f"held_{name}_s": sum(self.holds_s) if minutes else None,
         }
 
-    def _n_holds(self, *, is_long: bool) -> int:
+    def n_holds(self, *, is_long: bool) -> int:
+        """Return how many were short, or long."""
         return sum((seconds > SHORT_HOLD_S) is is_long for seconds in self.holds_s)
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapResult:
+    """One recording, scored.
+
+    Attributes:
+        decided_s: after its onset, of each interruption; None: missed.
+        were_kept: of each acknowledgement, whether the reply went on.
+        n_false_stops: while nobody wanted the floor.
+        n_long_holds: likewise.
+    """
+
+    truth: OverlapTruth
+    decided_s: tuple[float | None, ...]
+    were_kept: tuple[bool, ...]
+    n_false_stops: int
+    n_long_holds: int
 
 
 class OverlapScores:
@@ -150,6 +175,7 @@ class OverlapScores:
         self._said: list[float] = []
         self._was_true: list[bool] = []
         self.missed: list[str] = []
+        self.results: list[OverlapResult] = []
 
     def add(self, truth: OverlapTruth, trace: OverlapTrace) -> None:
         """Score one recording."""
@@ -160,9 +186,8 @@ class OverlapScores:
             Span(span.start_s, span.end_s + AFTER_S)
             for span in (*truth.backchannels, *truth.noises)
         ]
-        for onset_s, decided_s in zip(
-            onsets, self._anchored.add(onsets, negatives, cuts), strict=True
-        ):
+        decided = self._anchored.add(onsets, negatives, cuts)
+        for onset_s, decided_s in zip(onsets, decided, strict=True):
             if decided_s is None:
                 self.missed.append(truth.name)
             else:
@@ -171,6 +196,7 @@ class OverlapScores:
             for f1 in self._f1.values():
                 f1.add(onsets, sorted(cuts))
         (self._noise if truth.is_noisy else self._echo).add(truth, trace.stops)
+        self.results.append(_result(truth, trace.stops, decided))
         for span in truth.unsure:
             self._n_unsure += 1
             self._n_unsure_cut += any(stop.was_cut for stop in _stops_in(span, trace.stops))
@@ -216,6 +242,26 @@ class OverlapScores:
             **self._echo.row("echo"),
             "interruption_calibration_error": calibration_error(self._said, self._was_true),
         }
+
+
+def _result(
+    truth: OverlapTruth, stops: Sequence[Stop], decided: Sequence[float | None]
+) -> OverlapResult:
+    false = _FalseStops()
+    false.add(truth, tuple(stops))
+    onsets = [span.start_s for span in truth.interruptions]
+    return OverlapResult(
+        truth,
+        tuple(
+            None if at_s is None else at_s - onset_s
+            for onset_s, at_s in zip(onsets, decided, strict=True)
+        ),
+        tuple(
+            not any(stop.was_cut for stop in _stops_in(span, stops)) for span in truth.backchannels
+        ),
+        false.n_cuts,
+        false.n_holds(is_long=True),
+    )
 
 
 def _stops_in(span: Span, stops: Sequence[Stop]) -> list[Stop]:

@@ -1,11 +1,17 @@
 """One predictor over a recording that was heard; what it says is late by its computing time.
 
-Slow detectors that several predictors ask the same answer once and are charged each time.
+Slow detectors that several predictors ask the same answer once and are charged each time, what they
+take on an idle core.
 """
 
+import copy
+import hashlib
+import inspect
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -13,75 +19,120 @@ import numpy as np
 from audio_io.frames import ENGINE_RATE_HZ, Samples
 from model.duplex.end_of_turn_detectors import UtteranceScorer
 from model.duplex.offline import FRAME, HeardFrame
-from model.duplex.smart_turn import TurnClassifier
-from model.duplex.text_turn_detector import State
+from model.duplex.smart_turn import SmartTurn, TurnClassifier
+from model.duplex.text_turn_detector import State, spoken_words
+from model.files.content_cache import Cache, Entry, address, file_hash
 from model.interfaces import DuplexPredictor
 from model.types import AgentState, DuplexPrediction
 
-N_ANSWERS = 64  # more than one recording's; a sound of 8 s takes half a megabyte
 FRAMES_A_STEP = 8  # 80 ms
+# What the slow detectors take on one idle 2.5 GHz core. Fixed, so that a busy machine does not move
+# the table and two runs agree to the last digit;
+SOUND_S = 0.06  # Smart Turn, 8 s of sound
+WORD_S = 0.01  # the language model, each word that it has not read before
+
+CLASSIFIER_SOURCE = Path(inspect.getfile(SmartTurn))
 
 Answer = TypeVar("Answer")
 
 
-class _Cache(Generic[Answer]):
-    """The latest answers, with what each took in seconds."""
+class _Answers(Generic[Answer]):
+    """What a detector said, so that whoever asks the same again does not pay for it."""
 
     def __init__(self) -> None:
-        self._answers: dict[Hashable, tuple[Answer, float]] = {}
-        self.last_inference_s = 0.0
+        self._answers: dict[str, Answer] = {}
 
-    def _ask(self, key: Hashable, detector: Callable[[], tuple[Answer, float]]) -> Answer:
+    @property
+    def all(self) -> Mapping[str, Answer]:
+        """Return every answer by the hash of what was asked."""
+        return self._answers
+
+    def know(self, answers: Mapping[str, Answer]) -> None:
+        """Take answers that were given before."""
+        self._answers |= answers
+
+    def ask(self, what: bytes, detector: Callable[[], Answer]) -> Answer:
+        key = hashlib.sha256(what).hexdigest()
         if key not in self._answers:
-            if len(self._answers) >= N_ANSWERS:
-                del self._answers[next(iter(self._answers))]
             self._answers[key] = detector()
-        answer, self.last_inference_s = self._answers[key]
-        return answer
+        return self._answers[key]
 
 
-class CachedTurnClassifier(_Cache[float]):
-    """A ``TurnClassifier`` that charges the seconds of one core that the first answer took."""
+class CachedTurnClassifier:
+    """A ``TurnClassifier`` whose every answer costs ``SOUND_S``."""
 
-    def __init__(self, classifier: TurnClassifier) -> None:
-        super().__init__()
+    last_inference_s = SOUND_S
+
+    def __init__(self, classifier: TurnClassifier, weights: Path | None = None) -> None:
+        """Take answers for those of ``weights`` wherever they are kept; None: keep none."""
         self._classifier = classifier
+        self._weights = weights
+        self._answers = _Answers[float]()
+
+    def recall(self, cache: Cache) -> None:
+        """Take over what was answered in earlier runs."""
+        kept = None if self._weights is None else cache.read(self._address(self._weights))
+        if kept is not None:
+            self._answers.know(kept.about)
+
+    def keep(self, cache: Cache) -> None:
+        """Keep all answers for the next run."""
+        if self._weights is not None:
+            self.recall(cache)  # another run may have kept more since
+            cache.write(self._address(self._weights), Entry({}, self._answers.all))
+
+    @staticmethod
+    def _address(weights: Path) -> str:
+        return address("answers", file_hash(weights), file_hash(CLASSIFIER_SOURCE))
 
     def p_complete(self, samples: Samples) -> float:
         """Return the classifier's answer; float32 (n,) at 16 kHz."""
-
-        def asked() -> tuple[float, float]:
-            begun_s = time.thread_time()
-            return self._classifier.p_complete(samples), time.thread_time() - begun_s
-
-        return self._ask(samples.tobytes(), asked)
+        return self._answers.ask(samples.tobytes(), lambda: self._classifier.p_complete(samples))
 
 
-class CachedUtteranceScorer(_Cache[tuple[float | None, State | None]]):
-    """An ``UtteranceScorer`` that charges what the scorer says the first answer took."""
+class CachedUtteranceScorer:
+    """An ``UtteranceScorer`` of one recording; each word that is new costs ``WORD_S``."""
 
     def __init__(self, scorer: UtteranceScorer) -> None:
-        super().__init__()
         self._scorer = scorer
+        self._answers = _Answers[tuple[float | None, State | None]]()
+        self._last_words: tuple[str, ...] = ()
+        self.last_inference_s = 0.0
+
+    def for_one_recording(self) -> "CachedUtteranceScorer":
+        """Return one that has read nothing; answers are shared."""
+        fresh = copy.copy(self)
+        fresh.forget()
+        return fresh
+
+    def forget(self) -> None:
+        """Take every word for new."""
+        self._last_words = ()
+        self.last_inference_s = 0.0
 
     def logit(self, text: str) -> float | None:
         """Return the scorer's answer."""
+        words = spoken_words(text)
+        pairs = takewhile(
+            lambda pair: pair[0] == pair[1], zip(words, self._last_words, strict=False)
+        )
+        n_known = len(list(pairs))
+        self._last_words = words
+        self.last_inference_s = WORD_S * (len(words) - n_known)
         return self._read(text)[0]
 
     def state(self, text: str) -> State | None:
-        """Return the scorer's state."""
+        """Return the scorer's state; it was paid for with the answer."""
         return self._read(text)[1]
 
     def _read(self, text: str) -> tuple[float | None, State | None]:
-        def asked() -> tuple[tuple[float | None, State | None], float]:
-            logit = self._scorer.logit(text)
-            return (logit, self._scorer.state(text)), self._scorer.last_inference_s
-
-        return self._ask(text, asked)
+        return self._answers.ask(
+            text.encode(), lambda: (self._scorer.logit(text), self._scorer.state(text))
+        )
 
 
 class Predictor(DuplexPredictor, Protocol):
-    """A predictor that says how long its networks just took, in whichever process."""
+    """A predictor that says how long its slow detectors just took."""
 
     @property
     def last_inference_s(self) -> float:
@@ -141,7 +192,8 @@ class PredictorRun:
         prediction = self._predictor.step(heard.user, AgentState(is_agent_speaking))
         spent_s = time.thread_time() - begun_s
         inference_s = self._predictor.last_inference_s
-        self._cost.frames_s.append(max(spent_s, inference_s))
+        # what the slow detectors took just now, or were spared, is not what they take
+        self._cost.frames_s.append(inference_s or spent_s)
         now_s = heard.user.clean.end_s
         self._free_at_s = max(self._free_at_s, now_s) + inference_s
         if prediction is None:

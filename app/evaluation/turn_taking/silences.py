@@ -6,7 +6,7 @@ detector. Open loop: the far end goes on whatever is decided.
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.evaluation.turn_taking.predictor_run import Predicted
 from model.duplex import policy
@@ -53,6 +53,25 @@ def timer_ends(
             ends.append(end_s)
             voice_s = 0.0
     return tuple(ends)
+
+
+LOUD_DB = 12.0  # above the noise floor; a voice at arm's length is 20 dB above a quiet room
+FLOOR_RISE_DB_PER_S = 3.0  # the floor falls at once and rises slowly
+QUIETEST_DBFS = -70.0  # no floor is lower: suppressed noise is near nothing
+
+
+def by_energy(frames: Iterable[HeardFrame]) -> tuple[HeardFrame, ...]:
+    """Return the frames as heard by who takes all that is loud for a voice."""
+    floor_dbfs = 0.0
+    found: list[HeardFrame] = []
+    for heard in frames:
+        user = heard.user
+        level_dbfs = max(user.clean_dbfs, QUIETEST_DBFS)
+        frame_s = user.clean.end_s - user.clean.start_s
+        floor_dbfs = min(level_dbfs, floor_dbfs + FLOOR_RISE_DB_PER_S * frame_s)
+        is_loud = level_dbfs >= floor_dbfs + LOUD_DB
+        found.append(HeardFrame(replace(user, p_speech=float(is_loud)), heard.event))
+    return tuple(found)
 
 
 TRIGGER_P = policy.VOICE_P

@@ -30,7 +30,7 @@ from model.duplex.scoring import (
     calibration_error,
     middle_95,
     place_decisions,
-    resample_counts,
+    resample_people,
 )
 
 CUT_BUDGETS = (0.05, 0.10)
@@ -96,11 +96,14 @@ class _Shipped:
         self.n_holds = len(self._holds) + self.n_elsewhere
         self.n_cut = sum(is_cut for _, is_cut in self._holds) + self.n_elsewhere
         ended = [
-            (t.end_s, placed.after) for t, placed in clips if t.end_s is not None and t.is_end_sure
+            (t.end_s, placed.after, t.speaker)
+            for t, placed in clips
+            if t.end_s is not None and t.is_end_sure
         ]
         broken = [(t.stop_s, placed.after) for t, placed in clips if t.end_s is None]
         self.n_ends, self.n_truncated = len(ended), len(broken)
-        self.latencies_s = [after[0] - end_s for end_s, after in ended if after]
+        self.latencies_s = [after[0] - end_s for end_s, after, _ in ended if after]
+        self.people = [speaker for _, after, speaker in ended if after]
         self.waits_s = [after[0] - stop_s for stop_s, after in broken if after]
 
     def cuts(self, is_wanted: Callable[[Hold], bool]) -> tuple[int, int]:
@@ -111,6 +114,16 @@ class _Shipped:
 
 class TurnScores:
     """Collects clip after clip, then gives the turn's part of a row."""
+
+    @property
+    def placed(self) -> Sequence[tuple[TurnTruth, PlacedDecisions]]:
+        """Return the decisions as shipped, clip by clip; none of what is only swept."""
+        return self._placed
+
+    @property
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """Return every way to ask it, swept."""
+        return tuple(Sweep(clips) for clips in self._swept)
 
     def __init__(self) -> None:
         self._placed: list[tuple[TurnTruth, PlacedDecisions]] = []
@@ -165,7 +178,7 @@ class TurnScores:
         }
 
     def _eot_bench(self, shipped: _Shipped) -> Row:
-        sweeps = [Sweep(clips) for clips in self._swept]
+        sweeps = self.sweeps
         row: Row = {}
         for budget in CUT_BUDGETS:
             at = f"at_{budget:.0%}".replace("%", "_percent_cut")
@@ -218,8 +231,8 @@ def _own_latency(shipped: _Shipped, at: str, budget: float) -> Row:
     if not (is_met and shipped.latencies_s):
         return _latency_row(at, None, None, None, None)
     latencies = np.asarray(shipped.latencies_s)
-    counts = resample_counts(len(latencies))
-    interval = middle_95(counts @ latencies / len(latencies))
+    counts = resample_people(shipped.people)
+    interval = middle_95(counts @ latencies / counts.sum(axis=1))
     mean_s, p50_s = float(latencies.mean()), float(np.median(latencies))
     return _latency_row(at, mean_s, p50_s, interval, "as shipped")
 

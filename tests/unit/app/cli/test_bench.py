@@ -64,6 +64,7 @@ def arguments(folder: Path, **changes: object) -> argparse.Namespace:
         "mode": None,
         "split": "test",
         "cache": None,
+        "honest": False,
         "json": None,
         "markdown": None,
         "command_line": "parley bench duplex DIR",

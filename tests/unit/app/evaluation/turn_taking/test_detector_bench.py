@@ -122,6 +122,7 @@ def test_turns_are_scored_for_every_detector(tmp_path: Path) -> None:
         "1.0 s",
         "1.6 s",
         "VAD only",
+        "energy, 1.0 s",
         "Smart Turn",
     ]
     assert rows["0.5 s"]["cut_inserted"] == "1 of 1"
