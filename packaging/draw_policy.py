@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -160,18 +161,49 @@ def _legend(left: float, top: float) -> Iterator[str]:
         yield _text(left + 190 * n + 28, top + 3, meaning)
 
 
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A constant of ``policy.py``; ``source`` is "" where it says none."""
+
+    section: str
+    name: str
+    value: str
+    reason: str
+    source: str
+
+
+def listed(text: str) -> Iterator[Number]:
+    """Yield the constants of a policy file that have a comment, with the source of each.
+
+    The source is in brackets: in the number's own comment, else on a line above it, as far up as
+    there is no empty line.
+    """
+    section = source = ""
+    for line in text.splitlines():
+        if named := re.fullmatch(r"# -- (.*?) -+", line):
+            section = named[1][0].upper() + named[1][1:]
+        elif not line.strip():
+            source = ""
+        elif above := re.fullmatch(r"# \[(.+)\]", line):
+            source = above[1]
+        elif found := re.fullmatch(r"(_?[A-Z]\w+) = (.+?)  # (.*)", line):
+            reason, _, own = found[3].partition("  [")
+            yield Number(section, found[1], found[2], reason, own.rstrip("]") or source)
+
+
 def numbers() -> str:
     """Return the numbers of ``policy.py`` with their reasons, a table for each of its sections."""
     lines: list[str] = []
-    head: list[str] = []
-    for line in Path(policy.__file__).read_text(encoding="utf-8").splitlines():
-        if section := re.fullmatch(r"# -- (.*?) -+", line):
-            title = section[1][0].upper() + section[1][1:]
-            head = ["", f"### {title}", "", "| Name | Value | What it is |", "|---|---|---|"]
-        elif number := re.fullmatch(r"([A-Z]\w+) = (.+?)  # (.+)", line):
-            lines, head = lines + head, []
-            reason = number[3].replace("``", "`")
-            lines.append(f"| `{number[1]}` | {number[2]} | {reason} |")
+    section = ""
+    for number in listed(Path(policy.__file__).read_text(encoding="utf-8")):
+        if number.name.startswith("_"):
+            continue
+        if number.section != section:
+            section = number.section
+            lines += ["", f"### {section}", "", "| Name | Value | What it is | Source |"]
+            lines.append("|---|---|---|---|")
+        reason = number.reason.replace("``", "`")
+        lines.append(f"| `{number.name}` | {number.value} | {reason} | {number.source} |")
     return "\n".join(lines[1:]) + "\n"
 
 

@@ -2,6 +2,10 @@
 
 The predictor proposes and the dialogue decides by what stands here; settings and scorers read it
 too. Nothing but the standard library, so that every room may. ``docs/turn-taking.md`` shows it.
+
+Every number has a source in brackets, its own or that of the lines above it: the split and command
+that set it, never test; "by design" where nothing was measured; "earlier" where it was measured
+before there were splits, with the recordings of ``turns/`` and ``bargein/`` in view.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from dataclasses import dataclass
 # onto this scale by the operating points that training found on other speakers: what the point
 # calls enough arrives at the default threshold.
 
+# [by design]
 END_P = 0.5  # ``p_end_of_turn`` from which the turn is over: "End of turn at"
 HOLD_P = 0.5  # ``p_interruption`` from which the reply is held, ready to go on: "Pause at"
 CUT_P = 0.8  # ``p_interruption`` from which the reply is cut for good: "Stop at"
@@ -131,6 +136,7 @@ class EndpointingMode:
     longest_ms: float
 
 
+# [by design]
 ENDPOINTING_MODES: Mapping[str, EndpointingMode] = {
     "eager": EndpointingMode(0.10, 280.0, 1600.0),
     "balanced": EndpointingMode(0.05, 440.0, 2500.0),
@@ -140,11 +146,15 @@ DEFAULT_MODE = "balanced"
 
 # -- what counts as the user's voice -----------------------------------------------------------
 
+# [published: Silero VAD]
 VOICE_P = 0.5  # voice probability at which a voice begins; the detector's own default
 FADE_P = 0.35  # a voice goes on while its probability stays above this; the detector's own default
+# [earlier: model/training/LOG.md]
 VOICE_DBFS = -60.0  # quieter frames are silence: the noise floor of a laptop's microphone
 MIN_VOICE_MS = 96.0  # less voice opens no turn and is noise over a reply: a click, a cough
+# [by design]
 TURN_OVER_MS = 5000.0  # silence after which the next voice opens another turn: longer than any wait
+# [earlier: model/training/LOG.md]
 PAUSE_MS = 200.0  # shorter silences belong to fluent speech: stop consonants, breaths
 OVERLAP_GAP_MS = 160.0  # quiet after which a mere sound over the reply is over
 OVERLAP_END_MS = 320.0  # quiet after which the next voice over the reply is another one
@@ -152,7 +162,9 @@ OVERLAP_WORDS_MS = 480.0  # quiet after which a voice over the reply is let go; 
 ECHO_FACTOR = 2.0  # how far above the mean residual echo a voice must be (amplitude; 6 dB)
 ECHO_HALF_LIFE_MS = 400.0  # half-life of that mean
 ECHO_TAIL_MS = 400.0  # how long an echo stays around: device delay and reverberation
+# [by design]
 FAR_ACTIVE_DBFS = -50.0  # level from which the loudspeaker counts as playing
+# [earlier: model/training/LOG.md]
 FAR_MARGIN_DB = 20.0  # a voice is louder than the loudspeaker less this; distortion is softer
 LEAST_ECHO_LOSS_DB = 20.0  # residual echo is at least this far below the loudspeaker
 UNCONVERGED_DB = 6.0  # added to the level gate until the canceller has converged
@@ -161,15 +173,22 @@ WARM_UP_LOUDER_DB = 6.0  # till then only words stop it, or a voice this far abo
 
 # -- the end of a turn -------------------------------------------------------------------------
 
+# [by design]
 LONGEST_WAIT_MS = 3000.0  # after so much silence every turn is over: people give up waiting
 LEAST_WAIT_MS = 200.0  # no turn ends sooner: silence below this is a stop consonant or a breath
 DOUBT_SHARE = 0.5  # share of a point's ``end_p`` at and below which the longest wait applies
+# [earlier: model/training/LOG.md]
 DICTATION_WAIT_MS = 1500.0  # least wait in dictated numbers, whose pauses last 0.4 to 1.2 s
+# [by design]
 SILENT_AFTER_MS = 4000.0  # silence after which nothing is predicted any more
+# [earlier: model/training/LOG.md]
 ASK_SOUND_AFTER_MS = (200.0, 450.0, 900.0)  # silences at which Smart Turn is asked; 60 ms each
 READ_WORDS_AFTER_MS = 150.0  # silence from which words are read; sooner, voice outruns them
+# [by design]
 REFERENCE_MS = 500.0  # silence at which the log-odds of an end are given
+# [earlier: the recipe that train_end_of_turn follows]
 THRESHOLD_FALL = 1.5  # of the log-odds that are enough, for each unit of ln(silence / 0.5 s)
+# [by design]
 LEAST_GAIN = 0.3  # a longer silence always speaks for the end: no wait is infinite
 ANSWER_LOG_ODDS = 2.0  # added where a few words answer our own question
 N_ANSWER_WORDS = 3  # "yes", "on Monday", "no thank you"; longer answers go on as often as not
@@ -323,21 +342,26 @@ def model_log_odds(score: float) -> float:
 
 # -- adaptive endpointing: the speaker's own pauses --------------------------------------------
 
+# [earlier: model/training/LOG.md]
 TYPICAL_PAUSE_MS = 550.0  # mean pause of a speaker nobody knows yet; it changes nothing
 PAUSE_KEEP = 0.85  # share of the old mean that a new pause leaves: a dozen pauses replace it
 PAUSE_GAIN = 0.7  # extra wait for each millisecond that the mean is above the typical pause
 LEAST_EXTRA_MS = -150.0  # the most that a quick speaker shortens a wait
 MOST_EXTRA_MS = 600.0  # the most that a slow speaker lengthens a wait
+# [by design]
 LONGEST_PAUSE_MS = 2500.0  # longer pauses count as this long: thoughts were elsewhere
+# [earlier: model/training/LOG.md]
 PHRASE_MS = 600.0  # voice on either side of a pause that teaches; most backchannels are shorter
 JUST_BEGUN_S = 1.0  # who interrupts a reply this soon had not finished: it had cut into a pause
 
 # -- words -------------------------------------------------------------------------------------
 
+# [earlier: model/training/LOG.md]
 WORDS_LAG_MS = 200.0  # a transcript that ends this much before the last voice still covers it
 STOP_WORD_MS = 250.0  # transcribed audio from which a stop word is trusted; less gives guesses
 BACKCHANNEL_WORD_MS = 96.0  # the same for backchannels, which only buy time
 N_SENTENCE_WORDS = 2  # words over the reply that say something; one may be a misheard "mm-hm"
+# [by design]
 N_RUN = 3  # numbers or letters in a row that are dictated without being announced
 N_WHOLE_DIGITS = 10  # with so many digits a telephone number is whole
 N_WHOLE_ADDRESS = 14  # by so many words an address is whole
@@ -345,10 +369,12 @@ N_WHOLE_SPELLING = 12  # by so many letters a word is whole
 
 # -- a voice over the reply --------------------------------------------------------------------
 
+# [earlier: model/training/LOG.md]
 SHORT_MS = 400.0  # voice below which only a stop word cuts: half of all backchannels are shorter
 GOES_ON_MS = 550.0  # from the first voice to the latest; who goes on this long wants the floor
 VOICED_SHARE = 0.75  # share of that time that must be voice: two coughs are no sentence
 ACKNOWLEDGED_MS = 1200.0  # voice for which words like "yeah" protect the reply
+# [by design]
 PREDICT_EVERY_MS = 80.0  # a prediction comes at least this often: a step of the network
 
 
@@ -486,11 +512,15 @@ def rescaled(p: float, knots: tuple[tuple[float, float], ...]) -> float:
 
 # -- what the dialogue does with it ------------------------------------------------------------
 
+# [by design]
 DUCK_GAIN_DB = -14.0  # level of the reply under any voice: soft, and still understood
 DUCK_RAMP_MS = 20.0  # ramp down to that; sooner, it clicks
 FADE_MS = 20.0  # fade to silence when the reply is held or cut; sooner, it clicks
 RESUME_RAMP_MS = 30.0  # ramp back to full level
+# [earlier: model/training/LOG.md]
 DECIDE_MS = 700.0  # from the onset of a voice over the reply to a decision: "Decide within"
 TRANSCRIPT_GRACE_MS = 700.0  # how much longer an overlap waits, once, for words on their way
+# [by design]
 YIELD_DEADLINE_MS = 400.0  # when a fade is not over by then, the device is stuck and all is dropped
+# [earlier: model/training/LOG.md]
 SURELY_VOICE_MS = 200.0  # age of a voice that may interrupt a reply it did not duck

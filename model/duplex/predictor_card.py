@@ -66,6 +66,7 @@ class PredictorCard:
         overlap_temperature: ...and while it speaks.
         endpointing: an operating point for each endpointing mode.
         trained: the date.
+        set_by: the split and command that set the operating points; see ``policy.py``.
         scores: on the validation speakers; for people, and to refuse worse weights.
     """
 
@@ -76,6 +77,7 @@ class PredictorCard:
     endpointing: Mapping[str, EndpointingPoint]
     overlap: OverlapPoint
     trained: str = ""
+    set_by: str = ""
     scores: Mapping[str, float] = field(default_factory=dict[str, float])
     format: int = FORMAT
 

@@ -91,6 +91,7 @@ def train(args: argparse.Namespace, learnt: Sequence[Clip], val: Sequence[Clip])
         overlap_temperature=round(found.overlap_temperature, 4),
         endpointing=found.endpointing(),
         overlap=found.overlap,
+        set_by="train: python -m model.training.train_duplex, speakers its weights never heard",
         trained=_today(),
         scores=found.scores,
     )

@@ -278,7 +278,7 @@ _NOTES = (
     "that policy is chosen on this very data; silence is as it is met",
     "computing time is an idle core's: 60 ms a sound, 10 ms a new word; step and core are measured",
     "end: as shipped; who is never answered waits until the recording ends, 3 s at least",
-    "honest: timers and Smart Turn at the point that train+tune chose at 5 % cuts, others as shipped",
+    "honest: timers and Smart Turn at the point train+tune chose at 5 % cuts, others as shipped",
     "ratio: of the honest mean to Smart Turn's, with 95 % by drawing people",
     "found: the reply is given up within 3 s; false positives: per backchannel or noise",
     "call: a caller's turns in a recorded call, labelled by machine, people's own pauses",
