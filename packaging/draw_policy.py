@@ -15,12 +15,20 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from model.duplex import policy  # noqa: E402 - beside the path above
-from model.duplex.policy import OverlapEvidence, Thresholds, overlap_verdict, wait_for  # noqa: E402
+from model.duplex.end_of_turn.weights import read_end_of_turn  # noqa: E402
+from model.duplex.policy import (  # noqa: E402
+    EndOdds,
+    OverlapEvidence,
+    Thresholds,
+    overlap_verdict,
+    wait_by_odds,
+)
 from model.duplex.predictor_card import read_card  # noqa: E402
 
 PAGE, FIGURE = ROOT / "docs" / "turn-taking.md", ROOT / "docs" / "turn-taking.svg"
 COMMAND = "python packaging/draw_policy.py"
 CARD = read_card(ROOT / "resources" / "duplex" / "predictor.json")
+ENDINGS = read_end_of_turn(ROOT / "resources" / "duplex").card
 
 WIDTH, HEIGHT = 880, 660
 INKS = {"eager": "#c2571a", "balanced": "#1f5fa8", "patient": "#3d7a37"}
@@ -71,15 +79,19 @@ def _frame(left: float, top: float, width: float, height: float) -> str:
 
 
 def _waits(left: float, top: float, width: float, height: float) -> Iterator[str]:
-    """How much silence ends a turn, by what the network says of its end."""
+    """How much silence ends a turn, by what all evidence says of its end."""
+    lowest, highest = -4.0, 6.0
+
+    def x_of(log_odds: float) -> float:
+        return left + width * (log_odds - lowest) / (highest - lowest)
 
     def curve(mode: str, threshold_p: float) -> Iterator[Point]:
         for n in range(101):
-            p = n / 100.0
-            wait = wait_for(
-                CARD.endpointing[mode], p_end=p, silence_ms=0.0, threshold_p=threshold_p
-            )
-            yield left + width * p, top + height * (1.0 - wait.wait_ms / policy.LONGEST_WAIT_MS)
+            log_odds = lowest + (highest - lowest) * n / 100.0
+            odds = EndOdds(log_odds, rise=1.0)
+            wait = wait_by_odds(ENDINGS.points[mode], odds, silence_ms=0.0, threshold_p=threshold_p)
+            y = top + height * (1.0 - wait.wait_ms / policy.LONGEST_WAIT_MS)
+            yield x_of(log_odds), y
 
     yield _text(left, top - 20, "Silence that ends a turn", ' font-weight="bold"')
     for ms in range(0, 3001, 500):
@@ -94,9 +106,10 @@ def _waits(left: float, top: float, width: float, height: float) -> Iterator[str
     for n, mode in enumerate(policy.ENDPOINTING_MODES):
         yield _text(left + 520 + 85 * n, top - 20, mode, f' fill="{INKS[mode]}" font-weight="bold"')
     yield _text(left + 170, top - 20, "dashed: balanced with “End of turn at” at 0.2 and 0.8")
-    for p in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
-        yield _text(left + width * p, top + height + 16, f"{p:g}", ' text-anchor="middle"')
-    yield _text(left + 250, top + height + 34, "the network’s probability that the turn is over")
+    for log_odds in range(round(lowest), round(highest) + 1, 2):
+        yield _text(x_of(log_odds), top + height + 16, f"{log_odds:+d}", ' text-anchor="middle"')
+    what = "what speaks for the end after 0.5 s of silence, log-odds"
+    yield _text(left + 230, top + height + 34, what)
     yield _frame(left, top, width, height)
 
 
@@ -208,12 +221,19 @@ def numbers() -> str:
 
 
 def points() -> str:
-    """Return the operating points of the bundled network."""
-    lines = ["| Mode | End at | Likely end | Unlikely end | May cut |", "|---|---|---|---|---|"]
-    for name, mode in policy.ENDPOINTING_MODES.items():
-        point = CARD.endpointing[name]
+    """Return the operating points of the bundled weights, with what they came to."""
+    lines = [
+        "| Mode | Enough after 0.5 s | Sure end | Unlikely end | Cuts natural, inserted pauses |",
+        "|---|---|---|---|---|",
+    ]
+    for name in policy.ENDPOINTING_MODES:
+        point, scores = ENDINGS.points[name], ENDINGS.scores
         waits = f"{point.shortest_ms:g} ms | {point.longest_ms:g} ms"
-        lines.append(f"| {name} | {point.end_p:g} | {waits} | {100 * mode.most_cut:g} % |")
+        cuts = [100.0 * scores[f"{name}.{kind}"] for kind in ("natural", "inserted")]
+        lines.append(
+            f"| {name} | {point.log_odds:+.1f} | {waits} | {cuts[0]:.0f} %, {cuts[1]:.0f} % |"
+        )
+    lines += ["", f"Measured on {ENDINGS.split}."]
     return "\n".join(lines) + "\n"
 
 

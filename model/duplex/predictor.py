@@ -295,26 +295,31 @@ class TrainedDuplexPredictor:
         """By all evidence where the recogniser has judged this pause, else by the network."""
         at = self.settings
         is_dictating = self._stream.words.dictation is not None
-        if odds is not None and self._judge is not None:
+        judge, mode, limit_ms = self._judge, at.endpointing_mode, at.longest_wait_ms
+        if judge is not None and odds is not None:
             return wait_by_odds(
-                self._judge.weights.card.points[at.endpointing_mode],
+                judge.weights.card.points[mode],
                 odds.all,
                 silence_ms=silence_ms,
                 threshold_p=at.thresholds.end_p,
                 extra_ms=self._pauses.extra_ms,
                 is_dictating=is_dictating,
-                limit_ms=at.longest_wait_ms,
+                limit_ms=limit_ms,
             )
-        is_awaited = self._judge is not None and self._judge.has_judged
+        least_ms = policy.LEAST_WAIT_MS
+        if judge is not None and judge.has_judged:
+            least_ms = policy.EVIDENCE_WAIT_MS
+            point = judge.weights.card.points[mode].moved_to(at.thresholds.end_p)
+            limit_ms = min(limit_ms, max(point.longest_ms, least_ms))  # nothing was read in it
         return wait_for(
-            self._card.endpointing[at.endpointing_mode],
+            self._card.endpointing[mode],
             p_end=policy.with_model_score(p_end, model_p_end),
             silence_ms=silence_ms,
             threshold_p=at.thresholds.end_p,
             extra_ms=self._pauses.extra_ms,
             is_dictating=is_dictating,
-            least_ms=policy.EVIDENCE_WAIT_MS if is_awaited else policy.LEAST_WAIT_MS,
-            limit_ms=at.longest_wait_ms,
+            least_ms=least_ms,
+            limit_ms=limit_ms,
         )
 
     def _emit(

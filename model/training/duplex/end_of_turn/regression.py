@@ -21,7 +21,7 @@ from model.training.duplex.end_of_turn.pauses import Pause
 ASKED_S = np.array([0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.3, 1.6, 2.0, 2.5])
 """Silences at which a pause that is still open is a row."""
 STRENGTH = 0.01  # "C" of the penalty on squared weights
-N_COMPONENTS = 32
+N_COMPONENTS = 24
 _REFERENCE_S = REFERENCE_MS / 1000.0
 _EPS = 1e-6
 _N_STEPS = 40

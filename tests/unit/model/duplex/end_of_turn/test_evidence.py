@@ -74,7 +74,7 @@ def test_a_doubtful_end_waits_for_the_timer_whatever_the_network_says() -> None:
 def test_evidence_of_an_earlier_pause_says_nothing_about_this_one() -> None:
     script = [voice(600, "so"), quiet(400, "so"), *SCRIPT]
     early = at(0.8, SURE, heard_s=0.4)  # of a word that the voice outran
-    assert end_ms(heard(predictor(), script, early)) == pytest.approx(2000.0, abs=11.0)
+    assert end_ms(heard(predictor(), script, early)) == pytest.approx(1900.0, abs=11.0)
     late = at(2.6, SURE, heard_s=2.1)
     assert end_ms(heard(predictor(), script, early, late)) == pytest.approx(600.0, abs=11.0)
 
