@@ -59,6 +59,8 @@ class TurnTranscribed:
         compute_s: time the recogniser took for the final pass.
         manner: how it was said ("The user sounds sad."), where the model can tell.
         evidence: of the turn's end, likewise.
+        is_own_voice: ``text`` is "" because the assistant was only hearing itself; the dialogue,
+            which knows what was being said, tells.
     """
 
     key: TurnKey
@@ -67,6 +69,7 @@ class TurnTranscribed:
     compute_s: float
     manner: str = ""
     evidence: EndEvidence | None = None
+    is_own_voice: bool = False
 
 
 @dataclass(frozen=True, slots=True)

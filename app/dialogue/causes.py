@@ -15,6 +15,7 @@ class DecisionKind(StrEnum):
     INTERRUPTED = "interrupted"  # the reply gives way
     TAKEN_BACK = "taken_back"  # the user went on before anything of the reply was heard
     STOPPED = "stopped"  # the user did not want the reply that was being made
+    DROPPED = "dropped"  # what was heard was not the user
 
 
 class Cause(StrEnum):
@@ -32,6 +33,7 @@ class Cause(StrEnum):
     SINGLE_WORD = "a single word"
     BACKCHANNEL_WORDS = "backchannel words"
     NO_WORDS = "no words"
+    OWN_VOICE = "its own voice"
     # time
     LIMIT = "silence limit"
     STILL_SPEAKING = "still speaking"

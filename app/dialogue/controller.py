@@ -9,7 +9,7 @@ row of this table is one of the functions below; its effects are the verbs of ``
                                                   prepared reply is cancelled USER_RESUMED)
  LISTENING  SpeechEnded               LISTENING   finish_hearing, note owes_reply, arm_endpoint
  LISTENING  TurnTranscribed           LISTENING   start_generation (prepared, silent)    has words
- LISTENING  TurnTranscribed           LISTENING   forget_turn                            nothing said, or a stop phrase
+ LISTENING  TurnTranscribed           LISTENING   forget_turn                            nothing said, its own voice, or a stop phrase
  LISTENING  DuplexPrediction          THINKING    play_reply, commit_user_turn           is_end_of_turn
  LISTENING  EndpointDeadline          THINKING    play_reply, commit_user_turn           owes_reply and user_is_quiet
  THINKING   TurnTranscribed           THINKING    start_generation, play_reply           words came after the decision
@@ -47,7 +47,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from app.dialogue import effects, events
-from app.dialogue.causes import Cause
+from app.dialogue.causes import Cause, DecisionKind
 from app.dialogue.events import DeadlineKind, DialogueEvent
 from app.dialogue.phrases import is_stop_phrase, sounds_like_stop_word, words
 from app.dialogue.state import DialogueRules, DialogueState, Phase, Reply
@@ -219,8 +219,10 @@ def _transcribed(t: Transition, event: events.TurnTranscribed) -> None:
         return
     t.turn = replace(turn, text=text, is_transcribed=True)
     if text == "" and t.phase is Phase.OVERLAP:
-        t.resume(Cause.NO_WORDS)
+        t.resume(Cause.OWN_VOICE if event.is_own_voice else Cause.NO_WORDS)
     elif text == "":
+        if event.is_own_voice:
+            t.effects.append(effects.NoteDecision(DecisionKind.DROPPED, Cause.OWN_VOICE))
         _give_up(t, CancelReason.USER_RESUMED)
     elif text is not None and t.is_stop_order(text):
         _stop(t, Cause.STOP_PHRASE)

@@ -25,6 +25,7 @@ from app.dialogue.events import (
     TurnTranscribed,
     WorkerFailed,
 )
+from app.dialogue.own_voice import OwnVoice
 from app.dialogue.reply_buffer import ReplyBuffer, TellPlayer
 from app.dialogue.state import DialogueRules, DialogueState, DialogueStepped, Phase
 from app.dialogue.trace import DialogueTrace
@@ -82,6 +83,8 @@ class Dialogue:
         self._ports = ports
         self.voice = voice or VoiceChoice()
         self._user_audio = TurnAudioFeed(ports.send)
+        self._own_voice = OwnVoice()
+        self._turn_since_s = 0.0
         self._turn_score: TurnScored | None = None
         self._evidence: tuple[int, EndEvidence] | None = None  # of which turn
         self._deadlines: dict[DeadlineKind, tuple[float, int]] = {}  # when, and which token
@@ -122,6 +125,7 @@ class Dialogue:
         """Decide about one event and perform what follows."""
         self._now_s = now_s
         before = self.state
+        event = self._of_user(event)
         self._take_in(event)
         self.trace.event(event, now_s, before, self.replies)
         self.state, todo = step(before, event, self.rules)
@@ -134,6 +138,18 @@ class Dialogue:
         if isinstance(event, PlaybackEnded):
             self.replies.forget(event.report.generation)
             self.captions.reply_done(event.report.generation)
+
+    def _of_user(self, event: DialogueEvent) -> DialogueEvent:
+        """Take the assistant's own words out of what was heard: they are no user's."""
+        since_s, stops = self._turn_since_s, self.rules.stop_phrases
+        match event:
+            case TranscriptPartial(text=text, audio_end_s=end_s):
+                return replace(event, text=self._own_voice.of_user(text, since_s, end_s, stops))
+            case TurnTranscribed(text=str(text)) if text:
+                rest = self._own_voice.of_user(text, since_s, self._now_s, stops)
+                return replace(event, text=rest, is_own_voice=not rest)
+            case _:
+                return event
 
     def _take_in(self, event: DialogueEvent) -> None:
         """Keep what the decision or its effects will need."""
@@ -164,6 +180,11 @@ class Dialogue:
                 self._turn_score = event
             case PlaybackProgressed(generation=generation, heard_text_end=end):
                 self.captions.reply_heard(generation, end)
+                reply = self.replies.get(generation)
+                if reply is not None:
+                    self._own_voice.said(generation, reply.text, end, event.at_s)
+            case PlaybackEnded(at_s=at_s):
+                self._own_voice.ended(at_s)
             case _:
                 pass
 
@@ -189,6 +210,7 @@ class Dialogue:
                 self._user_audio.open(key, context, onset_s)
                 if key.revision == 0:
                     self.partial = ("", self._now_s)
+                    self._turn_since_s = self._now_s if onset_s is None else onset_s
             case effects.FinishHearing(key=key):
                 self._user_audio.finish(key)
             case effects.ForgetTurn(key=key):

@@ -164,3 +164,15 @@ def test_truth_and_detection_are_both_in_the_timeline() -> None:
         "assistant_speech_ended",
     }  # fmt: skip
     assert needed <= {str(entry["event"]) for entry in result.run.timeline}
+
+
+def test_its_own_i_cannot_hear_about_the_sea_is_not_answered() -> None:
+    reply = "I can't hear about the sea, but I can tell you about the weather in the mountains."
+    script = Script(
+        replies={1: reply, 2: LONG},
+        transcripts={1: "what is the weather", 2: "What's wrong here about the C?"},
+    )
+    result = play(ask(), then(Label.NOISE, "an echo", delay_s=0.9), script=script)
+    assert len(events(result, "assistant_speech_started")) == 1
+    (ended,) = events(result, "assistant_speech_ended")
+    assert ended["heard_text"] == reply

@@ -28,9 +28,11 @@ CAUSES = {
         "still_speaking", "other",
     ),
     "resumed": (
-        "backchannel", "noise", "backchannel_words", "single_word", "no_words", "quiet", "other",
+        "backchannel", "noise", "backchannel_words", "single_word", "no_words", "own_voice",
+        "quiet", "other",
     ),
     "taken_back": ("went_on",),
+    "dropped": ("own_voice",),
     "stopped": ("stop_button", "stop_phrase"),
 }  # fmt: skip
 

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from app.dialogue.events import EchoConvergenceChanged, StopRequested, TextSubmitted
+from app.dialogue.own_voice import heard_words
 from app.dialogue.state import Phase
 from app.engine.duplex import view_of
 from audio_io.events import (
     PlaybackEnded,
+    PlaybackProgressed,
     PlaybackStarted,
     PlayoutReport,
     SpeechEnded,
@@ -221,3 +223,55 @@ def test_a_reply_cut_on_a_stuck_device_is_shown_once(desk: DialogueDesk) -> None
     desk.dialogue.fire_due(desk.now_s + 0.5)
     shown = (*desk.dialogue.conversation.captions(), *desk.dialogue.captions.lines())
     assert [line.role for line in shown] == ["user", "assistant"]
+
+
+SEA = "I can't hear about the sea, but I know the weather."
+
+
+def telling(desk: DialogueDesk) -> None:
+    """A reply is being heard, a word each 0.3 s; somebody speaks over it from 1.4 s on."""
+    desk.do(READY, TextSubmitted("Is it?"), TextDelta(1, SEA), chunk(1), PlaybackStarted(1, 1.2))
+    for i, word in enumerate(heard_words(SEA)[:6]):
+        desk.do(PlaybackProgressed(1, word.end, 1.2 + 0.3 * i))
+    desk.do(EchoConvergenceChanged(True), SpeechStarted(1.4, 1.5))
+    desk.now_s = 3.0
+
+
+def test_its_own_words_are_nothing_of_the_users(desk: DialogueDesk) -> None:
+    telling(desk)
+    desk.do(TranscriptPartial(2, "can't hear about", 2.2))
+    assert view_of(desk.dialogue).partial_text == ""
+    desk.do(SpeechEnded(2.8, 2.9))
+    turn = desk.dialogue.state.turn
+    assert turn is not None
+    desk.do(TurnTranscribed(turn.key, "What's wrong here about the C?", "en", 0.1))
+    assert desk.phase is Phase.SPEAKING
+    assert desk.loudspeaker.calls[-1][0] == "resume"
+    (decision,) = [entry for entry in desk.timeline.entries() if entry["event"] == "resumed"]
+    assert decision["cause"] == "own_voice"
+
+
+def test_its_own_last_words_are_not_answered(desk: DialogueDesk) -> None:
+    telling(desk)
+    desk.do(SpeechEnded(2.8, 2.9))
+    turn = desk.dialogue.state.turn
+    assert turn is not None
+    desk.do(PlaybackEnded(PlayoutReport(1, 1000, len(SEA), False, False, 2.8), 2.9))
+    assert desk.phase is Phase.LISTENING
+    n_requests = len(desk.sent_of(ReplyRequest))
+    desk.do(TurnTranscribed(turn.key, "I can't hear about the C.", "en", 0.1))
+    assert desk.dialogue.state.turn is None
+    assert len(desk.sent_of(ReplyRequest)) == n_requests
+    (decision,) = [entry for entry in desk.timeline.entries() if entry["event"] == "dropped"]
+    assert decision["cause"] == "own_voice"
+
+
+def test_a_users_words_over_the_reply_reach_everybody(desk: DialogueDesk) -> None:
+    telling(desk)
+    desk.do(TranscriptPartial(2, "tell me a joke instead", 2.2))
+    assert view_of(desk.dialogue).partial_text == "tell me a joke instead"
+    desk.do(SpeechEnded(2.8, 2.9))
+    turn = desk.dialogue.state.turn
+    assert turn is not None
+    desk.do(TurnTranscribed(turn.key, "Tell me a joke instead.", "en", 0.1))
+    assert desk.phase is Phase.YIELDING
