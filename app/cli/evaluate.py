@@ -103,9 +103,7 @@ def run_eval(args: argparse.Namespace) -> int:
     samples = _samples(args, subject)
     missing = [name for name in _SCORERS if find_spec(name) is None]
     if missing:
-        raise ParleyError(
-            f"{missing[0]} is not installed; run: python3 packaging/launch.py --speech-lm"
-        )
+        raise ParleyError(f"{missing[0]} is not installed; run: python3 packaging/launch.py")
     from app.evaluation.scorecard import publish, this_machine
 
     machine = this_machine()

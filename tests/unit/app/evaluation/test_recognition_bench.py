@@ -79,7 +79,6 @@ def recordings(tmp_path: Path) -> Path:
 
 
 def rows(folder: Path, split: str) -> dict[str, dict[str, object]]:
-    pytest.importorskip("jiwer")
     card = run_words(folder, split, Parrot, command="parley bench words", is_quiet=True)
     return {str(row["kind"]): dict(row) for row in card.rows}
 

@@ -9,9 +9,6 @@ import numpy as np
 import pytest
 import soundfile
 
-pytest.importorskip("jiwer", reason="the scorers are not installed")
-pytest.importorskip("whisper_normalizer", reason="the scorers are not installed")
-
 from app.batch.recording import open_recording
 from app.batch.work import Workbench
 from app.evaluation.dnsmos import SpeechQuality

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("jiwer", reason="the scorers are not installed")
-pytest.importorskip("whisper_normalizer", reason="the scorers are not installed")
-
 from app.evaluation.speech_scores import Errors, TextNormalizer, errors, holds_answer, total
 
 
