@@ -100,7 +100,9 @@ def turns_table(scores: Mapping[str, TurnScores]) -> tuple[Row, ...]:
         for name, of_detector in scores.items():
             clips = [(truth, placed) for truth, placed in of_detector.placed if is_of(truth)]
             if clips:
-                rows.append({"turns": kind, "detector": name, **end_row(clips)})
+                row = end_row(clips)
+                del row["cut_elsewhere"]  # of all of them it stands in the main table
+                rows.append({"turns": kind, "detector": name, **row})
     return tuple(rows)
 
 

@@ -11,6 +11,7 @@ import pytest
 from app.evaluation.scorecard import (
     Machine,
     Scorecard,
+    Table,
     cell,
     percentile,
     publish,
@@ -160,3 +161,35 @@ def test_none_of_few_is_far_from_never() -> None:
 
 def test_a_share_of_nothing_has_no_interval() -> None:
     assert wilson(0, 0) is None
+
+
+WITH_TABLES = replace(
+    CARD,
+    page_columns=("detector", "missed"),
+    tables=(Table("By echo", ({"detector": "timer", "-5_dB": "1 of 2"},)),),
+)
+
+
+def test_a_card_with_smaller_tables_prints_its_main_columns_and_them() -> None:
+    text = render(WITH_TABLES)
+    assert "end_latency" not in text
+    assert "By echo:" in text
+    assert "1 of 2" in text
+    page = render_markdown(WITH_TABLES)
+    assert "| detector | missed |" in page
+    assert "| timer | 1 of 2 |" in page
+
+
+def test_json_keeps_every_column_and_table(tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    publish(WITH_TABLES, MACHINE, path, None)
+    card = json.loads(path.read_text(encoding="utf-8"))
+    assert "end_latency_p50_ms" in card["rows"][0]
+    assert card["tables"] == {"By echo": [{"detector": "timer", "-5_dB": "1 of 2"}]}
+
+
+def test_a_cache_is_no_part_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    publish(
+        replace(CARD, command="parley bench duplex DIR --cache x --honest"), MACHINE, None, None
+    )
+    assert "command: parley bench duplex DIR --honest\n" in capsys.readouterr().out

@@ -16,7 +16,9 @@ from model.duplex.scoring import (
     TurnTruth,
     middle_95,
     place_decisions,
+    ratio_95,
     resample_counts,
+    resample_people,
 )
 
 PAUSE = Silence(2.0, 1.2, 2.0)
@@ -123,3 +125,37 @@ def test_the_middle_leaves_out_both_tails_and_what_is_not_finite() -> None:
     values = np.array([*range(101), np.inf, np.nan], np.float64)
     assert middle_95(values) == pytest.approx((2.5, 97.5))
     assert middle_95(np.array([np.inf])) is None
+
+
+def test_a_pause_after_a_full_stop_is_in_no_rate() -> None:
+    understood = TurnTruth("en", (Hold(2.0, 3.2, is_sentence_end=True),), 5.0, 5.0, 8.0)
+    other = TurnTruth("en", (Hold(2.0, 3.2),), 5.0, 5.0, 8.0)
+    points = Sweep([clip(truth=understood), clip(truth=other)]).points()
+    assert {point.cut_rate for point in points} == {0.0, 1.0}  # of one pause, not of two
+
+
+def test_an_end_that_is_not_sure_is_not_timed() -> None:
+    unsure = TurnTruth("en", (Hold(2.0, 3.2),), 5.0, 5.0, 8.0, is_end_sure=False)
+    assert Sweep([clip(truth=unsure)]).fastest(1.0) is None
+
+
+def test_a_policy_can_be_told_of_other_clips_than_it_was_chosen_on() -> None:
+    chosen_on = Sweep([clip((2.1, 0.3), (5.1, 0.9))])
+    at = chosen_on.index_of_fastest(0.05)
+    assert at is not None
+    told = Sweep([clip((2.1, 0.6), (5.1, 0.9))]).applied(at)
+    assert told.point.cut_rate == 1.0
+    assert told.latency_s == pytest.approx([0.2])
+
+
+def test_people_are_drawn_with_all_that_is_theirs() -> None:
+    counts = resample_people(["ann", "bob", "ann", ""])
+    assert np.array_equal(counts[:, 0], counts[:, 2])
+    assert set(counts[:, [0, 1, 3]].sum(axis=1)) == {3.0}
+    assert len(resample_people([]).T) == 0
+
+
+def test_a_ratio_is_of_the_clips_that_both_have() -> None:
+    ours, theirs = np.array([1.0, 2.0, np.nan]), np.array([2.0, 4.0, 9.0])
+    assert ratio_95(ours, theirs, ["a", "b", "c"]) == pytest.approx((0.5, 0.5))
+    assert ratio_95(np.array([]), np.array([]), []) is None

@@ -92,3 +92,11 @@ def test_nothing_recorded_is_nothing_measured() -> None:
     assert set(row().values()) <= {None, 0.0}
     assert row()["backchannel_accuracy_percent"] is None
     assert row()["false_stops_noise_per_minute"] is None
+
+
+def test_a_hold_that_lasts_is_not_short() -> None:
+    alone = truth(noises=(Span(1.0, 2.0),), alone=(Span(0.0, 60.0),))
+    holds = (Stop(1.0, 1.5, was_cut=False), Stop(3.0, 65.0, was_cut=False))
+    found = row((alone, OverlapTrace(holds)))
+    assert (found["short_holds_noise"], found["long_holds_noise"]) == (1, 1)
+    assert found["held_noise_s"] == pytest.approx(62.5)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from app.evaluation.turn_taking.silences import silences, timer_ends
+from app.evaluation.turn_taking.silences import by_energy, silences, timer_ends
+from model.duplex.offline import HeardFrame
 from tests.fakes.bench import heard_voice
 
 
@@ -43,3 +45,20 @@ def test_a_timer_that_outlasts_the_recording_never_ends() -> None:
 
 def test_a_click_opens_no_turn() -> None:
     assert timer_ends(silences(heard_voice((0.05, True), (2.0, False))), 0.5, 2.05) == ()
+
+
+def test_energy_takes_all_that_is_loud_for_a_voice() -> None:
+    frames = heard_voice((1.0, False), (0.5, True), (1.0, False))
+    loud = tuple(
+        HeardFrame(replace(heard.user, p_speech=0.0), heard.event) for heard in frames
+    )  # no voice to a detector of voices
+    assert silences(loud) == ()
+    (last,) = silences(by_energy(loud))
+    assert last.start_s == pytest.approx(1.5)
+
+
+def test_what_goes_on_becomes_the_floor_of_energy() -> None:
+    frames = heard_voice((1.0, False), (20.0, True))
+    heard = by_energy(frames)
+    assert heard[150].user.p_speech == 1.0
+    assert heard[-1].user.p_speech == 0.0
