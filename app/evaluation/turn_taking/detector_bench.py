@@ -263,8 +263,8 @@ PAGE_COLUMNS = (
     "decision_latency_p50_ms",
     "silence_latency_p50_ms",
     "backchannel_accuracy_percent",
-    "false_stops_echo_per_minute",
-    "false_stops_noise_per_minute",
+    "stops_and_long_holds_echo_per_minute",
+    "stops_and_long_holds_noise_per_minute",
 )
 _CALL_COLUMNS = (
     "latency_at_10_percent_cut_mean_ms",

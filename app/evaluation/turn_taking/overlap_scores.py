@@ -135,6 +135,9 @@ class _FalseStops:
             f"false_stops_{name}_per_minute": self.n_cuts / minutes if minutes else None,
             f"short_holds_{name}": self.n_holds(is_long=False) if minutes else None,
             f"long_holds_{name}": self.n_holds(is_long=True) if minutes else None,
+            f"stops_and_long_holds_{name}_per_minute": (
+                (self.n_cuts + self.n_holds(is_long=True)) / minutes if minutes else None
+            ),
             f"held_{name}_s": sum(self.holds_s) if minutes else None,
         }
 

@@ -100,3 +100,4 @@ def test_a_hold_that_lasts_is_not_short() -> None:
     found = row((alone, OverlapTrace(holds)))
     assert (found["short_holds_noise"], found["long_holds_noise"]) == (1, 1)
     assert found["held_noise_s"] == pytest.approx(62.5)
+    assert found["stops_and_long_holds_noise_per_minute"] == pytest.approx(1.0)
