@@ -186,7 +186,7 @@ ASK_SOUND_AFTER_MS = (200.0, 450.0, 900.0)  # silences at which Smart Turn is as
 READ_WORDS_AFTER_MS = 150.0  # silence from which words are read; sooner, voice outruns them
 # [by design]
 REFERENCE_MS = 500.0  # silence at which the log-odds of an end are given
-# [earlier: the recipe that train_end_of_turn follows]
+# [train+tune: python -m model.training.train_end_of_turn WORK --real RECORDINGS]
 THRESHOLD_FALL = 1.5  # of the log-odds that are enough, for each unit of ln(silence / 0.5 s)
 # [by design]
 LEAST_GAIN = 0.3  # a longer silence always speaks for the end: no wait is infinite
