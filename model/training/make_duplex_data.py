@@ -18,8 +18,8 @@ from pathlib import Path
 
 from audio_io.errors import AudioUnavailable
 from model.errors import ModelError
+from model.files.content_cache import Cache
 from model.store.packages import default_folder
-from model.training.duplex.cache import Cache
 from model.training.duplex.data.dataset import CACHE, CLIPS_A_SHARD, write_lists
 from model.training.duplex.data.heard_clips import ClipInfo
 from model.training.duplex.data.labelled_clips import read_marked, read_tests

@@ -21,8 +21,8 @@ import torch
 from model.duplex.lexicon import read_lexicons
 from model.duplex.text_evidence import GrammarScorer
 from model.duplex.text_turn_detector import LanguageModelEncoder, TextHead
+from model.files.content_cache import Cache
 from model.store.packages import default_store
-from model.training.duplex.cache import Cache
 from model.training.duplex.progress import Progress
 from model.training.duplex.text_head import fit
 from model.training.duplex.text_head.corpus import (

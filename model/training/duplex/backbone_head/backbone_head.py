@@ -21,7 +21,7 @@ from model.duplex.offline import FRAME
 from model.duplex.outcomes import USER_FLOOR, Outcome
 from model.duplex.scoring import calibration_error
 from model.errors import WeightsError
-from model.training.duplex.cache import Cache
+from model.files.content_cache import Cache
 from model.training.duplex.data.dataset import CACHE, read_infos
 from model.training.duplex.data.heard_clips import STEP_FRAMES, Heard, heard_in
 from model.training.duplex.errors import DataError

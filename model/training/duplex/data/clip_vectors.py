@@ -20,7 +20,7 @@ from model.duplex.text_turn_detector import (
     TextTurnDetector,
     spoken_words,
 )
-from model.training.duplex.cache import Cache, Entry, address
+from model.files.content_cache import Cache, Entry, address
 from model.training.duplex.data.heard_clips import Heard
 from model.training.duplex.errors import DataError
 from model.types import AgentState

@@ -15,7 +15,7 @@ import soundfile as sf
 
 from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen
 from model.duplex.outcomes import NOT_SCORED, Outcome
-from model.training.duplex.cache import Entry
+from model.files.content_cache import Entry
 from model.training.duplex.data.scene import Truth
 from model.training.duplex.data.utterance import runs
 

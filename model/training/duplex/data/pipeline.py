@@ -32,7 +32,7 @@ from model.duplex.smart_turn import SmartTurn
 from model.duplex.text_turn_detector import DEFAULT_WEIGHTS as TEXT_HEAD
 from model.duplex.text_turn_detector import WEIGHTS_NAME as TEXT_ENCODER
 from model.duplex.text_turn_detector import LanguageModelEncoder
-from model.training.duplex.cache import Cache, address, file_hash
+from model.files.content_cache import Cache, address, file_hash
 from model.training.duplex.data.chance import between
 from model.training.duplex.data.clip_vectors import RememberedDetectors, vectors
 from model.training.duplex.data.conversation_scenes import SceneContext, make_scene

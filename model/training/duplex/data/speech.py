@@ -10,7 +10,7 @@ import soxr
 from audio_io.frames import ENGINE_RATE_HZ, Samples, frozen, level_dbfs
 from model.cascade.engines import RATE_HZ
 from model.cascade.synthesizer import Synthesizer
-from model.training.duplex.cache import Cache, Entry, address
+from model.files.content_cache import Cache, Entry, address
 from model.training.duplex.data.speakers import ASSISTANT, Speaker
 from model.training.duplex.data.utterance import Utterance, Word
 

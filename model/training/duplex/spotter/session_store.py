@@ -20,8 +20,8 @@ from model.duplex.spotter.recorded_words import (
     recorded_words,
 )
 from model.duplex.spotter.vocabulary import OTHER_SPEECH
+from model.files.content_cache import Cache, Entry, address, file_hash
 from model.files.records import read_jsonl
-from model.training.duplex.cache import Cache, Entry, address, file_hash
 from model.training.duplex.data import speakers as voices
 from model.training.duplex.data.rooms import SoundStock
 from model.training.duplex.data.speech import SynthesizedSpeech

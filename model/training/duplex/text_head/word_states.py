@@ -17,7 +17,7 @@ from model.duplex.text_turn_detector import (
     window_start,
 )
 from model.errors import ModelError
-from model.training.duplex.cache import Cache, Entry, address
+from model.files.content_cache import Cache, Entry, address
 
 Words = tuple[str, ...]
 States = npt.NDArray[np.float16]  # (n_words, 576)

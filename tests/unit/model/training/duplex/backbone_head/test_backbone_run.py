@@ -13,9 +13,9 @@ pytest.importorskip("transformers", reason="the speech-lm extra is not installed
 
 from audio_io.frames import frozen
 from model.duplex.outcomes import NOT_SCORED, Outcome
+from model.files.content_cache import Cache, address
 from model.training import train_duplex
 from model.training.duplex.backbone_head.backbone_head import BackboneListener, pauses_of
-from model.training.duplex.cache import Cache, address
 from model.training.duplex.data.dataset import CACHE, CLIPS
 from model.training.duplex.data.heard_clips import ClipInfo, Heard
 from model.training.duplex.data.scene import Truth

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from model.duplex.outcomes import Outcome
-from model.training.duplex.cache import Cache, address
+from model.files.content_cache import Cache, address
 from model.training.duplex.data.clip_vectors import RememberedDetectors
 from model.training.duplex.data.conversation_scenes import make_scene
 from model.training.duplex.data.heard_clips import ClipInfo, Heard, heard_in

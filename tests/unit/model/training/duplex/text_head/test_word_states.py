@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from model.duplex.text_turn_detector import HIDDEN_SIZE, LanguageModelEncoder
-from model.training.duplex.cache import Cache
+from model.files.content_cache import Cache
 from model.training.duplex.text_head.word_states import WordReader, windows
 
 
