@@ -148,6 +148,8 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     spotter.add_argument("dir", type=Path, metavar="DIR")
     spotter.add_argument("--split", choices=("train", "tune", "test"), default="test")
     spotter.add_argument("--spotter", type=Path, metavar="FOLDER", help="default: ours")
+    help_every = "take every Nth session only: quicker, coarser"
+    spotter.add_argument("--every", type=int, default=1, metavar="N", help=help_every)
     spotter.add_argument(
         "--set-thresholds", action="store_true", help="choose them by this split, and keep them"
     )

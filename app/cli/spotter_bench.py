@@ -1,7 +1,7 @@
 """``parley bench spotter``: opens what the word spotter is measured with."""
 
 import argparse
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
@@ -33,12 +33,17 @@ def spotter_card(args: argparse.Namespace) -> Scorecard:
     """Measure. Raises ParleyError."""
     if args.set_thresholds and args.split == "test":
         raise BadInputError(None, "--set-thresholds", "test is only printed", "give --split tune")
+    if args.every < 1:
+        raise BadInputError(None, "--every", f"must be 1 or more, got {args.every}")
     folder = args.spotter or DEFAULT_FOLDER
     try:
         network = read_spotter(folder)
         sessions = SpotterSessions(args.dir, args.split, _assistant(), spoken_texts("en"))
         return run_spotter(
-            chain(sessions.words(), sessions.without_words()),
+            chain(
+                islice(sessions.words(), 0, None, args.every),
+                islice(sessions.without_words(), 0, None, args.every),
+            ),
             network,
             command=args.command_line,
             split=args.split,

@@ -21,6 +21,12 @@ def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
         spotter_card(build_parser().parse_args(words))
 
 
+def test_no_session_at_all_is_refused(tmp_path: Path) -> None:
+    words = ["bench", "spotter", str(tmp_path), "--split", "tune", "--every", "0"]
+    with pytest.raises(ParleyError, match="--every: must be 1 or more, got 0"):
+        spotter_card(build_parser().parse_args(words))
+
+
 def test_the_voices_have_something_to_say_in_both_languages() -> None:
     assert len(spoken_texts("en")) >= 10
     assert len(spoken_texts("zh")) >= 5
