@@ -46,8 +46,9 @@ def spotter_card(args: argparse.Namespace) -> Scorecard:
             ),
             network,
             command=args.command_line,
-            split=args.split,
             card_folder=folder if args.set_thresholds else None,
+            set_by=f"parley bench spotter RECORDINGS --split {args.split} --every {args.every} "
+            "--set-thresholds",
         )
     except ModelError as error:
         raise ParleyError(str(error)) from None

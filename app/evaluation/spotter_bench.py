@@ -101,17 +101,21 @@ def run_spotter(
     network: SpotterNetwork,
     *,
     command: str,
-    split: str,
     card_folder: Path | None = None,
+    set_by: str = "",
 ) -> Scorecard:
-    """Return the table; ``card_folder``: thresholds are chosen and written into its card.
+    """Return the table.
 
     Raises LabelsError, WeightsError.
+
+    Args:
+        card_folder: thresholds are chosen, and written into the card in it...
+        set_by: ...with the command that others would type for it.
     """
     measured = Measured([listened(network, session) for session in sessions])
     thresholds = network.card.thresholds
     if card_folder is not None:
-        thresholds = measured.chosen_thresholds(f"{command} (split {split})")
+        thresholds = measured.chosen_thresholds(set_by)
         path = card_folder / CARD_NAME
         write_card(path, replace(read_card(path), thresholds=thresholds))
     return Scorecard(

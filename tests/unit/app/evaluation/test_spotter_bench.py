@@ -144,11 +144,11 @@ def test_thresholds_are_written_into_the_card_only_when_asked(tmp_path: Path) ->
     said = (word("stop"), word("right", begin_s=1.6, end_s=2.0))
     sessions = [SpotterSession(WORDS, None, noise, np.zeros_like(noise), said)]
     sessions.append(SpotterSession(NOISE, None, noise, np.zeros_like(noise)))
-    card = run_spotter(sessions, random_spotter(), command="bench", split="tune")
+    card = run_spotter(sessions, random_spotter(), command="bench")
     assert read_card(tmp_path / CARD_NAME).thresholds == THRESHOLDS
     assert "set by made up" in render(card)
-    run_spotter(sessions, random_spotter(), command="bench", split="tune", card_folder=tmp_path)
-    assert read_card(tmp_path / CARD_NAME).thresholds.set_by == "bench (split tune)"
+    run_spotter(sessions, random_spotter(), command="bench", card_folder=tmp_path, set_by="tune")
+    assert read_card(tmp_path / CARD_NAME).thresholds.set_by == "tune"
     decisions = listened(random_spotter(), sessions[0])
     assert decisions.at_s[0] == pytest.approx(0.04)
     assert len(decisions.p) == 75
