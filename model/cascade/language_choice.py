@@ -17,7 +17,9 @@ from model.cascade.moonshine import Transcription
 # of the Mandarin and none of the English ones.
 _SURE_OF_ENGLISH = -0.4
 _MARGIN = 0.2
-_HEARD_NO_ENGLISH = -0.8  # stands for the English recogniser where it wrote nothing
+# Stands for the English recogniser where it wrote nothing. There the Mandarin one wrote Mandarin
+# with -0.36 or more, and a sneeze with -0.41 (tune: `parley bench words RECORDINGS`).
+_HEARD_NO_ENGLISH = -0.6
 # After Mandarin more Mandarin is likely: single words are too short to be sure of otherwise.
 _SURE_AFTER_MANDARIN = -0.2
 _MARGIN_AFTER_MANDARIN = 0.0
