@@ -27,7 +27,8 @@ from model.files.content_cache import Cache, Entry, address, file_hash
 
 _KIND = "listening"
 _FORMAT = 2  # to be raised when an entry is read in another way
-_ROOTS = ("audio_io.aec", "audio_io.vad", "model.cascade.recognizer", Listener.__module__)
+_FRONT_END = ("audio_io.aec", "audio_io.vad", Listener.__module__)
+_RECOGNIZER = "model.cascade.recognizer"
 _LIBRARIES = ("numpy", "onnxruntime", "pywebrtc-audio", "soxr")
 _OURS = ("audio_io", "model")
 _EVENTS: dict[str, type[SpeechStarted | SpeechEnded]] = {
@@ -103,17 +104,19 @@ def _heard_by(spotter: WordSpotter, listening: Listening) -> Listening:
     return replace(listening, frames=tuple(frames))
 
 
-def fingerprint(weights: Iterable[Path], *about: object) -> str:
+def fingerprint(weights: Iterable[Path], *about: object, has_words: bool = True) -> str:
     """Return what stands for all that decides what is heard of a recording.
 
     Args:
         weights: of the voice activity detector and the recognisers.
         about: whatever else was chosen, as JSON.
+        has_words: False: no recogniser listens.
     """
+    roots = (*_FRONT_END, _RECOGNIZER) if has_words else _FRONT_END
     return address(
         "heard-by",
         _FORMAT,
-        sorted((name, _source_hash(path)) for name, path in _with_imports(_ROOTS).items()),
+        sorted((name, _source_hash(path)) for name, path in _with_imports(roots).items()),
         sorted((f"{path.parent.name}/{path.name}", file_hash(path)) for path in weights),
         [(name, importlib.metadata.version(name)) for name in _LIBRARIES],
         *about,

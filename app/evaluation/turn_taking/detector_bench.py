@@ -239,7 +239,7 @@ def _listener(factories: DetectorFactories, cache: Cache | None) -> Hears:
 
     if cache is None:
         return opened()
-    heard_by = fingerprint(factories.weights, PASS_S, factories.recognizer is not None)
+    heard_by = fingerprint(factories.weights, PASS_S, has_words=factories.recognizer is not None)
     return CachedListener(opened, cache, heard_by, factories.spotter, factories.endings)
 
 

@@ -135,6 +135,7 @@ def test_weights_and_choices_decide_what_is_heard(tmp_path: Path) -> None:
     first = fingerprint([weights], 0.1)
     assert fingerprint([weights], 0.1) == first
     assert fingerprint([weights], 0.2) != first
+    assert fingerprint([weights], 0.1, has_words=False) != first
     weights.write_bytes(b"two")
     assert fingerprint([weights], 0.1) != first
 
