@@ -29,7 +29,7 @@ from app.evaluation.scorecard import Scorecard, publish, this_machine
 from app.evaluation.turn_taking.detector_bench import DetectorFactories, run_duplex
 from app.evaluation.turn_taking.predictor_run import CachedTurnClassifier, CachedUtteranceScorer
 from app.messages.errors import BadInputError, ParleyError
-from app.scenes.run import SceneOptions, SceneResult, run_scene
+from app.scenes.run import SceneOptions, SceneResult, run_scene, write_result
 from app.scenes.scene_file import Scene
 from app.settings.settings import Settings
 from audio_io.aec import CancellerSettings, WebRtcEchoCanceller
@@ -171,9 +171,13 @@ def _busy(
     settings, factories = scene_factories(args.model)
     sayings = Sayings() if args.real is None else recorded_sayings(args.real, args.split, args.seed)
     script = busy_script(args.minutes, loud_room(args.echo_db), sayings)
+    options = SceneOptions(False, args.model, args.seed, keeps_replay=args.out is not None)
 
     def run(scene: Scene) -> SceneResult:
-        return run_scene(scene, factories, settings, SceneOptions(False, args.model, args.seed))
+        result = run_scene(scene, factories, settings, options)
+        if args.out is not None:
+            write_result(result, args.out)
+        return result
 
     source = "synthesized" if args.real is None else f"recorded ({args.split})"
     notes = (f"echo {args.echo_db:g} dB; orders and interruptions: {source}",)

@@ -176,6 +176,7 @@ def _add_busy(busy: argparse.ArgumentParser) -> None:
     busy.add_argument("--split", choices=tuple(SPLITS), default=DEFAULT_SPLIT, help="of those")
     busy.add_argument("--seed", type=int, default=0, metavar="N", help="their order, the noise")
     busy.add_argument("--model", default="", metavar="NAME")
+    busy.add_argument("--out", type=Path, metavar="DIR", help=_OUT)
     cli_eval.add_card_options(busy)
 
 
