@@ -62,7 +62,7 @@ RECOGNIZERS = (
     ("muggle-speech-zh", "encoder.onnx"),
     ("muggle-speech-zh", "decoder.onnx"),
 )
-HEARD_FORMAT = 2  # to be raised when the recogniser or the front end hear differently
+HEARD_FORMAT = 3  # to be raised when the recogniser or the front end hear differently
 SEED = 11
 N_WORDS, N_MADE = 300, 2000
 MANDARIN_PART = 8  # one made turn in so many

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from audio_io.aec import WebRtcEchoCanceller
 from audio_io.capture import FrontEnd
 from audio_io.events import SpeechStarted
-from audio_io.frames import AudioFrame, Samples, UserFrame, frozen
+from audio_io.frames import AudioFrame, Samples, frozen
 from audio_io.interfaces import VoiceActivityDetector
 from model.cascade.turn_endings import Ending
 from model.duplex.end_of_turn.numbers import TurnNumbers, turn_numbers
@@ -128,7 +128,7 @@ class PauseFinder:
         is_asked, was_voice = True, False
         for user, event in FrontEnd(WebRtcEchoCanceller(), self._detector).process_recording(mic):
             tracker.hear(user, AgentState())
-            feed.take(user, event.onset_s if isinstance(event, SpeechStarted) else None)
+            feed.take(user.for_words, event.onset_s if isinstance(event, SpeechStarted) else None)
             sound.append(user.clean.samples)
             if tracker.is_voice and not was_voice:
                 yield None, user.clean.start_s
@@ -158,10 +158,10 @@ class _Feed:
         self._unsent: list[AudioFrame] = []
         self._is_open = False
 
-    def take(self, user: UserFrame, onset_s: float | None) -> None:
-        self._memory.append(user.clean)
+    def take(self, frame: AudioFrame, onset_s: float | None) -> None:
+        self._memory.append(frame)
         if self._is_open:
-            self._unsent.append(user.clean)
+            self._unsent.append(frame)
         elif onset_s is not None:
             self._recognizer.begin()
             self._is_open = True
