@@ -129,8 +129,8 @@ class Promise:
 
 PROMISES: Mapping[str, Promise] = {
     "eager": Promise(0.20, 0.20, 200.0, 1900.0),
-    "balanced": Promise(0.08, 0.08, 250.0, 1950.0),
-    "patient": Promise(0.04, 0.04, 400.0, 2250.0),
+    "balanced": Promise(0.10, 0.08, 250.0, 2000.0),
+    "patient": Promise(0.05, 0.04, 400.0, 2250.0),
 }
 
 
