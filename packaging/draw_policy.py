@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from model.duplex import policy  # noqa: E402 - beside the path above
 from model.duplex.end_of_turn.weights import read_end_of_turn  # noqa: E402
+from model.duplex.overlap_classifier import read_overlap_classifier  # noqa: E402
 from model.duplex.policy import (  # noqa: E402
     EndOdds,
     OverlapEvidence,
@@ -29,6 +30,7 @@ PAGE, FIGURE = ROOT / "docs" / "turn-taking.md", ROOT / "docs" / "turn-taking.sv
 COMMAND = "python packaging/draw_policy.py"
 CARD = read_card(ROOT / "resources" / "duplex" / "predictor.json")
 ENDINGS = read_end_of_turn(ROOT / "resources" / "duplex").card
+OVERLAP = read_overlap_classifier(ROOT / "resources" / "duplex" / "overlap.json").card
 
 WIDTH, HEIGHT = 880, 660
 INKS = {"eager": "#c2571a", "balanced": "#1f5fa8", "patient": "#3d7a37"}
@@ -138,8 +140,10 @@ def _fate(
 def _decided(p: float, column: int, words: dict[str, bool]) -> str:
     ms = (column + 0.5) * MAP_STEP_MS
     rest = 1.0 - p
-    seen = OverlapEvidence(p, 0.5 * rest, 0.5 * rest, voice_ms=ms, span_ms=ms, **words)
-    verdict, at = overlap_verdict(seen, CARD.overlap), Thresholds()
+    seen = OverlapEvidence(
+        p, 0.5 * rest, 0.5 * rest, voice_ms=ms, span_ms=ms, is_spotted=True, **words
+    )
+    verdict, at = overlap_verdict(seen, OVERLAP.point), Thresholds()
     if verdict.p_interruption >= at.cut_p:
         return "cut"
     if max(verdict.p_backchannel, verdict.p_noise) >= at.resume_p:
@@ -160,7 +164,7 @@ def _legend(left: float, top: float) -> Iterator[str]:
     yield _text(
         left,
         top - 20,
-        "across: voice so far; up: the network’s probability that it wants the floor; dotted: "
+        "across: voice so far; up: the probability that it wants the floor; dotted: "
         "“Decide within”, when whoever still speaks has the floor",
     )
     meanings = {
