@@ -424,7 +424,7 @@ def overlap_verdict(
     slow = slowness(at.cut_p, CUT_P)
     if seen.may_be_echo and not seen.is_spotted:
         p, reason = min(p, at.hold_p - STEP_P), "perhaps its own echo"
-    if seen.voice_ms < slow * SHORT_MS and not seen.is_spotted:
+    if _is_too_short(seen, slow):
         # too short to tell: it may hold, but not cut, nor go on while the voice lasts
         p = min(p, at.cut_p - STEP_P)
         most = at.resume_p - STEP_P if seen.quiet_ms < OVERLAP_GAP_MS - 1e-6 else 1.0
@@ -449,6 +449,18 @@ def overlap_verdict(
         p, reason = min(p, _harmless_p(at)), "quiet again"
         backchannel, noise = at.resume_p, 1.0 - at.resume_p - p
     return OverlapVerdict(p, backchannel, noise, reason)
+
+
+def _is_too_short(seen: OverlapEvidence, slow: float) -> bool:
+    """Return whether too little was heard: a word is known where it ends."""
+    if not seen.is_spotted:
+        return seen.voice_ms < slow * SHORT_MS
+    return is_word_begun(seen.quiet_ms, seen.span_ms, slow)
+
+
+def is_word_begun(quiet_ms: float, span_ms: float, slow: float = 1.0) -> bool:
+    """Return whether a voice over the reply may be in the middle of its first word."""
+    return quiet_ms < OVERLAP_GAP_MS - 1e-6 and span_ms < slow * GOES_ON_MS
 
 
 def _of_network(

@@ -12,11 +12,11 @@ from model.duplex.overlap_classifier import OUTCOMES
 from model.duplex.policy import OverlapPoint
 from model.training.duplex.overlap.steps import Step
 
-MOST_CUT = 0.05  # of the voices that want nothing, how many may take the floor
+MOST_CUT = {Outcome.BACKCHANNEL: 0.07, Outcome.NOISE: 0.10}  # how many may take the floor
 MOST_RESUMED = 0.05  # of the interruptions, how many may be let go before they are understood
-_LEAST_HELD = 0.95  # of the interruptions, how many are held
+_LEAST_HELD = 0.85  # of the interruptions, how many are held
 _N_FOLDS = 5
-_DECAY = 3e-4
+_DECAY = 3e-3
 _LEVELS = np.round(np.arange(0.05, 0.96, 0.01), 2)
 
 Matrix = npt.NDArray[np.float64]
@@ -31,7 +31,7 @@ class Fitted:
 
 
 def fit(steps: Sequence[Step]) -> Fitted:
-    """Fit to ``steps``; a voice counts as one, however long it lasts."""
+    """Fit to ``steps``; the outcomes count the same, however many voices there are of each."""
     seen = np.stack([step.seen for step in steps]).astype(np.float64)
     outcome = np.array([OUTCOMES.index(step.outcome) for step in steps])
     weight = _weights(steps)
@@ -49,7 +49,12 @@ def _weights(steps: Sequence[Step]) -> Matrix:
     voices: dict[tuple[int, float], int] = {}
     for step in steps:
         voices[step.voice] = voices.get(step.voice, 0) + 1
-    return np.array([step.weight / voices[step.voice] ** 0.5 for step in steps])
+    weights = np.array([step.weight / voices[step.voice] ** 0.5 for step in steps])
+    outcomes = np.array([step.outcome for step in steps])
+    for outcome in OUTCOMES:
+        of_outcome = outcomes == outcome
+        weights[of_outcome] /= max(float(weights[of_outcome].sum()), 1e-9)
+    return weights
 
 
 def _regression(seen: Matrix, outcome: npt.NDArray[np.intp], weight: Matrix) -> Matrix:
@@ -82,9 +87,9 @@ def _softmax(logits: Matrix) -> Matrix:
 
 def point_of(fitted: Fitted, steps: Sequence[Step]) -> OverlapPoint:
     """Return where voices that want nothing seldom cut, and interruptions are seldom let go."""
-    wanted, unwanted = _by_voice(fitted, steps)
-    false = np.array([p[:, 0].max() for p in unwanted])
-    cut_p = next((level for level in _LEVELS if (false >= level).mean() <= MOST_CUT), _LEVELS[-1])
+    voices = _voices(fitted, steps)
+    wanted = [p for p, outcome in voices if outcome is Outcome.INTERRUPTION]
+    cut_p = next((level for level in _LEVELS if _seldom_cuts(voices, level)), _LEVELS[-1])
     harmless = np.array([_most_harmless(p, cut_p) for p in wanted])
     resume_p = next(
         (level for level in _LEVELS if (harmless >= level).mean() <= MOST_RESUMED), _LEVELS[-1]
@@ -115,6 +120,13 @@ def scores_of(fitted: Fitted, steps: Sequence[Step], point: OverlapPoint) -> Map
     }
 
 
+def _seldom_cuts(voices: Sequence[tuple[Matrix, Outcome]], level: float) -> bool:
+    return all(
+        _share([p for p, outcome in voices if outcome is unwanted], level) <= most
+        for unwanted, most in MOST_CUT.items()
+    )
+
+
 def _share(voices: Sequence[Matrix], level: float) -> float:
     return float(np.mean([p[:, 0].max() >= level for p in voices])) if voices else 0.0
 
@@ -131,9 +143,3 @@ def _voices(fitted: Fitted, steps: Sequence[Step]) -> list[tuple[Matrix, Outcome
     for i, step in enumerate(steps):
         found.setdefault(step.voice, []).append(i)
     return [(fitted.p_left_out[rows], steps[rows[0]].outcome) for rows in found.values()]
-
-
-def _by_voice(fitted: Fitted, steps: Sequence[Step]) -> tuple[list[Matrix], list[Matrix]]:
-    voices = _voices(fitted, steps)
-    wanted = [p for p, outcome in voices if outcome is Outcome.INTERRUPTION]
-    return wanted, [p for p, outcome in voices if outcome is not Outcome.INTERRUPTION]

@@ -12,7 +12,7 @@ from model.duplex.labels import OverlapScene
 from model.duplex.listening_cache import Hears
 from model.duplex.outcomes import N_OUTCOMES, Outcome
 from model.duplex.overlap_classifier import FEATURES, OverlapCard, OverlapClassifier
-from model.duplex.policy import OverlapPoint
+from model.duplex.policy import OverlapPoint, is_word_begun
 from model.duplex.predictor_factory import PredictorFactory
 from model.duplex.scoring import Span
 from model.duplex.spotter.vocabulary import CLASSES, OTHER_SPEECH, Group
@@ -68,7 +68,10 @@ def steps_of(
     hears: Hears,
     kit: PredictorFactory,
 ) -> Iterator[Step]:
-    """Yield a step every 80 ms of every voice that the predictor heard over the reply."""
+    """Yield a step every 80 ms of every voice that the predictor heard over the reply.
+
+    Left out are those in which the policy waits: the words of a voice are not over.
+    """
     recorder = _Recorder()
     predictor = kit.predictor(overlap_classifier=recorder)
     speaking = speaking_spans(recording[1])
@@ -82,7 +85,8 @@ def steps_of(
             continue
         next_s = now_s + STEP_S
         voice = _voice_at(voices, overlap.onset_s, now_s)
-        if voice.weight:
+        quiet_ms = overlap.silence_ms(now_s)
+        if voice.weight and not is_word_begun(quiet_ms, overlap.span_ms):
             began_s = round(overlap.onset_s, 2)
             yield Step(recorder.seen, voice.outcome, voice.weight, (number, began_s))
 
