@@ -140,12 +140,14 @@ class OverlapCard:
 
     Attributes:
         point: probabilities that are enough.
+        set_by: the split and the command that set them.
         trained: the date and the command.
     """
 
     features: tuple[str, ...]
     weights: tuple[tuple[float, ...], ...]
     point: OverlapPoint
+    set_by: str = ""
     trained: str = ""
     scores: Mapping[str, float] = field(default_factory=dict[str, float])
     format: int = FORMAT

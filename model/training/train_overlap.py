@@ -67,13 +67,17 @@ def train(args: argparse.Namespace) -> str:
         steps = recorded + made
         fitted = fit(steps)
         point = point_of(fitted, steps)
-        command = f"python -m model.training.train_overlap --sessions {args.sessions}"
+        command = (
+            "python -m model.training.train_overlap DATA --real RECORDINGS --out resources/duplex "
+            f"--sessions {args.sessions}"
+        )
         scores = dict(scores_of(fitted, steps, point))
         card = OverlapCard(
             features=FEATURES,
             weights=fitted.weights,
             point=point,
-            trained=f"{datetime.now(UTC).date().isoformat()}, {command}; people of tune",
+            set_by=f"tune: {command}",
+            trained=datetime.now(UTC).date().isoformat(),
             scores=scores,
         )
         write_overlap_card(args.out / CARD_NAME, card)
