@@ -13,7 +13,7 @@ from model.duplex.policy import OverlapPoint
 from model.training.duplex.overlap.steps import Step
 
 MOST_CUT = {Outcome.BACKCHANNEL: 0.07, Outcome.NOISE: 0.10}  # how many may take the floor
-MOST_RESUMED = 0.05  # of the interruptions, how many may be let go before they are understood
+MOST_RESUMED = 0.20  # of the interruptions, how many may be let go until more is heard
 _LEAST_HELD = 0.85  # of the interruptions, how many are held
 _N_FOLDS = 5
 _DECAY = 3e-3
