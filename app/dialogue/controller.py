@@ -21,7 +21,7 @@ row of this table is one of the functions below; its effects are the verbs of ``
  SPEAKING   SpeechStarted             SPEAKING    open_turn (may be our own echo)        not aec_has_converged
  SPEAKING   TurnTranscribed           YIELDING    cancel, fade_and_flush                 a stop phrase, or several words
  SPEAKING   TurnTranscribed           SPEAKING    forget_turn                            anything else
- SPEAKING   DuplexPrediction          YIELDING    cancel(BARGE_IN), fade_and_flush       is_interruption and user_is_speaking
+ SPEAKING   DuplexPrediction          YIELDING    cancel(BARGE_IN), fade_and_flush       is_stop_word, or is_interruption and user_is_speaking
  SPEAKING   DuplexPrediction          OVERLAP     hold, arm_overlap                      may_be_interruption and (user_is_speaking or aec_has_converged)
  OVERLAP    DuplexPrediction          OVERLAP     hold                                   may_be_interruption
  OVERLAP    DuplexPrediction          SPEAKING    resume (its words may still cut it)    is_backchannel or is_noise
@@ -29,7 +29,7 @@ row of this table is one of the functions below; its effects are the verbs of ``
  OVERLAP    TurnTranscribed           SPEAKING|YIELDING                                  by its words
  OVERLAP    OverlapDeadline           OVERLAP     arm_overlap, once                      user_is_speaking and has only acknowledged
  OVERLAP    OverlapDeadline           YIELDING    cancel(BARGE_IN), fade_and_flush       user_is_speaking
- OVERLAP    OverlapDeadline           SPEAKING    resume (false interruption)            user_is_quiet and no words pending
+ OVERLAP    OverlapDeadline           SPEAKING    resume (false interruption)            user_is_quiet and no words pending, or nobody's voice
  SPEAKING|OVERLAP|YIELDING PlaybackEnded(report)  LISTENING   commit_heard
  THINKING|SPEAKING|OVERLAP StopRequested  YIELDING|LISTENING  cancel(USER_STOP), fade_and_flush
  YIELDING   YieldDeadline             LISTENING   hard_flush, commit_heard               device stuck
@@ -186,7 +186,7 @@ def _predicted(t: Transition, prediction: events.DuplexPrediction) -> None:
         case Phase.SPEAKING if rules.allows_barge_in:
             # A voice that did not duck the reply: before convergence, or softer than its echo.
             if is_interruption and (t.is_user_speaking or prediction.is_stop_word):
-                _interrupted(t, prediction)
+                t.barge_in(prediction.reason, is_stop_word=prediction.is_stop_word)
             elif wants_floor and (t.is_user_speaking or t.has_echo_converged):
                 if t.turn is None:
                     t.open_turn(prediction.at_s - policy.SURELY_VOICE_MS / 1000.0)
@@ -194,22 +194,15 @@ def _predicted(t: Transition, prediction: events.DuplexPrediction) -> None:
                 t.hold()
                 t.arm(DeadlineKind.OVERLAP, rules.decide_ms)
         case Phase.OVERLAP:
+            t.note_prediction(prediction, is_harmless=is_harmless)
             if is_interruption:
-                _interrupted(t, prediction)
+                t.barge_in(prediction.reason, is_stop_word=prediction.is_stop_word)
             elif is_harmless:
-                if t.turn is not None:
-                    t.turn = replace(t.turn, is_harmless=True)
                 t.resume(prediction.reason)
             elif wants_floor:
                 t.hold()
         case _:
             pass
-
-
-def _interrupted(t: Transition, prediction: events.DuplexPrediction) -> None:
-    t.barge_in(prediction.reason)
-    if t.turn is not None:
-        t.turn = replace(t.turn, is_stop_word=prediction.is_stop_word)
 
 
 def _transcribed(t: Transition, event: events.TurnTranscribed) -> None:
@@ -255,8 +248,8 @@ def _written_down(t: Transition, event: events.TurnTranscribed) -> None:
 
 def _said_over_reply(t: Transition, text: str | None) -> None:
     """Words of somebody who spoke over the reply and fell silent again."""
-    is_sentence = text is None or len(words(text)) >= policy.N_SENTENCE_WORDS
-    is_harmless = t.turn is not None and t.turn.is_harmless  # one word may be a misread "mm-hm"
+    is_sentence = text is None or len(words(text)) >= t.least_words
+    is_harmless = t.turn is not None and t.turn.is_harmless
     is_user = t.phase is Phase.OVERLAP or t.has_echo_converged
     if is_user and not is_sentence and sounds_like_stop_word(text or "", t.rules.stop_phrases):
         _stop(t, Cause.STOP_PHRASE)
@@ -304,6 +297,8 @@ def _overlap_deadline(t: Transition) -> None:
     if waits and not t.is_overlap_extended:
         t.is_overlap_extended = True
         t.arm(DeadlineKind.OVERLAP, t.rules.transcript_grace_ms)
+    elif t.is_user_speaking and t.turn and t.turn.is_doubted:
+        t.resume(Cause.NOISE)
     elif t.is_user_speaking:
         t.barge_in(Cause.STILL_SPEAKING)
     else:

@@ -45,7 +45,9 @@ class Turn:
         is_over_reply: it began while a reply was heard; a mere acknowledgement wants no answer.
         is_typed: it was written, not spoken; speech that follows is a turn of its own.
         is_acknowledging: the words so far, while it is spoken, only acknowledge.
-        is_harmless: the predictor took it for an acknowledgement or a noise.
+        is_harmless: the predictor took it for an acknowledgement or a noise...
+        is_nobodys: ...and rather for a noise, or for the reply's own echo.
+        is_doubted: the predictor's latest word on it does not even hold the reply.
         is_stop_word: the predictor heard a stop word in it.
     """
 
@@ -58,6 +60,8 @@ class Turn:
     is_typed: bool = False
     is_acknowledging: bool = False
     is_harmless: bool = False
+    is_nobodys: bool = False
+    is_doubted: bool = False
     is_stop_word: bool = False
 
 

@@ -22,7 +22,7 @@ from app.dialogue.effects import (
     SetMicrophone,
     StartGeneration,
 )
-from app.dialogue.events import DeadlineKind
+from app.dialogue.events import DeadlineKind, DuplexPrediction
 from app.dialogue.phrases import is_backchannel, is_stop_phrase, words
 from app.dialogue.state import DialogueRules, DialogueState, Phase, Reply, Turn
 from audio_io.events import PlayoutReport
@@ -86,6 +86,25 @@ class Transition:
     def waits_for_words(self) -> bool:
         """Whether the turn's words were asked for and have not come."""
         return self.turn is not None and self.turn.is_asked and not self.turn.is_transcribed
+
+    @property
+    def least_words(self) -> int:
+        """Return how many words over the reply say something; an echo may be misread as a few."""
+        is_nobodys = self.turn is not None and self.turn.is_nobodys
+        return policy.N_SURE_WORDS if is_nobodys else policy.N_SENTENCE_WORDS
+
+    def note_prediction(self, prediction: DuplexPrediction, *, is_harmless: bool) -> None:
+        """Remember what the predictor takes the voice over the reply for."""
+        if self.turn is None:
+            return
+        is_noise = prediction.p_noise >= prediction.p_backchannel
+        is_doubted = prediction.p_interruption < self.rules.hold_threshold
+        self.turn = replace(
+            self.turn,
+            is_harmless=is_harmless,
+            is_nobodys=is_harmless and is_noise,
+            is_doubted=is_doubted,
+        )
 
     def is_acknowledgement(self, text: str | None) -> bool:
         """Return whether ``text`` only acknowledges."""
@@ -230,10 +249,12 @@ class Transition:
         self.phase = Phase.SPEAKING
         self.is_ducked = self.is_held = False
 
-    def barge_in(self, reason: str) -> None:
+    def barge_in(self, reason: str, *, is_stop_word: bool = False) -> None:
         """The user takes the floor: the reply gives way, theirs is owed."""
         if self.turn is None:
             self.open_turn(None)
+        if self.turn is not None:
+            self.turn = replace(self.turn, is_stop_word=is_stop_word)
         self.yield_floor(CancelReason.BARGE_IN, reason)
         self.owes_reply = True
 

@@ -362,6 +362,9 @@ STOP_WORD_MS = 250.0  # transcribed audio from which a stop word is trusted; les
 BACKCHANNEL_WORD_MS = 96.0  # the same for backchannels, which only buy time
 N_SENTENCE_WORDS = 2  # words over the reply that say something; one may be a misheard "mm-hm"
 # [by design]
+N_SURE_WORDS = (
+    4  # the same of a voice that sounds like nobody's; an echo is misread as two or three
+)
 N_RUN = 3  # numbers or letters in a row that are dictated without being announced
 N_WHOLE_DIGITS = 10  # with so many digits a telephone number is whole
 N_WHOLE_ADDRESS = 14  # by so many words an address is whole

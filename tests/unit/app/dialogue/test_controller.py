@@ -650,3 +650,28 @@ def test_late_words_of_nothing_change_nothing() -> None:
     talk = _asked_by_ear()
     assert talk.feed(TurnTranscribed(TurnKey(1), "", "en", 0.2)) == []
     assert talk.feed(TurnTranscribed(TurnKey(7), "who is this", "en", 0.2)) == []
+
+
+def test_a_voice_that_sounds_like_nobodys_gets_no_floor_by_going_on() -> None:
+    talk = Talk()
+    generation = talk.until_overlap()
+    talk.feed(DuplexPrediction(5.3, p_interruption=0.1, p_noise=0.5))
+    assert Resume(generation) in talk.feed(talk.deadline(DeadlineKind.OVERLAP))
+    assert talk.state.phase is Phase.SPEAKING
+
+
+@pytest.mark.parametrize(
+    ("text", "cuts"), [("That's it.", False), ("No, what about Rome then?", True)]
+)
+def test_a_few_words_of_what_sounded_like_nobodys_are_a_misread_echo(text: str, cuts: bool) -> None:
+    talk = Talk()
+    talk.until_overlap()
+    talk.feed(DuplexPrediction(5.3, p_noise=0.9), SpeechEnded(5.3, 5.5))
+    assert (FadeAndFlush in kinds(talk.feed(talk.words(text)))) is cuts
+
+
+def test_a_few_words_after_an_acknowledgement_take_the_floor() -> None:
+    talk = Talk()
+    talk.until_overlap()
+    talk.feed(DuplexPrediction(5.3, p_backchannel=0.9), SpeechEnded(5.3, 5.5))
+    assert FadeAndFlush in kinds(talk.feed(talk.words("Yes, but why?")))
