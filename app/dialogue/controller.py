@@ -184,6 +184,7 @@ def _predicted(t: Transition, prediction: events.DuplexPrediction) -> None:
             if prediction.p_end_of_turn >= rules.end_of_turn_threshold:
                 t.end_turn(prediction.reason)
         case Phase.SPEAKING if rules.allows_barge_in:
+            t.note_prediction(prediction, is_harmless=is_harmless)
             # A voice that did not duck the reply: before convergence, or softer than its echo.
             if is_interruption and (t.is_user_speaking or prediction.is_stop_word):
                 t.barge_in(prediction.reason, is_stop_word=prediction.is_stop_word)

@@ -362,9 +362,8 @@ STOP_WORD_MS = 250.0  # transcribed audio from which a stop word is trusted; les
 BACKCHANNEL_WORD_MS = 96.0  # the same for backchannels, which only buy time
 N_SENTENCE_WORDS = 2  # words over the reply that say something; one may be a misheard "mm-hm"
 # [by design]
-N_SURE_WORDS = (
-    4  # the same of a voice that sounds like nobody's; an echo is misread as two or three
-)
+N_CLAUSE_WORDS = 3  # the same of a voice that also acknowledged: "yeah, but why"
+N_SURE_WORDS = 4  # the same of a voice like nobody's: an echo is misread as two or three
 N_RUN = 3  # numbers or letters in a row that are dictated without being announced
 N_WHOLE_DIGITS = 10  # with so many digits a telephone number is whole
 N_WHOLE_ADDRESS = 14  # by so many words an address is whole
@@ -394,6 +393,7 @@ class OverlapEvidence:
         may_be_stop: it may have heard a stop word.
         has_words: any were recognised.
         acknowledges: the words so far only acknowledge.
+        n_words: how many there are, if they say something else.
     """
 
     p_interruption: float
@@ -407,6 +407,7 @@ class OverlapEvidence:
     may_be_stop: bool = False
     has_words: bool = False
     acknowledges: bool = False
+    n_words: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,11 +436,13 @@ def overlap_verdict(
     if seen.acknowledges:
         if seen.voice_ms < slow * ACKNOWLEDGED_MS and p >= at.cut_p:
             p, reason = at.cut_p - STEP_P, "words of acknowledgement"
+    elif seen.is_spotted and _is_clause(seen, slow):
+        p, reason = max(p, at.cut_p), "somebody says something"
+        backchannel, noise = _rest(p, backchannel, noise)
     elif _confirm_p(at) <= p < at.cut_p and (why := _confirmed(seen, slow)):
         # what may want the floor and says something, or simply goes on, does want it
-        most = (1.0 - at.cut_p) / 2.0
         p, reason = at.cut_p, why
-        backchannel, noise = min(backchannel, most), min(noise, most)
+        backchannel, noise = _rest(p, backchannel, noise)
     if seen.may_be_stop and p < at.hold_p and seen.quiet_ms < at.let_go_ms - 1e-6:
         # held, which can be taken back, until words or the spotter are sure
         most = at.resume_p - STEP_P
@@ -452,6 +455,18 @@ def overlap_verdict(
         p, reason = min(p, _harmless_p(at)), "quiet again"
         backchannel, noise = at.resume_p, 1.0 - at.resume_p - p
     return OverlapVerdict(p, backchannel, noise, reason)
+
+
+def _is_clause(seen: OverlapEvidence, slow: float) -> bool:
+    """Return whether a voice, and no echo, says more than an acknowledgement."""
+    is_voice = seen.p_interruption + seen.p_backchannel >= seen.p_noise
+    return is_voice and seen.n_words >= N_CLAUSE_WORDS and seen.voice_ms >= slow * SHORT_MS
+
+
+def _rest(p: float, backchannel: float, noise: float) -> tuple[float, float]:
+    """Return what is left for the harmless where the reply is cut."""
+    most = (1.0 - p) / 2.0
+    return min(backchannel, most), min(noise, most)
 
 
 def _is_too_short(seen: OverlapEvidence, slow: float) -> bool:
@@ -498,7 +513,7 @@ def _of_network(
 
 def _confirmed(seen: OverlapEvidence, slow: float) -> str:
     """Why a voice that may want the floor does; "" while nothing says so."""
-    if seen.has_words and seen.voice_ms >= slow * SHORT_MS:
+    if seen.has_words and not seen.is_spotted and seen.voice_ms >= slow * SHORT_MS:
         return "somebody says something"
     goes_on = seen.span_ms >= slow * GOES_ON_MS and seen.voice_ms >= VOICED_SHARE * seen.span_ms
     return f"a voice for {seen.span_ms:.0f} ms" if goes_on else ""

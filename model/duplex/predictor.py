@@ -249,6 +249,7 @@ class TrainedDuplexPredictor:
             may_be_stop=self._may_have_spotted_stop(),
             has_words=bool(words.text),
             acknowledges=overlap is self._acknowledged,
+            n_words=words.n_words if words.is_sentence else 0,
         )
 
     def _learn_from_cut(self, overlap: Stretch) -> None:

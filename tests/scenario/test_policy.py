@@ -259,13 +259,14 @@ def test_yes_but_takes_the_floor(play: Play) -> None:
     turn = heard.result.score.turns[1]
     assert turn.did == "stopped_and_answered"
     assert turn.stop_latency_ms is not None
-    assert turn.stop_latency_ms < 1500.0
+    assert turn.stop_latency_ms < 1800.0, "an acknowledgement protects the reply until more is said"
 
 
 @pytest.mark.parametrize("threshold", [0.05, 0.5, 0.95, 0.99])
 def test_a_sentence_takes_the_floor_wherever_stop_at_stands(play: Play, threshold: float) -> None:
     words = over(Label.INTERRUPTION, "No, tell me about the mountains instead.")
-    heard = play(ask(), words, interruption_threshold=threshold)
+    # At the lowest value a rest of echo is enough, so there is none.
+    heard = play(ask(), words, room=HEADPHONES, interruption_threshold=threshold)
     assert heard.result.score.turns[1].did == "stopped_and_answered"
 
 

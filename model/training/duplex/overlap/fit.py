@@ -14,7 +14,7 @@ from model.training.duplex.overlap.steps import Step
 
 MOST_CUT = {Outcome.BACKCHANNEL: 0.07, Outcome.NOISE: 0.10}  # how many may take the floor
 MOST_RESUMED = 0.20  # of the interruptions, how many may be let go until more is heard
-_LEAST_HELD = 0.85  # of the interruptions, how many are held
+_LEAST_HELD = 0.75  # of the interruptions, how many are held
 _N_FOLDS = 5
 _DECAY = 3e-3
 _LEVELS = np.round(np.arange(0.05, 0.96, 0.01), 2)

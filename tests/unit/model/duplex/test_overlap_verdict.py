@@ -235,3 +235,16 @@ def test_what_may_be_a_stop_word_holds_at_any_setting_and_lets_go_again(hold_p: 
     assert not resumes(held)
     assert held.p_interruption + held.p_backchannel + held.p_noise <= 1.0 + 1e-9
     assert resumes(overlap_verdict(replace(evidence, quiet_ms=OVERLAP_WORDS_MS), POINT, at))
+
+
+@pytest.mark.parametrize(
+    ("n_words", "p_noise", "cuts"),
+    [(2, 0.1, False), (3, 0.1, True), (5, 0.1, True), (5, 0.9, False)],
+)
+def test_a_clause_cuts_though_the_voice_also_acknowledged_but_not_of_an_echo(
+    n_words: int, p_noise: float, cuts: bool
+) -> None:
+    evidence = seen(0.02, 0.98 - p_noise, is_spotted=True, has_words=True, n_words=n_words)
+    verdict = overlap_verdict(evidence, POINT)
+    assert (verdict.p_interruption >= CUT_P) is cuts
+    assert verdict.p_interruption + verdict.p_backchannel + verdict.p_noise <= 1.0 + 1e-9
