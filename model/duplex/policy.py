@@ -371,6 +371,8 @@ N_WHOLE_SPELLING = 12  # by so many letters a word is whole
 
 # -- a voice over the reply --------------------------------------------------------------------
 
+# [tune: parley bench duplex RECORDINGS --split tune]
+VOICED_P = 0.15  # highest of the detector below which a spotted voice is a noise
 # [earlier: model/training/LOG.md]
 SHORT_MS = 400.0  # voice below which only a stop word cuts: half of all backchannels are shorter
 GOES_ON_MS = 550.0  # from the first voice to the latest; who goes on this long wants the floor
@@ -390,6 +392,7 @@ class OverlapEvidence:
         quiet_ms: since the latest voice.
         may_be_echo: the warm-up protects the reply from it.
         is_spotted: a word spotter listens, which knows echoes and short words.
+        is_voiced: the voice activity detector has heard anything of a voice, too.
         may_be_stop: it may have heard a stop word.
         has_words: any were recognised.
         acknowledges: the words so far only acknowledge.
@@ -404,6 +407,7 @@ class OverlapEvidence:
     quiet_ms: float = 0.0
     may_be_echo: bool = False
     is_spotted: bool = False
+    is_voiced: bool = True
     may_be_stop: bool = False
     has_words: bool = False
     acknowledges: bool = False
@@ -426,6 +430,10 @@ def overlap_verdict(
     """Return what a voice over the reply comes to; stop words are obeyed without asking here."""
     p, backchannel, noise, reason = _of_network(seen, point, at)
     slow = slowness(at.cut_p, CUT_P)
+    if seen.is_spotted and not seen.is_voiced:
+        # the spotter takes noises for voices, which the detector does not
+        p, reason = min(p, _harmless_p(at)), "no voice meant for it"
+        noise, backchannel = at.resume_p, min(backchannel, 1.0 - at.resume_p - p)
     if seen.may_be_echo and not seen.is_spotted:
         p, reason = min(p, at.hold_p - STEP_P), "perhaps its own echo"
     if _is_too_short(seen, slow):

@@ -246,6 +246,7 @@ class TrainedDuplexPredictor:
             quiet_ms=overlap.silence_ms(user.clean.end_s),
             may_be_echo=overlap is not self._trusted,
             is_spotted=self._overlap_classifier is not None and user.spotted is not None,
+            is_voiced=self._spotted.detector_p >= policy.VOICED_P,
             may_be_stop=self._may_have_spotted_stop(),
             has_words=bool(words.text),
             acknowledges=overlap is self._acknowledged,

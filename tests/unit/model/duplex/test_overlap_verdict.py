@@ -248,3 +248,14 @@ def test_a_clause_cuts_though_the_voice_also_acknowledged_but_not_of_an_echo(
     verdict = overlap_verdict(evidence, POINT)
     assert (verdict.p_interruption >= CUT_P) is cuts
     assert verdict.p_interruption + verdict.p_backchannel + verdict.p_noise <= 1.0 + 1e-9
+
+
+@pytest.mark.parametrize("p_interruption", [0.1, 0.5, 0.9, 0.99])
+def test_what_the_detector_takes_for_no_voice_at_all_neither_holds_nor_cuts(
+    p_interruption: float,
+) -> None:
+    evidence = seen(p_interruption, 0.0, is_spotted=True, is_voiced=False, quiet_ms=200.0)
+    verdict = overlap_verdict(evidence, POINT)
+    assert verdict.p_interruption < HOLD_P
+    assert verdict.p_noise >= RESUME_P
+    assert verdict.p_interruption + verdict.p_backchannel + verdict.p_noise <= 1.0 + 1e-9
