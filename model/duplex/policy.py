@@ -373,6 +373,9 @@ N_WHOLE_SPELLING = 12  # by so many letters a word is whole
 
 # [tune: parley bench duplex RECORDINGS --split tune]
 VOICED_P = 0.15  # highest of the detector below which a spotted voice is a noise
+# [train+tune: parley bench duplex RECORDINGS --split train+tune]
+ONE_WORD_MS = 700.0  # most that the spotter hears of a single word; who goes on longer says more
+WORDS_COME_MS = 400.0  # quiet within which the recogniser reads a word, so that it is waited for
 # [earlier: model/training/LOG.md]
 SHORT_MS = 400.0  # voice below which only a stop word cuts: half of all backchannels are shorter
 GOES_ON_MS = 550.0  # from the first voice to the latest; who goes on this long wants the floor
@@ -481,7 +484,9 @@ def _is_too_short(seen: OverlapEvidence, slow: float) -> bool:
     """Return whether too little was heard: a word is known where it ends."""
     if not seen.is_spotted:
         return seen.voice_ms < slow * SHORT_MS
-    return is_word_begun(seen.quiet_ms, seen.span_ms, slow)
+    waits_for_words = not seen.has_words and seen.quiet_ms < WORDS_COME_MS - 1e-6
+    is_short = seen.span_ms < slow * ONE_WORD_MS
+    return is_short and (waits_for_words or is_word_begun(seen.quiet_ms, seen.span_ms, slow))
 
 
 def is_word_begun(quiet_ms: float, span_ms: float, slow: float = 1.0) -> bool:
@@ -523,7 +528,8 @@ def _confirmed(seen: OverlapEvidence, slow: float) -> str:
     """Why a voice that may want the floor does; "" while nothing says so."""
     if seen.has_words and not seen.is_spotted and seen.voice_ms >= slow * SHORT_MS:
         return "somebody says something"
-    goes_on = seen.span_ms >= slow * GOES_ON_MS and seen.voice_ms >= VOICED_SHARE * seen.span_ms
+    least_ms = ONE_WORD_MS if seen.is_spotted else GOES_ON_MS
+    goes_on = seen.span_ms >= slow * least_ms and seen.voice_ms >= VOICED_SHARE * seen.span_ms
     return f"a voice for {seen.span_ms:.0f} ms" if goes_on else ""
 
 
