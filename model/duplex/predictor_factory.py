@@ -4,6 +4,7 @@ from functools import cached_property
 from pathlib import Path
 
 from model.duplex.duplex_network import read_network
+from model.duplex.end_of_turn.weights import CARD_NAME as ENDING_NAME
 from model.duplex.end_of_turn.weights import read_end_of_turn
 from model.duplex.end_of_turn_detectors import UtteranceScorer
 from model.duplex.frame_features import FEATURES, table_hash
@@ -42,7 +43,7 @@ class PredictorFactory:
         self._folder = folder
         self._lexicons = read_lexicons(folder)
         self.card = _checked_card(folder / CARD_NAME)
-        self.endings = read_end_of_turn(folder)
+        self.endings = read_end_of_turn(folder) if (folder / ENDING_NAME).is_file() else None
         self.network = read_network(folder / NETWORK_NAME, self.card.shape)
         spotter = folder / SPOTTER_NAME
         self.spotter = read_spotter_card(spotter).thresholds if spotter.is_file() else None
