@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from audio_io.frames import Spotted, UserFrame
 from model.duplex.duplex_network import Array
+from model.duplex.end_of_turn_detectors import logit
 from model.duplex.outcomes import Outcome
 from model.duplex.policy import VOICE_P, OverlapPoint
 from model.duplex.voice_tracker import Stretch, VoiceTracker
@@ -40,17 +41,11 @@ FEATURES = (
 OUTCOMES = (Outcome.INTERRUPTION, Outcome.BACKCHANNEL, Outcome.NOISE)
 """What the rows of weights are of."""
 _LOG_UNIT_MS = 100.0
-_CLIP_P = 0.01  # keeps one overconfident score from deciding alone
 _MARGIN_DB = 20.0
 
 
 def _log_ms(ms: float) -> float:
     return math.log1p(max(ms, 0.0) / _LOG_UNIT_MS)
-
-
-def _log_odds(p: float) -> float:
-    clipped = min(max(p, _CLIP_P), 1.0 - _CLIP_P)
-    return math.log(clipped / (1.0 - clipped))
 
 
 @dataclass(slots=True)
@@ -113,9 +108,9 @@ def overlap_features(
         _log_ms(overlap.span_ms),
         _log_ms(quiet_ms),
         float(quiet_ms >= 160.0),
-        _log_odds(voice.stop_p),
-        _log_odds(voice.acknowledgement_p),
-        _log_odds(voice.answer_p),
+        logit(voice.stop_p),
+        logit(voice.acknowledgement_p),
+        logit(voice.answer_p),
         _log_ms(voice.speech_ms),
         _log_ms(voice.voice_ms),
         0.0 if latest is None else latest.p_speech,

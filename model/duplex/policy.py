@@ -76,6 +76,11 @@ def slowness(threshold_p: float, default_p: float) -> float:
     return 2.0 ** ((log_odds(threshold_p) - log_odds(default_p)) / LOG_ODDS_PER_DOUBLING)
 
 
+def _stretched_ms(wait_ms: float, slow: float) -> float:
+    """Stretch what a wait has above the least one."""
+    return LEAST_WAIT_MS + slow * (wait_ms - LEAST_WAIT_MS)
+
+
 # -- operating points, one set per network -----------------------------------------------------
 
 
@@ -103,8 +108,8 @@ class EndpointingPoint:
         slow = slowness(threshold_p, END_P)
         return EndpointingPoint(
             end_p=probability(log_odds(self.end_p) + log_odds(threshold_p) - log_odds(END_P)),
-            shortest_ms=LEAST_WAIT_MS + slow * (self.shortest_ms - LEAST_WAIT_MS),
-            longest_ms=LEAST_WAIT_MS + slow * (self.longest_ms - LEAST_WAIT_MS),
+            shortest_ms=_stretched_ms(self.shortest_ms, slow),
+            longest_ms=_stretched_ms(self.longest_ms, slow),
         )
 
 
@@ -290,8 +295,8 @@ class EndingPoint:
         slow = slowness(threshold_p, END_P)
         return EndingPoint(
             log_odds=self.log_odds + log_odds(threshold_p) - log_odds(END_P),
-            shortest_ms=LEAST_WAIT_MS + slow * (self.shortest_ms - LEAST_WAIT_MS),
-            longest_ms=LEAST_WAIT_MS + slow * (self.longest_ms - LEAST_WAIT_MS),
+            shortest_ms=_stretched_ms(self.shortest_ms, slow),
+            longest_ms=_stretched_ms(self.longest_ms, slow),
         )
 
 

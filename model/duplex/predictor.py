@@ -180,7 +180,7 @@ class TrainedDuplexPredictor:
             self._spotted_in, self._spotted = overlap, SpottedVoice()
         self._spotted.hear(user)
         at = self.settings.thresholds
-        p = self._p if user.spotted is None else self._weighed(overlap, user)
+        p = self._weighed(overlap, user)
         is_stop = stream.words.is_stop or self._has_spotted_stop()
         if is_stop:
             reason = "a stop word" if stream.words.is_stop else "sounds like a stop word"
@@ -212,16 +212,20 @@ class TrainedDuplexPredictor:
 
     def _weighed(self, overlap: Stretch, user: UserFrame) -> Array | None:
         """What spotter, words and time come to; without weights, what the network thinks."""
-        if self._overlap_classifier is None:
+        classifier = self._classifier_of(user)
+        if classifier is None:
             return self._p
         stream = self._stream
         seen = overlap_features(overlap, self._spotted, stream.words, user, stream.tracker)
-        return self._overlap_classifier.probabilities(seen)
+        return classifier.probabilities(seen)
 
     def _overlap_point(self, user: UserFrame) -> OverlapPoint:
-        if user.spotted is None or self._overlap_classifier is None:
-            return self._card.overlap
-        return self._overlap_classifier.card.point
+        classifier = self._classifier_of(user)
+        return self._card.overlap if classifier is None else classifier.card.point
+
+    def _classifier_of(self, user: UserFrame) -> OverlapClassifier | None:
+        """Return what weighs this frame: nothing where no spotter heard it."""
+        return None if user.spotted is None else self._overlap_classifier
 
     def _has_spotted_stop(self) -> bool:
         return self._spotter is not None and self._spotted.stop_p >= self._spotter.stop_p
@@ -245,7 +249,7 @@ class TrainedDuplexPredictor:
             span_ms=overlap.span_ms,
             quiet_ms=overlap.silence_ms(user.clean.end_s),
             may_be_echo=overlap is not self._trusted,
-            is_spotted=self._overlap_classifier is not None and user.spotted is not None,
+            is_spotted=self._classifier_of(user) is not None,
             is_voiced=self._spotted.detector_p >= policy.VOICED_P,
             may_be_stop=self._may_have_spotted_stop(),
             has_words=bool(words.text),
